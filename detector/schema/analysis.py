@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Final, Self, TypedDict
+from typing import Final, Self, TypedDict
 
 from pydantic import Field, model_validator
 
@@ -26,14 +26,22 @@ from detector.schema.metadata import Anomaly, Credentials, Declaration, Details,
 from detector.schema.method import LATER_PARAMETERS, Parameters, Ran, Software, zero_values
 from detector.schema.method import Library as Library
 from detector.schema.model import Model, Platt, Range, Rate  # noqa: F401
+from detector.schema.peaks import (  # noqa: F401
+    RANDOM_AREAS,
+    CalmFrame,
+    CloseUp,
+    FrameIndex,
+    HideAndRescore,
+    MapMethod,
+    MapNetwork,
+    Peak,
+    PeakMap,
+    Question,
+)
 from detector.schema.scores import Box, Score, Scores  # noqa: F401
 
-SCHEMA_VERSION = "1.25"
+SCHEMA_VERSION = "1.26"
 KEPT_WIDTH = 1280  # px, the largest width of stored frames, overlays and photographs
-FrameIndex = Annotated[
-    int | None,
-    Field(ge=0, description="number of frames before it, in order of presentation; null: not recorded"),
-]
 
 
 class Verdict(StrEnum):
@@ -167,66 +175,6 @@ class Person(Value):
     scores: Scores
 
 
-# Random areas with which a heatmap is compared; many faces of one photograph share them.
-RANDOM_AREAS = 8
-
-
-class HideAndRescore(Value):
-    """The effect on the score of hiding what the heatmap highlights.
-
-    The hottest area, a share ``area`` of the face, is blurred and the face is scored again. The control is
-    the mean over random areas of the same size.
-    """
-
-    area: Probability = Field(description="share of the face that was hidden")
-    probability: Probability = Field(description="before hiding")
-    hidden_highlight: Probability = Field(description="after hiding the hottest area")
-    hidden_random: Probability = Field(description="after hiding a random area, mean of several")
-    drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
-    drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
-    areas: int = optional(
-        "number of random areas in that mean; since 1.10 fewer than 8 if more than two faces of "
-        "one photograph are explained",
-        RANDOM_AREAS,
-        ge=1,
-    )
-
-
-class CloseUp(Value):
-    """A small face and its surroundings at full size, for a photograph that is stored reduced."""
-
-    part: Box = Field(description="the part of the exhibit that is shown, in whole px")
-    frame: str = Field(description="PNG of that part, relative to analysis.json")
-    overlay: str = Field(description="PNG of that part with the heatmap, relative to analysis.json")
-    map: str = Field(description="PNG of that part of the heatmap alone, relative to analysis.json")
-
-
-class Peak(Value):
-    """A frame in a segment whose smoothed score is a local maximum."""
-
-    time: Seconds
-    pts: int
-    frame_index: FrameIndex = None
-    probability: Probability
-    box: Box
-    frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
-    overlay: str | None = Field(description="PNG of the frame with the heatmap; null if not kept")
-    map: str | None = optional(
-        "PNG of the heatmap alone, as large as the frame and transparent where it is cold; null if not kept"
-    )
-    close_up: CloseUp | None = optional(
-        "null: the pictures above show the face large enough, or none is kept; since 1.16"
-    )
-    heat: Probability = Field(description="highest value of this map on the scale of the whole analysis")
-    check: HideAndRescore
-
-    @property
-    def pictures(self) -> tuple[str, ...]:
-        """Paths of all stored pictures."""
-        near = (self.close_up.frame, self.close_up.overlay, self.close_up.map) if self.close_up else ()
-        return tuple(path for path in (self.frame, self.overlay, self.map, *near) if path)
-
-
 class Segment(Value):
     """An interval in which one person reaches the threshold for a finding.
 
@@ -246,6 +194,16 @@ class Segment(Value):
     frames: int = Field(gt=0, description="scored frames inside")
     covered: Probability | None = optional("as for persons, of the faces inside; since 1.21")
     peaks: tuple[Peak, ...] = Field(max_length=3)
+    calm: CalmFrame | None = optional(
+        "the calmest judged face of the same person outside all segments; null: there is none, as in "
+        "photographs; since 1.26"
+    )
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all stored pictures."""
+        of_peaks = (path for peak in self.peaks for path in peak.pictures)
+        return (*of_peaks, *((self.calm.frame,) if self.calm and self.calm.frame else ()))
 
 
 class OtherModel(Value):

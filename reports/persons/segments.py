@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Box, CloseUp, Peak, Person, Segment
+from detector.schema.analysis import Analysis, Box, CloseUp, HideAndRescore, Peak, Person, Segment
 from detector.verdict import reasons
 from detector.verdict.judged_persons import (
     flagged_segments,
@@ -316,7 +316,6 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
     if peak.close_up:
         near = _pictures(peak.close_up, caption, _around(peak, peak.close_up.part), folder)
     frame, overlay, heatmap = _pictures(peak, caption, part, folder)
-    area = shown(check.area, ".0%")
     return PeakView(
         number=index,
         time=timecode(peak.time),
@@ -329,19 +328,27 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         overlay=overlay,
         map=heatmap,
         near=near,
-        confirmed=is_confirmed(check),
-        effect=check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),
-        check=(
-            (gettext("Nothing"), formatting.probability(check.probability), "–"),
-            (
-                gettext("Hottest %(area)s", area=area),
-                formatting.probability(check.hidden_highlight),
-                formatting.signed(-check.drop_highlight),
-            ),
-            (
-                gettext("Random %(area)s", area=area),
-                formatting.probability(check.hidden_random),
-                formatting.signed(-check.drop_random),
-            ),
+        confirmed=check is not None and is_confirmed(check),
+        effect=(gettext(peak.no_map) if peak.no_map else "")
+        if check is None
+        else check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),
+        check=() if check is None else _check_rows(check),
+    )
+
+
+def _check_rows(check: HideAndRescore) -> tuple[tuple[str, str, str], ...]:
+    """Return what was hidden, the score then, and the change of the logit."""
+    area = shown(check.area, ".0%")
+    return (
+        (gettext("Nothing"), formatting.probability(check.probability), "–"),
+        (
+            gettext("Hottest %(area)s", area=area),
+            formatting.probability(check.hidden_highlight),
+            formatting.signed(-check.drop_highlight),
+        ),
+        (
+            gettext("Random %(area)s", area=area),
+            formatting.probability(check.hidden_random),
+            formatting.signed(-check.drop_random),
         ),
     )

@@ -178,8 +178,7 @@ def _check_against_manifest(
         results.add(ANALYSIS, "does not fit", "the manifest names another model")
     shown = {path: "of the photograph" for path in (analysis.picture, analysis.boxed) if path}
     for segment in analysis.every_segment:
-        of_segment = (path for peak in segment.peaks for path in peak.pictures)
-        shown = dict.fromkeys(of_segment, f"of segment {segment.id}") | shown
+        shown = dict.fromkeys(segment.pictures, f"of segment {segment.id}") | shown
     paths = {entry.path for entry in manifest.files}
     for path, of_what in shown.items():
         if path not in source.names and path not in paths:

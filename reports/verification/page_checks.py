@@ -87,8 +87,7 @@ _OTHER = (
 def _put_there(
     source: Source, analysis: Analysis, attached: Mapping[str, bytes], page: bytes, folder: Path
 ) -> None:
-    peaks = [peak for segment in analysis.every_segment for peak in segment.peaks]
-    paths = [path for peak in peaks for path in peak.pictures]
+    paths = [path for segment in analysis.every_segment for path in segment.pictures]
     names = {path for path in (*paths, analysis.picture, analysis.boxed) if path}
     compared = {name for name in source.names if name.startswith(f"{COMPARISONS}/")}
     compared = {name for name in compared if not escapes_folder(name)}

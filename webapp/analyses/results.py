@@ -159,8 +159,8 @@ def load_result(folder: Path) -> LoadedResult:
 def picture_sums(folder: Path) -> dict[str, str | None]:
     """Return the SHA-256 of the pictures the analysis names, by path. No other picture may be served."""
     analysis, sums = Analysis.from_json(read_analysis_json(folder)), _sums(folder)
-    peaks = [peak for segment in analysis.every_segment for peak in segment.peaks]
-    paths = (analysis.picture, analysis.boxed, *(path for peak in peaks for path in peak.pictures))
+    of_segments = (path for segment in analysis.every_segment for path in segment.pictures)
+    paths = (analysis.picture, analysis.boxed, *of_segments)
     return {path: sums.get(path) for path in paths if path}
 
 

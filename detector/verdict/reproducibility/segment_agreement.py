@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, Box, Peak, Score, Segment
+from detector.schema.analysis import Analysis, Box, HideAndRescore, Peak, Score, Segment
 from detector.schema.formatting import N_, timecode
 from detector.verdict.judged_persons import is_covered
 
@@ -155,10 +155,22 @@ def _of_peak(name: str, old: Peak, new: Peak, tolerance: Tolerance) -> Iterator[
         )
     if not same_place(old.box, new.box):
         yield f"{name}: the face lies elsewhere"
-    old_check, new_check = old.check, new.check
     for measure, a, b, allowed in (
         ("probability", old.probability, new.probability, tolerance.probability),
         ("heat", old.heat, new.heat, _HEAT),
+    ):
+        if abs(a - b) > allowed:
+            yield f"{name}: {measure} is {b:.3g}, where {a:.3g} is recorded"
+    if old.check and new.check:
+        yield from _of_check(name, old.check, new.check, tolerance)
+    elif old.check or new.check:
+        yield f"{name}: it has {'a' if new.check else 'no'} heatmap, unlike the recorded frame"
+
+
+def _of_check(
+    name: str, old_check: HideAndRescore, new_check: HideAndRescore, tolerance: Tolerance
+) -> Iterator[str]:
+    for measure, a, b, allowed in (
         ("hidden area", old_check.area, new_check.area, tolerance.probability),
         ("probability before hiding", old_check.probability, new_check.probability, tolerance.probability),
         ("probability without the hottest area", old_check.hidden_highlight, new_check.hidden_highlight,

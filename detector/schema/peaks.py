@@ -1,0 +1,132 @@
+"""Peak frames of segments: their heatmaps, the checks of these, and the calm frame they are compared with."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from detector.schema.base import Probability, Seconds, Value, optional
+from detector.schema.scores import Box
+
+FrameIndex = Annotated[
+    int | None,
+    Field(ge=0, description="number of frames before it, in order of presentation; null: not recorded"),
+]
+
+
+# Random areas with which a heatmap is compared; many faces of one photograph share them.
+RANDOM_AREAS = 8
+
+
+class HideAndRescore(Value):
+    """The effect on the score of hiding what the heatmap highlights.
+
+    The hottest area, a share ``area`` of the face, is blurred and the face is scored again. The control is
+    the mean over random areas of the same size.
+    """
+
+    area: Probability = Field(description="share of the face that was hidden")
+    probability: Probability = Field(description="before hiding")
+    hidden_highlight: Probability = Field(description="after hiding the hottest area")
+    hidden_random: Probability = Field(description="after hiding a random area, mean of several")
+    drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
+    drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
+    areas: int = optional(
+        "number of random areas in that mean; since 1.10 fewer than 8 if more than two faces of "
+        "one photograph are explained",
+        RANDOM_AREAS,
+        ge=1,
+    )
+
+
+class CloseUp(Value):
+    """A small face and its surroundings at full size, for a photograph that is stored reduced."""
+
+    part: Box = Field(description="the part of the exhibit that is shown, in whole px")
+    frame: str = Field(description="PNG of that part, relative to analysis.json")
+    overlay: str = Field(description="PNG of that part with the heatmap, relative to analysis.json")
+    map: str = Field(description="PNG of that part of the heatmap alone, relative to analysis.json")
+
+
+class MapMethod(StrEnum):
+    """How a heatmap is computed."""
+
+    GRAD_CAM = "Grad-CAM"
+    HIDDEN_PARTS = "hidden parts"
+    CHANGE = "change since a calm frame"
+
+
+class MapNetwork(StrEnum):
+    """A network that a heatmap explains."""
+
+    SCAN = "scan"
+    SECOND_LOOK = "second look"
+
+
+class Question(StrEnum):
+    """A question that the second look answers."""
+
+    ALTERED = "altered"
+    SYNTHESISED = "synthesised"
+
+
+class PeakMap(Value):
+    """One heatmap of a peak frame."""
+
+    method: MapMethod
+    networks: tuple[MapNetwork, ...] = Field(description="the networks it explains, strongest first")
+    question: Question | None = optional("the question whose answer it explains; null: there is only one")
+    framing: str | None = optional("*inner face* or *whole head*: the square that it covers")
+    share: Probability | None = optional("share of the networks it explains in the logit; null: all of it")
+    overlay: str | None = Field(description="PNG of the frame with this heatmap; null if not kept")
+    map: str | None = Field(description="PNG of this heatmap alone; null if not kept")
+    heat: Probability = Field(
+        description="highest value relative to that of the strongest map by this method in the analysis"
+    )
+    check: HideAndRescore | None = optional("null: not checked, since it explains no score")
+
+
+class CalmFrame(Value):
+    """A frame in which the same person's face has a low score, for comparison with peaks."""
+
+    time: Seconds
+    pts: int
+    frame_index: FrameIndex = None
+    probability: Probability
+    box: Box
+    frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
+
+
+class Peak(Value):
+    """A frame in a segment whose smoothed score is a local maximum."""
+
+    time: Seconds
+    pts: int
+    frame_index: FrameIndex = None
+    probability: Probability
+    box: Box
+    frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
+    overlay: str | None = Field(description="PNG of the frame with the heatmap; null if not kept")
+    map: str | None = optional(
+        "PNG of the heatmap alone, as large as the frame and transparent where it is cold; null if not kept"
+    )
+    close_up: CloseUp | None = optional(
+        "null: the pictures above show the face large enough, or none is kept; since 1.16"
+    )
+    heat: Probability = Field(description="highest value of this map on the scale of the whole analysis")
+    check: HideAndRescore | None = Field(description="null: there is no heatmap, since 1.26")
+    maps: tuple[PeakMap, ...] = optional(
+        "every heatmap of this frame; the first is the one that overlay, map, heat and check belong to; "
+        "empty in analyses before 1.26",
+        (),
+    )
+    no_map: str | None = optional("why there is no heatmap, in words; since 1.26")
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all stored pictures."""
+        further = [path for heatmap in self.maps[1:] for path in (heatmap.overlay, heatmap.map)]
+        near = (self.close_up.frame, self.close_up.overlay, self.close_up.map) if self.close_up else ()
+        return tuple(path for path in (self.frame, self.overlay, self.map, *further, *near) if path)
