@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint bench schema screenshots routes settings translations dist fuzz FORCE
+.PHONY: setup run check test durations test-slow test-faults test-load lint bench schema screenshots routes settings translations docs dist fuzz FORCE
 
 setup: $(READY)
 
@@ -65,6 +65,12 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mkdocs build --quiet
+
+# Documents and the Python API as HTML, to be read without a server
+docs: $(READY)
+	$(BIN)/mkdocs build --quiet
+	@echo "Open out/docs/index.html"
 
 -include training/Makefile
 
