@@ -139,7 +139,7 @@ def _apart(outliers: Sequence[Outlier]) -> list[Outlier]:
     return sorted(selected, key=lambda outlier: outlier.first)
 
 
-_TELLING = 1.5  # minimum change of the scan's logit between two moments to locate a change
+_TELLING = 1.5  # minimum change of known logits between two moments to locate a change of others
 _AROUND = 0.3  # seconds on either side of a moment
 
 
@@ -149,7 +149,7 @@ class PersonLook:
 
     ``second_logits`` (m, 4) are those of the second network: the columns of
     :data:`~detector.models.card.FUSION_INPUTS` after the scan's. Where the whole head was not scored
-    (``headed`` (m,) is False) its logits are interpolated.
+    (``headed`` (m,) is False) its logits are interpolated, as those of the inner face change.
     """
 
     tracks: tuple[int, ...]
@@ -204,7 +204,7 @@ class PersonLook:
             if len(moment_times) == 1:
                 out[in_track] = logits
                 continue
-            before, share = _between(at, moment_times, scanned[in_track], scan)
+            before, share = _between(at, moment_times, scanned[in_track, None], scan[:, None])
             out[in_track] = logits[before] + share[:, None] * (logits[before + 1] - logits[before])
         return out
 
@@ -249,25 +249,33 @@ def _scan_around(faces: NDArray[np.void], track: int, time: float) -> float:
 
 
 def _between(
-    times: Floats, known_times: Floats, scanned: Floats, known_scan: Floats
+    times: Floats, known_times: Floats, guide: Floats, known_guide: Floats
 ) -> tuple[NDArray[np.intp], Floats]:
     """Return for each of ``times`` (n,) the known moment before it, and the share of the way to the next.
 
-    The share follows the scan's logits ``scanned`` (n,) if those of both moments differ clearly, so that the
-    scan says when something changed, and otherwise time.
+    If the logits ``known_guide`` (k, d) of both moments differ clearly, ``guide`` (n, d) says when something
+    changed: the share is that of its projection on their difference. Otherwise the share is that of time.
     """
     after = np.searchsorted(known_times, times).clip(1, len(known_times) - 1)
     before = after - 1
     share = ((times - known_times[before]) / (known_times[after] - known_times[before])).clip(0, 1)
-    step = known_scan[after] - known_scan[before]
-    telling = (np.abs(step) >= _TELLING) & (share > 0) & (share < 1)
-    share[telling] = ((scanned - known_scan[before])[telling] / step[telling]).clip(0, 1)
+    step = known_guide[after] - known_guide[before]
+    squared = (step**2).sum(axis=1)
+    telling = (squared >= _TELLING**2) & (share > 0) & (share < 1)
+    along = ((guide - known_guide[before]) * step).sum(axis=1)
+    share[telling] = (along[telling] / squared[telling]).clip(0, 1)
     return before, share
 
 
 def _filled(logits: Floats, track: NDArray[np.int32], times: Floats, scan: Floats) -> Floats:
-    """Interpolate NaN in ``logits`` (m, 4) between neighbours of the same track; the mean in other tracks."""
+    """Interpolate NaN in ``logits`` (m, 4) between neighbours of the same track; the mean in other tracks.
+
+    Scan and inner face, scored in every moment, say when a whole head changed: a moment just before a
+    manipulated stretch must not take half of its score from a moment inside.
+    """
     out = logits.copy()
+    complete = ~np.isnan(logits).any(axis=0)
+    guide = np.column_stack([scan, logits[:, complete]])
     for column in out.T:
         known = ~np.isnan(column)
         if known.all() or not known.any():
@@ -279,6 +287,6 @@ def _filled(logits: Floats, track: NDArray[np.int32], times: Floats, scan: Float
             if len(values) < 2:
                 column[missing] = values[0] if len(values) else mean
                 continue
-            before, share = _between(times[missing], times[present], scan[missing], scan[present])
+            before, share = _between(times[missing], times[present], guide[missing], guide[present])
             column[missing] = values[before] + share * (values[before + 1] - values[before])
     return out

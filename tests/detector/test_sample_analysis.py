@@ -33,9 +33,7 @@ class TestTheSample:
         left = min(analysis.persons, key=lambda person: person.median_box[0])
         assert {segment.person for segment in analysis.segments} == {left.id}
         (segment,) = analysis.segments
-        # Before it, the animated portrait lies above the threshold that closes a segment (0.5), below the one
-        # that opens it.
-        assert segment.start == pytest.approx(MANIPULATED[0], abs=1.1)
+        assert segment.start == pytest.approx(MANIPULATED[0], abs=0.5)
         assert segment.end == pytest.approx(MANIPULATED[1], abs=0.5)
 
     def test_exhaustive_search_gives_the_same_result(

@@ -61,3 +61,15 @@ def test_unscored_heads_are_interpolated_within_their_track() -> None:
     look = PersonLook.of([0, 1], moments, second_logits, seen)
     assert look.headed.tolist() == [True, False, True, False]
     assert look.second_logits[:, 3].tolist() == [2.0, 3.0, 6.0, 4.0]
+
+
+def test_the_inner_face_says_when_an_unscored_head_changed() -> None:
+    """A head just before a manipulated stretch is like the one before, whatever the time between them."""
+    seen = np.zeros(3, [("track", np.int32), ("time", float), ("logit", float)])
+    patch = cut_patch(np.zeros((90, 90, 3), np.uint8), (30.0, 30.0, 60.0, 60.0))
+    moments = [KeptMoment(0, time, 0, patch, 0.0) for time in (1, 2, 3)]
+    second_logits = np.array([[-4.0, 0.0, -3.0, 1.0], [-4.0, 0.0, np.nan, np.nan], [4.0, 6.0, 3.0, 9.0]])
+    assert PersonLook.of([0], moments, second_logits, seen).second_logits[1, 2:].tolist() == [-3.0, 1.0]
+    second_logits[1, :2] = 2.0, 4.5  # three quarters of the way
+    look = PersonLook.of([0], moments, second_logits, seen)
+    assert look.second_logits[1, 2:] == pytest.approx([1.5, 7.0])
