@@ -123,10 +123,14 @@ def _add_measuring(add: AddStep) -> None:
         "steadiness",
     )
     _add_every(step)
+    _add_update_card(step)
     step = add(
-        "verdicts", measuring_steps.verdicts, "measure the whole engine's verdicts, also by its slow path"
+        "verdicts", measuring_steps.verdicts, "measure the whole engine's verdicts, and what leaves them open"
     )
+    step.add_argument("--slow", action="store_true", help="compare them with those of the slow path")
     _add_every(step)
+    _add_update_card(step)
+    step = add("groups", measuring_steps.groups, "measure how often groups of faces are flagged")
     _add_update_card(step)
     step = add("codecs", measuring_steps.codecs, "measure what HEVC, AV1 and VP9 add to unmanipulated clips")
     step.add_argument("--manipulated", action="store_true", help="also verdicts of manipulated clips")

@@ -9,6 +9,7 @@ from detector.errors import ParameterError
 from detector.files import write_atomically
 from detector.models.card import SecondLookCard
 from detector.models.loaded import load_model
+from detector.models.model_files import load_card, second_look_path
 from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
@@ -19,14 +20,15 @@ from training.second_look.fitting.patch_scores import read_network
 from training.second_look.fitting.photographs import crops_card, photographs_card
 from training.second_look.fitting.thresholds import fit_card, measure_card
 from training.second_look.measuring.adversarial import measure_attacked_clips, measure_attacks
+from training.second_look.measuring.changed_copies import measure_stability, stability_figures
 from training.second_look.measuring.checkpoint_report import Inputs, report_checkpoint
 from training.second_look.measuring.checkpoint_report import probe_sources as probe_labels
-from training.second_look.measuring.codecs import measure_codecs, measure_stability, update_codecs
+from training.second_look.measuring.codecs import measure_codecs, update_codecs
 from training.second_look.measuring.composed_clips import measure_composed
+from training.second_look.measuring.group_photographs import measure_groups
 from training.second_look.measuring.heatmap_checks import measure_composite_maps, measure_heatmaps
 from training.second_look.measuring.left_out import measure_left_out, measure_shares, train_without
 from training.second_look.measuring.verdicts import (
-    AS_SHIPPED,
     composed_figures,
     measure_verdicts,
     update_card,
@@ -71,19 +73,29 @@ def composed(options: argparse.Namespace) -> None:
         report_line(str(update_card(options.scan, composed_figures(figures))))
 
 
+def groups(options: argparse.Namespace) -> None:
+    """Measure how often photographs of several people are flagged."""
+    _, weights = load_card(options.scan)
+    model = load_model(options.scan)
+    figures = measure_groups(model, second_look_path(weights), options.out, report_line)
+    if options.update_card:
+        report_line(str(update_card(options.scan, figures)))
+
+
 def stability(options: argparse.Namespace) -> None:
     """Measure how often shift, scale and encoding change a verdict."""
     folder = options.out / "changed"
-    measure_stability(options.data, load_model(options.scan), folder, options.every, report_line)
+    results = measure_stability(options.data, load_model(options.scan), folder, options.every, report_line)
+    if options.update_card:
+        report_line(str(update_card(options.scan, stability_figures(results))))
 
 
 def verdicts(options: argparse.Namespace) -> None:
-    """Compare verdicts of the whole engine with those of its slow path."""
-    folder = options.out / "verdicts"
-    answers = measure_verdicts(options.data, load_model(options.scan), folder, options.every, report_line)
+    """Measure verdicts of the whole engine, and report what leaves them open."""
+    model, folder = load_model(options.scan), options.out / "verdicts"
+    answers = measure_verdicts(options.data, model, folder, options.every, options.slow, report_line)
     if options.update_card:
-        shipped = answers[AS_SHIPPED]
-        report_line(str(update_card(options.scan, verdict_figures(shipped), shipped)))
+        report_line(str(update_card(options.scan, verdict_figures(answers), answers)))
 
 
 def codecs(options: argparse.Namespace) -> None:

@@ -1,18 +1,16 @@
-"""How codecs and re-encoding change scores and verdicts of the same clips."""
+"""How codecs change scores and verdicts of the same clips."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 
 from detector.engine import analyze
-from detector.media.frame import Image
 from detector.models.card import SecondLookCard, deciding_sha256
 from detector.models.loaded import LoadedModel
 from detector.models.model_files import load_card, second_look_path
@@ -20,7 +18,7 @@ from detector.progress import ReportText
 from detector.schema.analysis import Analysis, Verdict
 from detector.schema.scores import logit_of
 from detector.scoring.fusion import Fusion
-from training.evaluation.short_clips import ShortClip, read_short_clip, write_short_clip
+from training.evaluation.short_clips import ShortClip, read_short_clip
 from training.model_card import write_second_look_card
 from training.second_look.fitting.exhibits import develop_clips
 
@@ -151,70 +149,3 @@ def _read(kept: Path) -> list[Encoded]:
         return []
     before = [json.loads(line) for line in kept.read_text().splitlines()]
     return [Encoded(**{**each, "verdict": Verdict(each["verdict"])}) for each in before]
-
-
-_SCALE = 0.9
-_SHIFT = (1, 3)  # px: down and to the right
-
-
-@dataclass(frozen=True)
-class FrameChange:
-    """A change to every frame, and x264's rate factor afterwards."""
-
-    name: str
-    of: Callable[[Image], Image]
-    crf: int = 12
-
-
-def _same(image: Image) -> Image:
-    return image
-
-
-def _shifted(image: Image) -> Image:
-    down, right = _SHIFT
-    padded = cv2.copyMakeBorder(image, down, 0, right, 0, cv2.BORDER_REPLICATE)
-    return padded[: image.shape[0], : image.shape[1]]
-
-
-def _smaller(image: Image) -> Image:
-    height, width = (round(side * _SCALE) for side in image.shape[:2])
-    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-CHANGES = (
-    FrameChange("shifted by 1 and 3 px", _shifted),
-    FrameChange("scaled by 0.9", _smaller),
-    FrameChange("crf 23", _same, 23),
-    FrameChange("crf 28", _same, 28),
-)
-
-
-def measure_stability(
-    data: Path,
-    model: LoadedModel,
-    folder: Path,
-    every: int,
-    report: ReportText,
-) -> dict[str, float]:
-    """Return the share of changed copies of every ``every``-th develop clip whose verdict changes.
-
-    Copies are written to ``folder`` one at a time.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    copy = folder / "changed.mp4"
-    changed: dict[str, list[bool]] = {change.name: [] for change in CHANGES}
-    for path, _ in develop_clips(data)[::every]:
-        verdict = analyze(path, model=model).verdict
-        film = read_short_clip(path)
-        for change in CHANGES:
-            pictures = [change.of(picture) for picture in film.frames]
-            write_short_clip(ShortClip(pictures, film.rate), copy, change.crf, one_thread=True)
-            again = analyze(copy, model=model).verdict
-            changed[change.name].append(again is not verdict)
-            if again is not verdict:
-                report(f"{path.name}, {change.name}: {again}, before {verdict}")
-    figures = {name: float(np.mean(each)) for name, each in changed.items()}
-    figures["all"] = float(np.mean([one for each in changed.values() for one in each]))
-    for name, share in figures.items():
-        report(f"{name}: {share:.1%} of verdicts changed")
-    return figures

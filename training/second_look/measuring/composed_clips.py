@@ -10,15 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from detector.engine import analyze
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportText
-from detector.schema.analysis import Verdict
+from detector.schema.analysis import Analysis, Verdict
 from detector.statistics.temporal_metrics import Span, average_precision
 from training.data.research_faces import read_csv
 from training.evaluation.material import Clip, ListedClip, listed_clips, share_flagged, timed_clips
 from training.evaluation.short_clips import ShortClip, read_short_clip, write_short_clip
+from training.second_look.measuring.stored_analyses import analyses_folder, stored_analysis
 
 _SEED = 22
 _RATE = Fraction(25)  # frames a second of composed clips
@@ -27,6 +27,8 @@ _SHORTEST, _LONGEST = 1.2, 3.0  # seconds of an interval
 _MARGIN = 0.7  # seconds before and after it
 _SIDE = 400  # px; of the larger person of two
 _SMALLER = (0.55, 0.95)  # of the larger one's side
+_PIECE = Fraction(1, 2)  # seconds of each piece where original and fake alternate
+_ALTERNATING = 8  # clips of such pieces
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,14 @@ def develop_pairs(data: Path) -> list[ClipPair]:
     return out
 
 
+def generators_in_turn(pairs: Sequence[ClipPair]) -> list[ClipPair]:
+    """Return ``pairs`` in an order in which their generators take turns."""
+    ranked: list[tuple[int, ClipPair]] = []
+    for pair in pairs:
+        ranked.append((sum(other.generator == pair.generator for _, other in ranked), pair))
+    return [pair for _, pair in sorted(ranked, key=lambda item: item[0])]
+
+
 def write_splices(pairs: Sequence[ClipPair], folder: Path) -> list[ListedClip]:
     """Write a splice of each pair that is long enough to ``folder``: one interval is that of the fake."""
     rng = np.random.default_rng(_SEED)
@@ -83,6 +93,19 @@ def write_splices(pairs: Sequence[ClipPair], folder: Path) -> list[ListedClip]:
         _write([*real[:first], *fake[first:last], *real[last:count]], path)
         truth: Span = (float(first / _RATE), float(last / _RATE))
         out.append(ListedClip(path.name, path, True, pair.generator, (truth,), path.name))
+    return out
+
+
+def write_alternations(pairs: Sequence[ClipPair], folder: Path) -> list[Path]:
+    """Write a clip of each pair to ``folder`` that shows original and fake in turn, half a second each."""
+    out = []
+    for pair in pairs:
+        both = read_short_clip(pair.real).frames, read_short_clip(pair.fake).frames
+        count = min(map(len, both))
+        pictures = [both[int(number / _RATE / _PIECE) % 2][number] for number in range(count)]
+        path = folder / f"alternation-{pair.fake.stem}.mp4"
+        _write(pictures, path)
+        out.append(path)
     return out
 
 
@@ -110,15 +133,17 @@ def write_duos(pairs: Sequence[ClipPair], folder: Path) -> list[Duo]:
 def measure_composed(data: Path, model: LoadedModel, folder: Path, report: ReportText) -> dict[str, float]:
     """Measure the AP of segments over splices of ``data`` and new ones, and whom findings of duos flag.
 
-    New clips are written to ``folder``.
+    Of clips in which original and fake alternate it counts those that are flagged. New clips are written to
+    ``folder``, and so are analyses, so that a run can be resumed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    analyses = analyses_folder(model, folder)
     pairs = develop_pairs(data)
     given = [clip for clip in listed_clips(data / "videos") if clip.truth and clip.split_x is None]
     controls = [clip for clip in listed_clips(data / "videos") if not clip.generator]
     clips = []
     for listed in [*given, *controls, *write_splices(pairs, folder)]:
-        analysis = analyze(listed.path, model=model)
+        analysis = stored_analysis(listed.path, model, analyses)
         clips.append(Clip(listed.file, listed.fake, listed.generator, listed.truth, analysis))
         segments = [(round(s.start, 2), round(s.end, 2), round(s.confidence, 2)) for s in analysis.segments]
         report(
@@ -136,18 +161,23 @@ def measure_composed(data: Path, model: LoadedModel, folder: Path, report: Repor
         for clip in listed_clips(data / "videos")
         if clip.split_x is not None
     ]
-    sides = [_flagged_sides(duo, model, report) for duo in duos]
+    sides = [_flagged_sides(duo, stored_analysis(duo.path, model, analyses), report) for duo in duos]
     figures["duos"] = float(len(duos))
     figures["right person only"] = float(sum(found == {True} for found in sides))
     figures["wrong person"] = float(sum(False in found for found in sides))
+    alternations = write_alternations(generators_in_turn(pairs)[:_ALTERNATING], folder)
+    verdicts = [stored_analysis(path, model, analyses).verdict for path in alternations]
+    for path, verdict in zip(alternations, verdicts, strict=True):
+        report(f"{path.name}: {verdict}")
+    figures["alternations"] = float(len(verdicts))
+    figures["alternations flagged"] = float(verdicts.count(Verdict.MANIPULATED))
     for name, value in figures.items():
         report(f"{name}: {value:.3f}")
     return figures
 
 
-def _flagged_sides(duo: Duo, model: LoadedModel, report: ReportText) -> set[bool]:
+def _flagged_sides(duo: Duo, analysis: Analysis, report: ReportText) -> set[bool]:
     """Return for all flagged persons whether they are the manipulated one."""
-    analysis = analyze(duo.path, model=model)
     who = {segment.person for segment in analysis.segments}
     found = set()
     if analysis.verdict is Verdict.MANIPULATED:

@@ -24,10 +24,9 @@ from training.model_card import write_second_look_card
 from training.published_rates import NOTES
 from training.second_look.examples.patches import targets
 from training.second_look.fitting.exhibits import develop_clips
+from training.second_look.measuring.stored_analyses import develop_analyses, report_causes
 
 _SLOW = Parameters(search_interval=0, skip_unreferenced=False, interpolate_below=0, alternate_heads=False)
-AS_SHIPPED = "as shipped"
-_WAYS = {AS_SHIPPED: Parameters(), "slow": _SLOW}
 
 
 @dataclass(frozen=True)
@@ -45,33 +44,51 @@ class ClipVerdict:
 
 
 def measure_verdicts(
-    data: Path, model: LoadedModel, folder: Path, every: int, report: ReportText
-) -> dict[str, list[ClipVerdict]]:
-    """Return verdicts on every ``every``-th develop clip, as shipped and by the slow path.
+    data: Path, model: LoadedModel, folder: Path, every: int, slow: bool, report: ReportText
+) -> list[ClipVerdict]:
+    """Return verdicts on every ``every``-th develop clip, and report what leaves them open.
 
-    The slow path decodes every frame, searches each whole sampled frame with CenterFace, and scores every
-    face with the scan. Verdicts are stored in ``folder`` for these weights and this fusion, so that a run can
-    be resumed; empty the folder after a change of the engine.
+    With ``slow``, the slow path's verdicts are compared: it decodes every frame, searches each whole sampled
+    frame with CenterFace, and scores every face with the scan. Analyses are stored in ``folder`` for these
+    weights and this fusion, so that a run can be resumed; empty the folder after a change of the engine.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    answers: dict[str, list[ClipVerdict]] = {}
-    for name, parameters in _WAYS.items():
-        file_path = folder / f"{deciding_sha256(model.card)[:12]}, {name}.jsonl"
-        verdicts_by_file = {answer.file: answer for answer in _read(file_path)}
-        for path, row in develop_clips(data)[::every]:
-            if path.name not in verdicts_by_file:
-                fake = row["label"] == "fake"
-                analysis = analyze(path, model=model, parameters=parameters)
-                verdicts_by_file[path.name] = ClipVerdict(
-                    path.name, fake, analysis.verdict, analysis.probability or 0.0, _kind(analysis, row)
-                )
-                with file_path.open("a") as file:
-                    file.write(json.dumps(asdict(verdicts_by_file[path.name])) + "\n")
-            answers.setdefault(name, []).append(verdicts_by_file[path.name])
-        report(f"{name}: {describe_verdicts(answers[name])}")
-    for line in changed_verdicts(answers["slow"], answers[AS_SHIPPED]):
-        report(line)
+    stored = develop_analyses(data, model, folder, (0, every))
+    report_causes(stored, report)
+    answers = [_clip_verdict(clip.file, clip.row, clip.analysis) for clip in stored]
+    for second in (False, True):
+        of_collection = [
+            answer
+            for answer, clip in zip(answers, stored, strict=True)
+            if clip.in_second_collection is second
+        ]
+        if len({answer.fake for answer in of_collection}) == 2:
+            report(f"{'second' if second else 'first'} collection: {describe_verdicts(of_collection)}")
+    report(f"as shipped: {describe_verdicts(answers)}")
+    if slow:
+        theirs = _slow_verdicts(data, model, folder, every)
+        report(f"slow: {describe_verdicts(theirs)}")
+        for line in changed_verdicts(theirs, answers):
+            report(line)
     return answers
+
+
+def _slow_verdicts(data: Path, model: LoadedModel, folder: Path, every: int) -> list[ClipVerdict]:
+    """Return the slow path's verdicts, stored in ``folder``."""
+    file_path = folder / f"{deciding_sha256(model.card)[:12]}, slow.jsonl"
+    verdicts_by_file = {answer.file: answer for answer in _read(file_path)}
+    clips = develop_clips(data)[::every]
+    for path, row in clips:
+        if path.name not in verdicts_by_file:
+            answer = _clip_verdict(path.name, row, analyze(path, model=model, parameters=_SLOW))
+            verdicts_by_file[path.name] = answer
+            with file_path.open("a") as file:
+                file.write(json.dumps(asdict(answer)) + "\n")
+    return [verdicts_by_file[path.name] for path, _ in clips]
+
+
+def _clip_verdict(file: str, row: Mapping[str, str], analysis: Analysis) -> ClipVerdict:
+    fake = row["label"] == "fake"
+    return ClipVerdict(file, fake, analysis.verdict, analysis.probability or 0.0, _kind(analysis, row))
 
 
 def _kind(analysis: Analysis, row: Mapping[str, str]) -> bool | None:
@@ -153,13 +170,15 @@ def with_rates(card: SecondLookCard, answers: Sequence[ClipVerdict]) -> SecondLo
 
 def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
     """Return the card's figures from those of ``composed_clips.measure_composed``."""
-    splices, duos = (int(measured[name]) for name in ("splices", "duos"))
+    splices, duos, alternations = (int(measured[name]) for name in ("splices", "duos", "alternations"))
     of_splices = f"{WHOLE_PROGRAM}, {splices} partly manipulated clips"
     of_duos = f"{WHOLE_PROGRAM}, {duos} clips of two people"
+    of_alternations = f"{WHOLE_PROGRAM}, {alternations} clips that change every half second"
     return {
         **{f"{of_splices}, {name}": measured[name] for name in ("AP at tIoU 0.5", "AP at tIoU 0.75")},
         f"{of_duos}, the right person alone flagged": measured["right person only"] / duos,
         f"{of_duos}, a wrong one flagged": measured["wrong person"] / duos,
+        f"{of_alternations}, flagged": measured["alternations flagged"] / alternations,
     }
 
 

@@ -1,4 +1,4 @@
-"""Clips composed of aligned pairs, and copies changed in what they do not show."""
+"""Clips composed of aligned pairs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.models.loaded import LoadedModel
 from training.evaluation.short_clips import ShortClip, read_short_clip, write_short_clip
-from training.second_look.measuring.codecs import CHANGES, measure_stability
-from training.second_look.measuring.composed_clips import ClipPair, develop_pairs, write_duos, write_splices
+from training.second_look.measuring.composed_clips import (
+    ClipPair,
+    develop_pairs,
+    generators_in_turn,
+    write_alternations,
+    write_duos,
+    write_splices,
+)
 
 COLUMNS = ("file", "label", "generator", "role", "group", "aligned")
 SIDE = 96  # px
@@ -78,22 +83,14 @@ def test_of_two_people_one_is_the_fake(tmp_path: Path) -> None:
         assert (right > left) == duo.right_is_manipulated
 
 
-def test_changed_copies_keep_their_rate_and_what_has_no_face_stays_inconclusive(
-    research: Path, tmp_path: Path, model: LoadedModel
-) -> None:
-    for name in ("none", "Deepfakes", "Face2Face"):
-        for aligned in "ab":
-            grey = ShortClip([np.full((SIDE, SIDE, 3), 90, np.uint8)] * 8, Fraction(30))
-            write_short_clip(grey, research / "clips" / f"{name}-{aligned}.mp4", 20)
-    said: list[str] = []
-    figures = measure_stability(research, model, tmp_path / "copies", 6, said.append)
-    assert figures == {**{change.name: 0.0 for change in CHANGES}, "all": 0.0}
-    assert said[-1] == "all: 0.0% of verdicts changed"
-    assert read_short_clip(tmp_path / "copies" / "changed.mp4").rate == 30
+def test_original_and_fake_alternate_every_half_second(tmp_path: Path) -> None:
+    pair = ClipPair(clip(tmp_path / "real.mp4", 60), clip(tmp_path / "fake.mp4", 180), "Deepfakes")
+    (path,) = write_alternations([pair], tmp_path)
+    shown = levels(path)
+    fake = (np.arange(len(shown)) * 2 // 25) % 2 == 1
+    assert len(shown) == 100 and shown[fake].min() > 150 and shown[~fake].max() < 90
 
 
-def test_a_copy_is_shifted_or_smaller() -> None:
-    shifted, smaller = (change.of for change in CHANGES[:2])
-    picture = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
-    assert np.array_equal(shifted(picture)[1:, 3:], picture[:-1, :-3])
-    assert smaller(picture).shape == (36, 54, 3)
+def test_generators_take_turns() -> None:
+    pairs = [ClipPair(Path(name), Path(name), name[0]) for name in ("a1", "a2", "a3", "b1", "b2")]
+    assert [pair.real.name for pair in generators_in_turn(pairs)] == ["a1", "b1", "a2", "b2", "a3"]

@@ -11,7 +11,7 @@ from analyses import build
 
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import ManipulationKind, Verdict
-from training.second_look.measuring import verdicts
+from training.second_look.measuring import stored_analyses, verdicts
 from training.second_look.measuring.verdicts import (
     ClipVerdict,
     changed_verdicts,
@@ -69,12 +69,14 @@ def test_both_ways_answer_and_answers_are_kept(
         (tmp_path / folder).mkdir()
         with (tmp_path / folder / "labels.csv").open("w") as file:
             rows = csv.writer(file)
-            rows.writerow(["file", "role", "label"])
-            rows.writerow([f"{folder}.mp4", "develop", "fake" if folder == "clips" else "real"])
+            rows.writerow(["file", "role", "label", "generator", "group"])
+            label = "fake" if folder == "clips" else "real"
+            rows.writerow([f"{folder}.mp4", "develop", label, "none", folder])
         shutil.copy(talking, tmp_path / folder / f"{folder}.mp4")
     said: list[str] = []
-    answers = measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, said.append)
-    assert [len(each) for each in answers.values()] == [2, 2]
-    assert len(said) == 2, said  # no verdict was changed by the engine's shortcuts
-    monkeypatch.setattr(verdicts, "analyze", lambda *_args, **_named: pytest.fail("analysed again"))
-    assert measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, said.append) == answers
+    answers = measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, True, said.append)
+    assert [answer.fake for answer in answers] == [True, False]
+    assert said[-1].startswith("slow: "), "no verdict was changed by the engine's shortcuts"
+    for module in (verdicts, stored_analyses):
+        monkeypatch.setattr(module, "analyze", lambda *_args, **_named: pytest.fail("analysed again"))
+    assert measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, True, said.append) == answers
