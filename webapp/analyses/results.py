@@ -77,7 +77,9 @@ def read_analysis_json(folder: Path) -> bytes:
     text = (folder / ANALYSIS).read_bytes()
     sums = _sums(folder)
     if sums and sums.get(ANALYSIS) != hashlib.sha256(text).hexdigest():
-        raise AlteredRecord(gettext("%(path)s of this analysis is not the one that was made.", path=ANALYSIS))
+        raise AlteredRecord(
+            gettext("%(path)s of this analysis was changed after it was written.", path=ANALYSIS)
+        )
     return text
 
 
@@ -171,7 +173,7 @@ def read_picture(folder: Path, name: str) -> bytes | None:
         return None
     content = (folder / name).read_bytes()
     if sums[name] not in (None, hashlib.sha256(content).hexdigest()):
-        raise AlteredRecord(gettext("%(name)s of this analysis is not the one that was made.", name=name))
+        raise AlteredRecord(gettext("%(name)s of this analysis was changed after it was written.", name=name))
     return content
 
 

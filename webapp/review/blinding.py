@@ -50,17 +50,17 @@ class BlindedError(UserError):
         super().__init__(
             403,
             gettext(
-                "You are the second reviewer of this exhibit. What others say of it is not shown to you "
-                "until your own judgement is in."
+                "You are the second reviewer of this exhibit. Other people's judgements stay hidden until "
+                "you submit your own."
             )
             if pending.hidden == "judgements"
             else gettext(
-                "You are the second reviewer of this exhibit. What was found in it is not shown to you until "
-                "your own judgement is in."
+                "You are the second reviewer of this exhibit. The finding stays hidden until you submit "
+                "your own judgement."
             ),
             gettext("Give your judgement at /reviews/%(analysis_id)s.", analysis_id=self.analysis_id)
             if self.analysis_id
-            else gettext("It waits for your judgement under “Reviews” as soon as its analysis is done."),
+            else gettext("It appears under “Reviews” when its analysis is finished."),
         )
         if self.analysis_id:
             self.link = f"/reviews/{self.analysis_id}", gettext("Second review")
@@ -94,10 +94,10 @@ def refuse_unblinding_first(session: Session, user_id: int | None, exhibit_id: i
         raise UserError(
             409,
             gettext(
-                "You are the second reviewer of this exhibit. The first, who has yet to judge it, could read "
-                "what you annotate."
+                "You are the second reviewer of this exhibit. The first reviewer has not judged it yet "
+                "and could read your annotations."
             ),
-            gettext("Annotate it once the judgement of the first reviewer is in."),
+            gettext("Annotate it after the first reviewer has submitted a judgement."),
         )
 
 

@@ -291,9 +291,9 @@ def test_the_first_reviewer_cannot_read_the_second(tmp_path, sent, hidden, monke
     assert made.judge("ben", "inconclusive", BENS, start="0:01", end="0:02", note=BENS).status_code == 303
     for answer in annotated_every_way(made, row):
         assert answer.status_code == 409, answer.text
-        assert "first, who has yet to judge it, could read" in answer.text
+        assert "first reviewer has not judged it yet" in answer.text
     page = ben.get(f"/analyses/{row.id}").text
-    assert "Annotate it once the judgement of the first reviewer is in." in page and "/import" not in page
+    assert "Annotate it after the first reviewer has submitted a judgement." in page and "/import" not in page
     assert "Change the case details" in page
     with database.begin() as session:
         assert set(session.scalars(select(AnnotationRow.author))) == {"Ada"}

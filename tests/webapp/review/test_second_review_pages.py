@@ -270,7 +270,7 @@ def test_links_to_blind_reviews_lead_to_the_reviewed_analysis(lab: Review) -> No
 def test_a_review_before_the_analysis_is_not_an_error(lab: Review) -> None:
     change(lab.app.extensions["database"], lab.row.id, state=State.RUNNING)
     refused = lab.clients["ben"].get(f"/analyses/{lab.row.id}")
-    assert refused.status_code == 403 and "as soon as its analysis is done" in refused.text
+    assert refused.status_code == 403 and "when its analysis is finished" in refused.text
     review = lab.clients["ben"].get(lab.page)
     assert review.status_code == 404 and "It begins when an analysis of it is done." in review.text
     assert "Name a first" not in review.text
