@@ -22,6 +22,7 @@ from detector.faces.search.photos import find_upright_turn, may_be_rotated
 from detector.files import hash_file, write_atomically
 from detector.findings import OtherModels, OtherVerdicts, judge
 from detector.fingerprint.sampling import FingerprintSampler
+from detector.marks.search import MarkWatch
 from detector.media.acceptance import InputLimits
 from detector.media.completeness import missing_seconds
 from detector.media.frame import Image, Size
@@ -174,8 +175,9 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         first_pass = FirstPass(
             reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare
         )
+        marks = MarkWatch(reader)
         photo, (first_pass_result, *other_results) = _run_first_pass(
-            job, reader, first_pass, parameters, progress
+            job, reader, first_pass, parameters, marks, progress
         )
         if job.turn is None and (turn := _turn_wanted(first_pass_result, reader, parameters)):
             raise _OnTheirSideError(turn)
@@ -186,16 +188,15 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             refined = refine_boundaries(first_pass_result, reader, scorer, parameters, report_refining)
             first_pass_result = replace(first_pass_result, detections=refined)
         facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
-        media, declarations = add_metadata(facts, reader, job.path)
+        media, declarations = add_metadata(facts, reader, job.path, marks.texts, marks.declarations())
         report_explaining = _of_stage(progress, "explaining", _REFINED, 1.0)
 
         def explained(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
             return explain_peaks(candidates, reader, scorer, job.images, parameters.seed, report_explaining)
 
         analysis = conclude(first_pass_result, media, missing_seconds(reader), scorer, parameters, explained)
-        updates: dict[str, object] = {"declarations": declarations} | _pictures(
-            job, photo, reader.width, analysis
-        )
+        updates: dict[str, object] = {"declarations": declarations, "marks": marks.search}
+        updates |= _pictures(job, photo, reader.width, analysis)
         if others:
             other_verdicts = OtherVerdicts(analysis, keeper, reader, job.images)
             updates |= other_verdicts.fields(other_results, other_scorers, job.others.rule)
@@ -248,9 +249,14 @@ def _pictures(job: _Job, photo: Image | None, width: int, analysis: Analysis) ->
 
 
 def _run_first_pass(
-    job: _Job, reader: MediaReader, first_pass: FirstPass, parameters: Parameters, progress: Progress
+    job: _Job,
+    reader: MediaReader,
+    first_pass: FirstPass,
+    parameters: Parameters,
+    marks: MarkWatch,
+    progress: Progress,
 ) -> tuple[Image | None, list[FirstPassResult]]:
-    """Feed all sampled frames to the first pass and the fingerprint.
+    """Feed all sampled frames to the first pass, the search for hidden marks, and the fingerprint.
 
     Returns the stored picture of a photo, if any, and the first-pass results of the primary and each further
     model.
@@ -263,6 +269,7 @@ def _run_first_pass(
     with prefetch(first_pass.with_cuts(sampled), _depth(reader)) as frames:
         for frame, is_cut in frames:
             first_pass.process_frame(frame, is_cut)
+            marks.process_frame(frame)
             if sampler is not None:
                 sampler.process_frame(frame)
             if still and job.images:

@@ -59,6 +59,8 @@ class UprightPictures(FrameDecoder):
         """Whether a channel beside the colours is transparency."""
         self.turned = 0
         """Clockwise quarter turns beyond those that the file asks for."""
+        self.watch_alpha: Callable[[NDArray[np.uint8]], None] | None = None
+        """Called with the alpha channel (height, width) of each frame that may be transparent."""
         self.transparent = 0.0
         """The largest transparent share of a frame."""
         self._matrix: tuple[int, Orientation] | None = None  # the last rotation and its orientation
@@ -108,6 +110,8 @@ class UprightPictures(FrameDecoder):
     def opaque(self, image: Image, alpha: NDArray[np.uint8]) -> Image:
         """Blend ``image`` over the background that viewers use: white, or black for a video."""
         self.transparent = max(self.transparent, transparent_share(alpha))
+        if self.watch_alpha is not None:
+            self.watch_alpha(alpha)
         is_picture = self.kind is MediaKind.IMAGE or self.container_format in _ANIMATIONS
         return flatten_transparency(image, alpha, WHITE if is_picture else BLACK)
 

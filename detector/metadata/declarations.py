@@ -23,6 +23,8 @@ from detector.schema.metadata import (
     Credentials,
     Declaration,
     DeclarationKind,
+    HiddenMark,
+    HiddenPlace,
     Meaning,
     Photo,
     Table,
@@ -111,11 +113,19 @@ _MAKES = frozenset(make for make, _ in _CAMERAS)
 
 
 def collect_declarations(
-    texts: Iterable[EmbeddedText], photo: Photo | None, credentials: Credentials, claims: Iterable[Claim]
+    texts: Iterable[EmbeddedText],
+    photo: Photo | None,
+    credentials: Credentials,
+    claims: Iterable[Claim],
+    marks: Iterable[Declaration] = (),
 ) -> tuple[Declaration, ...]:
-    """Return all declarations, most telling first; equal ones about one program are merged."""
+    """Return all declarations, most telling first; equal ones about one program are merged.
+
+    ``marks`` are those read from pixels and sound.
+    """
     texts = list(texts)
-    declarations = [*_declare_claims(claims, credentials), *_declare_texts(texts), *_declare_cameras(texts)]
+    declarations = [*marks, *_declare_claims(claims, credentials), *_declare_texts(texts)]
+    declarations += _declare_cameras(texts)
     if photo is not None:
         declarations += [*_declare_thumbnail(photo.thumbnail), *_declare_tables(photo.tables)]
     merged: dict[tuple[object, ...], Declaration] = {}
@@ -124,7 +134,8 @@ def collect_declarations(
         first = merged.setdefault(key, declaration)
         if declaration.source not in first.source:
             source = clean_text(f"{first.source}; {declaration.source}", LONGEST_DECLARED)
-            merged[key] = first.model_copy(update={"source": source})
+            hidden = first.hidden or declaration.hidden
+            merged[key] = first.model_copy(update={"source": source, "hidden": hidden})
     # The bare name of a program comes after explicit statements about how the picture was made.
     ranked = sorted(
         merged.values(), key=lambda d: (_ORDER.index(d.meaning), d.kind is DeclarationKind.SOFTWARE)
@@ -147,19 +158,30 @@ def _declared(
 
 def _declare_texts(texts: list[EmbeddedText]) -> Iterator[Declaration]:
     for text in texts:
-        source = f"{text.place}, {text.name}"
-        if text.name.lower() == "digitalsourcetype":
-            code, meaning, words = source_type(text.value)
-            means = N_("IPTC digital source type %(code)s: %(words)s.") % {"code": code, "words": words}
-            yield _declared(DeclarationKind.DIGITAL_SOURCE_TYPE, source, text.value, means, meaning)
-        elif mark := recognise_generator(text, texts):
-            yield _declared(mark.kind, source, text.value, mark.means, mark.meaning, mark.program)
-        elif text.name == "UserComment" and text.value == "Screenshot":
-            means = N_("A phone says that it took this picture of its own screen.")
-            kind, meaning = DeclarationKind.SOFTWARE, Meaning.SCREEN_CAPTURE
-            yield _declared(kind, source, text.value, means, meaning)
-        elif generators.is_about_making(text.name) or text.name == "Source" or _is_made_by_generator(text):
-            yield from _declare_software(text, source)
+        for declaration in _declare_text(text, texts):
+            if text.is_hidden:
+                hidden = HiddenMark(place=HiddenPlace.LOWEST_BITS)
+                declaration = declaration.model_copy(update={"hidden": hidden})
+            yield declaration
+
+
+def _declare_text(text: EmbeddedText, texts: list[EmbeddedText]) -> Iterator[Declaration]:
+    source = f"{text.place}, {text.name}"
+    if text.name.lower() == "digitalsourcetype":
+        code, meaning, words = source_type(text.value)
+        means = N_("IPTC digital source type %(code)s: %(words)s.") % {"code": code, "words": words}
+        yield _declared(DeclarationKind.DIGITAL_SOURCE_TYPE, source, text.value, means, meaning)
+    elif mark := recognise_generator(text, texts):
+        yield _declared(mark.kind, source, text.value, mark.means, mark.meaning, mark.program)
+    elif text.name == "UserComment" and text.value == "Screenshot":
+        means = N_("A phone says that it took this picture of its own screen.")
+        kind, meaning = DeclarationKind.SOFTWARE, Meaning.SCREEN_CAPTURE
+        yield _declared(kind, source, text.value, means, meaning)
+    elif text.is_hidden and text.name == "parameters":
+        means = N_("A text is hidden in the pixels in the way in which generators of pictures hide settings.")
+        yield _declared(DeclarationKind.HIDDEN_MARK, source, text.value, means, Meaning.UNKNOWN)
+    elif generators.is_about_making(text.name) or text.name == "Source" or _is_made_by_generator(text):
+        yield from _declare_software(text, source)
 
 
 def _is_made_by_generator(text: EmbeddedText) -> bool:

@@ -27,16 +27,17 @@ class EmbeddedText:
     place: str
     name: str
     value: str
+    is_hidden: bool = False  # in the lowest bits of pixels
 
 
-def embedded_texts(place: str, written: Mapping[str, object]) -> list[EmbeddedText]:
+def embedded_texts(place: str, written: Mapping[str, object], is_hidden: bool = False) -> list[EmbeddedText]:
     """Return the non-empty texts of one place, bounded in number and length."""
     texts: list[EmbeddedText] = []
     for name, value in written.items():
         whole = value[: 4 * LONGEST_TEXT].decode(errors="replace") if isinstance(value, bytes) else str(value)
         text = whole[:LONGEST_TEXT].strip("\0 \t\r\n")
         if text and len(texts) < MOST_TEXTS:
-            texts.append(EmbeddedText(place, str(name)[:200], text))
+            texts.append(EmbeddedText(place, str(name)[:200], text, is_hidden))
     return texts
 
 

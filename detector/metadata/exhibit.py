@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from fractions import Fraction
@@ -63,8 +63,11 @@ class CollectedFacts(NamedTuple):
     texts: tuple[EmbeddedText, ...]
 
 
-def collect_facts(reader: MediaReader, path: Path) -> CollectedFacts:
-    """Collect the facts about the file at ``path``, which ``reader`` has read to the end."""
+def collect_facts(reader: MediaReader, path: Path, hidden: Sequence[EmbeddedText] = ()) -> CollectedFacts:
+    """Collect the facts about the file at ``path``, which ``reader`` has read to the end.
+
+    ``hidden`` are texts that were read from the pixels.
+    """
     tags, texts = tags_of("file", reader.metadata), embedded_texts("file", reader.metadata)
     for stream in list(reader.streams)[:_MOST_STREAMS]:
         tags += tags_of(f"stream {stream.index}", stream.metadata)
@@ -86,6 +89,9 @@ def collect_facts(reader: MediaReader, path: Path) -> CollectedFacts:
             shown = layout.apertures
         elif reader.container_format == MATROSKA:
             shown = display_sizes(file)
+    for text in hidden:
+        tags += tags_of(text.place, {text.name: text.value})
+    texts = [*texts, *hidden]
     tags = list(dict.fromkeys(tags))
     video, packets, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
     details = Details(
@@ -240,9 +246,18 @@ def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media
     )
 
 
-def add_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media, tuple[Declaration, ...]]:
-    """Return ``media`` with details, anomalies and credentials, and what the file declares."""
-    collected = collect_facts(reader, path)
+def add_metadata(
+    media: Media,
+    reader: MediaReader,
+    path: Path,
+    hidden: Sequence[EmbeddedText] = (),
+    marks: Iterable[Declaration] = (),
+) -> tuple[Media, tuple[Declaration, ...]]:
+    """Return ``media`` with details, anomalies and credentials, and what the file declares.
+
+    ``hidden`` are texts and ``marks`` declarations that were read from pixels and sound.
+    """
+    collected = collect_facts(reader, path, hidden)
     details = collected.details
     if details.photo is not None:
         photo = details.photo.model_copy(update={"colours": reader.to_srgb.description})
@@ -250,6 +265,6 @@ def add_metadata(media: Media, reader: MediaReader, path: Path) -> tuple[Media, 
     with path.open("rb") as file:
         credentials, claims = read_store(file, reader.container_format)
     anomalies = find_anomalies(media, details, datetime.now(UTC), seconds_before_first_frame(reader))
-    declarations = collect_declarations(collected.texts, details.photo, credentials, claims)
+    declarations = collect_declarations(collected.texts, details.photo, credentials, claims, marks)
     update = {"details": details, "anomalies": anomalies, "credentials": credentials}
     return media.model_copy(update=update), declarations

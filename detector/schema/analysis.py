@@ -22,7 +22,15 @@ from detector.schema.measurements import (  # noqa: F401
     Span,
     Spread,
 )
-from detector.schema.metadata import Anomaly, Credentials, Declaration, Details, Picture, first_statements
+from detector.schema.metadata import (
+    Anomaly,
+    Credentials,
+    Declaration,
+    Details,
+    MarkSearch,
+    Picture,
+    first_statements,
+)
 from detector.schema.method import LATER_PARAMETERS, Parameters, Ran, Software, zero_values
 from detector.schema.method import Library as Library
 from detector.schema.model import Model, Platt, Range, Rate  # noqa: F401
@@ -260,6 +268,9 @@ class Analysis(Document):
     declarations: tuple[Declaration, ...] | None = optional(
         "what the file itself declares about how it was made, most telling first; never part of "
         "verdict or probability; null: not read, as in analyses before 1.6"
+    )
+    marks: MarkSearch | None = optional(
+        "where hidden marks of generators were looked for; null: nowhere, as before 1.26"
     )
     picture: str | None = optional(
         f"PNG of a photo as it was examined, at most {KEPT_WIDTH} px wide, relative to "

@@ -28,6 +28,7 @@ class DeclarationKind(StrEnum):
     CAMERA = "camera"
     THUMBNAIL = "thumbnail"
     QUANTIZATION_TABLES = "quantization tables"
+    HIDDEN_MARK = "hidden mark"
 
 
 class Meaning(StrEnum):
@@ -44,6 +45,44 @@ class Meaning(StrEnum):
     UNKNOWN = "unknown"
 
 
+class HiddenPlace(StrEnum):
+    """Where a mark is hidden that no viewer or player shows."""
+
+    PIXELS = "pixels"
+    LOWEST_BITS = "lowest bits"
+    SOUND = "sound"
+
+
+class HiddenMark(Value):
+    """How a declaration is hidden in pixels or sound, and how well it can be read."""
+
+    place: HiddenPlace
+    matched: int | None = optional("bits that agree with the program's mark; null: not a mark of bits", ge=0)
+    bits: int | None = optional("length of the program's mark", gt=0)
+    chance: Probability | None = optional(
+        "of an accidental match of so many bits in any trial with this exhibit, with bits like tosses of a "
+        "coin"
+    )
+    shifted: bool = optional(
+        "it does not begin at the corner of the picture, which was cropped or moved", False
+    )
+    frames: int | None = optional("of a video, the sampled frames that carry it", ge=1)
+    strength: Probability | None = optional("of a mark in sound, the highest output of its decoder")
+    stretches: tuple[tuple[Seconds, Seconds], ...] = optional(
+        "of a mark in sound, where it is heard: starts and ends in the sound, the first 32", (), max_length=32
+    )
+
+
+class MarkSearch(Value):
+    """Where hidden marks were looked for; what was found is among the declarations."""
+
+    frames: int = Field(ge=0, description="pictures whose pixels were searched")
+    sound: Seconds | None = optional(
+        "seconds of sound that were searched; null: none, for the reason in note"
+    )
+    note: str | None = optional("why no sound was searched")
+
+
 class Declaration(Value):
     """One thing that a file declares, or that its parts reveal, about how it was made."""
 
@@ -57,6 +96,9 @@ class Declaration(Value):
     means: str = Field(max_length=LONGEST_DECLARED, description="its meaning in plain words, if it is true")
     program: str | None = optional("the program named as the maker, if known", max_length=LONGEST_DECLARED)
     meaning: Meaning
+    hidden: HiddenMark | None = optional(
+        "if it is hidden in pixels or sound, how; null: written openly, or before 1.26"
+    )
 
     @property
     def is_statement(self) -> bool:

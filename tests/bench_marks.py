@@ -1,0 +1,123 @@
+"""Hidden marks on the research data: ``python -m tests.bench_marks WHAT [DATA]``.
+
+``photographs`` and ``clips`` count marks in unmanipulated ones, which carry none; ``agreement`` compares the
+decoder with ``invisible-watermark``, ``cost`` measures milliseconds. DATA is the research folder,
+``../shared/data`` unless named.
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from detector.marks.dwt_dct import FRAME_PIXELS, decode_as_library, find_pixel_mark
+from detector.media.frame import Image
+
+RESEARCH = Path("../shared/data")
+SAMPLE_RATE = 8  # frames a second, as the engine samples
+
+
+def real_photographs(data: Path) -> Iterator[tuple[str, Image]]:
+    """Yield name and picture (height, width, 3), RGB, of each unmanipulated picture in the archives."""
+    for archive in sorted(data.glob("*.zip")):
+        table = archive.with_suffix(".csv")
+        real = None
+        if table.exists():
+            with table.open(newline="") as file:
+                real = {row["file"] for row in csv.DictReader(file) if row["label"] == "real"}
+        with zipfile.ZipFile(archive) as pictures:
+            for name in pictures.namelist():
+                if name.endswith(".jpg") and (real is None or name.rpartition("/")[2] in real):
+                    pixels = cv2.imdecode(np.frombuffer(pictures.read(name), np.uint8), cv2.IMREAD_COLOR_RGB)
+                    yield f"{archive.stem}/{name}", pixels
+
+
+def real_clips(data: Path) -> Iterator[Path]:
+    """Yield each unmanipulated clip."""
+    for folder in (data / "clips", data / "videos"):
+        with (folder / "labels.csv").open(newline="") as file:
+            yield from (folder / row["file"] for row in csv.DictReader(file) if row["label"] == "real")
+
+
+def sampled_frames(clip: Path) -> Iterator[Image]:
+    """Yield about eight frames of each second (height, width, 3), RGB."""
+    with av.open(str(clip)) as container:
+        last = -1
+        for frame in container.decode(video=0):
+            if int((frame.time or 0) * SAMPLE_RATE) != last:
+                last = int((frame.time or 0) * SAMPLE_RATE)
+                yield frame.to_ndarray(format="rgb24")
+
+
+def count_in_photographs(data: Path) -> None:
+    counts: dict[str, int] = {}
+    for name, picture in real_photographs(data):
+        archive = name.partition("/")[0]
+        counts[archive] = counts.get(archive, 0) + 1
+        if mark := find_pixel_mark(picture):
+            print(f"{name}: {mark}")
+    print(f"{sum(counts.values())} photographs: {counts}")
+
+
+def count_in_clips(data: Path) -> None:
+    clips = frames = 0
+    for clip in real_clips(data):
+        clips += 1
+        for picture in sampled_frames(clip):
+            frames += 1
+            if mark := find_pixel_mark(picture, FRAME_PIXELS):
+                print(f"{clip.name}: {mark}")
+    print(f"{clips} clips, {frames} frames")
+
+
+def compare_with_library(data: Path) -> None:
+    from imwatermark import WatermarkDecoder
+
+    pictures = bits = different = 0
+    for number, (_, picture) in enumerate(real_photographs(data)):
+        if number % 25:
+            continue
+        whole = cv2.resize(picture, (257 + number % 97, 259 + number % 89))
+        pictures += 1
+        for length in (32, 48, 64, 136, 224):
+            expected = WatermarkDecoder("bits", length).decode(whole[:, :, ::-1].copy())
+            bits += length
+            different += int(np.count_nonzero(decode_as_library(whole, length) != expected))
+    print(f"{different} of {bits} bits of {pictures} pictures differ")
+
+
+def measure_cost(data: Path) -> None:
+    del data
+    cv2.setNumThreads(1)
+    noise = np.random.default_rng(0).normal(0, 6, (3000, 4000, 3))
+    scene = cv2.resize(np.random.default_rng(1).integers(0, 255, (30, 40, 3), np.uint8), (4000, 3000))
+    photo = np.clip(cv2.resize(scene, (4000, 3000)) + noise, 0, 255).astype(np.uint8)
+    for name, picture, pixels in (
+        ("photograph of 4000 × 3000", photo, None),
+        ("frame of 1920 × 1080", photo[:1080, :1920].copy(), FRAME_PIXELS),
+    ):
+        times = []
+        for _ in range(30):
+            start = time.process_time()
+            find_pixel_mark(picture, *([pixels] if pixels else []))
+            times.append(1000 * (time.process_time() - start))
+        print(f"{name}: median {statistics.median(times):.1f} ms, greatest {max(times):.1f} ms")
+
+
+if __name__ == "__main__":
+    what = {
+        "photographs": count_in_photographs,
+        "clips": count_in_clips,
+        "agreement": compare_with_library,
+        "cost": measure_cost,
+    }
+    what[sys.argv[1]](Path(sys.argv[2]) if len(sys.argv) > 2 else RESEARCH)
