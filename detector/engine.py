@@ -16,6 +16,7 @@ import detector.engine  # noqa: F401 - brings all that an analysis imports
 from detector import timestamps
 from detector.backends.selection import needs_torch, open_backend
 from detector.environment import describe_software, extend_command, libraries, source_sha256
+from detector.errors import SoundOnlyError
 from detector.explain.overlays import BOXED, PHOTO, write_boxed, write_photo
 from detector.faces.search.networks import FaceDetector
 from detector.faces.search.photos import find_upright_turn, may_be_rotated
@@ -33,6 +34,7 @@ from detector.metadata.exhibit import add_metadata, media_facts
 from detector.models.loaded import LoadedModel, load_model
 from detector.process.resources import release_memory, share_arenas
 from detector.progress import Progress, ReportShare
+from detector.recordings import analyze_recording
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Segment
 from detector.schema.formatting import never_rounding_up_to, printable_name
 from detector.schema.joint import JointRule
@@ -96,6 +98,9 @@ def analyze(
     while True:
         try:
             analysis = _analyzed(job, progress)
+        except SoundOnlyError:
+            analysis = analyze_recording(job.path, job.name, job.parameters, job.models()[0], bounds)
+            break
         except PictureGrowsError as grown:
             with open_media(job.path, bounds) as reader:
                 job = replace(job, canvas=reader.largest(grown.size))

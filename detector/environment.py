@@ -71,6 +71,24 @@ def describe_software(
     )
 
 
+def describe_recording_software(created: str, file: str, model: str, given: Parameters) -> Software:
+    """Return the published facts for a recording of sound, whose analysis runs no network for faces."""
+    return Software(
+        reelproof=__version__,
+        torch=torch_version(),
+        device="cpu",
+        created=created,
+        python=platform.python_version(),
+        libraries=libraries(),
+        system=system(),
+        processor=processor(),
+        instructions=instructions(),
+        commit=commit(ROOT),
+        source_sha256=source_sha256(),
+        command=repeat_command(file, model, given),
+    )
+
+
 def repeat_command(
     file: str,
     model: str,

@@ -9,11 +9,15 @@ class ReelproofError(Exception):
 
 
 class MediaError(ReelproofError):
-    """The file cannot be read as an accepted video or photo."""
+    """The file cannot be read as an accepted video, photo or recording of sound."""
 
 
 class NotOpenedError(MediaError):
     """The file cannot be opened for a reason that may be temporary: it is missing or not readable."""
+
+
+class SoundOnlyError(MediaError):
+    """The file holds sound and no picture, where pictures are needed."""
 
 
 class ModelError(ReelproofError):

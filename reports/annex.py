@@ -290,6 +290,8 @@ _CALIBRATIONS = {Basis.SCALED: _SCALED, Basis.OFF: _OFF, Basis.UNKNOWN: _UNKNOWN
 
 def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
     """Return the terms of the report; ``section`` is the section that explains intervals."""
+    if analysis.media.sound_only:
+        return sound_glossary()
     still = analysis.media.still
     terms = dict(GLOSSARY)
     if still:
@@ -304,6 +306,32 @@ def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
     terms["interval"] = f"{gettext(terms['interval'])} {explained}"
     terms[_CALIBRATED] = _CALIBRATIONS.get(basis(analysis.model, still=still), terms[_CALIBRATED])
     return tuple((terms | _other_maps(analysis.model)).items())
+
+
+def sound_glossary() -> tuple[tuple[str, str], ...]:
+    """Return the terms of the report on a recording of sound without picture."""
+    return (
+        (N_("exhibit"), dict(GLOSSARY)["exhibit"]),
+        (
+            N_("window"),
+            N_("A stretch of a few seconds of speech that the network judges at once; windows overlap."),
+        ),
+        (
+            N_("voice segment"),
+            N_("An interval of time in which the speech reaches the threshold for a finding."),
+        ),
+        (
+            N_("spectrogram"),
+            N_(
+                "A picture of sound: time from left to right, frequency from bottom to top, loudness as "
+                "brightness."
+            ),
+        ),
+        (
+            N_("heatmap"),
+            N_("Colours over a spectrogram: the times and frequencies that raised the score of the window."),
+        ),
+    )
 
 
 def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:

@@ -39,6 +39,8 @@ from reports.review.annotation_section import ReviewerView, reviewer_view
 from reports.review.annotations import Annotation
 from reports.review.second_review import SecondReview, review_of
 from reports.review.second_review_section import SecondReviewView, second_review_view
+from reports.sound.sound_section import SoundView, sound_view
+from reports.sound.words import first_page_sentence, recording_answers
 from reports.validation.error_rates import MeasuredErrors, measured_errors
 from reports.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
 from reports.wording.sections import Fact, Section, contents
@@ -98,6 +100,7 @@ class ReportView:
 
     language: str = field(metadata=UNTRANSLATED)
     still: bool
+    sound_only: bool
     sections: dict[str, Section]
     paper: str = field(metadata=UNTRANSLATED)
     head: HeadView
@@ -116,6 +119,7 @@ class ReportView:
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
+    sound: SoundView | None
     others: OtherModelsView | None
     photo: ShownPicture | None  # with each face boxed
     clean: ShownPicture | None  # the same without
@@ -161,6 +165,7 @@ class ReportView:
         """Pictures of a report in reading order."""
         both = [picture for peak in self._peaks() for picture in peak.shown]
         both += self.others.pictures if self.others else ()
+        both += self.sound.pictures if self.sound else ()
         compared = [picture for reference in self.references for picture in reference.pictures]
         return tuple(picture for picture in (*filter(None, [self.photo]), *both, *compared) if picture.path)
 
@@ -169,6 +174,7 @@ class ReportView:
         """Paths of all pictures that belong to the analysis."""
         pictures = [picture for peak in self._peaks() for picture in peak.kept]
         pictures += filter(None, [self.photo, self.clean])
+        pictures += self.sound.pictures if self.sound else ()
         pictures += self.others.kept if self.others else ()
         return tuple(dict.fromkeys(picture.path for picture in pictures if picture.path))
 
@@ -190,7 +196,7 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
 def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     media, case, check = analysis.media, inputs.case or CaseDetails(), inputs.check
     quoted, review = inputs.quoted_laboratory(), inputs.parsed_review(media.sha256)
-    laboratory = laboratory_view(quoted, analysis) if quoted else None
+    laboratory = laboratory_view(quoted, analysis) if quoted and not media.sound_only else None
     second_review = None
     if review is not None:
         duration = 0.0 if media.still else media.duration
@@ -204,8 +210,16 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         reviewed=second_review is not None,
         several=analysis.joint is not None,
         confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
+        sound_only=media.sound_only,
     )
-    answers = [*summary.key_answers(analysis, sections)]
+    sound = sound_view(analysis, folder)
+    of_sound = sound if media.sound_only else None
+    if of_sound:
+        answers = [*recording_answers(analysis)]
+    else:
+        answers = [*summary.key_answers(analysis, sections)]
+        if sound:
+            answers.insert(-1, (gettext("Voice"), first_page_sentence(analysis)))
     if laboratory and laboratory.decision:
         answers.append((THRESHOLD, laboratory.decision))
     if second_review:
@@ -217,24 +231,26 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     return ReportView(
         language=translation.current(),
         still=media.still,
+        sound_only=media.sound_only,
         sections=sections,
         paper=case.paper,
         head=head_view(analysis, case),
-        verdict=analysis.verdict.value,
-        verdict_sentence=verdict_sentence(analysis),
-        reason=reason_text(analysis),
+        verdict=of_sound.verdict if of_sound else analysis.verdict.value,
+        verdict_sentence=(of_sound.sentence or of_sound.absent) if of_sound else verdict_sentence(analysis),
+        reason=of_sound.reason if of_sound else reason_text(analysis),
         declared=declarations_view(analysis),
         answers=tuple(answers),
-        next_steps=summary.next_steps(analysis),
+        next_steps=of_sound.next_steps if of_sound else summary.next_steps(analysis),
         figure=figure_view(analysis),
         exhibit=exhibit_facts(media, check),
-        recording=recording_facts(media, analysis.coverage.frames_between),
+        recording=recording_facts(analysis),
         metadata=metadata_view(media),
         measured_errors=measured_errors(analysis),
         laboratory=laboratory,
         timeline=draw_timeline(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
+        sound=sound,
         others=other_models_view(analysis, folder),
         photo=_photo(folder, analysis.boxed, gettext("The photograph with each face framed and named")),
         clean=_photo(folder, analysis.picture, gettext("The photograph")),
@@ -245,7 +261,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         model=model_view(analysis.model, media.still),
         not_examined=not_examined_view(analysis),
         meaning=meaning_view(analysis, sections["model"].number if laboratory and laboratory.ratio else None),
-        glossary=glossary(analysis, sections["limits"].number),
+        glossary=glossary(analysis, sections["limits"].number if "limits" in sections else 0),
         annotations=reviewer_view(analysis, inputs.annotations),
         second_review=second_review,
         references=references,

@@ -149,7 +149,7 @@ def media(kind: MediaKind, duration: float, **changes: Any) -> Media:
         "time_base": "1/12800",
         "frame_rate": "30000/1001" if video else None,
         "variable_frame_rate": False,
-        "duration": duration if video else 0.0,
+        "duration": 0.0 if kind is MediaKind.IMAGE else duration,
         "frames_decoded": int(duration * 29.97) if video else 1,
         "frames_undecodable": 3 if video else 0,
         "has_sound": video,

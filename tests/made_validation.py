@@ -70,7 +70,7 @@ def items(count: int = 40, kind: MediaKind = MediaKind.VIDEO, seed: int = 1) -> 
 def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) -> Validation:
     """A whole validation of ``of``."""
     of = items() if of is None else of
-    kinds = [kind for kind in MediaKind if any(each.kind is kind for each in of)]
+    kinds = [kind for kind in (MediaKind.VIDEO, MediaKind.IMAGE) if any(each.kind is kind for each in of)]
     levels = rates.compute_levels(of, 0.65)
     ratios = tuple(
         found

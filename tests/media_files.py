@@ -138,7 +138,7 @@ ACCEPTED: dict[str, Maker] = {
 }
 REFUSED: dict[str, Maker] = {
     "webp without RIFF": _webp_without_riff,
-    **{f"RIFF {form.decode()}": partial(_other_riff, form) for form in (b"WAVE", b"ACON", b"AVIF", b"webp")},
+    **{f"RIFF {form.decode()}": partial(_other_riff, form) for form in (b"ACON", b"AVIF", b"webp")},
     **{f"boxes of {brand.decode()}": partial(boxed_picture, brand) for brand in SEQUENCE_BRANDS},
     "raw photo": partial(_raw_photo),
     "animated png": lambda folder: animated(folder / "a.png"),

@@ -190,6 +190,11 @@ class Settings(BaseSettings):
         "fastest present. `openvino-bf16` is faster and rounds scores "
         "([figures](performance.md#back-ends)). `--backend` does the same for one command",
     )
+    sound: Annotated[bool, either("on", "off")] = _setting(
+        "REELPROOF_SOUND",
+        "on",
+        "`off`: the sound of new analyses is left out, unless whoever starts one asks for it",
+    )
     time_limit: Annotated[int, Number(1, 10_000_000)] = _setting(
         "REELPROOF_TIME_LIMIT",
         "7200",

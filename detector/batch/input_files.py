@@ -19,8 +19,10 @@ from detector.media.acceptance import (
     HEAD_BYTES,
     PHOTO_ENDINGS,
     PHOTOS_IN_WORDS,
+    SOUND_ENDINGS,
     VIDEO_ENDINGS,
-    is_accepted,
+    Container,
+    container_of,
     open_exhibit,
 )
 
@@ -111,7 +113,7 @@ class InputFiles:
             error = f"The folder cannot be opened: {problem.strerror}."
             yield File(str(unreadable), unreadable, unreadable, error)
         if not count and not closed:
-            noun = "photo" if self.only_images else "video or photo"
+            noun = "photo" if self.only_images else "video, photo or sound recording"
             yield File(str(folder), folder, folder, f"The folder holds no {noun}.")
 
     def _leave_out(self, files: Iterable[Path]) -> None:
@@ -122,7 +124,7 @@ class InputFiles:
             return False
         if self.only_images:
             return path.suffix.lower() in IMAGES | {_ZIP}
-        return path.suffix.lower() == _ZIP or is_video_or_photo(path)
+        return path.suffix.lower() == _ZIP or is_exhibit(path)
 
     def _one(self, path: Path) -> Iterator[File]:
         try:
@@ -154,18 +156,24 @@ class InputFiles:
             yield File(str(path), path, path, str(error))
 
 
+def is_exhibit(path: Path) -> bool:
+    """Check whether a file is a video, photo or sound recording, by known extension or by its first bytes."""
+    return path.suffix.lower() in IMAGES | VIDEOS | SOUND_ENDINGS or _container(path) is not None
+
+
 def is_video_or_photo(path: Path) -> bool:
     """Check whether a file is a video or photo, by known extension or by its first bytes."""
-    return path.suffix.lower() in IMAGES | VIDEOS or _looks_accepted(path)
+    container = _container(path)
+    return path.suffix.lower() in IMAGES | VIDEOS or (container is not None and not container.is_sound)
 
 
-def _looks_accepted(path: Path) -> bool:
+def _container(path: Path) -> Container | None:
     try:
         file = open_file(path)
     except OSError:
-        return False
+        return None
     with file:
-        return is_accepted(file.read(HEAD_BYTES))
+        return container_of(file.read(HEAD_BYTES))
 
 
 def _refuse_tricks(archive: zipfile.ZipFile, size: int) -> None:

@@ -33,6 +33,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sample-rate", type=float, metavar="N", help="sampled frames per second (default 8)"
     )
+    parser.add_argument("--no-sound", action="store_true", help="leave the sound out: no voice is examined")
     parser.add_argument(
         "--set",
         action="append",
@@ -67,6 +68,8 @@ def parameters_from(options: argparse.Namespace) -> Parameters:
     from detector.schema.analysis import Parameters
 
     values: dict[str, object] = {} if options.sample_rate is None else {"sample_rate": options.sample_rate}
+    if getattr(options, "no_sound", False):
+        values["sound"] = False
     for setting in options.set:
         name, equals, value = setting.partition("=")
         if not equals or name not in Parameters.model_fields:

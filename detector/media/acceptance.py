@@ -32,7 +32,6 @@ _BARE_STARTS = (b"\x09", b"\x27", b"\x47", b"\x67", b"\x40\x01", b"\x42\x01", b"
 _INTO_MP4 = N_("Put it into an mp4, at the rate at which it was recorded, and keep the original.")
 _EXPORT = N_("Export it as mp4 or avi with the recorder's program, and keep the original.")
 _OTHERS = (
-    (b"OggS", N_("an Ogg file"), _TO_MP4),
     (b"\x06\x0e\x2b\x34", N_("an MXF video"), _TO_MP4),
     (b".RMF", N_("a RealMedia file"), _TO_MP4),
     *((code + first, _BARE, _INTO_MP4) for code in (b"\0\0\1", b"\0\0\0\1") for first in _BARE_STARTS),
@@ -96,6 +95,8 @@ class Container:
     """A further check of the first bytes; without ``starts`` the only one."""
     endings: tuple[str, ...] = ()
     """File name extensions. They decide nothing where the first bytes are known."""
+    is_sound: bool = False
+    """Whether it holds sound alone; containers of videos may do so as well."""
 
     def matches(self, head: bytes) -> bool:
         """Return whether a file that begins with ``head`` is of this type."""
@@ -122,6 +123,49 @@ def _is_transport_stream(head: bytes) -> bool:
 def _is_bitmap(head: bytes) -> bool:
     # Two letters are a weak signature: check the four reserved bytes and the offset of the pixels as well.
     return head[6:10] == bytes(4) and 26 <= int.from_bytes(head[10:14], "little") < 1 << 16
+
+
+# ISO/IEC 11172-3 and 13818-3: kbit/s of layer III by index, for MPEG-1 and MPEG-2, and hertz of MPEG-1.
+_MP3_RATES = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+_MP3_HERTZ = (44_100, 48_000, 32_000)
+
+
+def _is_mp3(head: bytes) -> bool:
+    """Return whether an ID3 tag, or two frames of layer III in a row, come first."""
+    if head[:3] == b"ID3":
+        return len(head) >= 10 and head[3] in (2, 3, 4) and max(head[6:10]) < 0x80
+    length = _mp3_frame(head)
+    return bool(length) and _mp3_frame(head[length:]) > 0
+
+
+def _mp3_frame(head: bytes) -> int:
+    """Return the bytes of the frame of layer III that begins here; 0 for none."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return 0
+    version, rate, hertz = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or not 0 < rate < 15 or hertz == 3:
+        return 0
+    is_first = version == 3
+    frequency = _MP3_HERTZ[hertz] // {3: 1, 2: 2, 0: 4}[version]
+    bits = 1000 * _MP3_RATES[not is_first][rate]
+    return (144 if is_first else 72) * bits // frequency + (head[2] >> 1 & 1)
+
+
+def _is_adts(head: bytes) -> bool:
+    """Return whether two frames of AAC with ADTS headers (ISO/IEC 13818-7) come first."""
+    length = _adts_frame(head)
+    return bool(length) and _adts_frame(head[length:]) > 0
+
+
+def _adts_frame(head: bytes) -> int:
+    """Return the bytes of the ADTS frame that begins here; 0 for none."""
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
+        return 0
+    length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    return length if length > 7 else 0
 
 
 def is_raw_photo(head: bytes) -> bool:
@@ -155,6 +199,7 @@ def is_boxed_picture(head: bytes) -> bool:
 # FFmpeg's names of its demuxers.
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 MATROSKA = "matroska,webm"
+OGG = "ogg"
 CONTAINERS = (
     Container(N_("a JPEG photo"), True, ("jpeg_pipe",), starts=(b"\xff\xd8\xff",), endings=(".jpg", ".jpeg")),
     Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",), endings=(".png",)),
@@ -194,32 +239,55 @@ CONTAINERS = (
         boxes=(b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"),
         endings=(".mp4", ".mov", ".m4v", ".3gp"),
     ),
+    # Sound alone. M4A, WMA and WebM are recognised as the videos of their containers.
+    Container(N_("a WAV recording"), False, ("wav",), forms=(b"WAVE",), endings=(".wav",), is_sound=True),
+    Container(
+        N_("an MP3 recording"), False, ("mp3", "aac"), test=_is_mp3, endings=(".mp3",), is_sound=True
+    ),
+    Container(N_("an AAC recording"), False, ("aac",), test=_is_adts, endings=(".aac",), is_sound=True),
+    Container(
+        N_("an Ogg recording"), False, (OGG,), (b"OggS",), endings=(".ogg", ".oga", ".opus"), is_sound=True
+    ),
+    Container(N_("a FLAC recording"), False, ("flac",), (b"fLaC",), endings=(".flac",), is_sound=True),
+    Container(
+        N_("an AMR recording"), False, ("amr",), (b"#!AMR\n", b"#!AMR-WB\n"), endings=(".amr",), is_sound=True
+    ),
+    Container(N_("a CAF recording"), False, ("caf",), (b"caff",), endings=(".caf",), is_sound=True),
 )  # fmt: skip
 PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
     tuple(
         demuxer
         for container in CONTAINERS
-        if container.is_photo is photos and not container.brands
+        if container.is_photo is photos and not container.brands and not container.is_sound
         for name in container.demuxers
         for demuxer in name.split(",")
     )
     for photos in (True, False)
 )
 DEMUXERS = (*VIDEO_DEMUXERS, *PHOTO_DEMUXERS)
-"""The demuxers that FFmpeg may use."""
+"""The demuxers that FFmpeg may use, except for files that begin as recordings of sound."""
 PHOTO_ENDINGS, VIDEO_ENDINGS = (
     frozenset(
-        ending for container in CONTAINERS if container.is_photo is photos for ending in container.endings
+        ending
+        for container in CONTAINERS
+        if container.is_photo is photos and not container.is_sound
+        for ending in container.endings
     )
     for photos in (True, False)
+)
+_CONTAINERS_OF_VIDEO = frozenset({".m4a", ".wma", ".mka", ".weba"})  # with sound alone
+SOUND_ENDINGS = _CONTAINERS_OF_VIDEO.union(
+    *(container.endings for container in CONTAINERS if container.is_sound)
 )
 # Names for people, the usual ones first; a test compares them with the table.
 VIDEOS_IN_WORDS = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif"
 PHOTOS_IN_WORDS = "jpeg, png, webp, heic, avif, tiff, bmp"
-KINDS_IN_WORDS = f"{VIDEOS_IN_WORDS}, {PHOTOS_IN_WORDS}"
-ACCEPTED = N_("Accepted are video (%(videos)s) and photos (%(photos)s).") % {
+SOUNDS_IN_WORDS = "wav, mp3, m4a, aac, ogg, opus, flac, amr, wma, caf"
+KINDS_IN_WORDS = f"{VIDEOS_IN_WORDS}, {PHOTOS_IN_WORDS}, {SOUNDS_IN_WORDS}"
+ACCEPTED = N_("Accepted are video (%(videos)s), photos (%(photos)s) and sound recordings (%(sounds)s).") % {
     "videos": VIDEOS_IN_WORDS,
     "photos": PHOTOS_IN_WORDS,
+    "sounds": SOUNDS_IN_WORDS,
 }
 
 
@@ -228,8 +296,17 @@ def container_of(head: bytes) -> Container | None:
     return next((container for container in CONTAINERS if container.matches(head)), None)
 
 
+def allowed_demuxers(head: bytes) -> tuple[str, ...]:
+    """Return the demuxers that FFmpeg may use for a file that begins with ``head``.
+
+    Those of sound recordings are left out for other files: FFmpeg takes some small pictures for MP3.
+    """
+    container = container_of(head)
+    return container.demuxers if container is not None and container.is_sound else DEMUXERS
+
+
 def is_accepted(head: bytes) -> bool:
-    """Return whether the first bytes are those of an accepted video or photo."""
+    """Return whether the first bytes are those of an accepted video, photo or recording of sound."""
     return container_of(head) is not None
 
 
@@ -283,7 +360,10 @@ def refuse_type_mismatch(head: bytes, demuxer: str) -> None:
 
 
 UNREADABLE = (
-    N_("The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part.")
+    N_(
+        "The file cannot be read: it is not a video, photo or sound recording, or it is damaged or was "
+        "copied only in part."
+    )
     + f" {ACCEPTED}"
 )
 
@@ -412,7 +492,7 @@ class InputLimits:
         if seconds > self.seconds:
             raise MediaError(
                 N_(
-                    "The video lasts %(length)s by the times in it; at most %(allowed)s are examined at "
+                    "The recording lasts %(length)s by the times in it; at most %(allowed)s are examined at "
                     "once. Cut out the part in question, or convert the file if its times are wrong."
                 )
                 % {"length": _words(seconds), "allowed": _words(self.seconds)}

@@ -21,12 +21,12 @@ from PIL import ImageSequence
 from detector.errors import MediaError
 from detector.media import colour
 from detector.media.acceptance import (
-    DEMUXERS,
     HEAD_BYTES,
     MP4,
     UNREADABLE,
     InputLimits,
     NamelessFile,
+    allowed_demuxers,
     container_of,
     is_animated_webp,
     is_boxed_picture,
@@ -242,7 +242,7 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
     """Open ``path`` for reading.
 
     Raises :class:`MediaError` if the file is missing, empty, of no accepted type, beyond ``bounds``, or
-    without a picture.
+    without a picture, and :class:`~detector.errors.SoundOnlyError` for one of sound alone.
     """
     with open_exhibit(path) as file:
         head = read_accepted_head(file)
@@ -307,6 +307,10 @@ def open_container(file: BinaryIO, end: int | None) -> av.container.InputContain
     It is read up to ``end``, from :func:`~detector.media.containers.cut_fragment`. Raises :class:`MediaError`
     if no demuxer can read it.
     """
+    start = file.tell()
+    file.seek(0)
+    allowed = ",".join(allowed_demuxers(file.read(HEAD_BYTES)))
+    file.seek(start)
     for demuxer in _demuxers(file):
         try:
             # `enable_drefs` stays off (FFmpeg's default): a mov may not refer to other files.
@@ -316,7 +320,7 @@ def open_container(file: BinaryIO, end: int | None) -> av.container.InputContain
                 format=demuxer,
                 # merge_pmt_versions: the pictures of a transport stream may continue under another PID, for
                 # instance after advertisements.
-                options={"format_whitelist": ",".join(DEMUXERS), "merge_pmt_versions": "1"},
+                options={"format_whitelist": allowed, "merge_pmt_versions": "1"},
                 metadata_errors="replace",  # invalid UTF-8 in tags must not prevent an examination
             )
         except (av.FFmpegError, ValueError):

@@ -35,6 +35,9 @@ _TYPES = {
     "avif": "image/avif",
     "tiff_pipe": "image/tiff",
     "gif": "image/gif",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "flac": "audio/flac",
 }
 _MOST = 32
 # Failures that mean an unknown signer, not a broken signature.

@@ -41,8 +41,8 @@ from detector.schema.metadata import (
 )
 from detector.timestamps import iso_seconds
 
-_MOST_STREAMS = 32
-_MOST_TIMES = 64
+MOST_STREAMS = 32
+MOST_TIMES = 64
 _TIME = re.compile(
     r"creation_time|creationdate|date_?(?:utc|time|taken|recorded)|^date$|createdate|modifydate", re.I
 )
@@ -69,7 +69,7 @@ def collect_facts(reader: MediaReader, path: Path, hidden: Sequence[EmbeddedText
     ``hidden`` are texts that were read from the pixels.
     """
     tags, texts = tags_of("file", reader.metadata), embedded_texts("file", reader.metadata)
-    for stream in list(reader.streams)[:_MOST_STREAMS]:
+    for stream in list(reader.streams)[:MOST_STREAMS]:
         tags += tags_of(f"stream {stream.index}", stream.metadata)
         texts += embedded_texts(f"stream {stream.index}", stream.metadata)
     layout = photo = None
@@ -95,7 +95,14 @@ def collect_facts(reader: MediaReader, path: Path, hidden: Sequence[EmbeddedText
     tags = list(dict.fromkeys(tags))
     video, packets, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
     details = Details(
-        streams=tuple(_stream(reader, stream) for stream in list(reader.streams)[:_MOST_STREAMS]),
+        streams=tuple(
+            stream_facts(
+                stream,
+                examined=stream.index == reader.stream_index,
+                duration=reader.duration_of(stream),
+            )
+            for stream in list(reader.streams)[:MOST_STREAMS]
+        ),
         picture=_picture(reader, layout, shown.get(reader.stream_index), _ends_at(reader, path)),
         groups=packets.groups() if video else None,
         timing=packets.timing(reader.tally.first_pts, reader.time_base, damage.spans()) if video else None,
@@ -104,23 +111,24 @@ def collect_facts(reader: MediaReader, path: Path, hidden: Sequence[EmbeddedText
         photo=photo,
         tags=tuple(tags[:MOST_TAGS]),
         tags_left_out=max(0, len(tags) - MOST_TAGS),
-        times=tuple(_times(tags, layout))[:_MOST_TIMES],
+        times=tuple(tagged_times(tags, layout))[:MOST_TIMES],
         location=location_of(tags),
     )
     return CollectedFacts(details, tuple(texts))
 
 
-def _stream(reader: MediaReader, stream: Any) -> Stream:
+def stream_facts(stream: Any, *, examined: bool, duration: float | None) -> Stream:
+    """Return the facts about one stream of a container; ``duration`` is the stated one in seconds."""
     context = stream.codec_context
     sound = stream.type == "audio" and context is not None
     return Stream(
         index=stream.index,
         kind=stream.type or "unknown",
         codec=clean_text(context.codec.canonical_name if context is not None else "unknown", 40),
-        examined=stream.index == reader.stream_index,
+        examined=examined,
         channels=context.channels if sound else None,
         sample_rate=context.sample_rate if sound else None,
-        duration=reader.duration_of(stream),
+        duration=duration,
         cover=bool(stream.disposition & Disposition.attached_pic),
     )
 
@@ -184,7 +192,7 @@ def _named(kinds: type[IntEnum], value: int) -> str | None:
         return f"code {value}"
 
 
-def _times(tags: Iterable[Tag], layout: Layout | None) -> Iterable[Moment]:
+def tagged_times(tags: Iterable[Tag], layout: Layout | None) -> Iterable[Moment]:
     """Yield the times in boxes, which include the last modification of the file, and in tags."""
     boxes = layout.times if layout else []
     yield from boxes

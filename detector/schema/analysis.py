@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, Self, TypedDict
+from typing import Any, Final, Self, TypedDict
 
 from pydantic import Field, model_validator
 
@@ -47,6 +47,7 @@ from detector.schema.peaks import (  # noqa: F401
     Question,
 )
 from detector.schema.scores import Box, Score, Scores  # noqa: F401
+from detector.schema.voice import Voice
 
 SCHEMA_VERSION = "1.26"
 KEPT_WIDTH = 1280  # px, the largest width of stored frames, overlays and photographs
@@ -63,6 +64,7 @@ class Verdict(StrEnum):
 class MediaKind(StrEnum):
     VIDEO = "video"
     IMAGE = "image"
+    AUDIO = "audio"
 
 
 class Media(Value):
@@ -74,8 +76,10 @@ class Media(Value):
     kind: MediaKind
     container: str = Field(description="format name as FFmpeg gives it")
     codec: str
-    width: int = Field(gt=0, description="square pixels of the upright frame")
-    height: int = Field(gt=0, description="square pixels of the upright frame")
+    width: int = Field(
+        ge=0, description="square pixels of the upright frame; 0 for sound without picture, since 1.26"
+    )
+    height: int = Field(ge=0, description="likewise")
     rotation: int = Field(description="degrees clockwise applied to make frames upright")
     turned: int = optional(
         "part of the rotation that the file does not ask for, but that a face needed; since 1.6", 0
@@ -120,7 +124,7 @@ class Media(Value):
         0,
         ge=0,
     )
-    has_sound: bool = Field(description="sound is present; Reelproof does not examine it")
+    has_sound: bool = Field(description="sound is present; `voice` says whether it was examined")
     details: Details | None = optional("since 1.2; null in older analyses")
     anomalies: tuple[Anomaly, ...] = optional("facts that a person should look at; never evidence", ())
     credentials: Credentials | None = optional("Content Credentials; since 1.2")
@@ -139,6 +143,11 @@ class Media(Value):
     def still(self) -> bool:
         """Whether the exhibit is a photograph."""
         return self.kind is MediaKind.IMAGE
+
+    @property
+    def sound_only(self) -> bool:
+        """Whether the exhibit is a recording of sound without picture."""
+        return self.kind is MediaKind.AUDIO
 
 
 MOST_COVERED = 0.5
@@ -288,6 +297,10 @@ class Analysis(Document):
         "results of other models; since 1.10", (), max_length=MOST_OTHERS
     )
     joint: Joint | None = optional("null: no other model took part; since 1.10")
+    voice: Voice | None = optional(
+        "what was found about the voices, a question of its own; null: sound was not examined, because the "
+        "exhibit is a photo, sound was left out, or the version is older; since 1.26"
+    )
 
     @property
     def every_segment(self) -> tuple[Segment, ...]:
@@ -320,9 +333,10 @@ class Summary(TypedDict):
     kind: str | None
     answers: dict[str, float] | None
     declarations: list[str] | None
+    voice: dict[str, Any] | None  # the fields of a VoiceSummary
 
 
-EMPTY_SUMMARY: Final = Summary(kind=None, answers=None, declarations=None)
+EMPTY_SUMMARY: Final = Summary(kind=None, answers=None, declarations=None, voice=None)
 
 
 def summarise(analysis: Analysis) -> Summary:
@@ -333,4 +347,7 @@ def summarise(analysis: Analysis) -> Summary:
         declarations=None
         if analysis.declarations is None
         else [declaration.short for declaration in first_statements(analysis.declarations)],
+        voice=None
+        if analysis.voice is None
+        else analysis.voice.summarise(only=analysis.media.sound_only).model_dump(mode="json"),
     )

@@ -69,6 +69,7 @@ LATER_PARAMETERS = {
     "interpolate_below": frozenset(f"1.{minor}" for minor in range(14)),
     "alternate_heads": frozenset(f"1.{minor}" for minor in range(15)),
     "average_odds": frozenset(f"1.{minor}" for minor in range(17)),
+    "sound": frozenset(f"1.{minor}" for minor in range(26)),
 }
 """Parameters that are 0 in analyses of these schema versions, in which they did not exist yet."""
 
@@ -76,7 +77,7 @@ VIDEO_PARAMETERS = frozenset(
     {
         "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "merge_gap",
         "minimum_duration", "bridge_gap", "minimum_usable_frames", "skip_unreferenced", "interpolate_below",
-        "alternate_heads",
+        "alternate_heads", "sound",
     }
 )  # fmt: skip
 """Parameters without effect on a photograph."""
@@ -246,6 +247,10 @@ class Parameters(Value):
             "photos: of several judged faces the odds are averaged, so that their number makes false "
             "findings less likely than the highest one would; 0: the highest one counts; since 1.17"
         ),
+    )
+    sound: bool = Field(
+        default=True,
+        description=N_("voices are examined, if the file has sound; 0: sound is left out; since 1.26"),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))
 

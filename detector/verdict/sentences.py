@@ -217,6 +217,7 @@ _TEMPLATES = {
         "Behind the picture the file holds a video, as motion photos do; it was not looked at."
     ),
     "photo_damaged": N_("The file is damaged: a part of the picture is missing and was not looked at."),
+    "no_picture": N_("The exhibit is a recording of sound without picture, so no face was examined."),
     "unusable_faces": N_("faces %(flaws)s to judge"),
     "no_face_found": N_("no face found"),
     "not_decoded": N_("no picture could be decoded here"),

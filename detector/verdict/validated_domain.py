@@ -57,6 +57,8 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
     Properties of faces count by their median. A still shown as a video is outside every card, because no
     model was measured on any.
     """
+    if analysis.media.sound_only:
+        return ()
     values, spreads = measured_values(analysis)
     person = compared_person(analysis)
     results = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from detector.schema.analysis import Analysis, Media
+from detector.schema.analysis import Analysis, Media, MediaKind
 from reports.inputs.case import NOT_STATED, CaseDetails
 from reports.inputs.case_fields import STATED
 from reports.inputs.input_files import ExhibitCheck
@@ -88,6 +88,20 @@ CONTAINERS = {
     "mpegts": N_("MPEG transport stream"),
     "flv": N_("Flash video"),
     "asf": N_("Windows Media"),
+    "wav": "WAV",
+    "mp3": "MP3",
+    "aac": "AAC (ADTS)",
+    "ogg": "Ogg",
+    "flac": "FLAC",
+    "amr": "AMR",
+    "caf": "Core Audio Format",
+}
+
+
+_KINDS = {
+    MediaKind.VIDEO: N_("video"),
+    MediaKind.IMAGE: N_("photograph"),
+    MediaKind.AUDIO: N_("sound recording"),
 }
 
 
@@ -129,14 +143,15 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
     )
 
 
-def recording_facts(media: Media, between: int) -> tuple[Fact, ...]:
+def recording_facts(analysis: Analysis) -> tuple[Fact, ...]:
     """Describe the recording as read from the file.
 
-    ``between`` frames were judged in addition to the sampled ones and decoded after all others.
+    Frames between sampled ones were judged besides and decoded after all others.
     """
+    media, between = analysis.media, analysis.coverage.frames_between
     facts = [
         Fact(gettext("Size"), formatting.size(media.bytes)),
-        Fact(gettext("Kind"), "photograph" if media.still else media.kind.value),
+        Fact(gettext("Kind"), _KINDS[media.kind]),
         Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
         Fact(gettext("Codec"), Quoted(media.codec)),
     ]
@@ -144,11 +159,13 @@ def recording_facts(media: Media, between: int) -> tuple[Fact, ...]:
     if name := {"SMPTE2084": "PQ", "ARIB_STD_B67": "HLG"}.get(transfer or ""):
         note = gettext("converted to standard range to be examined")
         facts.append(Fact(gettext("Colours"), gettext("high dynamic range (%(name)s)", name=name), note))
+    if media.sound_only:
+        return (*facts, Fact(gettext("Duration"), timecode(media.duration)))
     facts.append(Fact(gettext("Resolution"), f"{media.width} × {media.height} px", _resolution_note(media)))
     if media.still:
         return tuple(facts)
     facts += [
-        Fact(gettext("Sound"), gettext("present, not examined") if media.has_sound else gettext("absent")),
+        Fact(gettext("Sound"), _sound(analysis)),
         Fact(gettext("Duration"), timecode(media.duration)),
     ]
     if (offset := formatting.player_offset(media)) is not None:
@@ -170,6 +187,12 @@ def recording_facts(media: Media, between: int) -> tuple[Fact, ...]:
         Fact(gettext("Frames decoded"), decoded, note),
         Fact(gettext("Frames undecodable"), shown(media.frames_undecodable, ",")),
     )
+
+
+def _sound(analysis: Analysis) -> str:
+    if not analysis.media.has_sound:
+        return gettext("absent")
+    return gettext("present, not examined") if analysis.voice is None else gettext("present, examined")
 
 
 def _resolution_note(media: Media) -> str:

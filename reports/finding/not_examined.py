@@ -11,6 +11,7 @@ from detector.schema.method import SURELY_FOUND
 from detector.verdict.judged_persons import motionless_persons
 from reports.language.formatting import plural, shown, size, timecode
 from reports.language.translation import gettext, reason_text, translated
+from reports.sound.words import not_examined_words, sound_state
 from reports.wording.photographs import made_since
 from reports.wording.verdict_sentence import person_list
 
@@ -53,6 +54,8 @@ def not_examined_view(analysis: Analysis) -> NotExaminedView:
 
 def not_examined(analysis: Analysis) -> tuple[str, ...]:
     """Describe what was left out in sentences, apart from the intervals of time."""
+    if analysis.media.sound_only:
+        return tuple(_of_recording(analysis))
     return tuple(_of_photograph(analysis) if analysis.media.still else _of_video(analysis))
 
 
@@ -109,6 +112,32 @@ def _of_photograph(analysis: Analysis) -> Iterator[str]:
     yield gettext("Everything in the photograph that is not a face.")
 
 
+def _of_sound(analysis: Analysis) -> Iterator[str]:
+    """State what was left out of the sound."""
+    if words := not_examined_words(sound_state(analysis)):
+        yield words
+    voice = analysis.voice
+    if voice is None or voice.stream is None:
+        return
+    if voice.not_judged:
+        listed = "; ".join(
+            f"{translated(cause)} {timecode(length)}" for cause, length in voice.not_judged.items()
+        )
+        yield gettext("Sound that was not judged: %(listed)s.", listed=listed)
+    if voice.stream.others:
+        yield gettext(
+            "Other sound tracks of the file: %(tracks)s.",
+            tracks=plural(voice.stream.others, "track", "tracks"),
+        )
+
+
+def _of_recording(analysis: Analysis) -> Iterator[str]:
+    """State what was not examined of a recording of sound."""
+    yield gettext("Faces: the exhibit has no picture.")
+    yield from _of_sound(analysis)
+    yield gettext("Everything in the sound that is not speech, and what is said.")
+
+
 def _under_transparency(media: Media) -> Iterator[str]:
     share = media.picture.transparent if media.picture else None
     if not share:
@@ -136,10 +165,7 @@ def _of_video(analysis: Analysis) -> Iterator[str]:
             "examined.",
             sample_rate=shown(parameters.sample_rate, "g"),
         )
-    if media.has_sound:
-        yield gettext("Sound: present, not examined.")
-    else:
-        yield gettext("Sound: the file has none. Reelproof does not examine sound.")
+    yield from _of_sound(analysis)
     yield from _in_file(analysis)
     faces = plural(coverage.faces_found, "face", "faces")
     if coverage.faces_unusable:

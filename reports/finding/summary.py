@@ -198,8 +198,15 @@ def _not_examined(analysis: Analysis, section: int) -> str:
     coverage, media = analysis.coverage, analysis.media
     parts = []
     if not media.still:
-        parts.append(gettext("sound") if media.has_sound else gettext("sound (the file has none)"))
-    parts.append(gettext("everything that is not a face"))
+        if not media.has_sound:
+            parts.append(gettext("sound (the file has none)"))
+        elif analysis.voice is None:
+            parts.append(gettext("sound"))
+    parts.append(
+        gettext("everything that is not a face")
+        if analysis.voice is None
+        else gettext("everything that is neither a face nor speech")
+    )
     if not media.still:
         damaged = media.frames_from_damaged or 0
         left = max(media.frames - damaged - coverage.frames_sampled - coverage.frames_between, 0)

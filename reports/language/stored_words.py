@@ -6,7 +6,8 @@ from reports.language.translation import N_, ngettext
 
 WORDS = (
     # verdicts, kinds and meanings
-    N_("manipulated"), N_("no manipulation found"), N_("inconclusive"), N_("face swap or edit"),
+    N_("manipulated"), N_("no manipulation found"), N_("inconclusive"), N_("synthetic speech found"),
+    N_("no synthetic speech found"), N_("no speech"), N_("face swap or edit"),
     N_("generated face"), N_("generated"), N_("composite"), N_("edited"), N_("captured"), N_("inconsistent"),
     # states, priorities and stages
     N_("queued"), N_("running"), N_("paused"), N_("done"), N_("failed"), N_("cancelled"),
@@ -27,6 +28,9 @@ WORDS = (
     N_("video"), N_("photograph"), N_("none"), N_("yes"), N_("no"), N_("constant"), N_("variable"),
     N_("measured"), N_("unnamed"), N_("grey"), N_("colour"), N_("palette"), N_("not judged"), N_("exhibit"),
     N_("reference"), N_("inside"), N_("outside"), N_("not known"), N_("share"), N_("audio"), N_("subtitle"),
+    # why sound was not judged, and properties of sound
+    N_("silence"), N_("music"), N_("no speech (music, noise)"), N_("too little speech"),
+    N_("not decoded"), N_("bandwidth"), N_("signal-to-noise ratio"),
     # where a file's tags and times stand
     N_("file"), N_("stream %(index)s"), N_("track %(track)s"),
     N_("PNG text"), N_("JPEG comment"), N_("GIF comment"),
@@ -50,6 +54,13 @@ WORDS = (
     N_("The %(count)s %(what)s belong to %(groups)s groups only: intervals are too narrow."),  # likewise
     N_("The %(count)s %(what)s belong to one group: intervals are far too narrow."),
     N_("No face was found as the file is stored; it was examined turned by %(turned)s° clockwise."),
+    N_("The file holds sound but no picture, and Reelproof examines faces. %(accepted)s"),
+    N_("Accepted are video (%(videos)s) and photos (%(photos)s)."),
+    N_("The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part."),
+    N_(
+        "The video lasts %(length)s by the times in it; at most %(allowed)s are examined at once. Cut out "
+        "the part in question, or convert the file if its times are wrong."
+    ),
     N_("no face found"), N_("the file breaks off here"), N_("no picture could be decoded here"),
     N_("frames here rest on damaged or missing ones"),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from babel import Locale
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 
-from detector.schema.analysis import Analysis, Span
+from detector.schema.analysis import Analysis, Span, Voice
 from detector.schema.formatting import N_ as N_
 from detector.verdict.sentences import Words, render
 from reports.language.catalogues import SCRIPTS, catalogue, locale_of
@@ -110,13 +110,13 @@ class _TranslatedWords(Words):
 WORDS = _TranslatedWords()
 
 
-def reason_text(result: Analysis | Span) -> str:
-    """Return the reason of an analysis or of a span in the current language.
+def reason_text(result: Analysis | Voice | Span) -> str:
+    """Return the reason of an analysis, of its voices, or of a span in the current language.
 
     Analyses before schema 1.25 have no causes, and later versions may have unknown ones; then the
     English sentences are looked up in the catalogue.
     """
-    causes = result.causes if isinstance(result, Analysis) else filter(None, (result.cause,))
+    causes = result.causes if isinstance(result, Analysis | Voice) else filter(None, (result.cause,))
     sentences = []
     if current() != DEFAULT:
         try:

@@ -10,6 +10,7 @@ from reports.language import formatting
 from reports.language.formatting import shown
 from reports.language.names import model_title
 from reports.language.translation import DEFAULT, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
+from reports.sound.facts import sound_facts
 from reports.wording.sections import Fact
 from reports.wording.verbal_scale import concerns
 
@@ -40,6 +41,8 @@ class ModelView:
 def coverage_facts(analysis: Analysis) -> tuple[Fact, ...]:
     """Count what was examined."""
     coverage = analysis.coverage
+    if analysis.media.sound_only:
+        return sound_facts(analysis)
     if analysis.media.still:
         flaws = "; ".join(map(translated, coverage.flaws))
         return (
@@ -74,7 +77,7 @@ def parameter_views(analysis: Analysis) -> tuple[ParameterView, ...]:
             value != info.default,
         )
         for name, info in Parameters.model_fields.items()
-        if name not in others
+        if name not in others and (name == "sound" or not analysis.media.sound_only)
         for value in [getattr(analysis.parameters, name)]
     )
 

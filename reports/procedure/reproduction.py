@@ -101,6 +101,11 @@ def decided_by(analysis: Analysis) -> tuple[Fact, ...]:
         Fact(gettext("SHA-256 of the engine's source"), used.source_sha256 or "", exact=True),
         Fact(gettext("SHA-256 of the weights"), analysis.model.sha256, analysis.model.name, exact=True),
         *second_look,
+        *(
+            [Fact(gettext("SHA-256 of the network for voices"), analysis.voice.model.sha256, exact=True)]
+            if analysis.voice
+            else []
+        ),
         Fact(
             gettext("SHA-256 of the network that proposes faces"),
             used.face_proposals_sha256 or "",

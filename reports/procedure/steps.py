@@ -13,8 +13,31 @@ from reports.wording.photographs import COVERED_SINCE, excluded_kinds, made_sinc
 
 def procedure(analysis: Analysis) -> tuple[str, ...]:
     """Describe how the finding came about, in paragraphs."""
-    paragraphs = _of_photograph(analysis) if analysis.media.still else _of_video(analysis)
+    paragraphs: tuple[str, ...] = ()
+    if not analysis.media.sound_only:
+        paragraphs = _of_photograph(analysis) if analysis.media.still else _of_video(analysis)
+    paragraphs = (*paragraphs, _of_voice(analysis))
     return tuple(paragraph.strip() for paragraph in paragraphs if paragraph)
+
+
+def _of_voice(analysis: Analysis) -> str:
+    """Describe how the finding about the voices came about; "" if sound was not examined."""
+    voice = analysis.voice
+    if voice is None or voice.stream is None:
+        return ""
+    return gettext(
+        "The sound was decoded and reduced to one channel at 16,000 samples a second. A small network marked "
+        "where somebody speaks; silence, music and noise were not judged. Each window of %(window)s s of "
+        "speech, one every %(step)s s, was scored by the network for voices. The scores were smoothed by a "
+        "median. A segment starts where the smoothed score reaches %(enter)s and ends where it falls below "
+        "%(leave)s. For the peaks of each segment a heatmap shows which times and frequencies raised the "
+        "score; it was tested by replacing the highlighted area by the recording's own noise and scoring "
+        "the window again.",
+        window=shown(voice.scores.window, "g"),
+        step=shown(voice.scores.step, "g"),
+        enter=shown(voice.scores.enter, "g"),
+        leave=shown(voice.scores.leave, "g"),
+    )
 
 
 def _of_photograph(analysis: Analysis) -> tuple[str, ...]:

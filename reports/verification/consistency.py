@@ -177,6 +177,8 @@ def _check_against_manifest(
     if (model.name, model.sha256) != (manifest.model.name, manifest.model.sha256):
         results.add(ANALYSIS, "does not fit", "the manifest names another model")
     shown = {path: "of the photograph" for path in (analysis.picture, analysis.boxed) if path}
+    if analysis.voice:
+        shown |= dict.fromkeys(analysis.voice.pictures, "of the sound")
     for segment in analysis.every_segment:
         shown = dict.fromkeys(segment.pictures, f"of segment {segment.id}") | shown
     paths = {entry.path for entry in manifest.files}

@@ -88,6 +88,7 @@ def _put_there(
     source: Source, analysis: Analysis, attached: Mapping[str, bytes], page: bytes, folder: Path
 ) -> None:
     paths = [path for segment in analysis.every_segment for path in segment.pictures]
+    paths += analysis.voice.pictures if analysis.voice else ()
     names = {path for path in (*paths, analysis.picture, analysis.boxed) if path}
     compared = {name for name in source.names if name.startswith(f"{COMPARISONS}/")}
     compared = {name for name in compared if not escapes_folder(name)}

@@ -9,6 +9,8 @@ from reports.language.translation import N_, UNTRANSLATED, Quoted
 REFERENCE = "reference"  # only where there is a comparison
 SECOND_REVIEW = "second-review"  # only where there is one
 OTHERS = "others"  # only where several models judged
+SOUND = "sound"  # not for photographs
+_OF_FACES = ("timeline", "segments", OTHERS, "limits", "model", "reader")  # not for sound without picture
 NOT_FLAGGED = N_("Looked at, not flagged")
 # Key, which is also the id of the section's element, and title; those of a still image come second.
 _SECTIONS = (
@@ -17,6 +19,7 @@ _SECTIONS = (
     ("exhibit", N_("Exhibit"), ""),
     ("timeline", N_("Timeline and persons"), N_("The photograph and its faces")),
     ("segments", N_("Flagged segments"), N_("Flagged faces")),
+    (SOUND, N_("Voice"), ""),
     (OTHERS, N_("Other models"), ""),
     ("limits", N_("What the findings mean"), ""),
     ("not-examined", N_("What was not examined"), ""),
@@ -55,12 +58,16 @@ def contents(
     reviewed: bool = False,
     several: bool = False,
     confirmed: bool = True,
+    sound_only: bool = False,
 ) -> dict[str, Section]:
     """Return all sections by key, in order; some depend on a reference, a second review or other models.
 
-    ``confirmed`` is false if there are segments, but none of them is flagged.
+    ``confirmed`` is false if there are segments, but none of them is flagged; ``sound_only`` if the exhibit
+    has no picture.
     """
-    left_out = {REFERENCE: not compared, SECOND_REVIEW: not reviewed, OTHERS: not several}
+    left_out = {REFERENCE: not compared, SECOND_REVIEW: not reviewed, OTHERS: not several, SOUND: still}
+    if sound_only:
+        left_out |= dict.fromkeys(_OF_FACES, True)
     shown = [section for section in _SECTIONS if not left_out.get(section[0])]
     titles = {key: (other if still else "") or title for key, title, other in shown}
     if not confirmed:

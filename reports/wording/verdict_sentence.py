@@ -20,6 +20,9 @@ MARKS = {
     "manipulated": "manipulated",
     "no manipulation found": "not-found",
     "inconclusive": "inconclusive",
+    "synthetic speech found": "manipulated",
+    "no synthetic speech found": "not-found",
+    "no speech": "inconclusive",
 }
 MOST_NAMED = 6  # a finding counts more persons than this instead of naming them
 _KINDS = {

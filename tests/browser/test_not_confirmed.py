@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_it_is_not_called_flagged(tmp_path: Path, page: Page, seen: desk.Seen) -> None:
-    for kind in MediaKind:
+    for kind in (MediaKind.VIDEO, MediaKind.IMAGE):
         changes = {"kind": kind, "persons": 1, "segments": 1, "verdict": Verdict.INCONCLUSIVE}
         made = build(tmp_path / "made", kept=False, **changes)  # type: ignore[arg-type]
         with desk.served(tmp_path / kind.value) as app:

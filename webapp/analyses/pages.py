@@ -14,7 +14,7 @@ from flask import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
 from detector import timestamps
-from detector.media.acceptance import PHOTO_ENDINGS, VIDEO_ENDINGS
+from detector.media.acceptance import PHOTO_ENDINGS, SOUND_ENDINGS, VIDEO_ENDINGS
 from reports.annex import general_glossary, reader_view_of_model
 from reports.inputs.case import CaseDetails
 from reports.language.formatting import number
@@ -77,7 +77,8 @@ def form(problem: UserError | None = None) -> str:
     return render_template(
         "analyses/upload.html",
         limit=settings.upload_limit,
-        endings=sorted(VIDEO_ENDINGS | PHOTO_ENDINGS),
+        endings=sorted(VIDEO_ENDINGS | PHOTO_ENDINGS | SOUND_ENDINGS),
+        examines_sound=settings.sound,
         room=room,
         latest=latest_analyses(5),
         models=model_service.list_models(),
@@ -104,7 +105,7 @@ def create() -> Response:
     elif not stream.bytes and not part.filename:
         problem = gettext("No file was chosen.")
     if problem:
-        remedy = gettext("Choose a video or a photo, then start the analysis.")
+        remedy = gettext("Choose a video, a photo or a sound recording, then start the analysis.")
         raise IntakeError(400, problem, remedy, field="file")
     assert part is not None and isinstance(stream, Incoming)
     file = clean_file_name(part.filename)
@@ -117,7 +118,7 @@ def create() -> Response:
     stream.complete()  # flushing a large file takes long, so do it before locking the database
     others = analysis_service.changes_for_other_models(
         request.form.getlist("also"), chosen, request.form.get("joint")
-    )
+    ) | parameters.sound_from_form(request.form)
     row = analysis_service.submit(
         stream, file, AnalysisRequest(chosen, others, priority), case_id=case_id, details=details
     )
@@ -334,6 +335,7 @@ def ask_again(analysis_id: str, problem: UserError | None = None) -> str:
         chosen=next((model.name for model in models if model.name == wanted), None),
         fields=parameters.FIELDS,
         values=request.form if problem else values,
+        examines_sound=stored.sound,
         problem=problem,
         problems=parameters.parameters_from_form(request.form)[1],
     )
@@ -353,6 +355,7 @@ def again(analysis_id: str) -> Response:
     others = analysis_service.changes_for_other_models(
         request.form.getlist("also"), chosen, request.form.get("joint")
     )
+    changes |= parameters.sound_from_form(request.form)
     new = analysis_service.reanalyse(row, AnalysisRequest(chosen, changes | others))
     return redirect(url_for("show.show", analysis_id=new.id), 303)
 

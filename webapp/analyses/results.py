@@ -162,7 +162,8 @@ def picture_sums(folder: Path) -> dict[str, str | None]:
     """Return the SHA-256 of the pictures the analysis names, by path. No other picture may be served."""
     analysis, sums = Analysis.from_json(read_analysis_json(folder)), _sums(folder)
     of_segments = (path for segment in analysis.every_segment for path in segment.pictures)
-    paths = (analysis.picture, analysis.boxed, *of_segments)
+    of_voice = analysis.voice.pictures if analysis.voice else ()
+    paths = (analysis.picture, analysis.boxed, *of_segments, *of_voice)
     return {path: sums.get(path) for path in paths if path}
 
 

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, Json
 
 from detector.schema.analysis import Answers, ManipulationKind, Parameters, Score, Segment, Value, Verdict
 from detector.schema.joint import MOST_OTHERS, JointRule
+from detector.schema.voice import VoiceSummary
 from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
 from webapp.storage.tables import Priority, State
 
@@ -57,6 +58,11 @@ class AnalysisStatus(JobStatus):
         default=None,
         description="what the file states about its own origin, the first few in short; not part of the "
         "verdict; null: not done, or made by an earlier version",
+    )
+    voice: VoiceSummary | None = Field(
+        default=None,
+        description="what was found about the voices, a question of its own; null: not done, or sound was "
+        "not examined",
     )
     copies: int | None = Field(
         default=None,

@@ -146,9 +146,10 @@ def _start(
             access.refuse_changes(session, case_id)
             reviewer_service.refuse_from_second(session, case_id, current().user_id)
             model = request.model or model_service.default_model(session, folders)
+            changes = ({} if context.settings().sound else {"sound": False}) | dict(request.changes)
             exhibit, details = find(session)
             row = states.create_analysis(
-                session, exhibit, file, model, request.changes, request.wanted_id, request.priority
+                session, exhibit, file, model, changes, request.wanted_id, request.priority
             )
             row.owner_id, row.case_id = current().user_id, case_id
             case_details.store_details(session, row, details)

@@ -121,6 +121,11 @@ def read_other_models(text: str | None) -> OtherModels:
     return OtherModels(tuple(stored.get(ALSO, ())), JointRule(stored.get(JOINT, JointRule.FIRST)))
 
 
+def sound_from_form(form: Mapping[str, str]) -> dict[str, bool]:
+    """Parse whether sound is to be examined; a form without the field leaves it to the setting."""
+    return {"sound": form["sound"] == "yes"} if form.get("sound") in ("yes", "no") else {}
+
+
 def parameters_from_form(form: Mapping[str, str]) -> tuple[dict[str, float], dict[str, str]]:
     """Parse a form into changed parameters and problems by field. An empty field means the default."""
     changes: dict[str, float] = {}

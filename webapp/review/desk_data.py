@@ -14,6 +14,7 @@ from reports.language.names import model_title
 from reports.language.translation import gettext, reason_text, translated
 from reports.wording.verbal_scale import strength
 from webapp.analyses.results import LoadedResult
+from webapp.review.desk_sound import sound_document
 
 if TYPE_CHECKING:
     from reports.inputs.pictures import ShownPicture
@@ -154,6 +155,9 @@ def desk_document(
         "persons": [_person(person, bucket) for person in analysis.persons],
         "segments": [_segment(analysis, s, segment_views[s.id], pictures) for s in analysis.segments],
         "others": [_other(number, other, bucket) for number, other in enumerate(analysis.others, start=2)],
+        "voice": sound_document(analysis.voice, view.sound, pictures)
+        if analysis.voice and view.sound
+        else None,
         "words": {"meaning": view.meaning.on_desk},
     }
 

@@ -15,8 +15,8 @@ from operator import itemgetter
 import av
 from av.codec.codec import Capabilities
 
-from detector.errors import MediaError
-from detector.media.acceptance import ACCEPTED, MATROSKA, MP4, PHOTO_DEMUXERS, UNREADABLE, InputLimits
+from detector.errors import MediaError, SoundOnlyError
+from detector.media.acceptance import ACCEPTED, MATROSKA, MP4, OGG, PHOTO_DEMUXERS, UNREADABLE, InputLimits
 from detector.media.stream.damage import Damage, LastPackets, packet_key
 from detector.media.stream.nal_units import length_size_of, reference_reader
 from detector.media.stream.packet_stats import Tally
@@ -175,6 +175,8 @@ class PictureStream:
 def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
     cover = av.stream.Disposition.attached_pic
     pictures = [s for s in container.streams.video if not s.disposition & cover]
+    if pictures and container.format.name == OGG:
+        raise MediaError(N_("The file is an Ogg video. Convert it to mp4."))
     streams = [s for s in pictures if s.codec_context is not None]
     if not streams:
         if pictures:
@@ -185,9 +187,11 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
                 )
             )
         if container.streams.audio:
-            raise MediaError(
-                N_("The file holds sound but no picture, and Reelproof examines faces. %(accepted)s")
-                % {"accepted": ACCEPTED}
+            raise SoundOnlyError(
+                N_(
+                    "The file holds sound but no picture, and this needs pictures. Hand in a video or a "
+                    "photo."
+                )
             )
         if not container.streams:  # not even a data stream: its table of contents is cut off
             raise MediaError(UNREADABLE)

@@ -2,7 +2,7 @@
 
 import { byId, el } from "../dom.js";
 import { _ } from "../language.js";
-import { KEYS, PHOTO_KEYS, listen } from "./keys.js";
+import { KEYS, PHOTO_KEYS, VOICE_KEYS, listen } from "./keys.js";
 import { lightbox } from "./pictures.js";
 import { playbackKeys, press, wirePlayback } from "./playback.js";
 import { say } from "./toast.js";
@@ -25,7 +25,7 @@ export function wireControls(desk) {
     player.draw();
   });
   byId("explore").addEventListener("input", (event) => desk.explore(Number(event.target.value)));
-  byId("keys-table").replaceChildren(...(desk.data.still ? PHOTO_KEYS : KEYS).map(([keys, words]) => el("tr", {},
+  byId("keys-table").replaceChildren(...(desk.data.still ? PHOTO_KEYS : desk.sound ? [...KEYS.slice(0, 5), ...VOICE_KEYS, ...KEYS.slice(5)] : KEYS).map(([keys, words]) => el("tr", {},
     el("th", { scope: "row" }, keys.split(" ").map((key) => el("kbd", {}, key))),
     el("td", {}, words))));
   for (const dialog of document.querySelectorAll("dialog")) {
@@ -59,6 +59,7 @@ function videoKeys(desk) {
   return {
     ...playbackKeys(player, timeline), "=": () => timeline.zoom(0.5),
     "Shift+ArrowLeft": () => second(-1), "Shift+ArrowRight": () => second(1),
+    v: () => desk.sound?.neighbour(1, true), b: () => desk.sound?.again(),
     i: () => desk.annotationPanel.markAt("start"), o: () => desk.annotationPanel.markAt("end"),
   };
 }

@@ -14,6 +14,8 @@ export const KEYS = [
   ["?", _("This list")],
 ];
 
+export const VOICE_KEYS = [["V B", _("Play the next segment of the voice, or the chosen one again")]];
+
 export const PHOTO_KEYS = [
   ["+ −", _("Nearer, farther; also the wheel, or two fingers")],
   ["0 1", _("The whole photo, its single pixels")],

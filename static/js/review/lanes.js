@@ -61,7 +61,7 @@ export class LaneList {
       thumb.dataset.face = lane.id;
       return el("li", { title: lane.name }, low ? null : thumb, el("span", {}, lane.name));
     }));
-    if (!persons.length) byId("lane-names").append(el("li", {}, _("No face found")));
+    if (!persons.length && this.desk.data.raw.media.kind !== "audio") byId("lane-names").append(el("li", {}, _("No face found")));
   }
 
   #exploredWords() {

@@ -17,6 +17,7 @@ import { PersonPanel } from "./persons.js";
 import { showFor } from "./playback.js";
 import { Player } from "./player.js";
 import { Inspector, SegmentList } from "./segments.js";
+import { SoundLane } from "./sound_lane.js";
 import { reviewer } from "./store.js";
 import { Timeline } from "./timeline.js";
 import { say } from "./toast.js";
@@ -50,7 +51,9 @@ class Desk {
         lanes: () => this.lanes, cuts: raw.cuts, gaps: raw.gaps, rules: raw.rules, duration: raw.media.duration,
         onSeek: (time) => this.player.seek(time), onSelect: (id, lane) => { if (!lane.model) this.choose(id, false); },
         onShow: (from, to) => this.detail?.want(from, to),
+        bare: raw.media.kind === "audio", onTime: (time) => this.sound?.setTime(time), onDraw: () => this.sound?.draw(),
       });
+      if (raw.voice) this.sound = new SoundLane(this, raw.voice, this.timeline, this.player);
     }
     wireControls(this);
     this.drawAll();
@@ -58,6 +61,7 @@ class Desk {
     const named = window.location.hash.match(/^#segment-([A-Z]+\d+)$/);
     if (named && this.segments.some((one) => one.id === named[1])) this.choose(named[1], true);
     else if (this.segments.length) this.choose(this.segments[0].id, true, false);
+    else if (this.sound?.segments.length) this.sound.choose(this.sound.segments[0].id, false);
     else this.player.seek(this.data.frames[0] ?? 0);
   }
 
@@ -92,7 +96,7 @@ class Desk {
   nameOf(segment) { return this.personOf(segment)?.name ?? personName(segment.person); }
   annotationsOf(id) { return this.current.filter((one) => one.kind === "segment" && one.segment === id); }
   /** Whether a segment is flagged. */
-  flags(id) { return this.segments.find((one) => one.id === id)?.flagged ?? true; }
+  flags(id) { return [...this.segments, ...(this.sound?.segments ?? [])].find((one) => one.id === id)?.flagged ?? true; }
   /** How much of the subject of an annotation is flagged: "all", "part" or "nothing". */
   flagged(annotation) {
     if (annotation.kind === "span") return flaggedOf(annotation, this.segments.filter((one) => one.flagged));
@@ -123,6 +127,7 @@ class Desk {
     this.inspector.draw();
     this.personPanel.draw();
     this.annotationPanel.draw();
+    this.sound?.list();
     this.drawLanes();
     byId("rename-reviewer").hidden = Boolean(this.store.author);
     byId("reviewer-name").textContent = this.author() || _("not given yet");
@@ -157,19 +162,23 @@ class Desk {
   }
 
   neighbour(direction) {
-    if (!this.segments.length) return;
+    if (!this.segments.length) {
+      this.sound?.neighbour(direction);
+      return;
+    }
     const order = [...this.segments].sort((a, b) => a.start - b.start || (a.id < b.id ? -1 : 1));
     const now = order.findIndex((one) => one.id === this.chosen);
     this.choose(order[clamp(now + direction, 0, order.length - 1)].id, true);
   }
 
   async judgeSegment(verdict) {
-    if (!this.chosen && !this.store.silent) { // choose a segment if there is any
+    const chosen = this.chosen ?? this.sound?.chosen ?? null;
+    if (!chosen && !this.store.silent) { // choose a segment if there is any
       this.tab("annotations");
       this.complain(_("Nothing is flagged that you could judge by itself. Judge the whole exhibit under “Annotations”."));
       return;
     }
-    const segment = this.chosen;
+    const segment = chosen;
     const note = (this.drafts.get(segment) ?? "").trim();
     const flagged = this.flags(segment);
     const words = {
@@ -263,7 +272,7 @@ export async function open(raw, store) {
   const annotations = await store.load();
   root.hidden = false;
   document.documentElement.classList.add("reviewing");
-  for (const name of ["segment-back", "segment-on"]) byId(name).disabled = !raw.segments.length;
+  for (const name of ["segment-back", "segment-on"]) byId(name).disabled = !raw.segments.length && !raw.voice?.segments.length;
   byId("explore").value = raw.rules.enter;
   showFor(raw.media.kind);
   root.desk = new Desk(raw, store, annotations); // for tests and the browser's console

@@ -23,6 +23,7 @@ export class Player {
     this.video = byId("video");
     this.still = byId("still");
     this.back = null;
+    this.until = null; // where what plays ends, if that is a span
     const { media } = data.raw;
     this.offset = media.offset;
     this.plays = media.source !== null && !data.still;
@@ -52,10 +53,10 @@ export class Player {
     video.addEventListener("error", () => {
       this.plays = false;
       this.video.hidden = true;
-      this.#nothingPlays(_("This browser cannot play the video."));
+      this.#nothingPlays(media.kind === "audio" ? _("This browser cannot play the sound.") : _("This browser cannot play the video."));
       this.seek(this.time);
     });
-    if ("requestVideoFrameCallback" in video) {
+    if ("requestVideoFrameCallback" in video && media.kind !== "audio") {
       const frame = (_now, facts) => {
         // A frame from before the seek: keep the wanted time, which a second key press builds on.
         if (!video.seeking) this.#at(facts.mediaTime - this.offset);
@@ -73,7 +74,7 @@ export class Player {
   }
 
   #nothingPlays(reason) {
-    this.reason = reason || _("The video cannot be shown here.");
+    this.reason = reason || (this.data.raw.media.kind === "audio" ? _("The sound cannot be played here.") : _("The video cannot be shown here."));
     this.#explain(this.reason);
     for (const id of ["play", "rate"]) byId(id).disabled = true;
   }
@@ -108,6 +109,7 @@ export class Player {
     this.time = Math.max(0, time);
     this.draw();
     this.onTime(this.time);
+    if (this.until !== null && this.time >= this.until) this.pause();
   }
 
   get paused() { return !this.plays || this.video.paused; }
@@ -115,6 +117,7 @@ export class Player {
   seek(time) {
     const end = this.data.raw.media.duration;
     const wanted = clamp(time, 0, end);
+    this.until = null;
     this.#stopBack();
     if (this.plays) {
       this.video.currentTime = Math.min(wanted + INSIDE + this.offset, this.video.duration || Infinity);
@@ -148,7 +151,16 @@ export class Player {
     this.video.play().catch(() => {}); // browsers may refuse; the button then still says Play
   }
 
+  /** Play from one time to another, at the usual speed. */
+  playSpan(from, to) {
+    if (!this.plays) return;
+    this.seek(from);
+    this.until = to;
+    this.play(1);
+  }
+
   pause() {
+    this.until = null;
     this.#stopBack();
     if (this.plays) this.video.pause();
   }

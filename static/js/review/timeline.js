@@ -12,7 +12,7 @@ export const ROOMY = 6; // more lanes than this are drawn lower, like in reports
 
 /**
  * `view` provides `lanes()` (id, name, scores, segments, explored, spans), `cuts`, `gaps`, `rules`, `duration`
- * and handles `onSeek`, `onSelect` and, optionally, `onShow`.
+ * and handles `onSeek`, `onSelect` and, optionally, `onShow`, `onTime` and `onDraw`. With `bare` it is a ruler alone.
  */
 export class Timeline {
   constructor(view) {
@@ -73,6 +73,7 @@ export class Timeline {
     this.head.hidden = x < 0 || x > this.width;
     this.body.setAttribute("aria-valuenow", time.toFixed(3));
     this.body.setAttribute("aria-valuetext", timecode(time));
+    this.view.onTime?.(time);
   }
 
   // Pointer
@@ -183,7 +184,7 @@ export class Timeline {
 
   #draw() {
     const lanes = this.view.lanes();
-    const height = RULER + this.laneHeight * Math.max(lanes.length, 1);
+    const height = RULER + this.laneHeight * (this.view.bare ? 0 : Math.max(lanes.length, 1));
     const dense = window.devicePixelRatio || 1;
     this.canvas.style.height = `${height}px`;
     this.head.style.height = `${height}px`;
@@ -193,6 +194,7 @@ export class Timeline {
     pen.setTransform(dense, 0, 0, dense, 0, 0);
     pen.clearRect(0, 0, this.width, height);
     new TimelineDrawing(pen, this, colours(this.body)).draw(lanes, height);
+    this.view.onDraw?.();
   }
 }
 

@@ -58,7 +58,7 @@ class TestFolders:
     def test_empty_folder_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         ((file,), _) = self.found(tmp_path, tmp_path / "empty")
-        assert file.error == "The folder holds no video or photo."
+        assert file.error == "The folder holds no video, photo or sound recording."
 
     def test_circular_links_terminate(self, tmp_path: Path, folder: Path) -> None:
         (folder / "below" / "up").symlink_to(folder)

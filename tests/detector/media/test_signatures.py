@@ -26,6 +26,7 @@ from detector.media.acceptance import (
     HEAD_BYTES,
     KINDS_IN_WORDS,
     PHOTO_ENDINGS,
+    SOUND_ENDINGS,
     VIDEO_ENDINGS,
     container_of,
     is_accepted,
@@ -48,7 +49,7 @@ def test_accepted_files_are_read(tmp_path: Path, make: Maker) -> None:
 def test_names_for_people_match_the_table() -> None:
     words = {f".{word}" for word in KINDS_IN_WORDS.split(", ")}
     assert [each.name for each in CONTAINERS if words.isdisjoint(each.endings)] == []
-    assert words <= PHOTO_ENDINGS | VIDEO_ENDINGS
+    assert words <= PHOTO_ENDINGS | VIDEO_ENDINGS | SOUND_ENDINGS
 
 
 @pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)

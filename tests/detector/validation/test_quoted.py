@@ -106,7 +106,7 @@ def test_other_model_or_parameters_invalidate_the_validation(made: Validation, t
         (MediaKind.VIDEO, {"median_window": 2.0, "merge_gap": 1.0}, ("median_window", "merge_gap")),
         (MediaKind.IMAGE, dict.fromkeys(VIDEO_PARAMETERS, 1), ()),
         (MediaKind.IMAGE, {"minimum_colour": 0.0}, ("minimum_colour",)),
-        *((kind, {"minimum_face": 20.0}, ("minimum_face",)) for kind in MediaKind),
+        *((kind, {"minimum_face": 20.0}, ("minimum_face",)) for kind in (MediaKind.VIDEO, MediaKind.IMAGE)),
     ],
 )
 def test_irrelevant_parameters_do_not_invalidate_it(
@@ -119,7 +119,7 @@ def test_irrelevant_parameters_do_not_invalidate_it(
     assert told == (f"the analysis was made with other parameters ({', '.join(differs)})" if differs else "")
 
 
-@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 @pytest.mark.parametrize("lacking", sorted(LATER_PARAMETERS))
 def test_validation_before_a_parameter_used_none(
     made: Validation, tmp_path: Path, lacking: str, kind: MediaKind

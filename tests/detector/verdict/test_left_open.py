@@ -181,7 +181,7 @@ BRIEFLY = (
 )
 
 
-@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 def test_discarded_detections_are_not_called_small_faces(kind: MediaKind) -> None:
     seen = coverage(faces_found=4, faces_unusable=0, faces_discarded=5)
     verdict, reason = decide(kind, DEFAULT, seen, [person(usable=90)], [])

@@ -70,7 +70,7 @@ def test_reasons_for_unjudged_faces_are_translated(found: tuple[str, ...], code:
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
-@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 @pytest.mark.parametrize("found", LISTS[:: len(LISTS) // 9], ids=", ".join)
 def test_no_report_leaves_a_flaw_in_english(
     found: tuple[str, ...], kind: MediaKind, code: str, tmp_path: Path

@@ -58,7 +58,7 @@ def test_other_probabilities_are_shares(tmp_path: Path, kind: MediaKind, second_
     assert "few unmanipulated clips" not in words
 
 
-@pytest.mark.parametrize("kind", list(MediaKind))
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 @pytest.mark.parametrize(
     "figures", [{}, {"crops, expected calibration error": 0.1275, "clips, expected calibration error": 0.01}]
 )
@@ -71,7 +71,7 @@ def test_unknown_calibration_is_stated_as_unknown(
     assert len(re.findall("not known|unknown", words)) >= 7 + (kind is MediaKind.VIDEO)
 
 
-@pytest.mark.parametrize("kind", list(MediaKind))
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 def test_probabilities_of_badly_calibrated_models_are_no_shares(tmp_path: Path, kind: MediaKind) -> None:
     """As the shipped LSTM's, whose report states an error of 0.136."""
     far = {"dfdc-val crops, expected calibration error": 0.136}

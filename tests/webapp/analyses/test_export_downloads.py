@@ -63,7 +63,7 @@ def test_impossible_exports_are_explained(app: Flask, client: FlaskClient) -> No
     assert refused, "a photo has no timeline to edit"
 
 
-@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 def test_the_page_links_possible_exports(app: Flask, client: FlaskClient, kind: MediaKind) -> None:
     row = finished(app, kind=kind, segments=1)
     links = re.findall(r'href="([^"]+/exports/[^"]+)"', client.get(f"/analyses/{row.id}").text)

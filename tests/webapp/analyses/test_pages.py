@@ -215,7 +215,7 @@ def test_downloads_use_the_language_of_the_page(app, client):
     assert client.get(f"{address}/report.html?language=en").status_code == 200
 
 
-@pytest.mark.parametrize("kind", MediaKind)
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 def test_unconfirmed_faces_are_not_counted_as_flagged(app, client, tmp_path, kind):
     changes = {"kind": kind, "segments": 2, "verdict": Verdict.INCONCLUSIVE, "file": f"a.{kind.value}"}
     tabs = []
@@ -339,7 +339,7 @@ def test_the_library_survives_a_restart(app, sent):
     again.extensions["database"].close()
 
 
-@pytest.mark.parametrize("kind", list(MediaKind))
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 def test_the_desk_does_not_call_itself_a_report(app, client, kind):
     row = finished(app, kind=kind, verdict=Verdict.NOT_FOUND, segments=0)
     shown = (

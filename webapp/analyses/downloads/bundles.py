@@ -120,7 +120,7 @@ def render_readme(
                 for line in _row(name, gettext(description))
             ),
             "",
-            *_paragraph(_describe_media(media, still=view.still)),
+            *_paragraph(_describe_media(media, view)),
             "",
             *_heading(gettext("To check it"), "-"),
             *_checking(),
@@ -142,9 +142,11 @@ def _about(view: ReportView, sha256: str, made: datetime) -> list[str]:
     ]
 
 
-def _describe_media(media: str | None, *, still: bool) -> str:
-    if media is None and still:
+def _describe_media(media: str | None, view: ReportView) -> str:
+    if media is None and view.still:
         return gettext("The photo is not in this bundle.")
+    if media is None and view.sound_only:
+        return gettext("The sound is not in this bundle.")
     if media is None:
         return gettext("The video is not in this bundle.")
     if media.startswith("media/exhibit"):
@@ -264,11 +266,10 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-# Why nothing plays in a bundle without the video or, if the exhibit is a still image, the photo.
-_WITHOUT = {
-    False: N_("This bundle was made without the video; its kept frames are shown."),
-    True: N_("This bundle was made without the photo; its kept pictures are shown."),
-}
+# Why nothing plays in a bundle without the exhibit.
+_WITHOUT_VIDEO = N_("This bundle was made without the video; its kept frames are shown.")
+_WITHOUT_PHOTO = N_("This bundle was made without the photo; its kept pictures are shown.")
+_WITHOUT_SOUND = N_("This bundle was made without the sound; its spectrograms are shown.")
 # The files that index.html links to.
 _LINKED = {
     "report.pdf": N_("PDF report"),
@@ -332,7 +333,9 @@ def _contents(database: Database, folders: Folders, bundle: _Bundle) -> dict[str
     if bundle.video:
         media = _find_media(database, folders, row)
     else:
-        media = _Media(Playback("none", "", 0.0, 0, 0, _WITHOUT[result.view.still]))
+        view = result.view
+        why = _WITHOUT_PHOTO if view.still else _WITHOUT_SOUND if view.sound_only else _WITHOUT_VIDEO
+        media = _Media(Playback("none", "", 0.0, 0, 0, why))
     if media.name and media.path:
         files[media.name] = media.path
     files["index.html"] = _index_page(folders, bundle, comparisons, media, files)

@@ -18,13 +18,19 @@ from webapp.storage.tables import AnalysisRow
 SUFFIXES = {
     "video/mp4": "mp4",
     "video/webm": "webm",
+    "audio/mp4": "m4a",
+    "audio/mpeg": "mp3",
+    "audio/wav": "wav",
+    "audio/ogg": "ogg",
+    "audio/flac": "flac",
+    "audio/webm": "weba",
     "image/jpeg": "jpg",
     "image/png": "png",
     "image/webp": "webp",
 }
 
 NO_PREVIEW = N_("There is no preview of the exhibit.")  # the first sentence of `reason` if nothing plays
-_PREVIEWS = ("video/mp4", "image/jpeg")
+_PREVIEWS = ("video/mp4", "audio/mp4", "image/jpeg")
 _Side = Annotated[int, Field(ge=0, le=1 << 20)]
 
 
@@ -50,8 +56,8 @@ class Playback:
     reason: Annotated[str, Field(max_length=2000)]
 
 
-# Increased when the same exhibit would be shown differently, as with transparency in version 1.
-_VERSION = 1
+# Increased when the same exhibit would be played differently: with transparency in version 1, sound in 2.
+_VERSION = 2
 _PLAYBACK = TypeAdapter(Playback)
 _USUAL_RATE = 25.0  # frames per second, if the file does not state them
 

@@ -6,6 +6,7 @@ import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -29,6 +30,7 @@ from detector.schema.analysis import Media
 from detector.schema.formatting import N_, codec_name
 from reports.exhibit.identity import CONTAINERS
 from webapp.analyses.media.playback import NO_PREVIEW, Playback
+from webapp.analyses.media.preview_sound import SoundEncoder, encode_recording
 
 _APP1, _START_OF_SCAN = 0xE1, 0xDA  # ISO/IEC 10918-1, table B.1
 _ORIENTATION, _SHORT = 0x0112, 3  # EXIF 2.3, 4.6
@@ -122,6 +124,8 @@ def _judge(path: Path, media: Media) -> Playback:
             raise NotPlayable(N_("not every browser shows %(kind)s files") % {"kind": kind})
         _check_photo(path, mimetype)
         return Playback("exhibit", mimetype, 0.0, media.width, media.height, "")
+    if media.sound_only:
+        return Playback("exhibit", _sound_type(path, media), 0.0, 0, 0, "")
     with path.open("rb") as file, open_container(file, cut_fragment(file)) as container:
         mimetype = _mimetype(path, media)
         _check_streams(container, media, mimetype)
@@ -160,6 +164,34 @@ def _mimetype(path: Path, media: Media) -> str:
                 return "video/webm"
     kind = _CONTAINERS.get(media.container, media.container)
     raise NotPlayable(N_("not every browser plays %(kind)s files") % {"kind": kind})
+
+
+# Types of recordings without picture by FFmpeg's name of the container, with the codecs that browsers play.
+_RECORDINGS = {
+    MP4: ("audio/mp4", {"aac", "mp3"}),
+    _MATROSKA: ("audio/webm", {"opus", "vorbis"}),
+    "wav": ("audio/wav", {"pcm_s16le", "pcm_u8", "pcm_s24le", "pcm_f32le"}),
+    "mp3": ("audio/mpeg", {"mp3"}),
+    "ogg": ("audio/ogg", {"opus", "vorbis"}),
+    "flac": ("audio/flac", {"flac"}),
+}
+
+
+def _sound_type(path: Path, media: Media) -> str:
+    """Return the type of a recording that browsers play. Raises :class:`NotPlayable`."""
+    mimetype, codecs = _RECORDINGS.get(media.container, ("", set()))
+    if mimetype == "audio/webm":
+        with path.open("rb") as file:
+            mimetype = mimetype if b"webm" in file.read(64) else ""
+    if not mimetype:
+        kind = _CONTAINERS.get(media.container, media.container)
+        raise NotPlayable(N_("not every browser plays %(kind)s files") % {"kind": kind})
+    if media.codec not in codecs:
+        raise NotPlayable(N_("not every browser plays %(codec)s") % {"codec": codec_name(media.codec)})
+    sound = [stream for stream in media.details.streams if stream.kind == "audio"] if media.details else []
+    if len(sound) > 1:
+        raise NotPlayable(N_("it holds more than one sound track"))
+    return mimetype
 
 
 def _check_streams(container: av.container.InputContainer, media: Media, mimetype: str) -> None:
@@ -265,6 +297,9 @@ def make_preview(
 
     ``room`` is the number of bytes that must stay free on the disk.
     """
+    if media.sound_only:
+        encode_recording(source, to, media.duration, room, report)
+        return Playback("preview", "audio/mp4", 0.0, 0, 0, "")
     with open_media(source) as reader:
         reader.turned = media.turned // 90
         if media.still:
@@ -272,13 +307,14 @@ def make_preview(
             picture.thumbnail((_MAX_PHOTO_SIDE, _MAX_PHOTO_SIDE), PIL.Image.Resampling.LANCZOS)
             picture.save(to, "JPEG", quality=90)
             return Playback("preview", "image/jpeg", 0.0, *picture.size, "")
-        return Playback("preview", "video/mp4", 0.0, *_video(reader, to, media, room, report), "")
+        size = _video(reader, source, to, media, room, report)
+        return Playback("preview", "video/mp4", 0.0, *size, "")
 
 
 def _video(
-    reader: MediaReader, to: Path, media: Media, room: int, report: Callable[[float], None]
+    reader: MediaReader, source: Path, to: Path, media: Media, room: int, report: Callable[[float], None]
 ) -> tuple[int, int]:
-    """Encode the upright pictures at their times from the first one; return width and height.
+    """Encode the upright pictures at their times from the first one, and the sound; return width and height.
 
     Raises :class:`NoPreview`.
     """
@@ -286,7 +322,8 @@ def _video(
     changes = bool(media.picture and media.picture.sizes)
     next_key = Fraction(0)
     reformatter = VideoReformatter()  # creating one takes longer than a conversion
-    with av.open(str(to), "w", format="mp4", options=_MP4) as container:
+    sound: SoundEncoder | None = None
+    with ExitStack() as opened, av.open(str(to), "w", format="mp4", options=_MP4) as container:
         for frame, pts in reader.every_frame():
             if first is None:
                 first, turn = pts, reader.orientation(frame)
@@ -300,6 +337,11 @@ def _video(
                     clock=mp4_time_base(reader.time_base),
                     colours=BT709 if changes or reader.is_converted(frame) else _colours(frame),
                 )
+                if media.has_sound:
+                    # Read apart from the pictures, at a pace of its own.
+                    file = opened.enter_context(source.open("rb"))
+                    heard = opened.enter_context(open_container(file, cut_fragment(file)))
+                    sound = SoundEncoder(heard, container, pts * reader.time_base)
             moment = (pts - first) * reader.time_base
             shown = _as_analysed(reader, frame, size if changes else None)
             picture = _upright(shown, size, UPRIGHT if changes else turn, reformatter)
@@ -309,12 +351,16 @@ def _video(
             else:
                 picture.pict_type = av.video.frame.PictureType.NONE
             writer.write(picture, moment)
+            if sound is not None:
+                sound.until(moment)
             if shutil.disk_usage(to.parent).free < room:
                 raise NoPreview(N_("The disk is too full for one."))
             report(float(moment) / media.duration if media.duration else 0.0)
         if first is None:
             raise NoPreview(N_("No frame can be decoded."))
         writer.finish()
+        if sound is not None:
+            sound.until(None)
     return size
 
 

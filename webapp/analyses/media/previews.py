@@ -150,6 +150,11 @@ def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) ->
     if overlays:
         with Image.open(folder / overlays[0]) as picture:
             small = picture.convert("RGB")
+    elif analysis.media.sound_only:
+        if analysis.voice is None or analysis.voice.spectrogram is None:
+            return
+        with Image.open(folder / analysis.voice.spectrogram.path) as picture:
+            small = picture.convert("RGB").resize(_SIZE)
     elif (frame := _frame(analysis, exhibit)) is not None:
         small = frame
     else:

@@ -112,7 +112,7 @@ ACCEPTED_KINDS = acceptance.KINDS_IN_WORDS
 
 
 def refuse_unsupported_kinds(path: Path) -> None:
-    """Raise :class:`IntakeError` unless a file starts like a supported video or photo.
+    """Raise :class:`IntakeError` unless a file starts like a supported video, photo or sound recording.
 
     Only the first bytes are checked; the engine opens the file later, confined.
     """
@@ -128,7 +128,8 @@ def refuse_unsupported_kinds(path: Path) -> None:
         raise IntakeError(
             415,
             gettext(
-                "This is not a video or photo that Reelproof reads: it starts like a file of another kind."
+                "This is not a video, photo or sound recording that Reelproof reads: it starts like a file "
+                "of another kind."
             ),
             gettext(
                 "Hand in %(accepted)s. What the file is called does not matter.", accepted=ACCEPTED_KINDS

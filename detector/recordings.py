@@ -1,0 +1,185 @@
+"""Analyse an exhibit of sound alone: its facts, and an analysis in which no face was examined."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from detector import timestamps
+from detector.environment import describe_recording_software
+from detector.errors import MediaError
+from detector.files import hash_file
+from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
+from detector.media.containers import read_layout
+from detector.media.open import open_container
+from detector.metadata.anomalies import clock_anomalies, program_anomalies
+from detector.metadata.c2pa import read_store
+from detector.metadata.declarations import collect_declarations
+from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
+from detector.metadata.exhibit import MOST_STREAMS, MOST_TIMES, stream_facts, tagged_times
+from detector.models.loaded import LoadedModel
+from detector.schema.analysis import Analysis, Coverage, Declaration, Media, MediaKind, Parameters, Verdict
+from detector.schema.formatting import N_, printable_name
+from detector.schema.metadata import MOST_TAGS, Details, Tag, location_of, tags_of
+from detector.verdict.sentences import Reason, Statement
+
+_NO_SOUND = N_(
+    "The file states a sound track, but none of it can be read: it is damaged, or was copied only in part. "
+    "Copy it again."
+)
+
+
+def analyze_recording(
+    path: Path, name: str | None, parameters: Parameters, model: LoadedModel, bounds: InputLimits | None
+) -> Analysis:
+    """Return the analysis of a recording of sound, before its voices are examined.
+
+    ``model`` is the model of faces that was asked for, which judged nothing. Raises
+    :class:`~detector.errors.MediaError` for a file of which no sound can be read, or that is too long.
+    """
+    media, declarations = recording_facts(path, name or path.name, bounds or InputLimits())
+    reason = Reason(Statement("no_picture"))
+    return Analysis(
+        verdict=Verdict.INCONCLUSIVE,
+        reason=str(reason),
+        causes=reason.causes,
+        probability=None,
+        declarations=declarations,
+        segments=(),
+        persons=(),
+        media=media,
+        model=model.card.as_model(),
+        parameters=parameters,
+        coverage=Coverage(
+            frames_sampled=0,
+            frames_with_face=0,
+            frames_with_usable_face=0,
+            faces_found=0,
+            faces_unusable=0,
+            faces_discarded=0,
+            cuts=(),
+            not_examined=(),
+        ),
+        software=describe_recording_software(
+            timestamps.iso_seconds(datetime.now(UTC)), media.file, model.command_name, parameters
+        ),
+    )
+
+
+def recording_facts(path: Path, name: str, bounds: InputLimits) -> tuple[Media, tuple[Declaration, ...]]:
+    """Return the facts of a recording and what it declares about its making. Packets are read, not decoded.
+
+    Raises :class:`~detector.errors.MediaError` as :func:`analyze_recording` does.
+    """
+    size, digest = hash_file(path)
+    with open_exhibit(path) as file, open_container(file, None) as container:
+        if not container.streams.audio:
+            raise MediaError(UNREADABLE)
+        stream = examined_sound(container)
+        bounds.refuse_length((container.duration or 0) / av.time_base)
+        start, end = _packet_times(container, stream, bounds)
+        details, texts = _details(container, stream, path)
+        with path.open("rb") as again:
+            credentials, claims = read_store(again, container.format.name)
+        time_base = stream.time_base or Fraction(1, stream.sample_rate or 1)
+        media = Media(
+            file=printable_name(name),
+            bytes=size,
+            sha256=digest,
+            kind=MediaKind.AUDIO,
+            container=container.format.name,
+            codec=stream.codec_context.codec.canonical_name,
+            width=0,
+            height=0,
+            rotation=0,
+            time_base=f"{time_base.numerator}/{time_base.denominator}",
+            frame_rate=None,
+            variable_frame_rate=False,
+            duration=float(end - start),
+            start_offset=0.0,
+            frames_decoded=0,
+            frames_undecodable=0,
+            has_sound=True,
+            details=details,
+            anomalies=(
+                *program_anomalies(details.tags),
+                *clock_anomalies(details.times, datetime.now(UTC)),
+            ),
+            credentials=credentials,
+        )
+        return media, collect_declarations(texts, None, credentials, claims)
+
+
+def examined_sound(container: av.container.InputContainer) -> av.AudioStream:
+    """Return the sound that a player plays: the default stream, or else the first."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    if not streams:
+        raise MediaError(
+            N_(
+                "The file's sound is in a codec that is not known here. Export it as WAV, and keep the "
+                "original."
+            )
+        )
+    default = av.stream.Disposition.default
+    return next((stream for stream in streams if stream.disposition & default), streams[0])
+
+
+def _packet_times(
+    container: av.container.InputContainer, stream: av.AudioStream, bounds: InputLimits
+) -> tuple[Fraction, Fraction]:
+    """Return the times in seconds at which the sound begins and ends by its packets."""
+    base = stream.time_base or Fraction(1, stream.sample_rate or 1)
+    start = end = None
+    try:
+        for packet in container.demux(stream):
+            if packet.pts is None or not packet.size:
+                continue
+            start = packet.pts if start is None else min(start, packet.pts)
+            end = max(packet.pts + (packet.duration or 0), packet.pts if end is None else end)
+            bounds.refuse_length(float((end - start) * base))
+    except av.FFmpegError:
+        pass  # what comes after the damage is not read; decoding reports it
+    if start is None or end is None or end <= start:
+        raise MediaError(_NO_SOUND)
+    return start * base, end * base
+
+
+def _details(
+    container: av.container.InputContainer, examined: av.AudioStream, path: Path
+) -> tuple[Details, tuple[EmbeddedText, ...]]:
+    """Return the metadata of the file, and the full texts from which its tags were cut."""
+    metadata = dict(container.metadata)
+    tags: list[Tag] = tags_of("file", metadata)
+    texts = embedded_texts("file", metadata)
+    streams = list(container.streams)[:MOST_STREAMS]
+    for stream in streams:
+        tags += tags_of(f"stream {stream.index}", stream.metadata)
+        texts += embedded_texts(f"stream {stream.index}", stream.metadata)
+    layout = None
+    if container.format.name == MP4:
+        with path.open("rb") as file:
+            layout = read_layout(file)
+        xmp = xmp_texts(layout.xmp)
+        tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
+    tags = list(dict.fromkeys(tags))
+    details = Details(
+        streams=tuple(
+            stream_facts(
+                stream,
+                examined=stream.index == examined.index,
+                duration=float(stream.duration * stream.time_base)
+                if stream.duration and stream.time_base
+                else None,
+            )
+            for stream in streams
+        ),
+        structure=layout.structure if layout else None,
+        tags=tuple(tags[:MOST_TAGS]),
+        tags_left_out=max(0, len(tags) - MOST_TAGS),
+        times=tuple(tagged_times(tags, layout))[:MOST_TIMES],
+        location=location_of(tags),
+    )
+    return details, tuple(texts)

@@ -1,0 +1,215 @@
+"""What an analysis says of the voices in an exhibit: the second question, beside that of the faces."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from detector.schema.base import Probability, Seconds, Sha256, Value, optional
+from detector.schema.measurements import Cause, Span
+
+# Seconds from the first frame, or from the start of a recording without picture. Negative where the sound
+# begins before the first frame.
+Instant = float
+
+
+class VoiceVerdict(StrEnum):
+    """The verdict on the voices of an exhibit. There is deliberately no "human"."""
+
+    SYNTHETIC = "synthetic speech found"
+    NOT_FOUND = "no synthetic speech found"
+    INCONCLUSIVE = "inconclusive"
+    NO_SPEECH = "no speech"
+
+
+class VoiceCheck(Value):
+    """The effect on the score of hiding what the heatmap highlights in a window.
+
+    The hottest area of the spectrogram, a share ``area`` of it, is replaced by the noise floor of the
+    recording and the window is scored again. The control is the mean over random areas of the same size.
+    """
+
+    area: Probability = Field(description="share of the spectrogram that was hidden")
+    probability: Probability = Field(description="before hiding")
+    hidden_highlight: Probability = Field(description="after hiding the hottest area")
+    hidden_random: Probability = Field(description="after hiding a random area, mean of several")
+    drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
+    drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
+    areas: int = Field(ge=1, description="number of random areas in that mean")
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether hiding the hottest area lowers the score more than hiding random areas does."""
+        return self.drop_highlight > 0 and self.drop_highlight > self.drop_random
+
+
+class VoicePeak(Value):
+    """A window in a segment whose smoothed score is a local maximum."""
+
+    time: Instant = Field(description="middle of the window")
+    start: Instant
+    end: Instant
+    probability: Probability
+    spectrogram: str | None = Field(
+        description="PNG of the window's spectrogram, low frequencies at the bottom, relative to "
+        "analysis.json; null if not kept"
+    )
+    overlay: str | None = Field(description="PNG of the same with the heatmap; null if not kept")
+    heat: Probability = Field(description="highest value of this map on the scale of all maps of the voices")
+    check: VoiceCheck | None = optional("null: not checked")
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all stored pictures."""
+        return tuple(path for path in (self.spectrogram, self.overlay) if path)
+
+
+class VoiceSegment(Value):
+    """An interval in which the speech reaches the threshold for a finding."""
+
+    id: str = Field(
+        pattern=r"^voice-[0-9]+$", description="such as voice-1; never that of a segment of a face"
+    )
+    start: Instant
+    end: Instant
+    confidence: Probability = Field(description="calibrated, of the mean logit of its windows")
+    windows: int = Field(gt=0, description="scored windows whose middle lies inside")
+    flagged: bool = optional("false: a finding does not rest on it, because other views disagree", True)
+    peaks: tuple[VoicePeak, ...] = Field(default=(), max_length=3)
+
+
+class VoiceScores(Value):
+    """The scores of all judged windows in order of time, a column for each value."""
+
+    window: Seconds = Field(description="length of a window")
+    step: Seconds = Field(description="from one window to the next")
+    enter: Probability = Field(description="smoothed probability that opens a segment")
+    leave: Probability = Field(description="smoothed probability that closes it")
+    time: tuple[Instant, ...] = Field(default=(), description="middle of each window")
+    logit: tuple[float, ...] = ()
+    probability: tuple[Probability, ...] = Field(default=(), description="calibrated, of this window alone")
+    smoothed: tuple[Probability, ...] = Field(
+        default=(), description="after the sliding median; segments are made from it"
+    )
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        lengths = {len(column) for column in (self.time, self.logit, self.probability, self.smoothed)}
+        if len(lengths) > 1:
+            raise ValueError("the columns of the voice's scores differ in length")
+        return self
+
+
+class SoundStream(Value):
+    """The sound that was examined."""
+
+    index: int = Field(ge=0, description="number of the stream in the file")
+    codec: str
+    sample_rate: int = Field(gt=0, description="hertz")
+    channels: int = Field(gt=0)
+    start: Instant = Field(description="when it begins")
+    duration: Seconds = Field(description="of the samples that could be decoded")
+    others: int = optional("further sound tracks of the file, which were not examined", 0, ge=0)
+    undecodable: int = optional("packets that the decoder refused", 0, ge=0)
+
+
+class Waveform(Value):
+    """The outline of the sound for drawing: its lowest and highest sample in each of equal steps."""
+
+    start: Instant
+    step: float = Field(gt=0, description="seconds")
+    low: tuple[int, ...] = Field(description="thousandths of full scale")
+    high: tuple[int, ...]
+
+
+class Spectrogram(Value):
+    """A picture of the whole sound, time from left to right and frequency from bottom to top."""
+
+    path: str = Field(description="PNG relative to analysis.json")
+    start: Instant
+    end: Instant
+    highest: float = Field(gt=0, description="hertz at the top; the scale is the mel scale")
+
+
+class VoiceProperty(Value):
+    """A property of the sound, and whether the network was measured on such sound."""
+
+    name: str = Field(description="such as bandwidth")
+    value: float | str | None = Field(description="null: not measured")
+    unit: str = ""
+    least: float | None = optional("of the range in which it was measured; null: no range")
+    most: float | None = None
+    inside: bool | None = Field(description="null: not known")
+
+
+class VoiceModel(Value):
+    """The network that judged the voices, and what was measured with it."""
+
+    name: str
+    title: str
+    architecture: str
+    sha256: Sha256
+    figures: dict[str, float] = Field(default_factory=dict, description="from its card, by name")
+    domain: str = Field(description="what it was validated on, in words")
+    limits: tuple[str, ...] = ()
+
+
+class VoiceSummary(Value):
+    """What is said of the voices in a few fields, for lists and messages."""
+
+    verdict: VoiceVerdict
+    probability: Probability | None
+    segments: int = Field(description="on which a finding rests")
+    speech: Seconds = Field(description="seconds of speech that were judged")
+    only: bool = Field(description="the exhibit is a recording of sound without picture")
+
+
+class Voice(Value):
+    """The finding about the voices in an exhibit; it affects neither verdict nor probability of the faces."""
+
+    verdict: VoiceVerdict
+    reason: str = Field(description="the reason for the verdict in words")
+    causes: tuple[Cause, ...] = Field(default=(), description="its sentences as codes with parameters")
+    probability: Probability | None = Field(
+        description="calibrated, of the strongest segment or else of all judged windows; null: nothing could "
+        "be judged"
+    )
+    stability: Probability | None = optional(
+        "share of views of the same sound (shifted, re-encoded, louder, softer) with the same verdict; null: "
+        "not measured"
+    )
+    stream: SoundStream | None = Field(description="null: the file has no sound")
+    speech: Seconds = Field(description="seconds of speech that were judged")
+    not_judged: dict[str, Seconds] = Field(
+        default_factory=dict, description="seconds of sound that were not judged, by cause, such as “silence”"
+    )
+    gaps: tuple[Span, ...] = Field(default=(), description="intervals that were not judged, with their cause")
+    segments: tuple[VoiceSegment, ...] = ()
+    scores: VoiceScores
+    properties: tuple[VoiceProperty, ...] = ()
+    waveform: Waveform | None = optional("null: not kept")
+    spectrogram: Spectrogram | None = optional("null: not kept")
+    model: VoiceModel
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """Paths of all stored pictures."""
+        peaks = [path for segment in self.segments for peak in segment.peaks for path in peak.pictures]
+        return (*((self.spectrogram.path,) if self.spectrogram else ()), *peaks)
+
+    @property
+    def flagged(self) -> tuple[VoiceSegment, ...]:
+        """The segments on which a finding rests."""
+        return tuple(segment for segment in self.segments if segment.flagged)
+
+    def summarise(self, *, only: bool) -> VoiceSummary:
+        """Return the finding in a few fields; ``only`` if the exhibit has no picture."""
+        return VoiceSummary(
+            verdict=self.verdict,
+            probability=self.probability,
+            segments=len(self.flagged),
+            speech=round(self.speech, 1),
+            only=only,
+        )

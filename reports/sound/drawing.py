@@ -1,0 +1,137 @@
+"""Drawing of the sound over time: outline of the waveform, scores, and segments, as SVG path data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from detector.schema.analysis import Voice
+from reports.language.formatting import time_span
+from reports.language.translation import gettext
+from reports.persons.timeline_scale import LEFT, RIGHT, Tick, time_ticks, time_x
+
+_WAVE_TOP, _WAVE_BOTTOM = 16.0, 56.0
+_TOP, _BOTTOM = 76.0, 132.0  # scores 1 and 0
+_BUCKETS = 500  # most points of a curve
+_LEAST_BAND = 2.5
+_Scale = Callable[[float], float]
+
+
+@dataclass(frozen=True)
+class SoundBand:
+    """A segment as a tinted box."""
+
+    segment: str
+    name: str
+    x: float
+    width: float
+    flagged: bool
+    title: str
+
+
+@dataclass(frozen=True)
+class SoundDrawing:
+    """Geometry of the drawing; ``width`` and ``height`` are those of its view box."""
+
+    width: float
+    height: float
+    left: float
+    right: float
+    wave_top: float
+    wave_bottom: float
+    top: float
+    bottom: float
+    enter: float
+    leave: float
+    wave: str
+    line: str
+    dots: str
+    bands: tuple[SoundBand, ...]
+    gaps: tuple[tuple[float, float], ...]
+    ticks: tuple[Tick, ...]
+    title: str
+
+
+def draw_sound(voice: Voice, duration: float) -> SoundDrawing:
+    """Lay out the drawing of the sound of an exhibit that lasts ``duration`` seconds."""
+    ends = [duration, *(segment.end for segment in voice.segments), *(gap.end for gap in voice.gaps)]
+    span = max(*ends, voice.scores.window, 0.001)
+
+    def x(time: float) -> float:
+        return round(time_x(max(0.0, time), span), 1)
+
+    def y(score: float) -> float:
+        return round(_BOTTOM - (_BOTTOM - _TOP) * score, 1)
+
+    scores = voice.scores
+    return SoundDrawing(
+        width=RIGHT + 14.0,
+        height=_BOTTOM + 24.0,
+        left=LEFT,
+        right=RIGHT,
+        wave_top=_WAVE_TOP,
+        wave_bottom=_WAVE_BOTTOM,
+        top=_TOP,
+        bottom=_BOTTOM,
+        enter=y(scores.enter),
+        leave=y(scores.leave),
+        wave=_wave(voice, x),
+        line="".join(_line(voice, x, y)),
+        dots="".join(
+            f"M{x(time)} {y(score)}h0"
+            for time, score in _thinned(tuple(zip(scores.time, scores.probability, strict=True)))
+        ),
+        bands=tuple(
+            SoundBand(
+                segment.id,
+                gettext("Voice %(number)s", number=segment.id.partition("-")[2]),
+                x(segment.start),
+                max(_LEAST_BAND, round(x(segment.end) - x(segment.start), 1)),
+                segment.flagged,
+                time_span(max(0.0, segment.start), max(0.0, segment.end)),
+            )
+            for segment in voice.segments
+        ),
+        gaps=tuple((x(gap.start), round(x(gap.end) - x(gap.start), 1)) for gap in voice.gaps),
+        ticks=time_ticks(span),
+        title=gettext(
+            "The sound over time: above its waveform, below the score of each judged window, 0 to 1"
+        ),
+    )
+
+
+def _thinned(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """Keep the highest score of each of at most ``_BUCKETS`` stretches."""
+    size = -(-len(points) // _BUCKETS)
+    if size <= 1:
+        return points
+    return tuple(
+        max(points[at : at + size], key=lambda point: point[1]) for at in range(0, len(points), size)
+    )
+
+
+def _line(voice: Voice, x: _Scale, y: _Scale) -> Iterator[str]:
+    """Yield the smoothed curve, broken where windows are missing."""
+    scores = voice.scores
+    points = _thinned(tuple(zip(scores.time, scores.smoothed, strict=True)))
+    step = max(scores.step * 1.5, 1.5 * (points[-1][0] - points[0][0]) / len(points)) if points else 0.0
+    last = None
+    for time, score in points:
+        yield f"{'M' if last is None or time - last > step else 'L'}{x(time)} {y(score)}"
+        last = time
+
+
+def _wave(voice: Voice, x: _Scale) -> str:
+    """Return the outline of the waveform as one closed path; "" if it was not kept."""
+    wave = voice.waveform
+    if wave is None or not wave.low:
+        return ""
+    size = -(-len(wave.low) // _BUCKETS)
+    full = max(1, *(abs(value) for value in (*wave.low, *wave.high)))
+    middle, half = (_WAVE_TOP + _WAVE_BOTTOM) / 2, (_WAVE_BOTTOM - _WAVE_TOP) / 2
+    upper, lower = [], []
+    for at in range(0, len(wave.low), size):
+        place = x(wave.start + wave.step * at)
+        upper.append(f"{place} {middle - half * max(wave.high[at : at + size]) / full:.1f}")
+        lower.append(f"{place} {middle - half * min(wave.low[at : at + size]) / full:.1f}")
+    return f"M{'L'.join((*upper, *reversed(lower)))}Z"

@@ -1,0 +1,47 @@
+"""How much of the sound was judged, as facts for tables."""
+
+from __future__ import annotations
+
+from detector.schema.analysis import Analysis
+from detector.schema.formatting import codec_name
+from reports.language.formatting import plural, shown, timecode
+from reports.language.translation import Quoted, gettext
+from reports.wording.sections import Fact
+
+
+def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
+    """State how much of the sound was judged, and which track it was; nothing if it was not examined."""
+    voice = analysis.voice
+    if voice is None:
+        return ()
+    facts = [
+        Fact(gettext("Speech judged"), timecode(voice.speech)),
+        Fact(gettext("Sound not judged"), timecode(sum(voice.not_judged.values()))),
+        Fact(gettext("Windows scored"), shown(len(voice.scores.time), ",")),
+    ]
+    if voice.stability is not None:
+        note = gettext("share of views of the same sound with the same verdict")
+        facts.append(Fact(gettext("Stability"), shown(voice.stability, ".2g"), note))
+    stream = voice.stream
+    if stream is None:
+        return tuple(facts)
+    track = gettext(
+        "stream %(index)s: %(codec)s, %(channels)s, %(rate)s Hz",
+        index=stream.index,
+        codec=codec_name(stream.codec),
+        channels=plural(stream.channels, "channel", "channels"),
+        rate=shown(stream.sample_rate, ","),
+    )
+    facts.append(Fact(gettext("Sound track"), Quoted(track), timecode(stream.duration)))
+    if not analysis.media.sound_only and abs(stream.start) >= 0.1:
+        when = (
+            gettext("%(time)s after the first frame", time=timecode(stream.start))
+            if stream.start > 0
+            else gettext("%(time)s before the first frame", time=timecode(-stream.start))
+        )
+        facts.append(Fact(gettext("Sound begins"), when))
+    if stream.others:
+        facts.append(Fact(gettext("Other sound tracks, not examined"), shown(stream.others, ",")))
+    if stream.undecodable:
+        facts.append(Fact(gettext("Packets undecodable"), shown(stream.undecodable, ",")))
+    return tuple(facts)

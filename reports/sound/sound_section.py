@@ -1,0 +1,238 @@
+"""View of the section on the voices, for report, result page and bundle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from detector.schema.analysis import Analysis, Voice
+from detector.schema.voice import VoiceCheck, VoicePeak, VoiceProperty, VoiceSegment, VoiceVerdict
+from reports.inputs.pictures import ShownPicture, find_picture
+from reports.language.formatting import (
+    from_to,
+    number,
+    plural,
+    probability,
+    shown,
+    signed,
+    time_span,
+    timecode,
+)
+from reports.language.translation import UNTRANSLATED, Quoted, gettext, reason_text, translated
+from reports.sound.drawing import SoundDrawing, draw_sound
+from reports.sound.facts import sound_facts
+from reports.sound.words import (
+    SoundState,
+    limits,
+    meaning,
+    next_steps,
+    not_examined_words,
+    sound_state,
+    verdict_sentence,
+)
+from reports.wording.sections import Fact
+from reports.wording.verdict_sentence import MARKS
+
+
+@dataclass(frozen=True)
+class SoundPeakView:
+    """A peak window with its spectrogram, and what the check of its heatmap showed."""
+
+    title: str
+    start_seconds: float
+    end_seconds: float
+    score: str
+    heat: str
+    spectrogram: ShownPicture
+    overlay: ShownPicture
+    checked: bool
+    confirmed: bool
+    effect: str
+
+
+@dataclass(frozen=True)
+class SoundSegmentView:
+    """One segment of synthetic speech, flagged or only looked at."""
+
+    id: str = field(metadata=UNTRANSLATED)
+    name: str
+    flagged: bool
+    start: str
+    end: str
+    duration: str
+    start_seconds: float
+    end_seconds: float
+    confidence: str
+    windows: str
+    peaks: tuple[SoundPeakView, ...]
+
+
+@dataclass(frozen=True)
+class SoundProperty:
+    """A property of the sound, beside the range in which the network was measured."""
+
+    name: str
+    value: str
+    range: str
+    state: str
+
+
+@dataclass(frozen=True)
+class SoundView:
+    """The finding about the voices. Without ``examined`` only ``absent`` is filled, which says why."""
+
+    examined: bool
+    only: bool  # the exhibit has no picture
+    present: bool  # the file has sound
+    absent: str
+    verdict: str = field(metadata=UNTRANSLATED)
+    mark: str = field(metadata=UNTRANSLATED)
+    sentence: str = ""
+    reason: str = ""
+    next_steps: str = ""
+    figure: str = ""
+    facts: tuple[Fact, ...] = ()
+    not_judged: tuple[tuple[str, str], ...] = ()
+    segments: tuple[SoundSegmentView, ...] = ()
+    properties: tuple[SoundProperty, ...] = ()
+    drawing: SoundDrawing | None = None
+    spectrogram: ShownPicture | None = None
+    meaning: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    model: tuple[Fact, ...] = ()
+    model_title: str = field(default="", metadata=UNTRANSLATED)
+    domain: str = ""
+    model_limits: tuple[str, ...] = ()
+
+    @property
+    def pictures(self) -> tuple[ShownPicture, ...]:
+        """Pictures in the order in which a report shows them."""
+        peaks = [peak for segment in self.segments for peak in segment.peaks]
+        shown = [picture for peak in peaks for picture in (peak.spectrogram, peak.overlay)]
+        return tuple(picture for picture in (*filter(None, [self.spectrogram]), *shown) if picture.path)
+
+    @property
+    def flagged(self) -> int:
+        """Number of segments on which a finding rests."""
+        return sum(segment.flagged for segment in self.segments)
+
+
+def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
+    """Describe what was found about the voices; None for a photograph."""
+    state, voice = sound_state(analysis), analysis.voice
+    if state is SoundState.NONE:
+        return None
+    if voice is None:
+        return SoundView(
+            examined=False,
+            only=analysis.media.sound_only,
+            present=analysis.media.has_sound,
+            absent=not_examined_words(state),
+            verdict=VoiceVerdict.INCONCLUSIVE.value,
+            mark=MARKS[VoiceVerdict.INCONCLUSIVE.value],
+            next_steps=next_steps(None),
+        )
+    spectrogram = None
+    if voice.spectrogram:
+        alt = gettext("Spectrogram of the whole recording")
+        spectrogram = find_picture(folder, voice.spectrogram.path, alt)
+    return SoundView(
+        examined=True,
+        only=analysis.media.sound_only,
+        present=analysis.media.has_sound,
+        absent="",
+        verdict=voice.verdict.value,
+        mark=MARKS[voice.verdict.value],
+        sentence=verdict_sentence(voice),
+        reason=reason_text(voice),
+        next_steps=next_steps(voice),
+        figure=probability(voice.probability),
+        facts=sound_facts(analysis),
+        not_judged=tuple((translated(cause), timecode(length)) for cause, length in voice.not_judged.items()),
+        segments=tuple(_segment(segment, folder) for segment in voice.segments),
+        properties=tuple(_property(each) for each in voice.properties),
+        drawing=draw_sound(voice, analysis.media.duration),
+        spectrogram=spectrogram,
+        meaning=meaning(voice),
+        limits=limits(),
+        model=_model(voice),
+        model_title=voice.model.title,
+        domain=voice.model.domain,
+        model_limits=voice.model.limits,
+    )
+
+
+def _segment(segment: VoiceSegment, folder: Path) -> SoundSegmentView:
+    start, end = max(0.0, segment.start), max(0.0, segment.end)
+    return SoundSegmentView(
+        id=segment.id,
+        name=gettext("Voice %(number)s", number=segment.id.partition("-")[2]),
+        flagged=segment.flagged,
+        start=timecode(start),
+        end=timecode(end),
+        duration=timecode(end - start),
+        start_seconds=start,
+        end_seconds=end,
+        confidence=probability(segment.confidence),
+        windows=plural(segment.windows, "window", "windows"),
+        peaks=tuple(_peak(peak, position, folder) for position, peak in enumerate(segment.peaks, start=1)),
+    )
+
+
+def _peak(peak: VoicePeak, position: int, folder: Path) -> SoundPeakView:
+    start, end = max(0.0, peak.start), max(0.0, peak.end)
+    when = time_span(start, end)
+    return SoundPeakView(
+        title=gettext("Peak %(number)s, %(when)s", number=position, when=when),
+        start_seconds=start,
+        end_seconds=end,
+        score=probability(peak.probability),
+        heat=shown(peak.heat, ".2f"),
+        spectrogram=find_picture(
+            folder, peak.spectrogram, gettext("Spectrogram of the window, %(when)s", when=when)
+        ),
+        overlay=find_picture(folder, peak.overlay, gettext("The same with heatmap, %(when)s", when=when)),
+        checked=peak.check is not None,
+        confirmed=peak.check is not None and peak.check.confirmed,
+        effect=_effect(peak.check),
+    )
+
+
+def _effect(check: VoiceCheck | None) -> str:
+    """Describe what hiding the hottest area of a spectrogram changed."""
+    if check is None:
+        return gettext("This map was not checked.")
+    return gettext(
+        "Replacing the hottest %(area)s of the spectrogram by the recording's own noise changed the raw "
+        "score by %(highlight)s; replacing random areas of the same size changed it by %(random)s on "
+        "average.",
+        area=shown(check.area, ".0%"),
+        highlight=signed(-check.drop_highlight),
+        random=signed(-check.drop_random),
+    )
+
+
+def _property(each: VoiceProperty) -> SoundProperty:
+    unit = f" {each.unit}" if each.unit else ""
+    value = gettext("not measured")
+    if isinstance(each.value, str):
+        value = translated(each.value)
+    elif each.value is not None:
+        value = f"{number(each.value)}{unit}"
+    limits = gettext("not stated")
+    if each.least is not None and each.most is not None:
+        limits = f"{from_to(number(each.least), number(each.most))}{unit}"
+    elif each.least is not None:
+        limits = gettext("%(least)s or more", least=f"{number(each.least)}{unit}")
+    states = {True: gettext("inside"), False: gettext("outside"), None: gettext("not known")}
+    return SoundProperty(translated(each.name), value, limits, states[each.inside])
+
+
+def _model(voice: Voice) -> tuple[Fact, ...]:
+    model = voice.model
+    return (
+        Fact(gettext("Name"), Quoted(model.name)),
+        Fact(gettext("Architecture"), Quoted(model.architecture)),
+        Fact(gettext("SHA-256 of the weights"), model.sha256, exact=True),
+        *(Fact(translated(name.replace("_", " ")), number(value)) for name, value in model.figures.items()),
+    )

@@ -1,0 +1,216 @@
+"""The finding about the voices in sentences, and whether sound was examined at all."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import assert_never
+
+from detector.schema.analysis import Analysis, Voice
+from detector.schema.voice import VoiceVerdict
+from reports.language.formatting import plural, probability, shown, time_span, timecode
+from reports.language.translation import N_, capitalize_first, gettext, reason_text, translated
+from reports.wording.photographs import made_since
+
+EXAMINED_SINCE = "1.26"  # schema version
+_MOST_TIMES = 4  # segments whose times stand on the first page
+
+
+class SoundState(Enum):
+    """Whether sound was examined, and why not."""
+
+    NONE = auto()  # a photograph
+    ABSENT = auto()
+    EARLIER_VERSION = auto()
+    LEFT_OUT = auto()
+    NOT_EXAMINED = auto()
+    EXAMINED = auto()
+
+
+def sound_state(analysis: Analysis) -> SoundState:
+    """Return whether the sound of an exhibit was examined."""
+    if analysis.media.still:
+        return SoundState.NONE
+    if not analysis.media.has_sound:
+        return SoundState.ABSENT
+    if analysis.voice is not None:
+        return SoundState.EXAMINED
+    if not made_since(analysis, EXAMINED_SINCE):
+        return SoundState.EARLIER_VERSION
+    return SoundState.NOT_EXAMINED if analysis.parameters.sound else SoundState.LEFT_OUT
+
+
+_NOT_EXAMINED = {
+    SoundState.ABSENT: N_("The file has no sound."),
+    SoundState.EARLIER_VERSION: N_(
+        "Sound is present. The version that made this analysis did not examine it; analyse the exhibit again "
+        "to have its voices examined."
+    ),
+    SoundState.LEFT_OUT: N_("Sound is present. It was left out of this analysis on request."),
+    SoundState.NOT_EXAMINED: N_("Sound is present, but was not examined."),
+}
+
+
+def not_examined_words(state: SoundState) -> str:
+    """Say why sound was not examined, in sentences; "" for a photograph, or if it was."""
+    return gettext(_NOT_EXAMINED[state]) if state in _NOT_EXAMINED else ""
+
+
+def verdict_sentence(voice: Voice) -> str:
+    """State the verdict on the voices in a sentence."""
+    speech = timecode(voice.speech)
+    match voice.verdict:
+        case VoiceVerdict.SYNTHETIC:
+            flagged = voice.flagged
+            return gettext(
+                "Speech was judged to be synthetic in %(segments)s, %(flagged)s of the recording.",
+                segments=plural(len(flagged), "segment", "segments"),
+                flagged=timecode(sum(segment.end - segment.start for segment in flagged)),
+            )
+        case VoiceVerdict.NOT_FOUND:
+            return gettext(
+                "No synthetic speech was found in the %(speech)s of speech that were judged.", speech=speech
+            )
+        case VoiceVerdict.INCONCLUSIVE:
+            return gettext("The sound does not allow a conclusion on whether a voice in it is synthetic.")
+        case VoiceVerdict.NO_SPEECH:
+            return gettext("No speech was found in the sound, so no voice was judged.")
+        case _:
+            assert_never(voice.verdict)
+
+
+def first_page_sentence(analysis: Analysis) -> str:
+    """Return what the first page says of the sound; "" for a photograph."""
+    voice = analysis.voice
+    if voice is None:
+        return not_examined_words(sound_state(analysis))
+    flagged = voice.flagged
+    when = ""
+    if 0 < len(flagged) <= _MOST_TIMES:
+        spans = "; ".join(time_span(max(0.0, s.start), max(0.0, s.end)) for s in flagged)
+        when = gettext(" When: %(spans)s.", spans=spans)
+    reason = "" if flagged else f" {reason_text(voice)}"
+    return gettext(
+        "%(verdict)s. %(sentence)s%(when)s%(reason)s",
+        verdict=capitalize_first(translated(voice.verdict.value)),
+        sentence=verdict_sentence(voice),
+        when=when,
+        reason=reason,
+    )
+
+
+def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
+    """Return the questions and answers of the first page on a recording without picture."""
+    voice = analysis.voice
+    if voice is None:
+        return ((gettext("What to do next"), next_steps(None)),)
+    answers = [(gettext("Grounds"), reason_text(voice))] if voice.reason else []
+    if flagged := voice.flagged:
+        shown_spans = [time_span(max(0.0, s.start), max(0.0, s.end)) for s in flagged[:_MOST_TIMES]]
+        more = len(flagged) - len(shown_spans)
+        rest = gettext("; and %(count)s more", count=more) if more else ""
+        answers.append((gettext("When"), "; ".join(shown_spans) + rest))
+    certainty = gettext("Not stated, because nothing could be judged.")
+    if voice.probability is not None:
+        certainty = gettext(
+            "Calibrated probability of synthetic speech: %(figure)s. It is not the probability that the "
+            "recording is synthetic, which also depends on where it comes from.",
+            figure=probability(voice.probability),
+        )
+    left = sum(voice.not_judged.values())
+    judged = gettext(
+        "%(speech)s of speech were judged; %(left)s of the sound were not.",
+        speech=timecode(voice.speech),
+        left=timecode(left),
+    )
+    return (
+        *answers,
+        (gettext("How certain"), certainty),
+        (gettext("How much was judged"), judged),
+        (gettext("What to do next"), next_steps(voice)),
+    )
+
+
+def next_steps(voice: Voice | None) -> str:
+    """Recommend what to do about a recording without picture."""
+    if voice is None:
+        return gettext("Analyse the exhibit again with its sound examined.")
+    match voice.verdict:
+        case VoiceVerdict.SYNTHETIC:
+            return gettext(
+                "Listen to the flagged segments yourself. Obtain the original recording and establish where "
+                "it comes from. Have the flagged parts checked by a second examiner or another method before "
+                "anything is decided or published."
+            )
+        case VoiceVerdict.NOT_FOUND:
+            return gettext(
+                "Do not take this as proof that a human spoke, or that the recording is unaltered. If doubts "
+                "remain, obtain the original recording and check its origin."
+            )
+        case VoiceVerdict.INCONCLUSIVE:
+            return gettext(
+                "A longer copy, or one of better quality such as the original file, may allow a finding. "
+                "Until then, this analysis is evidence neither for nor against the recording."
+            )
+        case VoiceVerdict.NO_SPEECH:
+            return gettext(
+                "If you hear speech in it, hand in a copy of better quality, such as the original file. "
+                "Music, singing and noise are not judged."
+            )
+        case _:
+            assert_never(voice.verdict)
+
+
+def meaning(voice: Voice) -> tuple[str, ...]:
+    """List what the finding about the voices means."""
+    window, step = shown(voice.scores.window, "g"), shown(voice.scores.step, "g")
+    compared = gettext(
+        "Each window of %(window)s s of speech, one every %(step)s s, was scored by a network that learnt "
+        "from human speech and from speech made or converted by programs.",
+        window=window,
+        step=step,
+    )
+    match voice.verdict:
+        case VoiceVerdict.SYNTHETIC:
+            return (
+                compared,
+                gettext("To the network, the flagged segments resemble synthetic or converted speech."),
+                gettext(
+                    "A person should listen to every flagged segment and weigh it together with the origin "
+                    "of the file."
+                ),
+            )
+        case VoiceVerdict.NOT_FOUND:
+            return compared, gettext("No speech that could be judged reached the threshold for a finding.")
+        case VoiceVerdict.INCONCLUSIVE:
+            return compared, gettext("It indicates neither synthetic speech nor its absence.")
+        case VoiceVerdict.NO_SPEECH:
+            return (gettext("Nothing in the sound was judged, so it says nothing about any voice."),)
+        case _:
+            assert_never(voice.verdict)
+
+
+def limits() -> tuple[str, ...]:
+    """List what the finding about the voices does not mean."""
+    return (
+        gettext(
+            "It proves nothing by itself. No decision about a person or a publication may rest on a "
+            "machine's finding alone."
+        ),
+        gettext(
+            "It does not identify the speaker. It does not tell whose voice is imitated, who made the "
+            "recording, or with which program."
+        ),
+        gettext(
+            "Programs for synthetic speech that are newer than the network can go undetected. Strong "
+            "compression, telephone lines, noise, music and re-recording hide traces or raise the score of "
+            "human speech."
+        ),
+        gettext(
+            "It says nothing about what is said, about words that were cut out, moved or taken out of "
+            "context, or about whether lips and voice belong together."
+        ),
+        gettext("Singing, music, crowds and silence are not judged."),
+        gettext(
+            "The findings about voices and faces are independent: neither changes the verdict on the other."
+        ),
+    )

@@ -1,0 +1,82 @@
+"""Recordings of sound without picture: accepted by content, analysed, and refused in a clear sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import cornered, write_sound
+from sounds import KINDS, of_kind, write_recording
+
+from detector.engine import analyze
+from detector.errors import MediaError, SoundOnlyError
+from detector.media.acceptance import HEAD_BYTES, InputLimits, container_of
+from detector.media.open import open_media
+from detector.recordings import recording_facts
+from detector.schema.analysis import MediaKind, Verdict
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in KINDS])
+def test_every_kind_is_accepted_by_its_content(tmp_path: Path, name: str) -> None:
+    path = of_kind(tmp_path, name).rename(tmp_path / "of no ending")
+    with pytest.raises(SoundOnlyError, match="sound but no picture"), open_media(path):
+        pass
+    media, _ = recording_facts(path, name, InputLimits())
+    assert media.kind is MediaKind.AUDIO and media.sound_only and media.has_sound
+    assert (media.width, media.height, media.frames) == (0, 0, 0)
+    assert media.duration == pytest.approx(2.0, abs=0.25)
+    assert media.details is not None
+    (stream,) = media.details.streams
+    assert stream.examined and stream.channels == 1
+    found = container_of(path.read_bytes()[:HEAD_BYTES])
+    assert found is not None and media.container in found.demuxers
+
+
+def test_a_recording_has_no_verdict_on_faces(tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "voice.wav")
+    analysis = analyze(path)
+    assert analysis.verdict is Verdict.INCONCLUSIVE and analysis.probability is None
+    assert "without picture" in analysis.reason
+    assert (analysis.persons, analysis.segments) == ((), ())
+    assert [cause.code for cause in analysis.causes] == ["no_picture"]
+    assert type(analysis).from_json(analysis.to_json()) == analysis
+
+
+def test_cover_art_is_no_picture(tmp_path: Path) -> None:
+    media, _ = recording_facts(write_sound(tmp_path / "song.mp4", cornered()), "song.mp4", InputLimits())
+    assert media.kind is MediaKind.AUDIO and media.details is not None
+    assert [stream.kind for stream in media.details.streams] == ["audio", "video"]
+
+
+@pytest.mark.parametrize("name", ["voice.wav", "voice.ogg", "voice.amr"])
+def test_a_header_without_sound_is_refused(tmp_path: Path, name: str) -> None:
+    kept = {"voice.wav": 44, "voice.ogg": 90, "voice.amr": 6}[name]
+    codec, rate = {"voice.wav": ("pcm_s16le", 16_000), "voice.ogg": ("libopus", 48_000)}.get(
+        name, ("libopencore_amrnb", 8_000)
+    )
+    path = write_recording(tmp_path / name, codec=codec, rate=rate)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(MediaError, match="none of it can be read|cannot be read"):
+        analyze(path)
+
+
+def test_noise_with_the_name_of_a_recording_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "noise.mp3"
+    path.write_bytes(np.random.default_rng(3).bytes(9000))
+    with pytest.raises(MediaError, match="not a video, photo or sound recording"):
+        analyze(path)
+
+
+def test_a_recording_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "long.wav")
+    with pytest.raises(MediaError, match="The recording lasts 2 seconds"):
+        analyze(path, bounds=InputLimits(seconds=1.0))
+
+
+@pytest.mark.parametrize(
+    "head", [b"\xff\xfe<\0h\0t\0m\0l\0", b"\xff\xfb", b"ID3", b"\xff\xf1\x00\x00"], ids=repr
+)
+def test_what_only_resembles_sound_is_not_accepted(head: bytes) -> None:
+    found = container_of(head + b"plain words, and no sound" * 40)
+    assert found is None

@@ -1,0 +1,113 @@
+"""What reports say of voices: examined, absent, left out, or from before they were examined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from analyses import build
+from voices import recording, voice
+
+from detector.schema.analysis import MediaKind
+from detector.schema.voice import VoiceVerdict
+from reports.language import translation
+from reports.render.html import render_html
+from reports.report_view import ReportInputs, report_view
+from reports.verification.checks import CheckResults
+from reports.verification.consistency import check_analysis
+
+
+def text_of(analysis, folder: Path, language: str = "en") -> str:
+    view = report_view(analysis, folder, ReportInputs(language_code=language))
+    with translation.speaking(language):
+        return render_html(view, {picture.key: b"" for picture in view.pictures}, ())
+
+
+def test_a_video_with_synthetic_speech(tmp_path: Path) -> None:
+    analysis = build(tmp_path, duration=20.0).model_copy(update={"voice": voice(tmp_path)})
+    view = report_view(analysis, tmp_path)
+    assert view.verdict == analysis.verdict.value, "the faces have a verdict of their own"
+    assert view.sound is not None and view.sound.verdict == "synthetic speech found"
+    answers = dict(view.answers)
+    assert answers["Voice"].startswith(
+        "Synthetic speech found. Speech was judged to be synthetic in 1 segment"
+    )
+    assert "When: 00:00:03.000 to 00:00:08.500." in answers["Voice"]
+    assert "ound; everything" not in answers["Not examined"]
+    (segment,) = view.sound.segments
+    assert (segment.name, segment.start, segment.confidence) == ("Voice 1", "00:00:03.000", "0.94")
+    assert view.sound.not_judged == (("silence", "00:00:02.000"), ("music", "00:00:00.500"))
+    assert "Sound that was not judged: silence 00:00:02.000; music 00:00:00.500." in view.not_examined.lines
+    assert set(voice(tmp_path).pictures) <= set(view.kept)
+    page = text_of(analysis, tmp_path)
+    assert "Report of analysis: manipulation of faces, synthetic speech" in page
+    assert "present, not examined" not in page and "present, examined" in page
+
+
+def test_a_recording_without_picture_has_no_parts_about_faces(tmp_path: Path) -> None:
+    view = report_view(recording(tmp_path), tmp_path)
+    assert (view.verdict, view.verdict_mark) == ("synthetic speech found", "manipulated")
+    assert {"sound", "not-examined", "method", "custody"} <= view.sections.keys()
+    assert not {"timeline", "segments", "limits", "model", "reader"} & view.sections.keys()
+    assert [name for name, _ in view.answers] == [
+        "When", "How certain", "How much was judged", "What to do next",
+    ]  # fmt: skip
+    page = text_of(recording(tmp_path), tmp_path)
+    assert "sound recording" in page and "Report of analysis: synthetic speech" in page
+    assert "Resolution" not in page and "heatmap of the face" not in page
+
+
+@pytest.mark.parametrize(
+    ("verdict", "mark", "words"),
+    [
+        (VoiceVerdict.NOT_FOUND, "not-found", "Do not take this as proof that a human spoke"),
+        (VoiceVerdict.INCONCLUSIVE, "inconclusive", "A longer copy"),
+    ],
+)
+def test_other_verdicts(tmp_path: Path, verdict: VoiceVerdict, mark: str, words: str) -> None:
+    analysis = recording(tmp_path, spans=(), verdict=verdict)
+    view = report_view(analysis, tmp_path)
+    assert view.verdict_mark == mark and view.next_steps.startswith(words)
+    assert view.sound is not None and not view.sound.segments
+
+
+@pytest.mark.parametrize(
+    ("changes", "media", "words"),
+    [
+        ({"schema_version": "1.25"}, {}, "The version that made this analysis did not examine it"),
+        ({}, {"has_sound": False}, "The file has no sound."),
+        ({"sound": False}, {}, "It was left out of this analysis on request."),
+        ({}, {}, "Sound is present, but was not examined."),
+    ],
+)
+def test_why_sound_was_not_examined(
+    tmp_path: Path, changes: dict[str, object], media: dict[str, object], words: str
+) -> None:
+    analysis = build(tmp_path)
+    parameters = analysis.parameters.model_copy(update={"sound": changes.pop("sound", True)})
+    update = {"parameters": parameters, "media": analysis.media.model_copy(update=media), **changes}
+    view = report_view(analysis.model_copy(update=update), tmp_path)
+    assert view.sound is not None and not view.sound.examined
+    assert words in view.sound.absent and words in dict(view.answers)["Voice"]
+    assert any(words in line for line in view.not_examined.lines)
+
+
+def test_photographs_have_no_section_on_sound(tmp_path: Path) -> None:
+    view = report_view(build(tmp_path, kind=MediaKind.IMAGE), tmp_path)
+    assert view.sound is None and "sound" not in view.sections and "Voice" not in dict(view.answers)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("de", "synthetische Sprache gefunden"), ("es", "habla sintética")]
+)
+def test_other_languages(tmp_path: Path, language: str, words: str) -> None:
+    page = text_of(recording(tmp_path), tmp_path, language)
+    assert words in page
+    for english in ("synthetic speech", "Speech judged", "windows", "silence"):
+        assert english not in page, english
+
+
+def test_an_analysis_with_voices_is_read_again(tmp_path: Path) -> None:
+    analysis, results = recording(tmp_path), CheckResults()
+    assert check_analysis("analysis.json", analysis.to_json().encode(), results) == analysis
+    assert not results.problems

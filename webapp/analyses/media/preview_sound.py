@@ -1,0 +1,138 @@
+"""The sound of previews: decoded, and encoded again as AAC, which every browser plays."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from detector.errors import MediaError
+from detector.media.acceptance import open_exhibit
+from detector.media.containers import cut_fragment
+from detector.media.open import open_container
+from detector.recordings import examined_sound
+from detector.schema.formatting import N_
+
+_RATE = 48_000  # hertz
+_BIT_RATE = 96_000
+_CHECK_EVERY = 512  # frames between two looks at the room on the disk
+
+
+class SoundEncoder:
+    """Writes the examined sound of ``source`` into ``target``, at its times minus ``first`` seconds.
+
+    A gap in the sound is filled with silence, and what lies before ``first`` is left out. Add it before the
+    first packet of ``target`` is written.
+    """
+
+    def __init__(
+        self,
+        source: av.container.InputContainer,
+        target: av.container.OutputContainer,
+        first: Fraction,
+    ) -> None:
+        stream = examined_sound(source)
+        self._frames = _decoded(source, stream)
+        self._first = first
+        layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+        self._container = target
+        self._stream = target.add_stream("aac", rate=_RATE, layout=layout, bit_rate=_BIT_RATE)
+        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=_RATE)
+        self._queue = av.AudioFifo()
+        self._written = 0  # samples handed to the queue
+        self._encoded = 0
+        self.time = Fraction(0)
+        """Seconds from ``first`` up to which the sound has been read."""
+        self.ended = False
+
+    def until(self, time: Fraction | None) -> None:
+        """Write the sound before ``time`` in seconds from ``first``, or all of it for None."""
+        while not self.ended and (time is None or self.time < time):
+            frame = next(self._frames, None)
+            if frame is None:
+                self.ended = True
+                self._queue_samples(self._resampler.resample(None))
+                self._encode(last=True)
+                return
+            self._add(frame)
+
+    def _add(self, frame: av.AudioFrame) -> None:
+        start = self.time + self._first
+        if frame.pts is not None and frame.time_base is not None:
+            start = frame.pts * frame.time_base
+        start -= self._first
+        self.time = start + Fraction(frame.samples, frame.sample_rate)
+        if self.time <= 0:
+            return
+        missing = round(start * _RATE) - self._written
+        if missing > _RATE // 20:  # longer than what resampling delays
+            self._queue_silence(missing)
+        frame.pts = None
+        self._queue_samples(self._resampler.resample(frame))
+        self._encode()
+
+    def _queue_silence(self, samples: int) -> None:
+        while samples > 0:
+            count = min(samples, _RATE)
+            silence = av.AudioFrame(format="fltp", layout=self._stream.layout.name, samples=count)
+            silence.sample_rate = _RATE
+            for plane in silence.planes:
+                plane.update(bytes(plane.buffer_size))
+            self._queue_samples([silence])
+            samples -= count
+            self._encode()
+
+    def _queue_samples(self, frames: list[av.AudioFrame]) -> None:
+        for frame in frames:
+            frame.pts = None
+            self._queue.write(frame)
+            self._written += frame.samples
+
+    def _encode(self, last: bool = False) -> None:
+        size = self._stream.codec_context.frame_size or 1024
+        while (part := self._queue.read(size, partial=last)) is not None:
+            part.pts, part.time_base = self._encoded, Fraction(1, _RATE)
+            self._encoded += part.samples
+            self._container.mux(self._stream.encode(part))
+        if last:
+            self._container.mux(self._stream.encode(None))
+
+
+def _decoded(source: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """Yield the frames of a stream; packets that cannot be decoded are passed over."""
+    try:
+        for packet in source.demux(stream):
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                continue
+    except (av.FFmpegError, IndexError):  # the file breaks off
+        return
+
+
+def encode_recording(
+    source: Path, to: Path, duration: float, room: int, report: Callable[[float], None]
+) -> None:
+    """Write the sound of ``source`` to ``to`` as an MP4 of AAC alone.
+
+    ``room`` is the number of bytes that must stay free. Raises :class:`~detector.errors.MediaError`.
+    """
+    with (
+        open_exhibit(source) as file,
+        open_container(file, cut_fragment(file)) as opened,
+        av.open(str(to), "w", format="mp4", options={"movflags": "+faststart"}) as target,
+    ):
+        stream = examined_sound(opened)
+        start = Fraction(0)
+        if stream.start_time is not None and stream.time_base is not None:
+            start = stream.start_time * stream.time_base
+        sound = SoundEncoder(opened, target, start)
+        step = Fraction(_CHECK_EVERY * 1024, _RATE)
+        while not sound.ended:
+            sound.until(sound.time + step)
+            if shutil.disk_usage(to.parent).free < room:
+                raise MediaError(N_("The disk is too full for one."))
+            report(float(sound.time) / duration if duration else 0.0)
