@@ -12,7 +12,7 @@ from detector.validation.validated_model import unmeasured_parameters
 from reports.language.formatting import grouped, plural, shown
 from reports.language.names import model_title
 from reports.language.translation import N_, gettext
-from reports.wording.heatmaps import CLEAR_MARGIN, CLEAR_RATIO, is_joined
+from reports.wording.heatmaps import CLEAR_RATIO, is_joined
 from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import Basis, basis, concerns
 
@@ -202,11 +202,12 @@ GLOSSARY = (
     (
         N_("hide and re-score"),
         N_(
-            "A test of a heatmap. Its hottest area is blurred and the face is scored again; the same is "
-            "done with random areas of the same size. The map is confirmed if the logit falls by at least "
-            "%(margin)s more, and at least %(ratio)s times as much, as it does for random areas."
+            "A test of a heatmap. Its hottest area is hidden and the face is scored again; the same is "
+            "done with random areas of the same size. The map is confirmed if the logit falls clearly "
+            "more (by at least 0.5 and, since schema 1.26, twice the standard deviation over random areas), "
+            "and at least %(ratio)s times as much, as it does for random areas."
         )
-        % {"margin": shown(CLEAR_MARGIN, "g"), "ratio": shown(CLEAR_RATIO, "g")},
+        % {"ratio": shown(CLEAR_RATIO, "g")},
     ),
     (
         N_("logit"),
@@ -276,8 +277,8 @@ _UNKNOWN = N_(
     "with the same figure."
 )
 _JOINED = N_(
-    "The areas of the face that raised the score most, shown as colours over the picture (method: "
-    "Grad-CAM for the first network, HiResCAM for the second, or what both maps have in common)."
+    "The areas of the face without which the score would fall most, shown as colours over the picture "
+    "(method: map of hidden parts; before schema 1.26 Grad-CAM and HiResCAM)."
 )
 _OCCLUSION = N_(
     "The areas of the face whose removal lowers the score most, shown as colours over the picture "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,34 +10,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.explain.hiding import Mask, hide_each, logits_without, moved
 from detector.faces.crop import CropSquare
 from detector.media.frame import Image
-from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore
-from detector.scoring.fusion import Explainable, SeenCrop
+from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore, MapMethod
+from detector.scoring.fusion import DecidingCrop, Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
-
-def hide(crop: Image, mask: NDArray[np.float32]) -> Image:
-    """Blur ``crop`` beyond recognition where ``mask`` (its height and width, 0 to 1) is 1.
-
-    Training hides areas of both classes in the same way, so that hiding is not a trace in itself.
-    """
-    return hide_each(crop, [mask])[0]
-
-
-def hide_each(crop: Image, masks: Iterable[NDArray[np.float32]]) -> list[Image]:
-    """Hide each of the masks in a copy of ``crop``; the blur, which is slowest, is computed once."""
-    blurred = cv2.GaussianBlur(crop, (0, 0), crop.shape[0] / 12)
-    return [_mixed(crop, blurred, mask) for mask in masks]
-
-
-def _mixed(crop: Image, blurred: Image, mask: NDArray[np.float32]) -> Image:
-    size = crop.shape[0]
-    weight = cv2.GaussianBlur(mask, (0, 0), size / 64)[..., None]
-    return np.clip(blurred * weight + crop * (1 - weight) + 0.5, 0, 255).astype(np.uint8)
-
+Heat = NDArray[np.float32]  # (size, size); not negative where it is shown
+CropLogits = Callable[[Sequence[Image]], NDArray[np.float64]]
 
 HIDDEN_AREA = 0.15
+# How much farther the logit must fall without the hottest area than without others: by half a logit, and by
+# twice the standard deviation over random areas. Maps of other faces pass the first alone too often
+# (docs/models.md).
+_LEAST_MARGIN, _DEVIATIONS = 0.5, 2.0
 _MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # random areas for all maps of one photograph; for one map
 
 
@@ -53,7 +41,7 @@ def random_area_numbers(number: int, faces: int) -> tuple[int, ...]:
 def occlusion_check(
     scorer: Scorer,
     face: Explainable,
-    heat: NDArray[np.float32],
+    heat: Heat,
     seed: int,
     areas: Sequence[int] = range(RANDOM_AREAS),
 ) -> HideAndRescore:
@@ -61,41 +49,55 @@ def occlusion_check(
 
     ``areas`` are the numbers of the random areas (:func:`random_area_numbers`).
     """
-    size = heat.shape[0]
+    return check_maps(scorer, face, [heat], seed, areas)[0]
+
+
+def check_maps(
+    scorer: Scorer,
+    face: Explainable,
+    maps: Sequence[Heat],
+    seed: int,
+    areas: Sequence[int] = range(RANDOM_AREAS),
+) -> list[HideAndRescore]:
+    """Return the :func:`occlusion_check` of each of ``maps``, all compared with the first one's random areas.
+
+    Values of ``maps`` may be negative; they need not have the size of a crop.
+    """
     rng = np.random.default_rng(seed)
-    # Order equal values randomly, not from the top; in a map without heat all values are equal.
-    order = np.lexsort((rng.random(size * size), heat.ravel()))
-    mask = np.zeros(size * size, np.float32)
-    mask[order[-round(HIDDEN_AREA * size * size) :]] = 1
-    mask = mask.reshape(size, size)
+    masks = [
+        hottest_part(heat, np.random.default_rng(seed) if number else rng) for number, heat in enumerate(maps)
+    ]
+    size = masks[0].shape[0]
     # Rolling wraps around the edge, so each random area has exactly the same size.
-    moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))[list(areas)]
-    random_masks = [np.roll(mask, tuple(map(int, move)), axis=(0, 1)) for move in moves]
-    before, (highlight_logit, *random_logits) = (
-        face.logit,
-        face.logits(_hidden_in(face, [mask, *random_masks])),
-    )
-    return HideAndRescore(
-        area=float(mask.mean()),
-        probability=scorer.probability(before),
-        hidden_highlight=scorer.probability(highlight_logit),
-        hidden_random=float(np.mean([scorer.probability(logit) for logit in random_logits])),
-        drop_highlight=float(before - highlight_logit),
-        drop_random=float(before - np.mean(random_logits)),
-        areas=len(areas),
-    )
+    moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))
+    random_masks = [np.roll(masks[0], tuple(map(int, move)), axis=(0, 1)) for move in moves[list(areas)]]
+    logits = logits_without(face, [*masks, *random_masks])
+    highlights, random_logits = logits[: len(masks)], logits[len(masks) :]
+    margin = _LEAST_MARGIN
+    if face.fuse is not None and len(random_logits) > 1:
+        margin = max(margin, _DEVIATIONS * float(random_logits.std(ddof=1)))
+    return [
+        HideAndRescore(
+            area=float(mask.mean()),
+            probability=scorer.probability(face.logit),
+            hidden_highlight=scorer.probability(float(logit)),
+            hidden_random=float(np.mean([scorer.probability(float(other)) for other in random_logits])),
+            drop_highlight=float(face.logit - logit),
+            drop_random=float(face.logit - np.mean(random_logits)),
+            areas=len(areas),
+            margin=margin,
+        )
+        for mask, logit in zip(masks, highlights, strict=True)
+    ]
 
 
-def _hidden_in(face: Explainable, masks: Sequence[NDArray[np.float32]]) -> list[list[Image]]:
-    """Hide each of ``masks``, which may be larger than the crop, in a copy of each crop of ``face``."""
-    copies = []
-    for seen_crop in face.seen:
-        size = seen_crop.crop.shape[:2]
-        crop_masks = [
-            cv2.resize(m, size, interpolation=cv2.INTER_AREA) if m.shape != size else m for m in masks
-        ]
-        copies.append(hide_each(seen_crop.crop, crop_masks))
-    return copies
+def hottest_part(heat: Heat, rng: np.random.Generator) -> Mask:
+    """Return the mask of the hottest 15 % of ``heat`` (size, size)."""
+    # Order equal values randomly, not from the top; in a map without heat all values are equal.
+    order = np.lexsort((rng.random(heat.size), heat.ravel()))
+    mask = np.zeros(heat.size, np.float32)
+    mask[order[-round(HIDDEN_AREA * heat.size) :]] = 1
+    return mask.reshape(heat.shape)
 
 
 _TOKEN_BLUR = 0.7  # standard deviation of the blur of a transformer's map, in tokens
@@ -103,19 +105,29 @@ _TOKEN_BLUR = 0.7  # standard deviation of the blur of a transformer's map, in t
 _HIDDEN_SIDE, _PLACES = 0.25, 8
 _AT_ONCE = 16  # changed crops scored at once
 
-Heat = NDArray[np.float32]  # (size, size), not negative
-CropLogits = Callable[[Sequence[Image]], NDArray[np.float64]]
-
 
 @dataclass(frozen=True)
 class Explained:
-    """One peak frame's map in pixels of its largest crop, and its check."""
+    """One peak frame's map in pixels of its largest crop, and its check.
+
+    ``deciding`` are the crops that the map explains; empty for a single network. ``further`` are maps of the
+    same face by other methods.
+    """
 
     name: str
     square: CropSquare
     box: Box
     heat: Heat
-    check: HideAndRescore
+    check: HideAndRescore | None
+    method: MapMethod = MapMethod.GRAD_CAM
+    deciding: tuple[DecidingCrop, ...] = ()
+    altered: bool | None = None
+    further: tuple[Explained, ...] = ()
+
+    @property
+    def all(self) -> tuple[Explained, ...]:
+        """This map and the further ones."""
+        return (self, *self.further)
 
 
 def explain(
@@ -126,14 +138,32 @@ def explain(
     seed: int,
     areas: Sequence[int] = range(RANDOM_AREAS),
 ) -> Explained:
-    """Compute map and check of ``face``, whose box in its frame is ``box``."""
-    heat = heatmap_of(face)
-    return Explained(name, face.square, box, heat, occlusion_check(scorer, face, heat, seed, areas))
+    """Compute maps and checks of ``face``, whose box in its frame is ``box``.
+
+    If a network can be asked without some of its patches, the map of hidden parts comes first, and Grad-CAM
+    after it: hiding what the former marks lowers the score more often (docs/models.md).
+    """
+    gradient = heatmap_of(face)
+    parts = hidden_parts_map(face)
+    if parts is None:
+        return Explained(
+            name, face.square, box, gradient, occlusion_check(scorer, face, gradient, seed, areas)
+        )
+    first, second = check_maps(scorer, face, [parts, gradient], seed, areas)
+    further = Explained(
+        f"{name}-grad-cam", face.square, box, gradient, second, MapMethod.GRAD_CAM, face.shown, face.altered
+    )
+    shown = _above_mean(parts, parts.shape[0])
+    method = MapMethod.HIDDEN_PARTS
+    return Explained(name, face.square, box, shown, first, method, face.shown, face.altered, (further,))
 
 
-def shared_maximum(explained: Iterable[Explained]) -> float:
-    """Return the value at the top of the analysis's shared scale; 1 if no map has any heat."""
-    return max((float(e.heat.max()) for e in explained), default=0.0) or 1.0
+def strengths(explained: Iterable[Explained]) -> dict[MapMethod, float]:
+    """Return the highest value of all maps by each method; 1 if none has any heat."""
+    highest: dict[MapMethod, float] = {}
+    for heatmap in (heatmap for one in explained for heatmap in one.all):
+        highest[heatmap.method] = max(highest.get(heatmap.method, 0.0), float(heatmap.heat.max()))
+    return {method: value or 1.0 for method, value in highest.items()}
 
 
 def heatmap_of(face: Explainable) -> Heat:
@@ -197,15 +227,78 @@ def _in_common(maps: Sequence[Heat]) -> Heat:
     return common if common.any() else maps[0]
 
 
+_PART_BLUR = 1.0  # standard deviation of the blur of a map of hidden patches, in patches
+_SCAN_PLACES = 5  # places across and down at which a part of the scan's small crop is hidden
+
+
+def hidden_parts_map(face: Explainable) -> Heat | None:
+    """Return how far the fused logit falls for each pixel hidden, to first order: (size, size).
+
+    None if no deciding network can leave patches out. Negative where hiding raises the logit. The maps of
+    several networks are added, since each states the fall of the same logit.
+    """
+    if not any(one.seen.network is not None and one.seen.network.drops_patches for one in face.deciding):
+        return None
+    size = max(one.seen.crop.shape[0] for one in face.shown)
+    total = np.zeros((size, size), np.float32)
+    for one in face.shown:
+        own = one.seen.crop.shape[0]
+        network = one.seen.network
+        if network is not None and network.drops_patches:
+            falls = _enlarged_patches(_patch_falls(one), own)
+        else:
+            falls = _falls_where_hidden(one.seen.crop, one.output_logits, _SCAN_PLACES)
+        # Values are for each pixel, so they change with the size of a pixel.
+        pixel = (face.square.side / size) / (one.square.side / own)
+        total += np.float32(one.slope * pixel**2) * moved(falls, one.square, face.square, size)
+    return total
+
+
+def _patch_falls(one: DecidingCrop) -> Heat:
+    """Return the derivative of the deciding output by how much each patch counts: (p, p).
+
+    How much a patch counts is its weight in attention and in pooling; at weight 0 it is left out.
+    """
+    import torch
+
+    from detector.backends.torch import prepare_images
+
+    network, output = one.seen.network, one.seen.output
+    assert network is not None and output is not None
+    device = next(network.parameters()).device
+    with torch.no_grad():
+        tokens = network.embed(prepare_images([one.seen.crop], one.seen.input, device))
+    weights = torch.ones(tokens.shape[:2], device=device, requires_grad=True)
+    logit = network.score_patches(tokens, (output,), weights)[0, output]
+    (falls,) = torch.autograd.grad(logit, weights)
+    side = math.isqrt(falls.shape[1] - 1)
+    values: Heat = falls[0, 1:].reshape(side, side).cpu().numpy()
+    return values
+
+
+def _enlarged_patches(falls: Heat, size: int) -> Heat:
+    """Smooth the falls of patches (p, p), and distribute them over the pixels of a crop."""
+    smooth = cv2.GaussianBlur(falls, (0, 0), _PART_BLUR, borderType=cv2.BORDER_REPLICATE)
+    large = cv2.resize(smooth, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large * np.float32((falls.shape[0] / size) ** 2), np.float32)
+
+
 def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
     """Return the fall of the logit of ``crop`` when each part of it is hidden.
 
     Squares of a quarter of the side are hidden at :data:`_PLACES` places across and down. The value of a
     pixel is the mean fall over the squares that cover it.
     """
+    side = round(crop.shape[0] * _HIDDEN_SIDE)
+    falls = _falls_where_hidden(crop, logits, _PLACES)
+    return _above_mean(falls * np.float32(side**2), crop.shape[0])
+
+
+def _falls_where_hidden(crop: Image, logits: CropLogits, places: int) -> Heat:
+    """Return the smoothed fall of the logit for each pixel hidden: (size, size)."""
     size = crop.shape[0]
     side = round(size * _HIDDEN_SIDE)
-    starts = np.linspace(0, size - side, _PLACES).round().astype(int).tolist()
+    starts = np.linspace(0, size - side, places).round().astype(int).tolist()
     masks = []
     for top in starts:
         for left in starts:
@@ -219,8 +312,7 @@ def occlusion_map(crop: Image, logits: CropLogits) -> Heat:
         for mask, logit in zip(batch, logits(hide_each(crop, batch)), strict=True):
             fall += np.float32(before - logit) * mask
             coverage += mask
-    smooth = cv2.GaussianBlur(fall / coverage, (0, 0), side / 4)
-    return _above_mean(smooth, size)
+    return cv2.GaussianBlur(fall / coverage, (0, 0), side / 4) / np.float32(side**2)
 
 
 def _above_mean(values: Heat, size: int) -> Heat:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,15 +50,32 @@ def to_kept_size(image: Image) -> Image:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
-def heat_layer(explained: Explained, full: float, scale: float, size: tuple[int, int]) -> Image:
+_VISIBLE, _HOTTEST_SHARE = 0.5, 0.1  # level that the hottest share of a map reaches
+_LEAST_EXPONENT = 0.25
+
+
+def visible_levels(heat: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale ``heat`` to levels of 0 to 1 at which its hottest tenth is visible."""
+    highest = float(heat.max())
+    if highest <= 0:
+        return np.zeros_like(heat)
+    levels = np.clip(heat / highest, 0, 1)
+    tenth = float(np.quantile(levels, 1 - _HOTTEST_SHARE))
+    exponent = math.log(_VISIBLE) / math.log(tenth) if 0 < tenth < _VISIBLE else 1.0
+    out: NDArray[np.float32] = levels ** np.float32(max(exponent, _LEAST_EXPONENT))
+    return out
+
+
+def heat_layer(explained: Explained, scale: float, size: tuple[int, int]) -> Image:
     """Return the heatmap as RGBA in a frame of ``size`` (width, height); transparent where cold.
 
-    ``full`` is the top of the shared scale, ``scale`` the stored pixels for each frame pixel.
+    Each map has a scale of its own (:func:`visible_levels`). ``scale`` is the stored pixels for each frame
+    pixel.
     """
     square = explained.square
     placed = CropSquare(square.x * scale, square.y * scale, square.side * scale, square.angle)
     inverse = cv2.invertAffineTransform(placed.matrix(explained.heat.shape[0]))
-    heat = cv2.warpAffine(np.clip(explained.heat / full, 0, 1), inverse, size, flags=cv2.INTER_LINEAR)
+    heat = cv2.warpAffine(visible_levels(explained.heat), inverse, size, flags=cv2.INTER_LINEAR)
     colours = heat_colours((heat * 255).astype(np.uint8))
     alpha = (255 * np.sqrt(heat) + 0.5).astype(np.uint8)
     return np.dstack([colours, alpha])
@@ -96,9 +114,7 @@ def close_up_part(box: Box, width: int, height: int) -> tuple[int, int, int, int
     return left, top, right, bottom
 
 
-def write_close_up(
-    kept: Image, explained: Explained, full: float, part: tuple[int, int, int, int], folder: Path
-) -> None:
+def write_close_up(kept: Image, explained: Explained, part: tuple[int, int, int, int], folder: Path) -> None:
     """Write ``NAME-near.png`` and ``NAME-near-map.png`` of ``part`` of the exhibit."""
     left, top, right, _ = part
     x0, y0, x1, y1 = explained.box
@@ -109,7 +125,7 @@ def write_close_up(
         square=square,
         box=(x0 - left, y0 - top, x1 - left, y1 - top),
     )
-    write_overlay(kept, moved, full, right - left, folder)
+    write_overlay(kept, moved, right - left, folder)
 
 
 def read_png(path: Path) -> Image:
@@ -117,13 +133,13 @@ def read_png(path: Path) -> Image:
     return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def write_overlay(kept: Image, explained: Explained, full: float, width: int, folder: Path) -> None:
+def write_overlay(kept: Image, explained: Explained, width: int, folder: Path) -> None:
     """Write the frame with its heatmap to ``NAME.png``, and the heatmap alone to ``NAME-map.png``.
 
     ``kept`` is the frame as stored, ``width`` the exhibit's width in px.
     """
     scale = kept.shape[1] / width
-    layer = heat_layer(explained, full, scale, (kept.shape[1], kept.shape[0]))
+    layer = heat_layer(explained, scale, (kept.shape[1], kept.shape[0]))
     write_png(folder / f"{explained.name}.png", overlay(kept, layer, explained.box, scale))
     write_png(folder / f"{explained.name}-map.png", layer)
 

@@ -8,7 +8,7 @@ are used by training recipes that ask for them, and refuse by default.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import pairwise
@@ -48,6 +48,26 @@ class Network(nn.Module):
 
     gives_tokens = False
     """Whether ``cam_layers`` return the tokens of a transformer, (n, 1 + s · s, d), instead of a map."""
+    drops_patches = False
+    """Whether :meth:`score_patches` can leave patches out, and :meth:`patch_features` exist."""
+
+    def embed(self, crops: Tensor) -> Tensor:
+        """Map crops to tokens (n, 1 + s · s, d) with their positions, the class token first."""
+        raise NotImplementedError
+
+    def patch_features(self, crops: Tensor) -> Tensor:
+        """Map crops to features of their patches (n, s · s, d), for comparisons of two crops."""
+        raise NotImplementedError
+
+    def score_patches(
+        self, tokens: Tensor, outputs: Sequence[int] | None = None, weights: Tensor | None = None
+    ) -> Tensor:
+        """Map tokens (n, 1 + k, d) of all patches, or of some, to the logits that a whole crop has.
+
+        Only the logits of ``outputs`` are valid. ``weights`` (n, 1 + k) state how much each token counts, in
+        attention and in pooling; None is 1 for each.
+        """
+        raise NotImplementedError
 
     @property
     def cam_layers(self) -> tuple[nn.Module, ...]:

@@ -71,6 +71,7 @@ class ViTSmall14(FramingNetwork):
 
     architecture = "vit_small_14"
     gives_tokens = True
+    drops_patches = True
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def __init__(self, shape: Shape | None = None) -> None:
@@ -108,11 +109,16 @@ class ViTSmall14(FramingNetwork):
         tokens: Tensor = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(crops))))
         return tokens
 
-    def collect_taps(self, tokens: Tensor, blocks: range) -> tuple[Tensor, list[Tensor]]:
-        """Pass ``tokens`` through ``blocks``; return the tokens, and those after each tap."""
+    def collect_taps(
+        self, tokens: Tensor, blocks: range, bias: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Pass ``tokens`` through ``blocks``; return the tokens, and those after each tap.
+
+        ``bias`` (n, 1, 1, tokens) is added to the attention to each token.
+        """
         net, taps = self.backbone, []
         for block in blocks:
-            tokens = net.blocks[block](tokens)
+            tokens = run_block(net.blocks[block], tokens, bias)
             if block + 1 in self.shape.taps:
                 taps.append(net.norm(tokens) if block + 1 == self.shape.depth else tokens)
         return tokens, taps
@@ -141,17 +147,58 @@ class ViTSmall14(FramingNetwork):
         logits: Tensor = self.judge(self.dropout(standardised))
         return logits
 
+    def patch_features(self, crops: Tensor) -> Tensor:
+        """Map crops to the patches after the first tap (n, s · s, d), from which most detail can be read."""
+        tokens, _ = self.collect_taps(self.embed(crops), range(self.shape.taps[0]))
+        return tokens[:, 1:]
+
+    def score_patches(
+        self, tokens: Tensor, outputs: Sequence[int] | None = None, weights: Tensor | None = None
+    ) -> Tensor:
+        _, taps = self.collect_taps(tokens, range(self.shape.depth), attention_bias(weights))
+        return self.score_taps(taps, weights)
+
+    def score_taps(self, taps: Sequence[Tensor], weights: Tensor | None = None) -> Tensor:
+        """Map tokens after each tap to logits (n, readings · questions)."""
+        return self.classify(pool_tokens(taps, weights))
+
     def forward(self, crops: Tensor) -> Tensor:
-        return self.classify(self.features(crops))
+        return self.score_patches(self.embed(crops))
 
 
-def pool_tokens(taps: Sequence[Tensor]) -> Tensor:
-    """Pool the tokens of each tap to features: class token, mean and deviation of patches."""
+def run_block(block: nn.Module, tokens: Tensor, bias: Tensor | None) -> Tensor:
+    """Pass ``tokens`` through a block of timm; ``bias`` is added to its attention."""
+    out: Tensor = block(tokens) if bias is None else block(tokens, attn_mask=bias)
+    return out
+
+
+def attention_bias(weights: Tensor | None) -> Tensor | None:
+    """Return what is added to the attention to tokens for their ``weights`` (n, tokens)."""
+    return None if weights is None else weights.log()[:, None, None, :]
+
+
+def mean_patch(patches: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Average ``patches`` (n, k, d), by the ``weights`` (n, 1 + k) of their tokens if given."""
+    if weights is None:
+        return patches.mean(dim=1)
+    shares = weights[:, 1:] / weights[:, 1:].sum(dim=1, keepdim=True)
+    return (patches * shares[..., None]).sum(dim=1)
+
+
+def pool_tokens(taps: Sequence[Tensor], weights: Tensor | None = None) -> Tensor:
+    """Pool the tokens of each tap to features: class token, mean and deviation of patches.
+
+    ``weights`` (n, tokens) state how much each token counts.
+    """
     parts = []
     for tokens in taps:
         patches = tokens[:, 1:]
-        deviation = patches.var(dim=1, unbiased=False).add(1e-6).sqrt()
-        parts += [tokens[:, 0], patches.mean(dim=1), deviation]
+        mean = mean_patch(patches, weights)
+        if weights is None:
+            variance = patches.var(dim=1, unbiased=False)
+        else:
+            variance = mean_patch((patches - mean[:, None]).square(), weights)
+        parts += [tokens[:, 0], mean, variance.add(1e-6).sqrt()]
     return torch.cat(parts, dim=1)
 
 
@@ -204,8 +251,8 @@ class ViTSmall14PatchHeads(ViTSmall14):
         units: Tensor = functional.gelu(self.patch_hidden(self.standardise_patches(patches)))
         return units
 
-    def forward(self, crops: Tensor) -> Tensor:
-        taps = self.collect_all_taps(crops)
+    def score_taps(self, taps: Sequence[Tensor], weights: Tensor | None = None) -> Tensor:
         # The last layer is linear, so it may be applied to the mean of its inputs.
-        of_patches: Tensor = self.patch_judge(self.patch_units(self.patches(taps)).mean(dim=1))
-        return self.classify(pool_tokens(taps)) + of_patches
+        units = mean_patch(self.patch_units(self.patches(taps)), weights)
+        of_patches: Tensor = self.patch_judge(units)
+        return self.classify(pool_tokens(taps, weights)) + of_patches

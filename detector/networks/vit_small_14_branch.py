@@ -16,7 +16,14 @@ from torch import Tensor, nn
 
 from detector.networks.base import register
 from detector.networks.graphs import QUESTIONS, READINGS
-from detector.networks.vit_small_14 import CLIPPED, Shape, ViTSmall14PatchHeads, pool_tokens
+from detector.networks.vit_small_14 import (
+    CLIPPED,
+    Shape,
+    ViTSmall14PatchHeads,
+    attention_bias,
+    pool_tokens,
+    run_block,
+)
 
 UPPER_BLOCKS = 4
 """Blocks of the branch, which begins below the same number of blocks of the other."""
@@ -57,11 +64,11 @@ class ViTSmall14Branch(ViTSmall14PatchHeads):
         """Crops to tokens (n, 1 + patches, width) below both, and tokens after each tap up to there."""
         return self.collect_taps(self.embed(crops), range(self.shape.depth - UPPER_BLOCKS))
 
-    def branch_taps(self, tokens: Tensor) -> list[Tensor]:
-        """Tokens below the branch to tokens after each of its taps."""
+    def branch_taps(self, tokens: Tensor, bias: Tensor | None = None) -> list[Tensor]:
+        """Tokens below the branch to tokens after each of its taps; ``bias`` as for ``collect_taps``."""
         taps = []
         for number, block in enumerate(self.branch_blocks, self.shape.depth - UPPER_BLOCKS + 1):
-            tokens = block(tokens)
+            tokens = run_block(block, tokens, bias)
             if number in self.shape.taps:
                 taps.append(self.branch_norm(tokens) if number == self.shape.depth else tokens)
         return taps
@@ -77,14 +84,22 @@ class ViTSmall14Branch(ViTSmall14PatchHeads):
         logits: Tensor = self.branch_judge(standardised)
         return logits
 
-    def tuned_judged(self, taps: Sequence[Tensor]) -> Tensor:
-        """Tokens after each tap of the tuned blocks to their logits (n, readings · questions)."""
-        # The last layer is linear: of the mean of its inputs it says the mean of what it says of each.
-        of_patches: Tensor = self.patch_judge(self.patch_units(self.patches(taps)).mean(dim=1))
-        return self.classify(pool_tokens(taps)) + of_patches
+    def score_patches(
+        self, tokens: Tensor, outputs: Sequence[int] | None = None, weights: Tensor | None = None
+    ) -> Tensor:
+        bias = attention_bias(weights)
+        tokens, low = self.collect_taps(tokens, range(self.shape.depth - UPPER_BLOCKS), bias)
+        # Of an output that does not read them, either upper blocks only say their constants.
+        if outputs is None or self._reads(outputs, self.judge, self.patch_judge):
+            upper = range(self.shape.depth - UPPER_BLOCKS, self.shape.depth)
+            tuned = self.score_taps([*low, *self.collect_taps(tokens, upper, bias)[1]], weights)
+        else:
+            tuned = self.judge.bias + self.patch_judge.bias
+        if outputs is None or self._reads(outputs, self.branch_judge):
+            taps = [*low, *self.branch_taps(tokens, bias)]
+            return tuned + self.branch_judged(pool_tokens(taps, weights))
+        return tuned + self.branch_judge.bias
 
-    def forward(self, crops: Tensor) -> Tensor:
-        tokens, low = self.lower(crops)
-        upper = range(self.shape.depth - UPPER_BLOCKS, self.shape.depth)
-        tuned = self.tuned_judged([*low, *self.collect_taps(tokens, upper)[1]])
-        return tuned + self.branch_judged(pool_tokens([*low, *self.branch_taps(tokens)]))
+    @staticmethod
+    def _reads(outputs: Sequence[int], *heads: nn.Linear) -> bool:
+        return any(bool(head.weight[list(outputs)].any()) for head in heads)

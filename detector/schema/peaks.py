@@ -23,8 +23,9 @@ RANDOM_AREAS = 8
 class HideAndRescore(Value):
     """The effect on the score of hiding what the heatmap highlights.
 
-    The hottest area, a share ``area`` of the face, is blurred and the face is scored again. The control is
-    the mean over random areas of the same size.
+    The hottest area, a share ``area`` of the face, is hidden and the face is scored again. The control is the
+    mean over random areas of the same size. Transformers leave hidden patches out (since 1.26); from other
+    networks an area is hidden by a blur.
     """
 
     area: Probability = Field(description="share of the face that was hidden")
@@ -38,6 +39,12 @@ class HideAndRescore(Value):
         "one photograph are explained",
         RANDOM_AREAS,
         ge=1,
+    )
+    margin: float = optional(
+        "by how much the first drop must exceed the second one, at least, for the map to count as confirmed: "
+        "0.5, since 1.26 at least twice the standard deviation of drops over random areas",
+        0.5,
+        gt=0,
     )
 
 

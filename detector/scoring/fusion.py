@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -208,18 +208,63 @@ class SeenCrop:
     output: int | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class DecidingCrop:
+    """What one network saw of a face, and what it contributes to the fused logit.
+
+    ``run`` computes the logits (n, c) of changed copies, which the fusion reads from ``outputs`` (None if the
+    network has one output), and ``answer`` (1, c) are those of the crop as it is. ``slope`` is the change of
+    the fused logit for each unit of the deciding output, and ``share`` the share of the crop in what all
+    crops together contribute.
+    """
+
+    seen: SeenCrop
+    square: CropSquare
+    outputs: tuple[int, ...] | None
+    run: Callable[[Sequence[Image]], Floats]
+    answer: Floats
+    slope: float
+    share: float
+    is_scan: bool
+    framing: int
+
+    def output_logits(self, crops: Sequence[Image]) -> Floats:
+        """Return the deciding output's logits (n,) of changed copies."""
+        column = (
+            0 if self.outputs is None or self.seen.output is None else self.outputs.index(self.seen.output)
+        )
+        logits: Floats = self.run(crops)[:, column]
+        return logits
+
+
 @dataclass(frozen=True)
 class Explainable:
     """A face as each deciding network saw it, and the function that scores changed copies.
 
-    ``logits`` computes the logits (n,) of changed copies of the crops, n for each network; everything outside
-    the square stays as it was.
+    ``seen`` are the crops of ``square`` that the map shows. ``logits`` computes the logits (n,) of changed
+    copies of them, n for each network; everything outside the square stays as it was.
+
+    With several networks, ``deciding`` are all crops that raised the score, the strongest first, in squares
+    of their own, and ``fuse`` computes the logits (n,) from the logits (n, c) of changed copies of each.
+    ``altered`` states which question they answer.
     """
 
     square: CropSquare
     seen: tuple[SeenCrop, ...]
     logit: float
     logits: Callable[[Sequence[Sequence[Image]]], Floats]
+    deciding: tuple[DecidingCrop, ...] = ()
+    fuse: Callable[[Sequence[Floats]], Floats] | None = None
+    altered: bool | None = None
+
+    @property
+    def shown(self) -> tuple[DecidingCrop, ...]:
+        """The crops that the map explains: the strongest alone if it contributes more than two thirds."""
+        return self.deciding[:1] if self.deciding[0].share > _ALONE else self.deciding
+
+
+_ALONE = 2 / 3
+_STEP = 0.1  # of a logit, for slopes
 
 
 class NetworkPart(NamedTuple):
@@ -239,17 +284,6 @@ class NetworkPart(NamedTuple):
     def output(self, column: int) -> int | None:
         """Return which output of the network is the fusion's input ``column``."""
         return None if self.outputs is None else self.outputs[self.columns.index(column)]
-
-
-class _Answer(NamedTuple):
-    column: int  # logits of the fusion's inputs
-    part: NetworkPart
-    crop: Image
-    square: CropSquare
-
-    def seen(self) -> SeenCrop:
-        card = self.part.model.card
-        return SeenCrop(self.crop, self.part.model.network, card.input, self.part.output(self.column))
 
 
 def explainable_of_fused(
@@ -272,27 +306,62 @@ def explainable_of_fused(
         silent[0, columns] = fusion.neutral[list(columns)]
         return float(fusion.logit(silent, raised)[0])
 
+    def slope(column: int) -> float:
+        steps = np.tile(inputs, (2, 1))
+        steps[:, column] += (-_STEP, _STEP)
+        low, high = fusion.logit(steps, np.repeat(raised, 2))
+        return float(high - low) / (2 * _STEP)
+
+    half = fusion.altered if fusion.lead(inputs)[0] + raised[0] >= 0 else fusion.synthesised
+    falls = {column: max(0.0, logit - without(column)) for column in half.columns}
+    by_weight = sorted(falls, key=lambda column: -falls[column])
+    chosen = [column for column in by_weight if falls[column] > 0] or by_weight[:1]
     by_column = {column: part for part in parts for column in part.columns}
-    decided = min(_questions(fusion, by_column), key=lambda columns: without(*columns))
-    by_weight = sorted(decided, key=without)
-    chosen = [column for column in by_weight if without(column) < logit] or by_weight[:1]
-    answers = [_Answer(column, by_column[column], *crop(by_column[column])) for column in chosen]
-    originals = [answer.part.run([answer.crop]) for answer in answers]
+    total = sum(falls.values()) or 1.0
+    deciding = []
+    for column in chosen:
+        part, (image, square) = by_column[column], crop(by_column[column])
+        card = part.model.card
+        counts = fusion.within if column == SCAN else 1.0
+        deciding.append(
+            DecidingCrop(
+                SeenCrop(image, part.model.network, card.input, part.output(column)),
+                square,
+                part.outputs,
+                part.run,
+                part.run([image]),
+                counts * slope(column),
+                falls[column] / total,
+                column == SCAN,
+                part.framing,
+            )
+        )
+
+    def fuse(answers: Sequence[Floats]) -> Floats:
+        rows = np.tile(inputs, (len(answers[0]), 1))
+        for column, one, changed in zip(chosen, deciding, answers, strict=True):
+            counts = fusion.within if column == SCAN else 1.0
+            rows[:, by_column[column].columns] += counts * (changed - one.answer)
+        return fusion.logit(rows, np.repeat(raised, len(rows)))
 
     def logits(changed: Sequence[Sequence[Image]]) -> Floats:
-        rows = np.tile(inputs, (len(changed[0]), 1))
-        for answer, before, copies in zip(answers, originals, changed, strict=True):
-            counts = fusion.within if answer.column == SCAN else 1.0
-            rows[:, answer.part.columns] += counts * (answer.part.run(copies) - before)
-        return fusion.logit(rows, raised)
+        copies = iter(changed)
+        return fuse(
+            [
+                one.run(next(copies)) if one in of_map else np.repeat(one.answer, len(changed[0]), axis=0)
+                for one in deciding
+            ]
+        )
 
-    return Explainable(answers[0].square, tuple(answer.seen() for answer in answers), logit, logits)
-
-
-def _questions(fusion: Fusion, parts: Mapping[int, NetworkPart]) -> Iterator[tuple[int, ...]]:
-    """Return the fusion's inputs that answer one question about one square."""
-    for half in (fusion.altered, fusion.synthesised):
-        for framing in (INNER, HEAD):
-            columns = tuple(column for column in half.columns if parts[column].framing == framing)
-            if columns:
-                yield columns
+    shown = deciding[:1] if deciding[0].share > _ALONE else deciding
+    largest = max(shown, key=lambda one: one.square.side)
+    of_map = [one for one in shown if one.framing == largest.framing]
+    return Explainable(
+        largest.square,
+        tuple(one.seen for one in of_map),
+        logit,
+        logits,
+        tuple(deciding),
+        fuse,
+        half is fusion.altered,
+    )

@@ -29,13 +29,17 @@ from detector.segments.rules import Floats, mean_per_interval, sample_weights
 
 @dataclass(frozen=True)
 class Candidate:
-    """An interval of a person that reaches the threshold; ``level`` is its :func:`mean_logit`."""
+    """An interval of a person that reaches the threshold; ``level`` is its :func:`mean_logit`.
+
+    ``calm`` is the face of the same person outside all intervals with the lowest score, if there is one.
+    """
 
     name: str
     person: str
     detections: Detections
     peaks: list[Detection]
     level: float
+    calm: Detection | None = None
 
     @property
     def covered(self) -> float | None:
@@ -78,14 +82,40 @@ def find_candidates(name: str, group: Detections, parameters: Parameters, kind: 
     times, smoothed, raw = (usable.known(field) for field in ("time", "smoothed", "logit"))
     tracks = list(usable.by_track().values())
     intervals = rules.find_in_person(times, smoothed, tracks, parameters, kind is MediaKind.IMAGE)
+    outside = np.ones(len(usable), np.bool_)
+    for interval in intervals:
+        outside[interval.first : interval.last + 1] = False
     candidates = []
     for rank, interval in enumerate(intervals, start=1):
         inside = usable.only(slice(interval.first, interval.last + 1))
         peaks = [usable[i] for i in rules.find_peaks(times, smoothed, raw, interval)]
-        candidates.append(
-            Candidate(f"{name}{rank}", name, inside, peaks, mean_logit(inside, parameters.sample_rate))
-        )
+        level = mean_logit(inside, parameters.sample_rate)
+        calm = _calmest(usable.only(outside), inside, parameters)
+        candidates.append(Candidate(f"{name}{rank}", name, inside, peaks, level, calm))
     return candidates
+
+
+_ALIKE = 1.5  # times by which the face may be larger or smaller in a calm frame
+
+
+def _calmest(outside: Detections, inside: Detections, parameters: Parameters) -> Detection | None:
+    """Return the face ``outside`` with the lowest score, of about the size of those ``inside``; None above
+    the threshold at which a segment ends.
+    """
+    sampled = outside.sampled
+    own, wanted = _widths(sampled), float(np.median(_widths(inside)))
+    rows = sampled.rows
+    fits = (rows["smoothed"] < parameters.exit_threshold) & ~rows["interpolated"]
+    fits &= (own < wanted * _ALIKE) & (own > wanted / _ALIKE)
+    if not fits.any():
+        return None
+    return sampled[int(np.where(fits, rows["smoothed"], np.inf).argmin())]
+
+
+def _widths(detections: Detections) -> Floats:
+    boxes = detections.rows["box"]
+    widths: Floats = (boxes[:, 2] - boxes[:, 0]).astype(np.float64)
+    return widths
 
 
 def mean_logit(detections: Detections, rate: float) -> float:

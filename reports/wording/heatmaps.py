@@ -6,11 +6,9 @@ from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
 from reports.language.formatting import probability, shown
 from reports.language.translation import gettext, ngettext
 
-# A map counts as confirmed when hiding its hottest area lowers the logit by at least this
-# much more than hiding random areas does, and at least this many times as far. Both are a
-# convention, printed with every report, not a measured bound: the margin keeps two small
-# drops from counting, the ratio keeps a face that any blur unsettles from counting.
-CLEAR_MARGIN = 0.5
+# A map counts as confirmed when hiding its hottest area lowers the logit by the check's margin more than
+# hiding random areas does, and at least this many times as far. The margin keeps small drops and maps of
+# other faces from counting (docs/models.md), the ratio a face that any hiding unsettles.
 CLEAR_RATIO = 2.0
 
 
@@ -27,11 +25,19 @@ def is_joined(model: Model) -> bool:
     return model.onnx is None and second is not None and second.architecture in TRANSFORMERS
 
 
-def maps_of(model: Model) -> str:
-    """Name the method of a model's heatmaps, as the subject of "shows"."""
+def maps_of(model: Model, *, hides_parts: bool = True) -> str:
+    """Name the method of a model's heatmaps, as the subject of "shows".
+
+    ``hides_parts`` is false for analyses before schema 1.26.
+    """
     if model.onnx is not None:
         return gettext(
             "an occlusion map (the face is scored repeatedly, each time with a different part hidden)"
+        )
+    if is_joined(model) and hides_parts:
+        return gettext(
+            "a map of hidden parts (how far the score would fall if a part of the face were left out, for "
+            "the networks that raised it; Grad-CAM is stored beside it)"
         )
     if is_joined(model):
         return gettext(
@@ -44,7 +50,7 @@ def maps_of(model: Model) -> str:
 
 def is_confirmed(check: HideAndRescore) -> bool:
     """Return whether hiding the highlighted area lowers the score clearly more than chance."""
-    least = max(CLEAR_MARGIN, check.drop_random + CLEAR_MARGIN, CLEAR_RATIO * check.drop_random)
+    least = max(check.margin, check.drop_random + check.margin, CLEAR_RATIO * check.drop_random)
     return check.drop_highlight >= least
 
 

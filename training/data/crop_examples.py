@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from detector.explain.heatmaps import hide
+from detector.explain.hiding import hide
 from detector.face_blending import Mask
 from detector.faces.crop import SIDE_PER_BOX, CropSquare, crop_square
 from detector.faces.patch import decode_jpeg

@@ -18,11 +18,12 @@ from detector.explain.heatmaps import (
     maps_of_crops,
     occlusion_check,
     random_area_numbers,
-    shared_maximum,
+    strengths,
 )
 from detector.faces.crop import CropSquare
 from detector.models.card import Input
 from detector.networks.vit_small_14 import Shape, ViTSmall14
+from detector.schema.analysis import MapMethod
 from detector.scoring.fusion import Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
@@ -192,9 +193,10 @@ class TestHideAndRescore:
         assert abs(check.drop_highlight) < 1e-3 and abs(check.drop_random) < 1e-3
 
 
-class TestSharedScale:
-    def test_one_scale_for_all(self, explained: Explained) -> None:
+class TestStrengths:
+    def test_strongest_of_each_method(self, explained: Explained) -> None:
         maps = [with_heat(explained, np.full_like(explained.heat, top)) for top in (0.5, 3.0, 1.0)]
-        assert shared_maximum(maps) == 3.0
-        assert shared_maximum([]) == 1.0
-        assert shared_maximum([with_heat(explained, np.zeros_like(explained.heat))]) == 1.0
+        other = with_heat(explained, np.full_like(explained.heat, 7.0), method=MapMethod.HIDDEN_PARTS)
+        first = dataclasses.replace(maps[0], further=(other,))
+        assert strengths([first, *maps]) == {MapMethod.GRAD_CAM: 3.0, MapMethod.HIDDEN_PARTS: 7.0}
+        assert strengths([with_heat(explained, np.zeros_like(explained.heat))]) == {MapMethod.GRAD_CAM: 1.0}

@@ -10,7 +10,8 @@ import numpy as np
 import onnx_models
 import pytest
 
-from detector.explain.heatmaps import heatmap_of, hide, maps_of_crops, occlusion_check, occlusion_map
+from detector.explain.heatmaps import heatmap_of, maps_of_crops, occlusion_check, occlusion_map
+from detector.explain.hiding import hide
 from detector.faces.crop import CropSquare
 from detector.models.loaded import load_model
 from detector.scoring.fusion import Explainable, SeenCrop

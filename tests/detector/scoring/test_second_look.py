@@ -61,7 +61,7 @@ def test_map_shows_the_view_of_the_deciding_network(
     peak = Detection(0, 0.0, 0, 0, True, face.box, 0.0, 0.0, 0.0)
     monkeypatch.setattr(scan_scorer, "logits", lambda crops: np.full(len(crops), 4.0))
     sides, crops = {}, {}
-    saying = {"scan": (-9.0,) * 4, "both": (3.0, -9.0, -9.0, -9.0), "head": (-9.0, -9.0, -9.0, 9.0)}
+    saying = {"scan": (-9.0,) * 4, "both": (5.0, -9.0, -9.0, -9.0), "head": (-9.0, -9.0, -9.0, 9.0)}
     for name, said in saying.items():
         networks = BothNetworks.of(scan_scorer, with_second_look(model, Says(said).eval()))
         moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from analyses import build, model
 from told import procedure
 
 from detector.models.loaded import load_model
 from detector.networks.base import create
-from detector.schema.analysis import MediaKind
+from detector.schema.analysis import HideAndRescore, MediaKind
 from reports.annex import general_glossary, glossary
 from reports.persons.segments import segment_view
-from reports.wording.heatmaps import TRANSFORMERS, maps_of
+from reports.wording.heatmaps import TRANSFORMERS, is_confirmed, maps_of
 
 
 def test_methods_of_both_networks_are_named(tmp_path: Path) -> None:
@@ -20,9 +21,11 @@ def test_methods_of_both_networks_are_named(tmp_path: Path) -> None:
     for kind in (MediaKind.VIDEO, MediaKind.IMAGE):
         analysis = build(tmp_path, kind=kind, kept=False).model_copy(update={"model": shipped})
         words = procedure(analysis)
-        assert "Grad-CAM for the first network; HiResCAM" in words and "geometric mean" in words
-        assert "HiResCAM for the second, or what both" in dict(glossary(analysis, 5))["heatmap"]
-    assert "HiResCAM" in dict(general_glossary(shipped))["heatmap"]
+        assert "a map of hidden parts" in words and "HiResCAM" not in words
+        assert "map of hidden parts" in dict(glossary(analysis, 5))["heatmap"]
+        earlier = procedure(analysis.model_copy(update={"schema_version": "1.25"}))
+        assert "Grad-CAM for the first network; HiResCAM" in earlier and "geometric mean" in earlier
+    assert "map of hidden parts" in dict(general_glossary(shipped))["heatmap"]
     assert maps_of(model()) == "Grad-CAM"
 
 
@@ -49,3 +52,22 @@ def test_the_check_of_a_sequence_network_concerns_the_face_alone(tmp_path: Path)
                 for peak in segment_view(analysis, segment, tmp_path).peaks
             ]
             assert effects and all((alone in effect) is told for effect in effects)
+
+
+@pytest.mark.parametrize(
+    ("highlight", "random", "margin", "confirmed"),
+    [(0.6, 0.0, 0.5, True), (0.6, 0.0, 0.8, False), (0.4, -0.6, 0.5, False), (1.5, 0.9, 0.5, False)],
+)
+def test_a_map_is_confirmed_by_its_margin_and_twice_the_drop(
+    highlight: float, random: float, margin: float, confirmed: bool
+) -> None:
+    check = HideAndRescore(
+        area=0.15,
+        probability=0.9,
+        hidden_highlight=0.5,
+        hidden_random=0.9,
+        drop_highlight=highlight,
+        drop_random=random,
+        margin=margin,
+    )
+    assert is_confirmed(check) is confirmed
