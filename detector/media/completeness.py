@@ -26,7 +26,10 @@ def missing_seconds(reader: FrameDecoder) -> float:
         expected -= _before_first_frame(reader)
     else:
         expected -= _undecoded_at_start(reader)
-    if _count_promised_frames(reader) and rate:
+    lost = _count_promised_frames(reader)
+    if not lost and reader.holds_all_parts:
+        return 0.0  # the last picture stays
+    if lost and rate:
         interval = 1 / float(rate)
         slack = 1.5 * interval
         if reader.container_format == "avi":  # FFmpeg estimates its duration from the file size
@@ -107,8 +110,14 @@ def _count_promised_frames(reader: FrameDecoder) -> int:
     """Return the missing frames of a container whose table counts frames; a few do not matter."""
     tally = reader.tally
     few = float(_TOLERATED_FRAMES)
+    came = tally.frames + tally.undecodable + tally.out_of_order
+    not_coded = tally.packets.not_coded
     if reader.container_format == "avi":
-        promised = reader.stream.frames
+        promised = reader.indexed_pictures
+        if not reader.holds_all_parts or not promised:
+            # The header counts repetitions, which have a place and no bytes, as pictures.
+            came, promised = tally.packets.reach, reader.stream.frames
+            not_coded = 0
         # Programs pad with empty frames if sound and picture differ in length.
         few = max(few, _TOLERATED_SECONDS * float(reader.stream.average_rate or 0))
     elif reader.container_format.startswith("mov") and reader.kind is MediaKind.VIDEO:
@@ -117,6 +126,5 @@ def _count_promised_frames(reader: FrameDecoder) -> int:
         promised = reader.stream.frames
     else:
         return 0
-    came = tally.frames + tally.undecodable + tally.out_of_order
-    gone = promised - tally.packets.not_shown - came
+    gone = promised - tally.packets.not_shown - not_coded - came
     return gone if gone > few else 0

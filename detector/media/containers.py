@@ -23,6 +23,16 @@ _BROADCAST = 1  # a flag: the duration was not known when the header was written
 
 def stated_seconds(file: BinaryIO) -> float | None:
     """Return the duration stated by an ASF file; None for other files and where none is stated."""
+    fields = file_properties(file)
+    if fields is None:
+        return None
+    play, preroll = (int.from_bytes(fields[at : at + 8], "little") for at in (40, 56))
+    seconds = play / _TICKS - preroll / 1000
+    return seconds if seconds > 0 else None
+
+
+def file_properties(file: BinaryIO) -> bytes | None:
+    """Return the properties of an ASF file, from its id on; None for others and for broadcasts."""
     file.seek(0)
     if not file.read(_HEAD).startswith(_HEADER):
         return None
@@ -35,17 +45,16 @@ def stated_seconds(file: BinaryIO) -> float | None:
             fields = file.read(_PROPERTIES_LENGTH)
             if len(fields) < _PROPERTIES_LENGTH or fields[64] & _BROADCAST:
                 return None
-            play, preroll = (int.from_bytes(fields[at : at + 8], "little") for at in (40, 56))
-            seconds = play / _TICKS - preroll / 1000
-            return seconds if seconds > 0 else None
+            return fields
         file.seek(file.tell() + size - _OBJECT)
     return None
 
 
-_EBML, _SEGMENT, _CLUSTER, _TRACKS = 0x1A45DFA3, 0x18538067, 0x1F43B675, 0x1654AE6B
+EBML, SEGMENT = 0x1A45DFA3, 0x18538067  # elements of Matroska
+_CLUSTER, _TRACKS = 0x1F43B675, 0x1654AE6B
 _TRACK, _VIDEO, _WIDTH, _HEIGHT = 0xAE, 0xE0, 0xB0, 0xBA
 _FROM_HEIGHT, _FROM_WIDTH = (0x54AA, 0x54BB), (0x54CC, 0x54DD)  # PixelCrop: bottom and top, left and right
-_HEADER_MATROSKA = 12  # bytes that the ID and size of an element take at most
+HEADER_MATROSKA = 12  # bytes that the ID and size of an element take at most
 _MOST_ELEMENTS, _MOST_READ = 1000, 1 << 20
 
 
@@ -72,21 +81,21 @@ def _tracks(file: BinaryIO) -> bytes | None:
     at = 0
     for _ in range(_MOST_ELEMENTS):
         file.seek(at)
-        header = _header(file.read(_HEADER_MATROSKA), 0)
-        if header is None or header[0] == _CLUSTER or not at and header[0] != _EBML:
+        header = element_header(file.read(HEADER_MATROSKA), 0)
+        if header is None or header[0] == _CLUSTER or not at and header[0] != EBML:
             return None
         kind, length, start = header
         if kind == _TRACKS:
             file.seek(at + start)
             return file.read(min(length, _MOST_READ))
-        at += start + (0 if kind == _SEGMENT else length)
+        at += start + (0 if kind == SEGMENT else length)
     return None
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the ID and contents of each complete element in ``data``."""
     at = 0
-    while (header := _header(data, at)) is not None:
+    while (header := element_header(data, at)) is not None:
         kind, length, start = header
         at = start + length
         if at > len(data):
@@ -94,7 +103,7 @@ def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
         yield kind, data[start:at]
 
 
-def _header(data: bytes, at: int) -> tuple[int, int, int] | None:
+def element_header(data: bytes, at: int) -> tuple[int, int, int] | None:
     """Return an element's ID (with its marker), length and contents offset; None if there is no element."""
     fields = []
     for longest in (4, 8):

@@ -50,6 +50,7 @@ from detector.media.photos import (
 from detector.media.reader import PICTURE_DAMAGED, FramesWithPts, MediaReader, frame_at
 from detector.media.stream.packet_stats import Tally
 from detector.media.stream.packets import NeededPackets
+from detector.media.whole_files import holds_all_parts
 from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
 
@@ -262,6 +263,7 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
             colours = to_srgb(file, _colour_code(container))
             layout = read_layout(file) if container.format.name == MP4 else None
             stated = stated_seconds(file)
+            holds_all = holds_all_parts(file, container.format.name)
             file.seek(place)
             by_pillow = is_boxed_picture(head) or is_animated_webp(head) or needs_pillow or colours.of_cmyk
             opening: AbstractContextManager[MediaReader] = (
@@ -273,6 +275,8 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
                 reader.open_again = partial(_open_again, file, end, stack)
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.stated_seconds = stated
+                reader.holds_all_parts = holds_all
+                reader.indexed_pictures = len(reader.stream.index_entries)
                 if colours.of_cmyk or not by_pillow:
                     reader.is_whole = partial(is_complete, file)
                 if layout and reader.stream_index in layout.encrypted:

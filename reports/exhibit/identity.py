@@ -13,6 +13,8 @@ from reports.language.formatting import shown, timecode
 from reports.language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.wording.sections import Fact
 
+_LEAST_FRAMES = 10  # from which a frame rate is measured
+
 
 @dataclass(frozen=True)
 class HeadView:
@@ -182,7 +184,10 @@ def recording_facts(analysis: Analysis) -> tuple[Fact, ...]:
         note = gettext("in the first pass; frames around the ends of segments were decoded afterwards")
     return (
         *facts,
-        Fact(gettext("Frame rate"), formatting.frame_rate(media.frame_rate, media.variable_frame_rate)),
+        Fact(
+            gettext("Frame rate"),
+            formatting.frame_rate(media.frame_rate, media.variable_frame_rate, _measured_rate(media)),
+        ),
         Fact(gettext("Time base"), f"{media.time_base} s"),
         Fact(gettext("Frames decoded"), decoded, note),
         Fact(gettext("Frames undecodable"), shown(media.frames_undecodable, ",")),
@@ -193,6 +198,13 @@ def _sound(analysis: Analysis) -> str:
     if not analysis.media.has_sound:
         return gettext("absent")
     return gettext("present, not examined") if analysis.voice is None else gettext("present, examined")
+
+
+def _measured_rate(media: Media) -> float | None:
+    """Return the frames a second of an intact video; None where too few, or not all, were read."""
+    lost = media.frames_undecodable + media.frames_out_of_order
+    is_measured = media.duration > 0 and media.frames >= _LEAST_FRAMES and not lost
+    return media.frames / media.duration if is_measured else None
 
 
 def _resolution_note(media: Media) -> str:

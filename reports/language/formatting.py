@@ -16,6 +16,7 @@ from detector.schema.formatting import parse_ratio as ratio
 from detector.schema.formatting import timecode as timecode
 from reports.language.translation import DEFAULT, current, gettext, locale, ngettext
 
+_ROUNDED_RATE = 0.02  # share by which a rate that is stated may differ from a measured one
 _NOTICED = 0.1  # seconds between first frame and first sound; encoders make up to a twentieth
 
 
@@ -71,13 +72,23 @@ def size(count: int) -> str:
     return exact
 
 
-def frame_rate(fraction: str | None, variable: bool) -> str:
-    """Format an average frame rate such as ``30000/1001``, and whether it is constant."""
+def frame_rate(fraction: str | None, variable: bool, measured: float | None = None) -> str:
+    """Format an average frame rate such as ``30000/1001``, and whether it is constant.
+
+    The ``measured`` rate comes first where it differs: recorders count repetitions as frames.
+    """
     if fraction is None:
         return gettext("not stated by the file")
     kind = gettext("variable; the figure is the average") if variable else gettext("constant")
     if (rate := ratio(fraction)) is None:
         return gettext("%(fraction)s frames a second, %(kind)s", fraction=fraction, kind=kind)
+    if measured is not None and abs(measured / float(rate) - 1) > _ROUNDED_RATE:
+        return gettext(
+            "%(rate)s frames a second, %(kind)s; the file states %(stated)s",
+            rate=number(measured),
+            kind=kind,
+            stated=number(rate),
+        )
     exact = "" if rate == int(rate) else f" ({fraction})"
     return gettext("%(rate)s frames a second%(exact)s, %(kind)s", rate=number(rate), exact=exact, kind=kind)
 

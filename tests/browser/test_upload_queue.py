@@ -233,3 +233,66 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
     dialog.get_by_role("button", name="Delete the analysis and the exhibit").click()
     expect(page.locator(".queue-item")).to_have_count(1)
     assert exhibits(without_sample.data) == before | {hash_file(photos[1])[1]}
+
+
+def test_a_file_that_changed_since_it_was_chosen_is_chosen_again(
+    idle: Served, page: Page, photos, tmp_path: Path
+):
+    growing, moved = tmp_path / "growing.png", tmp_path / "moved.png"
+    for path in (growing, moved):
+        path.write_bytes(photos[0].read_bytes())
+    page.goto(idle.address)
+    page.set_input_files("#file", [growing, moved, photos[1]])
+    with growing.open("ab") as file:
+        file.write(bytes(4096))
+    moved.unlink()
+    page.get_by_role("button", name="Start 3 analyses").click()
+    expect(item(page, "coffee.png")).to_contain_text("Queued")  # the connection is not to blame
+    expect(item(page, "growing.png")).to_contain_text("The file was changed since it was chosen")
+    expect(item(page, "moved.png")).to_contain_text(
+        "it was moved, renamed or deleted, or its drive was removed"
+    )
+    for name in ("growing.png", "moved.png"):
+        expect(page.get_by_role("button", name=f"Retry {name}")).to_have_count(0)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose growing.png again").click()
+    chooser.value.set_files(growing)
+    expect(item(page, "growing.png")).to_contain_text("Queued")
+    assert hash_file(growing)[1] in exhibits(idle.app.extensions["settings"].data)
+
+
+def test_a_file_that_changes_while_it_is_sent_is_not_blamed_on_the_connection(
+    idle: Served, page: Page, photos, tmp_path: Path
+):
+    large = tmp_path / "large.mp4"
+    with large.open("wb") as file:
+        file.write(BROKEN)
+        file.truncate(12_000_000)
+    page.goto(idle.address)
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    page.set_input_files("#file", [large, photos[1]])
+    page.get_by_role("button", name="Start 2 analyses").click()
+    expect(item(page, "large.mp4")).to_contain_text(re.compile(r"Uploading, [1-9]\d?%"), timeout=120_000)
+    large.write_bytes(BROKEN)
+    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    expect(item(page, "large.mp4")).to_contain_text(
+        "The file was changed since it was chosen", timeout=120_000
+    )
+    expect(item(page, "coffee.png")).to_contain_text("Queued")
+
+
+def test_a_folder_is_told_from_a_file(idle: Served, page: Page):
+    page.goto(idle.address)
+    page.evaluate(
+        """() => {
+            const event = new DragEvent("drop", { bubbles: true, cancelable: true });
+            const entry = { kind: "file", webkitGetAsEntry: () => ({ isDirectory: true }) };
+            const carried = { types: ["Files"], files: [new File(["x"], "holiday")], items: [entry] };
+            Object.defineProperty(event, "dataTransfer", { value: carried });
+            document.querySelector("h1").dispatchEvent(event);
+        }"""
+    )
+    expect(item(page, "holiday")).to_contain_text("This is a folder. Choose the files inside it.")

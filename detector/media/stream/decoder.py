@@ -67,6 +67,11 @@ class PictureStream:
         """
         self.stated_seconds: float | None = None
         """Duration that the file states and FFmpeg does not report; set by the caller."""
+        self.holds_all_parts = False
+        """Whether the container was not cut off, so that counts in its header promise nothing more; set by
+        the caller."""
+        self.indexed_pictures = 0
+        """Pictures in the index of the file; set by the caller, since FFmpeg adds what it reads."""
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     def _prepare(self) -> None:
@@ -251,7 +256,10 @@ class FrameDecoder(PictureStream):
     def variable_frame_rate(self) -> bool:
         """Whether the intervals between frames differ by more than the clock's rounding."""
         shortest, longest = self.tally.shortest, self.tally.longest
-        return shortest is not None and longest is not None and longest - shortest > max(1, shortest // 50)
+        if shortest is None or longest is None:
+            return False
+        # The clock of an AVI counts frames, so that nothing is rounded.
+        return longest - shortest > (0 if self.container_format == "avi" else max(1, shortest // 50))
 
     def _new_tally(self) -> Tally:
         return Tally(damage=Damage(reference_reader(self.codec, self._stream.codec_context.extradata)))
@@ -397,6 +405,9 @@ class FrameDecoder(PictureStream):
                     if begun:
                         continue
                     begun = True
+                if not packet.size and packet.pts is not None:
+                    tally.packets.not_coded += 1  # to a decoder it would mean the end
+                    continue
                 if clock is not None and clock.continue_times(packet):
                     self.clock_restarts = True
                     tally.packets.order_breaks += 1

@@ -40,13 +40,36 @@ _LEAST_GAP = 0.2
 _I, _P, _B = 1, 2, 3  # FFmpeg's AVPictureType
 
 
+_VOP = b"\0\0\1\xb6"  # ISO/IEC 14496-2, 6.2.5
+_NOT_CODED = 4  # bytes that a picture takes at most which is not coded; others state each macroblock
+_PREDICTED = 1  # vop_coding_type
+
+
+def coded_pictures(packet: av.Packet, codec: str) -> int:
+    """Return the number of pictures to be shown that a packet holds, as far as its codec is known here.
+
+    MPEG-4 repeats a picture by one that is not coded, and puts two pictures into one packet if an AVI has
+    B-frames; VP8 has pictures that only others refer to (RFC 6386, 9.1).
+    """
+    if codec == "vp8":
+        return bytes(memoryview(packet)[:1])[0] >> 4 & 1
+    if codec != "mpeg4":
+        return 1
+    _, *pictures = bytes(packet).split(_VOP)
+    repeated = sum(0 < len(data) <= _NOT_CODED and data[0] >> 6 == _PREDICTED for data in pictures)
+    return len(pictures) - repeated if pictures else 1
+
+
 class PacketStats:
     """Statistics of picture packets; the decoder adds each packet, :class:`Tally` each frame."""
 
     def __init__(self) -> None:
         self.count = self.bytes = self.keys = self.leading = 0
         self.order_breaks = self.without_time = self.not_shown = 0
+        self.not_coded = 0
+        """Packets that promise no picture: without bytes, or that repeat the picture before."""
         self.end: int | None = None  # of the last picture to be shown, in ticks
+        self.reach = 0  # like `end`, but also of pictures that are not shown or cut off
         self.end_in_file = 0  # bytes from the start of the file to the end of the last packet, if known
         self.begins_with_key: bool | None = None
         self._early = array("q")  # PTS of packets read before the first frame came
@@ -71,12 +94,14 @@ class PacketStats:
             return
         self.count += 1
         self.bytes += size
+        self.not_coded += 1 - coded_pictures(packet, codec)
         self.end_in_file = max(self.end_in_file, (packet.pos or 0) + size)
         pts, dts = packet.pts, packet.dts
         if pts is None:
             self.without_time += 1
         else:
             end = pts + (packet.duration or 0)
+            self.reach = max(self.reach, end)
             if not packet.is_discard and not packet.is_corrupt:  # cut by the end of the file
                 self.end = end if self.end is None else max(self.end, end)
         if packet.is_discard:

@@ -6,12 +6,8 @@ import { follow } from "./follow.js";
 import { _, ngettext } from "../language.js";
 import { Item, OUTCOMES } from "./queue_item.js";
 import { post } from "../requests.js";
-import { send, unfit } from "./sending.js";
+import { FOLDER, send, unfit, unreadable } from "./sending.js";
 
-const UNREADABLE = [
-  _("This is a folder, or a file that cannot be read."),
-  _("Choose the files inside it, or look where it is."),
-];
 const FOLLOWED = 3; // at a time; analyses are worked off in order, so the others have no news
 
 export class Batch {
@@ -37,12 +33,12 @@ export class Batch {
     return this.items.some((item) => item.unsent);
   }
 
-  add(files) {
-    const { limit, room } = this.around.limits;
+  /** Add files to the queue; those in `folders` are none. */
+  add(files, folders = new Set()) {
     const wants = (item, act, button) => this.act(item, act, button);
     const added = [...files].map((file) => {
       const item = new Item(file, wants);
-      const problem = unfit(file, limit, room);
+      const problem = folders.has(file) ? FOLDER : this.unfit(file);
       item.set(problem ? { state: "unfit", problem } : {});
       this.around.list.append(item.row);
       return item;
@@ -56,6 +52,11 @@ export class Batch {
     this.around.onChange();
   }
 
+  unfit(file) {
+    const { limit, room } = this.around.limits;
+    return unfit(file, limit, room);
+  }
+
   /** Send the waiting files, one at a time. */
   async start() {
     if (this.sending) return;
@@ -67,8 +68,8 @@ export class Batch {
     this.sending = true;
     item.set({ state: "sending", share: 0, problem: null });
     this.around.onChange();
-    const unreadable = await item.file.slice(0, 1).arrayBuffer().then(() => null, () => UNREADABLE);
-    if (unreadable) this.sent(item, { state: "refused", problem: unreadable });
+    const problem = await unreadable(item.file);
+    if (problem) this.lose(item, problem);
     else this.send(item);
   }
 
@@ -90,10 +91,20 @@ export class Batch {
       onTaken: (address) => this.taken(item, address),
       onRefused: (...problem) => refused(problem, true),
       onUnfit: (...problem) => refused(problem, true, true),
-      onBroken: (...problem) => refused(problem, false),
+      onBroken: async (...problem) => {
+        const lost = await unreadable(item.file); // the browser breaks the connection off if the file changes
+        if (lost) this.lose(item, lost);
+        else refused(problem, false);
+      },
       onStopped: () => this.sent(item, { state: "stopped" }),
       onTooOften: (seconds) => this.delay(item, seconds),
     });
+  }
+
+  /** The browser cannot read the file any more, and could not if asked again: it must be chosen anew. */
+  lose(item, problem) {
+    this.around.announce(`${item.name}: ${problem[0]}`);
+    this.sent(item, { state: "lost", problem });
   }
 
   /** One upload has ended; start the next, unless it would fail as well. */
@@ -180,6 +191,7 @@ export class Batch {
     try {
       if (act === "stop") this.stop?.();
       else if (act === "remove") this.drop(item);
+      else if (act === "choose") this.chooseAgain(item);
       else if (act === "cancel") await this.cancel(item);
       else if (act === "delete") await this.erase(item, button);
       else if (item.address) await this.again(item, act);
@@ -190,6 +202,21 @@ export class Batch {
     } catch (problem) {
       this.change(item, { problem: [problem.message, ""] });
     }
+  }
+
+  /** Have the file of a row chosen again, and send it. */
+  chooseAgain(item) {
+    const input = document.createElement("input");
+    input.type = "file";
+    input.accept = byId("file").accept;
+    input.addEventListener("change", () => {
+      const [file] = input.files;
+      const problem = this.unfit(file);
+      item.choose(file);
+      this.change(item, { state: problem ? "unfit" : "waiting", problem });
+      this.start();
+    });
+    input.click();
   }
 
   async cancel(item) {

@@ -12,6 +12,7 @@ export const OUTCOMES = {
   failed: _("failed"),
   cancelled: _("cancelled"),
   refused: _("rejected"),
+  lost: _("not sent"),
   unfit: _("rejected"),
   stopped: _("not sent"),
 };
@@ -30,6 +31,7 @@ const STATES = {
   delayed: { words: () => _("Not sent yet: many files in a short time, so the next one waits a moment"), bar: null, acts: ["remove"] },
   stopped: { words: () => _("Upload cancelled"), bar: null, acts: ["retry", "remove"] },
   refused: { words: () => _("Rejected"), bar: null, acts: ["retry", "remove"] },
+  lost: { words: () => _("Not sent"), bar: null, acts: ["choose", "remove"] },
   queued: {
     words: ({ status }) => (status?.ahead ? _("Queued, %(count)s ahead", { count: status.ahead }) : _("Queued")),
     bar: null,
@@ -47,6 +49,7 @@ const STATES = {
 };
 const NAMES = {
   stop: _("Cancel"), cancel: _("Cancel"), retry: _("Retry"), resume: _("Resume"), remove: _("Remove"), delete: _("Delete…"),
+  choose: _("Choose again…"),
 };
 const cancel = (file) => _("Cancel %(file)s", { file });
 const LABELS = { // for screen readers: which file as well
@@ -56,6 +59,7 @@ const LABELS = { // for screen readers: which file as well
   resume: (file) => _("Resume %(file)s", { file }),
   remove: (file) => _("Remove %(file)s", { file }),
   delete: (file) => _("Delete %(file)s", { file }),
+  choose: (file) => _("Choose %(file)s again", { file }),
 };
 
 export class Item {
@@ -64,8 +68,6 @@ export class Item {
    * @param {Function} wants called with this item and the name of an act, when its button is pressed
    */
   constructor(file, wants) {
-    this.file = file;
-    this.name = printable(file.name); // as it is shown
     this.state = "waiting";
     this.share = 0;
     this.problem = null; // error and remedy
@@ -78,6 +80,13 @@ export class Item {
       const button = event.target.closest("button[data-act]");
       if (button) wants(this, button.dataset.act, button);
     });
+    this.choose(file);
+  }
+
+  /** Make this the file of the row. */
+  choose(file) {
+    this.file = file;
+    this.name = printable(file.name); // as it is shown
     this.part("name").textContent = this.name;
     this.part("name").title = this.name;
     this.part("size").textContent = fileSize(file.size);

@@ -23,6 +23,26 @@ export function unfit(file, limit, room) {
   return null;
 }
 
+const AGAIN = _("Choose it again.");
+const UNREADABLE = { // names of DOMException
+  NotFoundError: [
+    _("The file is no longer where it was chosen: it was moved, renamed or deleted, or its drive was removed."), AGAIN,
+  ],
+  SecurityError: [
+    _("The browser may not read this file."), _("Copy it to a folder of your own, then choose the copy."),
+  ],
+};
+const CHANGED = [ // Chromium gives one name to a change and to a missing permission
+  _("The file was changed since it was chosen, as a recorder, a cloud folder or a virus scanner does, or may not be read any more."),
+  _("Wait until it is complete, then choose it again."),
+];
+export const FOLDER = [_("This is a folder."), _("Choose the files inside it.")];
+
+/** The problem and remedy of a file that the browser cannot read any more; null if it can. */
+export function unreadable(file) {
+  return file.slice(0, 1).arrayBuffer().then(() => null, ({ name }) => UNREADABLE[name] ?? CHANGED);
+}
+
 const UNFIT = 415; // no video or photo that can be read, however often it is sent
 const TOO_OFTEN = 429; // of many small files: the limit is for scripts, and a queue can wait
 const BROKE_BEFORE = [

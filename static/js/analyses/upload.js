@@ -90,5 +90,7 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   form.classList.remove("over");
-  batch.add(event.dataTransfer.files);
+  const files = [...event.dataTransfer.files];
+  const items = [...event.dataTransfer.items].filter((item) => item.kind === "file"); // in the same order
+  batch.add(files, new Set(files.filter((_file, number) => items[number]?.webkitGetAsEntry?.()?.isDirectory)));
 });

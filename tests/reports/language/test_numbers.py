@@ -156,6 +156,12 @@ def test_frame_rate(fraction: str | None, variable: bool, text: str) -> None:
     assert language_formatting.frame_rate(fraction, variable) == text
 
 
+def test_measured_frame_rate_comes_before_a_stated_one_that_counts_repetitions() -> None:
+    assert language_formatting.frame_rate("25/1", False, 24.8) == "25 frames a second, constant"
+    told = language_formatting.frame_rate("25/1", False, 8.5)
+    assert told == "8.5 frames a second, constant; the file states 25"
+
+
 def test_file_name_spells_out_bidirectional_overrides_and_controls() -> None:
     assert language_formatting.file_name("clip\u202e4pm.exe") == r"clip\u202e4pm.exe"
     assert language_formatting.file_name("a\nb\x00c") == r"a\nb\x00c"
