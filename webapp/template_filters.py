@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, assert_never
@@ -54,6 +55,7 @@ def install(app: Flask) -> None:
         in_parts=translation.in_parts,
         grouped=formatting.grouped,
         verdict_class=verdict_class,
+        voice_of=voice_of,
         status_words=status_words,
         priority=priority,
         timecode=formatting.timecode,
@@ -110,6 +112,13 @@ def time_ago(value: datetime) -> str:
 def verdict_class(verdict: str | None) -> str:
     """Return the CSS class and icon of a verdict."""
     return MARKS.get(verdict or "", "none")
+
+
+def voice_of(row: AnalysisRow) -> dict[str, Any] | None:
+    """Return what was found about the voices, the fields of a ``VoiceSummary``; None if nothing was "
+    "examined."""
+    voice: dict[str, Any] | None = json.loads(row.summary).get("voice") if row.summary else None
+    return voice
 
 
 def status_words(row: AnalysisRow) -> str:

@@ -202,6 +202,14 @@ def _print_findings(analysis: Analysis) -> None:
     for other in analysis.others:
         figure = "" if other.probability is None else f", probability {probability(other.probability)}"
         print_line(f"{other.model.title}: {other.verdict}{figure}")
+    if voice := analysis.voice:
+        print_line(f"Voice: {voice.verdict}. {voice.reason}")
+        for heard in voice.segments:
+            but = "" if heard.flagged else ", not flagged"
+            print_line(
+                f"  {heard.id}  {timecode(max(0.0, heard.start))} to {timecode(max(0.0, heard.end))}"
+                f"  probability {probability(heard.confidence)}{but}"
+            )
     if analysis.joint:
         print_line(f"Together: {analysis.joint.verdict}. {analysis.joint.reason}")
 

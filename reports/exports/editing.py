@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.formatting import N_, probability
+from detector.schema.voice import VoiceSegment
 from detector.verdict.judged_persons import flagged_segments, is_flagged
 from reports.errors import ExportError
-from reports.exports.tables import NOT_FLAGGED, in_order, refuse_still
+from reports.exports.tables import NOT_FLAGGED, in_order, refuse_still, voice_phrase, voice_segments
 from reports.language.formatting import file_name, shortened, timecode
 from reports.wording.verbal_scale import segment_phrase
 
@@ -138,13 +139,14 @@ def segments_edl(analysis: Analysis) -> bytes:
     """
     refuse_still(analysis, "an EDL")
     segments = in_order(analysis)
-    if len(segments) > _MOST_EVENTS:
+    heard = voice_segments(analysis)
+    if len(segments) + len(heard) > _MOST_EVENTS:
         raise ExportError(
             N_(
                 "An EDL can contain at most %(most_events)s events, but there are %(segments)s segments. "
                 "Export OTIO or CSV."
             )
-            % {"most_events": _MOST_EVENTS, "segments": f"{len(segments):,}"}
+            % {"most_events": _MOST_EVENTS, "segments": f"{len(segments) + len(heard):,}"}
         )
     grid = timecode_grid(analysis.media)
     name = file_name(analysis.media.file)
@@ -156,7 +158,8 @@ def segments_edl(analysis: Analysis) -> bytes:
     record = _FIRST_HOUR * round(grid.rate)
     if grid.drop_frame:
         record -= 108 * round(grid.rate) // 30  # the numbers an hour leaves out
-    for event, segment in enumerate(segments, 1):
+    events: list[Segment | VoiceSegment] = [*segments, *heard]
+    for event, segment in enumerate(events, 1):
         first, after = _span(segment, grid)
         # The adapters of some programs cut after a field too many: no spaces but between fields.
         times = [grid.timecode(at) for at in (first, after, record, record + after - first)]
@@ -165,7 +168,8 @@ def segments_edl(analysis: Analysis) -> bytes:
                 N_("Some segments are after 24 hours, where timecode starts again. Export OTIO or CSV.")
             )
         record += after - first
-        lines.append(f"{event:03d}  AX       V     C        {' '.join(times)}")
+        track = "A" if isinstance(segment, VoiceSegment) else "V"
+        lines.append(f"{event:03d}  AX       {track}     C        {' '.join(times)}")
         lines.append(f"* FROM CLIP NAME: {name}")
         lines.append(f"* COMMENT: {_described(analysis, segment)}")
         if event == 1:
@@ -182,7 +186,8 @@ def segments_otio(analysis: Analysis) -> bytes:
 
     grid = own_grid(analysis.media)
     spans = [(segment, *_span(segment, grid)) for segment in in_order(analysis)]
-    length = max([grid.frame(analysis.media.duration), 1, *(after for _, _, after in spans)])
+    heard = [(segment, *_span(segment, grid)) for segment in voice_segments(analysis)]
+    length = max([grid.frame(analysis.media.duration), 1, *(after for _, _, after in (*spans, *heard))])
     whole = _time_range(grid, 0, length)
     name = file_name(analysis.media.file)
 
@@ -204,9 +209,13 @@ def segments_otio(analysis: Analysis) -> bytes:
         metadata={"reelproof": _facts(analysis, grid)},
     )
     markers = [_marker(analysis, segment, _time_range(grid, first, after)) for segment, first, after in spans]
-    timeline.tracks.append(track(otio.schema.TrackKind.Video, markers))
+    if not analysis.media.sound_only:
+        timeline.tracks.append(track(otio.schema.TrackKind.Video, markers))
     if analysis.media.has_sound:
-        timeline.tracks.append(track(otio.schema.TrackKind.Audio, []))
+        of_voice = [
+            _voice_marker(segment, _time_range(grid, first, after)) for segment, first, after in heard
+        ]
+        timeline.tracks.append(track(otio.schema.TrackKind.Audio, of_voice))
     return (timeline.to_json_string(indent=2) + "\n").encode()
 
 
@@ -230,13 +239,43 @@ def _marker(analysis: Analysis, segment: Segment, marked: otio.opentime.TimeRang
     )
 
 
-def _span(segment: Segment, grid: Grid) -> tuple[int, int]:
+def _voice_marker(segment: VoiceSegment, marked: otio.opentime.TimeRange) -> otio.schema.Marker:
+    from opentimelineio.schema import Marker, MarkerColor
+
+    return Marker(
+        name=f"{segment.id} {probability(segment.confidence)}",
+        marked_range=marked,
+        color=MarkerColor.RED if segment.flagged else MarkerColor.WHITE,
+        comment=_described_voice(segment),
+        metadata={
+            "reelproof": {
+                "segment": segment.id,
+                "start_s": segment.start,
+                "end_s": segment.end,
+                "confidence": segment.confidence,
+                "windows": segment.windows,
+            }
+        },
+    )
+
+
+def _described_voice(segment: VoiceSegment) -> str:
+    return (
+        f"Voice segment {segment.id}, {timecode(max(0.0, segment.start))} to "
+        f"{timecode(max(0.0, segment.end))} from the first frame, probability "
+        f"{probability(segment.confidence)} ({voice_phrase(segment)})"
+    )
+
+
+def _span(segment: Segment | VoiceSegment, grid: Grid) -> tuple[int, int]:
     """Return the first frame of a segment and the first frame after it."""
-    first = grid.frame(segment.start)
+    first = grid.frame(max(0.0, segment.start))
     return first, max(grid.frame(segment.end), first) + 1
 
 
-def _described(analysis: Analysis, segment: Segment) -> str:
+def _described(analysis: Analysis, segment: Segment | VoiceSegment) -> str:
+    if isinstance(segment, VoiceSegment):
+        return _described_voice(segment)
     flagged = is_flagged(analysis.persons, segment)
     strength = segment_phrase(analysis, segment) if flagged else NOT_FLAGGED
     return file_name(
@@ -268,6 +307,7 @@ def _facts(analysis: Analysis, grid: Grid) -> dict[str, object]:
         "software_version": analysis.software.reelproof,
         "verdict": analysis.verdict.value,
         "kind": analysis.kind,
+        "voice": analysis.voice.verdict.value if analysis.voice else None,
         "frame_rate": f"{grid.rate.numerator}/{grid.rate.denominator}",
         "frame_rate_note": grid.note,
     }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.formatting import N_, probability
+from detector.schema.voice import VoiceSegment
 from detector.verdict.judged_persons import is_flagged, kind_from_second_look, unflagged_segments
 from reports.errors import ExportError
 from reports.language.formatting import file_name, timecode
@@ -237,7 +238,53 @@ def segments_csv(analysis: Analysis) -> bytes:
                 synthesised=None if figures is None else figures.synthesised,
             )
         )
-    return csv_table(SEGMENT_COLUMNS, rows)
+    return csv_table(SEGMENT_COLUMNS, [*rows, *_voice_rows(analysis)])
+
+
+VOICE = "voice"  # in place of a person, of a segment of the voice
+
+
+def voice_segments(analysis: Analysis) -> tuple[VoiceSegment, ...]:
+    """Return the segments of the voice in order of time; none if sound was not examined."""
+    return tuple(sorted(analysis.voice.segments, key=lambda each: each.start)) if analysis.voice else ()
+
+
+def voice_phrase(segment: VoiceSegment) -> str:
+    """Describe a segment of the voice in a few words."""
+    return "synthetic speech" if segment.flagged else NOT_FLAGGED
+
+
+def _voice_rows(analysis: Analysis) -> Iterator[_Row]:
+    """Yield a row for each segment of the voice, whose person is :data:`VOICE` and whose frames are "
+    "windows."""
+    media = analysis.media
+    for segment in voice_segments(analysis):
+        assert analysis.voice is not None
+        start, end = max(0.0, segment.start), max(0.0, segment.end)
+        peak = max(segment.peaks, key=lambda each: each.probability, default=None)
+        yield _Row(
+            segment=segment.id,
+            person=VOICE,
+            start_s=start,
+            end_s=end,
+            start=timecode(start),
+            end=timecode(end),
+            confidence=segment.confidence,
+            strength=voice_phrase(segment),
+            frames=segment.windows,
+            peak_s=None if peak is None else peak.time,
+            peak=None if peak is None else timecode(max(0.0, peak.time)),
+            peak_probability=None if peak is None else peak.probability,
+            exhibit=media.file,
+            exhibit_sha256=media.sha256,
+            model=analysis.voice.model.name,
+            model_sha256=analysis.voice.model.sha256,
+            player_start_s=_player_time(start, media),
+            player_end_s=_player_time(end, media),
+            kind=None,
+            altered=None,
+            synthesised=None,
+        )
 
 
 def segments_json(analysis: Analysis) -> bytes:
@@ -270,8 +317,35 @@ def segments_json(analysis: Analysis) -> bytes:
             | {"kind": kind_from_second_look(looks.get(segment.person))}
             for segment in in_order(analysis)
         ],
+        "voice": _voice_object(analysis),
     }
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _voice_object(analysis: Analysis) -> dict[str, Any] | None:
+    voice = analysis.voice
+    if voice is None:
+        return None
+    return {
+        "verdict": voice.verdict.value,
+        "probability": voice.probability,
+        "speech": voice.speech,
+        "not_judged": voice.not_judged,
+        "model": {"name": voice.model.name, "sha256": voice.model.sha256},
+        "segments": [
+            {
+                "id": segment.id,
+                "start": segment.start,
+                "end": segment.end,
+                "start_timecode": timecode(max(0.0, segment.start)),
+                "end_timecode": timecode(max(0.0, segment.end)),
+                "confidence": segment.confidence,
+                "flagged": segment.flagged,
+                "windows": segment.windows,
+            }
+            for segment in voice_segments(analysis)
+        ],
+    }
 
 
 def _object(segment: Segment, phrase: str) -> dict[str, Any]:
@@ -320,6 +394,13 @@ def segments_webvtt(analysis: Analysis) -> bytes:
             f"{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
             f"Person {_line(segment.person)}: {_strength(analysis, segment)}, "
             f"{_line(probability(segment.confidence))}"
+        )
+    for heard in voice_segments(analysis):
+        start = _milliseconds(max(0.0, heard.start))
+        end = max(_milliseconds(heard.end), start + 1)
+        blocks.append(
+            f"{heard.id}\n{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
+            f"Voice: {voice_phrase(heard)}, {_line(probability(heard.confidence))}"
         )
     return ("\n\n".join(blocks) + "\n").encode()
 

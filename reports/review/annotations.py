@@ -68,10 +68,10 @@ class _Authored(Value):
 
 
 class SegmentAnnotation(_Authored):
-    """Opinion on whether a segment, flagged or not, shows manipulation."""
+    """Opinion on whether a segment, of a face or of the voice, flagged or not, shows manipulation."""
 
     kind: Literal["segment"]
-    segment: Annotated[str, Field(pattern=r"^[A-Z]{1,4}[0-9]{1,6}$")]
+    segment: Annotated[str, Field(pattern=r"^([A-Z]{1,4}|voice-)[0-9]{1,6}$")]
     verdict: Opinion
     note: Note = ""
 
@@ -260,6 +260,8 @@ class References:
     def __init__(self, analysis: Analysis, known: Iterable[Annotation] = ()) -> None:
         self._analysis = analysis
         self._segments = {segment.id for segment in analysis.segments}
+        if analysis.voice:
+            self._segments |= {segment.id for segment in analysis.voice.segments}
         self._known: dict[str, Annotation] = {}
         self._acts: list[Annotation] = []  # what decides who is who
         self._splits = 0

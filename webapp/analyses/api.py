@@ -164,6 +164,7 @@ def _library_search(query: Search) -> library_search.LibrarySearch:
     return library_search.LibrarySearch(
         text=query.q,
         verdict=query.verdict or "",
+        voice=query.voice or "",
         state=query.state or "",
         model=query.model,
         reviewer=query.reviewer,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from detector.schema.analysis import Verdict
+from detector.schema.voice import VoiceVerdict
 from reports.language.translation import gettext
 from reports.review.annotations import ANNOTATION, Annotation, WithVerdict, current
 from webapp import context
@@ -121,6 +122,7 @@ def listing() -> str:
         read_only=read_only_analyses(page.rows),
         like=like,
         verdicts=[str(verdict) for verdict in Verdict],
+        voice_verdicts=[str(verdict) for verdict in VoiceVerdict],
         states=[str(state) for state in State],
         models=models,
         reviewers=reviewers,

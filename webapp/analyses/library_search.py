@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal, or
 from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
+from detector.schema.voice import VoiceVerdict
 from reports.language.names import normalized
 from reports.language.translation import N_
 from webapp.accounts.visibility import exhibits_with_copies, visible_to_current
@@ -40,6 +41,7 @@ class LibrarySearch:
 
     text: str = ""
     verdict: str = ""
+    voice: str = ""  # a verdict on the voices
     state: str = ""
     model: str = ""
     reviewer: str = ""
@@ -59,6 +61,7 @@ class LibrarySearch:
         parameters: dict[str, object] = {
             "q": self.text,
             "verdict": self.verdict,
+            "voice": self.voice,
             "state": self.state,
             "model": self.model,
             "reviewer": self.reviewer,
@@ -93,6 +96,7 @@ def parse_search(args: Mapping[str, str]) -> LibrarySearch:
     return LibrarySearch(
         text=normalized(args.get("q", ""), 200)[:200],
         verdict=_one_of(args.get("verdict", ""), Verdict),
+        voice=_one_of(args.get("voice", ""), VoiceVerdict),
         state=_one_of(args.get("state", ""), State),
         model=args.get("model", "")[:60],
         reviewer=args.get("reviewer", "")[:80],
@@ -152,6 +156,9 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
     conditions = [_word(word, row) for word in _ADDRESS.sub(r"\1", search.text).split()]
     if search.verdict:
         conditions.append(row.verdict == search.verdict)
+    if search.voice:
+        # As `json.dumps` wrote the summary: no column of its own, since so few rows match.
+        conditions.append(row.summary.contains(f'"voice": {{"verdict": "{search.voice}"', autoescape=True))
     if search.state:
         conditions.append(row.state == search.state)
     if search.model:
@@ -227,7 +234,7 @@ def _rank(row: Any) -> ColumnElement[Any]:
     return tuple_(case((row.state == State.DONE, 1), else_=0), row.created, row.id)
 
 
-def _one_of(text: str, kinds: type[Verdict] | type[State]) -> str:
+def _one_of(text: str, kinds: type[Verdict] | type[VoiceVerdict] | type[State]) -> str:
     return text if text in {str(kind) for kind in kinds} else ""
 
 

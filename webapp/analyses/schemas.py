@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, Json
 
 from detector.schema.analysis import Answers, ManipulationKind, Parameters, Score, Segment, Value, Verdict
 from detector.schema.joint import MOST_OTHERS, JointRule
-from detector.schema.voice import VoiceSummary
+from detector.schema.voice import VoiceSummary, VoiceVerdict
 from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
 from webapp.storage.tables import Priority, State
 
@@ -89,6 +89,7 @@ class Search(RequestModel):
         default="", description="words of the file name, or the start of a SHA-256 or an id"
     )
     verdict: Verdict | None = None
+    voice: VoiceVerdict | None = Field(default=None, description="verdict on the voices")
     state: State | None = None
     model: Annotated[Text, Field(max_length=60)] = ""
     reviewer: Annotated[Text, Field(max_length=80)] = ""

@@ -34,7 +34,8 @@ class AnalysisCalls(Connection):
         return self._wait_for_end(f"analyses/{analysis_id}", AnalysisFailed, timeout, on_progress)
 
     def analyses(self, **search: object) -> Iterator[dict[str, Any]]:
-        """List matching analyses, newest first: ``q``, ``state``, ``verdict``, ``model``, ``reviewer``.
+        """List matching analyses, newest first: ``q``, ``state``, ``verdict``, ``voice``,
+        ``model``, ``reviewer``.
 
         ``from_`` and ``to`` are the first and last day; ``like`` is the id of an analysis: it selects
         analyses of exhibits that show the same.

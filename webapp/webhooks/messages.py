@@ -192,6 +192,7 @@ def _job_delivery(
             "outcome": None if withheld else row.outcome,
         }
     else:
+        summary = json.loads(row.summary) if row.summary and not withheld else {}
         copies = or_(MatchRow.exhibit_id == row.exhibit_id, MatchRow.other_id == row.exhibit_id)
         body |= {
             "analysis": row.id,
@@ -199,7 +200,8 @@ def _job_delivery(
             "verdict": None if withheld else row.verdict,
             # All copies count: webhooks belong to administrators, who see everything.
             "copies": session.scalar(select(func.count()).select_from(MatchRow).where(copies)) or 0,
-            "kind": json.loads(row.summary)["kind"] if row.summary and not withheld else None,
+            "kind": summary.get("kind"),
+            "voice": summary.get("voice"),
         }
     if withheld:
         body["withheld"] = True

@@ -24,6 +24,7 @@ from detector.verdict.judged_persons import (
 from detector.verdict.reproducibility import grounds
 from detector.verdict.reproducibility.segment_agreement import TOLERANCE as TOLERANCE
 from detector.verdict.reproducibility.segment_agreement import Tolerance as Tolerance
+from detector.verdict.reproducibility.voice_agreement import voice_problems
 from detector.verdict.verdict import exhibit_probability
 
 _SAME_FACE = 0.5  # minimum intersection over union of two boxes of one face
@@ -76,6 +77,7 @@ def compare_analyses(recorded: Analysis, again: Analysis, tolerance: Tolerance =
         problems += grounds.ground_problems(recorded, again, scores.persons, scores.pairs, tolerance)
     problems += _others(recorded, again, tolerance, problems)
     problems += _declarations(recorded, again)
+    problems += voice_problems(recorded, again, tolerance)
     return Agreement(
         problems=tuple(problems),
         of_file=tuple(grounds.file_problems(recorded, again)) if same_engine else (),

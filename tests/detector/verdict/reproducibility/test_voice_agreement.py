@@ -1,0 +1,43 @@
+"""Two analyses must agree on the voices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from analyses import build
+from voices import voice
+
+from detector.schema.voice import Voice, VoiceVerdict
+from detector.verdict.reproducibility.segment_agreement import TOLERANCE
+from detector.verdict.reproducibility.voice_agreement import voice_problems
+
+
+def problems(tmp_path: Path, first: Voice | None, second: Voice | None) -> list[str]:
+    analysis = build(tmp_path, segments=0)
+    changed = (analysis.model_copy(update={"voice": each}) for each in (first, second))
+    return list(voice_problems(*changed, TOLERANCE))
+
+
+def test_the_same_finding_agrees(tmp_path: Path) -> None:
+    assert problems(tmp_path, voice(), voice()) == []
+    assert problems(tmp_path, None, None) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"verdict": VoiceVerdict.INCONCLUSIVE}, "the verdict on the voices is inconclusive"),
+        ({"probability": 0.7}, "the probability of synthetic speech differs by 0.240"),
+        ({"probability": None}, "stands in one of both only"),
+        ({"spans": ((3.0, 10.0),)}, "segment voice-1 is 00:00:03.000 to 00:00:10.000"),
+        ({"spans": ()}, "the voice has 0 segments, where 1 are recorded"),
+    ],
+)
+def test_differences_are_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
+    assert any(words in problem for problem in problems(tmp_path, voice(), voice(**changes)))
+
+
+def test_voices_examined_once_only(tmp_path: Path) -> None:
+    assert problems(tmp_path, voice(), None) == ["voices were examined in one of both only"]
