@@ -13,7 +13,7 @@ from torch import Tensor
 from detector.errors import ModelError
 from detector.models.card import Card, Input
 from detector.models.loaded import load_model
-from detector.models.model_files import MODELS_FOLDER, load_card
+from detector.models.model_files import EXPONENT, HIGH, LOW, MODELS_FOLDER, load_card, read_arrays
 from detector.networks.base import create
 from detector.statistics.metrics import fit_temperature
 from training.data.labelled_sets import marks_metadata
@@ -84,6 +84,34 @@ def to_half_precision(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name: (value.half() if value.is_floating_point() else value).contiguous()
         for name, value in state.items()
     }
+
+
+def to_twelve_bits(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Store the matrices of ``state`` whose names start with ``prefix`` in twelve bits a number.
+
+    :func:`detector.models.model_files.read_tensors` reads them. Doing it again to what was read changes
+    nothing.
+    """
+    out = {}
+    for name, value in state.items():
+        if value.ndim != 2 or value.shape[1] % 2 or not name.startswith(prefix):
+            out[name] = value
+            continue
+        rows = value.double()
+        # The smallest numbers of half precision are multiples of 2 ** -24.
+        exponent = (rows.abs().amax(dim=1) / 2047).log2().ceil().clamp(min=-24)
+        whole = (rows / exponent.exp2()[:, None]).round().clamp(-2047, 2047).to(torch.int16)
+        low = (whole & 15).to(torch.uint8)
+        out[name + HIGH] = (whole >> 4).to(torch.int8)
+        out[name + LOW] = low[:, 0::2] * 16 + low[:, 1::2]
+        out[name + EXPONENT] = exponent.to(torch.int8)
+    return out
+
+
+def as_stored(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return ``state`` as it is read once it was stored with :func:`to_twelve_bits`, as float32."""
+    stored = save(to_half_precision(to_twelve_bits(state, prefix)))
+    return {name: torch.tensor(value).float() for name, value in read_arrays(stored).items()}
 
 
 def _recipe(config: Config, history: list[dict[str, float]]) -> tuple[str, ...]:

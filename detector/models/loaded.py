@@ -103,12 +103,11 @@ class LoadedModel:
             )
         assert self.weights is not None
         import torch
-        from safetensors.torch import load
 
         from detector.networks.base import create
 
         network = create(self.card.architecture)
-        state = load(self.weights)
+        state = {name: torch.tensor(value) for name, value in self.tensors().items()}
         network.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         )

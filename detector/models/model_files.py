@@ -49,15 +49,44 @@ class StoredTensor:
         return np.frombuffer(self.data, _KINDS[self.kind]).reshape(self.shape)
 
 
+HIGH, LOW, EXPONENT = ".high", ".low", ".exponent"
+"""Endings of the names of a matrix in twelve bits: see :func:`read_tensors`."""
+
+
 def read_tensors(data: bytes) -> dict[str, StoredTensor]:
-    """Read the tensors of a safetensors file; raise ``ValueError`` for any other file."""
+    """Read the tensors of a safetensors file; raise ``ValueError`` for any other file.
+
+    A matrix (n, m) may be stored in whole numbers of twelve bits, the upper eight as :data:`HIGH` (n, m), the
+    lower four in pairs as :data:`LOW` (n, m / 2), with a power of two for each row as :data:`EXPONENT` (n,).
+    It is returned under its name as float16, which holds such numbers exactly.
+    """
     from safetensors import SafetensorError, deserialize
 
     try:
         stored = deserialize(data)
     except SafetensorError as error:
         raise ValueError(str(error)) from None
-    return {name: StoredTensor(info["dtype"], tuple(info["shape"]), info["data"]) for name, info in stored}
+    tensors = {name: StoredTensor(info["dtype"], tuple(info["shape"]), info["data"]) for name, info in stored}
+    for name in [name.removesuffix(HIGH) for name in tensors if name.endswith(HIGH)]:
+        if {name + LOW, name + EXPONENT} <= tensors.keys():
+            parts = [tensors.pop(name + ending) for ending in (HIGH, LOW, EXPONENT)]
+            tensors[name] = _joined(*parts)
+    return tensors
+
+
+def _joined(high: StoredTensor, low: StoredTensor, exponent: StoredTensor) -> StoredTensor:
+    import numpy as np
+
+    rows, columns = high.shape if len(high.shape) == 2 else (0, 0)
+    kinds, shapes = (high.kind, low.kind, exponent.kind), (low.shape, exponent.shape)
+    if kinds != ("I8", "U8", "I8") or shapes != ((rows, columns // 2), (rows,)) or columns % 2:
+        raise ValueError("the parts of a matrix in twelve bits do not fit each other")
+    whole = high.array().astype(np.int16) * 16
+    pairs = low.array().astype(np.int16)
+    whole[:, 0::2] += pairs >> 4
+    whole[:, 1::2] += pairs & 15
+    scaled = np.ldexp(whole.astype(np.float32), exponent.array()[:, None].astype(np.int32))
+    return StoredTensor("F16", high.shape, scaled.astype(np.float16).tobytes())
 
 
 def read_arrays(data: bytes) -> dict[str, NDArray[np.generic]]:

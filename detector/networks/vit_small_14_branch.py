@@ -25,6 +25,8 @@ from detector.networks.vit_small_14 import (
     run_block,
 )
 
+BRANCH_MATRICES = "branch_blocks."
+"""What names of the branch's matrices start with, which are stored in twelve bits."""
 UPPER_BLOCKS = 4
 """Blocks of the branch, which begins below the same number of blocks of the other."""
 

@@ -7,19 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor
 
 from detector.errors import ModelError
 from detector.files import write_atomically
 from detector.models.card import FusionHalf, Input, NetworkFile, SecondLookCard
 from detector.models.loaded import LoadedModel
-from detector.models.model_files import load_card, refuse_wrong_weights, second_look_path
+from detector.models.model_files import load_card, read_arrays, refuse_wrong_weights, second_look_path
 from detector.networks.vit_small_14 import FramingNetwork, ViTSmall14, pretrained_state
+from detector.networks.vit_small_14_branch import BRANCH_MATRICES
 from detector.progress import ReportText
 from detector.schema.model import Platt
 from training.model_card import write_second_look_card
-from training.publish import to_half_precision
+from training.publish import to_half_precision, to_twelve_bits
 from training.second_look.fitting.patch_scores import read_network
 from training.second_look.runs import pretrained
 
@@ -145,9 +146,12 @@ def relative_changes(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -
 
 
 def tensors_of(weights: Path, architecture: str | None = None) -> tuple[FramingNetwork, bytes]:
-    """Return the network and its safetensors file (float16), or raise :class:`PrecisionError`."""
+    """Return the network and its safetensors file, or raise :class:`PrecisionError`.
+
+    Numbers are float16, matrices of a branch have twelve bits.
+    """
     network = read_network(weights, architecture)
-    tensors = to_half_precision(network.state_dict())
+    tensors = to_half_precision(to_twelve_bits(network.state_dict(), BRANCH_MATRICES))
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
         raise PrecisionError(f"{weights}: a tensor does not fit half precision.")
     return network, save(tensors)
@@ -178,7 +182,8 @@ def load_with_checkpoint(scan: LoadedModel, weights: Path, architecture: str | N
 
 def require_trained(data: bytes, start: Path, report: ReportText) -> None:
     """Raise :class:`NotTrainedError` if the transformer's matrices are still those of its start."""
-    distances = relative_changes(load(data), pretrained_state(start))
+    state = {name: torch.tensor(value) for name, value in read_arrays(data).items()}
+    distances = relative_changes(state, pretrained_state(start))
     least = min(distances, key=lambda key: distances[key])
     report(f"least moved of {len(distances)} matrices: {least}, by {distances[least]:.2%}")
     near = [key for key, value in distances.items() if value < LEAST_MOVED]

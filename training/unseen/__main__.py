@@ -1,7 +1,8 @@
 """Generators that nobody learnt from: ``python -m training.unseen STEP`` (docs/training.md).
 
-In order: ``photos2``, ``tokens``, ``branch``, ``heads`` make the network; ``features``, ``scores`` and
-``evaluate`` measure on families left out, ``photographs`` on generators and sources of photographs.
+In order: ``photos2``, ``tokens``, ``branch``, ``features``, ``heads`` make the network; ``features``,
+``scores`` and ``evaluate`` measure on families left out, ``photographs`` on generators and sources of
+photographs.
 """
 
 from __future__ import annotations
@@ -21,8 +22,7 @@ _STEPS = {
     "photos2": (steps.photos2, "find the faces of photos2"),
     "branch": (steps.branch, "distil the branch from the start's upper blocks"),
     "heads": (steps.heads, "fit the branch's heads, and write the network"),
-    "features": (steps.features, "keep features of all sets by the branch of the weights"),
-    "scores": (steps.scores, "keep what the scan and the inner face's altered say of clips"),
+    "scores": (steps.scores, "keep what the scan says of clips"),
     "evaluate": (steps.evaluate, "measure what ships on families of generators left out"),
     "photographs": (steps.photographs, "measure photographs on generators and sources left out"),
 }
@@ -42,14 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the second network: its lower blocks, its branch",
     )
     parser.add_argument("--branch", type=Path, metavar="FILE", help="a branch that is not in the weights yet")
-    parser.add_argument("--threads", type=int, default=2, metavar="N")
     commands = parser.add_subparsers(required=True, metavar="STEP")
     for name, (step, does) in _STEPS.items():
         commands.add_parser(name, help=does).set_defaults(step=step)
-    command = commands.add_parser("tokens", help="keep tokens of sets of samples")
-    command.add_argument("sets", nargs="*", metavar="SET")
-    command.add_argument("--share", type=int, nargs=2, default=(0, 2), metavar=("K", "N"))
-    command.set_defaults(step=steps.tokens)
+    for name, step, does in (
+        ("tokens", steps.tokens, "keep tokens that the branch is distilled on"),
+        ("features", steps.features, "keep features by the branch of the weights"),
+    ):
+        command = commands.add_parser(name, help=f"{does}, of all sets or some")
+        command.add_argument("sets", nargs="*", metavar="SET")
+        command.add_argument("--share", type=int, nargs=2, default=(0, 1), metavar=("K", "N"))
+        command.set_defaults(step=step)
     options = parser.parse_args(arguments)
     cv2.setNumThreads(1)
     return run_step(partial(options.step, options), options.data)

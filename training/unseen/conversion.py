@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +24,9 @@ def compiled(module: nn.Module, example: Any, bfloat16: bool, threads: int = 1) 
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     from openvino.tools.ovc import convert_model
 
-    model = convert_model(module, example_input=example)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # OpenVINO traces in a way that torch has deprecated
+        model = convert_model(module, example_input=example)
     hints = {
         "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         "INFERENCE_NUM_THREADS": threads,

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.models.card import FUSION_INPUTS
+from detector.networks.graphs import ALTERED, INNER, outputs_of
 from detector.scoring.fusion import Fusion
-from training.unseen.branch_features import FeatureSet
 from training.unseen.evaluation import Floats, FoldScores
+from training.unseen.features import FeatureSet
 from training.unseen.folds import FOLDS, Item, fold_of_families, held_out, learnable
 from training.unseen.heads import LinearHead, fitted, mean_of
 
@@ -30,15 +31,15 @@ WITH_TWINS = 0.3
 
 @dataclass(frozen=True)
 class Caches:
-    """Sets that heads are fitted on, with features of the branch; ``scores`` (n, 2) of plain clips are the
-    logits of the scan and of the inner face's *altered*."""
+    """Sets that heads are fitted on, with features of the branch; ``scan`` (n,) are the scan's logits of the
+    plain inner faces."""
 
     head: FeatureSet
     head_augmented: FeatureSet
     inner: FeatureSet
     inner_augmented: FeatureSet
     twins: FeatureSet
-    scores: Floats
+    scan: Floats
 
 
 def head_model(learnt: FeatureSet, twins: FeatureSet) -> LinearHead:
@@ -73,7 +74,8 @@ def fold_scores(caches: Caches, formula: Fusion) -> tuple[list[FoldScores], list
     items = [of_file[file] for file in files]
     folds = fold_of_families(items)
     real = np.array([not item.fake and item.role == "develop" for item in items])
-    known = np.column_stack([_mean(column, rows, len(files)) for column in caches.scores.T])
+    inner_altered = caches.inner.logits[:, outputs_of(INNER)[ALTERED]]
+    known = np.column_stack([_mean(column, rows, len(files)) for column in (caches.scan, inner_altered)])
     out = []
     for fold in range(FOLDS):
         outside = held_out(items, folds, fold)

@@ -85,8 +85,9 @@ def network_with(
 ) -> ViTSmall14Branch:
     """``shipped`` with the ``branch`` (blocks and norm), whose ``heads`` take the place of its own.
 
-    ``heads`` are by reading and question. Of the shipped logit of the same output, ``kept`` is the share that
-    is added, none by default. Raises ValueError where the branch is of another network.
+    ``heads`` are by reading and question; without any, the branch has features only. Of the shipped logit of
+    the same output, ``kept`` is the share that is added, none by default. Raises ValueError where the branch
+    is of another network.
     """
     network = ViTSmall14Branch(shipped.shape)
     state = shipped.state_dict()
@@ -94,6 +95,8 @@ def network_with(
     missing, unknown = network.load_state_dict(state, strict=False)
     if unknown or any("branch_blocks" in name or "branch_norm" in name for name in missing):
         raise ValueError(f"not a branch of this network: {unknown or missing}")
+    if not heads:
+        return network.eval()
     first = next(iter(heads.values()))
     with torch.no_grad():
         network.branch_centre.copy_(torch.from_numpy(first.centre))

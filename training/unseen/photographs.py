@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.unseen.branch_features import FeatureSet
 from training.unseen.evaluation import auc
 from training.unseen.families import COMPOSITE, EDIT, LIPS, PORTRAIT, REAL, SWAP, TALKING, VIDEO
+from training.unseen.features import FeatureSet
 from training.unseen.heads import LinearHead, mean_of
 from training.unseen.linear import Standardisation, regression
 from training.unseen.samples import Sample

@@ -70,17 +70,21 @@ def sample_of(patch: Patch, variant: str, pair: int = -1) -> Sample:
 
 
 def spread(patches: Iterable[Patch], train: int = FRAMES, develop: int = DEVELOP_FRAMES) -> list[Patch]:
-    """Evenly spread patches of each file, ``train`` or ``develop`` of them by its role."""
+    """Evenly spread patches of each file, ``train`` or ``develop`` of them by its role.
+
+    The first of every file come first, then the second ones, and so on.
+    """
     by_file: dict[tuple[str, str], list[Patch]] = defaultdict(list)
     for patch in patches:
         by_file[patch.source, patch.file].append(patch)
-    chosen: list[Patch] = []
+    chosen: list[tuple[int, Patch]] = []
     for patches_of_file in by_file.values():
         patches_of_file.sort(key=lambda patch: patch.frame)
         count = min(train if patches_of_file[0].role == "train" else develop, len(patches_of_file))
         places = ((np.arange(count) + 0.5) * len(patches_of_file) / count).astype(int)
-        chosen += [patches_of_file[place] for place in places]
-    return chosen
+        chosen += [(rank, patches_of_file[place]) for rank, place in enumerate(places)]
+    chosen.sort(key=lambda row: row[0])
+    return [patch for _, patch in chosen]
 
 
 def seed_of(patch: Patch, purpose: str) -> int:

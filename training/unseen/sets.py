@@ -82,6 +82,8 @@ def _photograph_twins(data: Path, out: Path) -> Drawn:
     return [twin_pair(patch, number, module) for number, patch in enumerate(chosen)]
 
 
+WITH_LOGITS = frozenset({"clips-inner", "photographs"})
+"""Sets of which the logits of the whole network are kept as well."""
 SETS: dict[str, Callable[[Path, Path], Drawn]] = {
     "clips-head": _clips("head", plain, only_train=False),
     "twins": _twins,

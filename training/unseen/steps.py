@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,30 +13,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from detector.backends.runtimes import knows_bfloat16
 from detector.errors import ParameterError
 from detector.files import atomic_path, write_atomically
 from detector.models.loaded import load_model, load_pair
 from detector.models.model_files import load_card
-from detector.networks.graphs import ALTERED, HEAD, INNER, PHOTOGRAPH, SYNTHESISED, outputs_of
+from detector.networks.graphs import ALTERED, HEAD, INNER, PHOTOGRAPH, SYNTHESISED
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.networks.vit_small_14_branch import ViTSmall14Branch
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import Scorer
-from training.second_look.examples.sampling import plain_crop
+from training.publish import as_stored
 from training.second_look.fitting.patch_scores import read_network, scan_logits
-from training.unseen.branch_features import FeatureSet, keep_features
-from training.unseen.conversion import compiled
 from training.unseen.distillation import Branch, Distillation, distances, distil
 from training.unseen.evaluation import families, intervals, kinds
+from training.unseen.features import FeatureSet, Runner, keep_features
 from training.unseen.fold_models import Caches, fold_scores, head_model, inner_model, new_families, only
 from training.unseen.heads import network_with
 from training.unseen.photographs import Pictures, altered_head, generated_head, left_out
-from training.unseen.sets import SETS, clips, prepare_photos2
+from training.unseen.sets import SETS, WITH_LOGITS, clips, prepare_photos2
 from training.unseen.token_cache import TokenSet, keep, runner, start_network
 
 say = partial(print, flush=True)
-_BATCH = 8
 # Of the logits of photographs: the shares 0.75 and 0.5 of the new heads, 0.25 and 0.5 of the shipped ones, in
 # standard deviations over unmanipulated photographs, times two.
 _NEW_GENERATED, _OLD_GENERATED = 0.75 * 2 / 1.5, 0.25 * 2 / 2.9
@@ -51,11 +48,8 @@ def photos2(options: argparse.Namespace) -> None:
 
 def tokens(options: argparse.Namespace) -> None:
     """Keep tokens of sets; repeats no finished share."""
-    unknown = sorted(set(options.sets) - SETS.keys())
-    if unknown:
-        raise ParameterError(f"No such set: {', '.join(unknown)}. There are {', '.join(SETS)}.")
     run = runner(start_network(options.data, options.weights), threads=1)
-    for name in options.sets or SETS:
+    for name in _chosen(options, _DISTILLED_ON):
         drawn = SETS[name](options.data, options.out)
         keep(drawn, run, _tokens(options) / name, tuple(options.share), say)
 
@@ -82,44 +76,28 @@ def branch(options: argparse.Namespace) -> None:
     )
     say(f"nearest to the start: {nearest[0]}, {nearest[1]:.2%}")
     with atomic_path(options.out / "branch.pt") as temporary:
-        torch.save({name: value.half().float() for name, value in made.state_dict().items()}, temporary)
+        torch.save(as_stored(made.state_dict(), "blocks."), temporary)
 
 
 def features(options: argparse.Namespace) -> None:
-    """Keep features of all sets by the branch of the weights, or of a file."""
-    made = _branch(options)
-    for name in SETS:
-        if (_tokens(options) / name).is_dir():
-            keep_features(made, _tokens(options) / name, _named(made), say)
+    """Keep features of sets by the branch of the weights, or of a file; repeats no finished chunk."""
+    made = _network(options)
+    run = Runner(made)
+    for name in _chosen(options, SETS):
+        drawn = SETS[name](options.data, options.out)
+        keep_features(
+            run, drawn, name in WITH_LOGITS, _features(options, made) / name, tuple(options.share), say
+        )
 
 
 def scores(options: argparse.Namespace) -> None:
-    """Keep what the scan and the inner face's *altered* say of every other plain sample of a clip."""
-    path = options.out / "tokens" / "scores.npy"
+    """Keep what the scan says of the inner faces of clips."""
+    card, weights = load_card(options.scan)
+    path = options.out / "features" / f"scan-{card.sha256[:12]}.npy"
     if path.is_file():
         return
-    patches = clips(options.out)
-    card, weights = load_card(options.scan)
-    network = _network(options)
-    seen: dict[tuple[str, str], int] = {}
-    out = np.full((len(patches), 2), np.nan)
-    out[:, 0] = scan_logits(Scorer(load_pair(card.alone, weights)), patches)
-    chosen = []
-    for row, patch in enumerate(patches):
-        seen[patch.source, patch.file] = seen.get((patch.source, patch.file), -1) + 1
-        if seen[patch.source, patch.file] % 2 == 0:
-            chosen.append(row)
-    model = compiled(
-        network, torch.zeros(_BATCH, 3, network.size, network.size), knows_bfloat16(), options.threads
-    )
-    for first in range(0, len(chosen), _BATCH):
-        rows = chosen[first : first + _BATCH]
-        crops = np.stack([plain_crop(patches[row], INNER, network.size) for row in rows])
-        padded = np.concatenate([crops, np.repeat(crops[-1:], _BATCH - len(crops), axis=0)])
-        logits = model([network.normalise(torch.from_numpy(padded)).numpy()])[0]
-        out[rows, 1] = logits[: len(rows), outputs_of(INNER)[ALTERED]]
-        if first % (25 * _BATCH) == 0:
-            say(f"inner faces: {first} of {len(chosen)}")
+    out = scan_logits(Scorer(load_pair(card.alone, weights)), clips(options.out))
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.save(file, out)
 
@@ -127,11 +105,11 @@ def scores(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Measure what ships on families left out, and print the table; ``unseen.json`` has all of it."""
     read = _reader(options)
+    card = load_model(options.scan).card
     caches = Caches(
         read("clips-head"), read("clips-head-augmented"), read("clips-inner"), read("clips-inner-augmented"),
-        read("twins"), _in_shares(np.load(options.out / "tokens" / "scores.npy")),
+        read("twins"), np.load(options.out / "features" / f"scan-{card.sha256[:12]}.npy"),
     )  # fmt: skip
-    card = load_model(options.scan).card
     if card.second_look is None:
         raise ParameterError(f"{options.scan} has no second look.")
     folds, items = fold_scores(caches, Fusion.of(card.second_look))
@@ -179,34 +157,34 @@ def _tokens(options: argparse.Namespace) -> Path:
 
 def _reader(options: argparse.Namespace) -> Callable[[str], FeatureSet]:
     """Reads a set by its name, with features of the branch."""
-    named = _named(_branch(options))
-    return lambda name: FeatureSet.read(_tokens(options) / name, named)
+    folder = _features(options, _network(options))
+    return lambda name: FeatureSet.read(folder / name)
 
 
-def _branch(options: argparse.Namespace) -> Branch:
-    """That of the option ``branch``, a file of the step of that name, else of the weights."""
-    if options.branch is None:
-        return Branch.of(_network(options))
-    made = Branch(_transformer(options.weights))
-    made.load_state_dict(torch.load(options.branch, weights_only=True))
-    return made.eval()
-
-
-def _named(made: Branch) -> str:
-    """The name of its features: what its weights are, as they ship."""
+def _features(options: argparse.Namespace, network: ViTSmall14Branch) -> Path:
+    """The folder of features and logits of ``network``, named by all weights but those of linear heads."""
     digest = hashlib.sha256()
-    for _, value in sorted(made.state_dict().items()):
-        digest.update(value.half().numpy().tobytes())
-    return f"branch-{digest.hexdigest()[:12]}"
+    for name, value in sorted(network.state_dict().items()):
+        if "judge" not in name and not name.startswith(("branch_centre", "branch_spread")):
+            digest.update(value.numpy().tobytes())
+    path: Path = options.out / "features" / digest.hexdigest()[:12]
+    return path
 
 
-def _in_shares(values: np.ndarray) -> np.ndarray:
-    """Rows of samples in the order in which two shares keep them."""
-    return np.concatenate([values[0::2], values[1::2]])
+def _chosen(options: argparse.Namespace, usual: Iterable[str]) -> Sequence[str]:
+    unknown = sorted(set(options.sets) - SETS.keys())
+    if unknown:
+        raise ParameterError(f"No such set: {', '.join(unknown)}. There are {', '.join(SETS)}.")
+    return options.sets or list(usual)
 
 
 def _network(options: argparse.Namespace) -> ViTSmall14Branch:
+    """That of the weights, with the branch of the option ``branch``, a file of the step of that name."""
     network = read_network(options.weights)
+    if options.branch is not None:
+        assert isinstance(network, ViTSmall14)
+        branch = torch.load(options.branch, weights_only=True)
+        return network_with(network, branch, {})
     if not isinstance(network, ViTSmall14Branch):
         raise ParameterError(f"{options.weights} has no branch. Run the steps `branch` and `heads` first.")
     return network
@@ -225,7 +203,7 @@ def heads(options: argparse.Namespace) -> None:
     generated, altered = generated_head(pictures, footage), altered_head(pictures)
     made = network_with(
         shipped,
-        _branch(options).state_dict(),
+        Branch.of(_network(options)).state_dict(),
         {
             (HEAD, SYNTHESISED): footage,
             (INNER, SYNTHESISED): inner,

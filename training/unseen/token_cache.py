@@ -1,8 +1,8 @@
-"""Tokens between lower and upper blocks, and features of the frozen start, kept for each set of samples.
+"""Tokens between lower and upper blocks, on which the branch is distilled.
 
 The *start* is free of labels: the shipped network's lower seven blocks, which were distilled from the
-pretrained encoder's lower eight, below the pretrained upper four. Folds are trained and measured from these
-files alone. A cache is made by several processes, each with a share of the samples; it is resumed by share.
+pretrained encoder's lower eight, below the pretrained upper four. A cache is made by several processes, each
+with a share of the samples; it is resumed by share.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from detector.backends.runtimes import knows_bfloat16
 from detector.files import atomic_path
-from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14, pool_tokens
+from detector.models.model_files import read_arrays
+from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.progress import ReportText
 from training.second_look.runs import pretrained
 from training.unseen.conversion import compiled
@@ -37,7 +37,7 @@ def start_network(data: Path, shipped: Path) -> ViTSmall14:
     """The start: lower blocks of the ``shipped`` weights, upper blocks of the pretrained file in ``data``."""
     first, network = ViTSmall14(PRETRAINED), ViTSmall14()
     first.load_pretrained(pretrained(data))
-    tensors = load_file(shipped)
+    tensors = {name: torch.tensor(value) for name, value in read_arrays(shipped.read_bytes()).items()}
     lower = network.shape.depth - UPPER
     state = {name: value.float() for name, value in tensors.items() if name in network.state_dict()}
     given = first.backbone.state_dict()
@@ -53,53 +53,49 @@ def start_network(data: Path, shipped: Path) -> ViTSmall14:
     return network.eval()
 
 
-class _LowerAndUpper(nn.Module):
+class _Lower(nn.Module):
     def __init__(self, network: ViTSmall14) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        depth = self.network.shape.depth
-        tokens, low = self.network.collect_taps(self.network.embed(crops), range(depth - UPPER))
-        _, high = self.network.collect_taps(tokens, range(depth - UPPER, depth))
-        return tokens, pool_tokens([*low, *high])
+    def forward(self, crops: Tensor) -> Tensor:
+        lower = range(self.network.shape.depth - UPPER)
+        return self.network.collect_taps(self.network.embed(crops), lower)[0]
 
 
-Runner = Callable[[NDArray[np.uint8]], tuple[NDArray[np.float32], NDArray[np.float32]]]
+Runner = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 def runner(network: ViTSmall14, threads: int) -> Runner:
-    """Crops (n, 224, 224, 3) to tokens (n, 257, 384) and features (n, f), by OpenVINO."""
+    """Crops (n, 224, 224, 3) to tokens (n, 257, 384), by OpenVINO."""
     with torch.inference_mode():
         example = torch.zeros(_BATCH, 3, network.size, network.size)
-        model = compiled(_LowerAndUpper(network), example, knows_bfloat16(), threads)
+        model = compiled(_Lower(network), example, knows_bfloat16(), threads)
 
-    def run(crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        out = model([network.normalise(torch.from_numpy(crops)).numpy()])
-        return out[0], out[1]
+    def run(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        out: NDArray[np.float32] = model([network.normalise(torch.from_numpy(crops)).numpy()])[0]
+        return out
 
     return run
 
 
 @dataclass(frozen=True)
 class TokenSet:
-    """Samples with tokens (n, 257, 384) and features of the start (n, f)."""
+    """Samples with tokens (n, 257, 384)."""
 
     samples: list[Sample]
     tokens: NDArray[np.float16]
-    features: NDArray[np.float32]
 
     @classmethod
     def read(cls, folder: Path, shares: int = 2) -> Self:
         """All shares of the set in ``folder``; tokens stay on disk until they are read."""
         samples: list[Sample] = []
-        tokens, features = [], []
+        tokens = []
         for share in range(shares):
             rows = json.loads((folder / f"{share}.json").read_text())
             samples += [Sample(**row) for row in rows]
             tokens.append(np.load(folder / f"{share}.tokens.npy", mmap_mode="r")[: len(rows)])
-            features.append(np.load(folder / f"{share}.features.npy")[: len(rows)])
-        return cls(samples, np.concatenate(tokens), np.concatenate(features))
+        return cls(samples, np.concatenate(tokens))
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -121,23 +117,19 @@ def keep(
     mine = drawn[number::count]
     total = sum(len(samples) for samples, _ in mine)
     tokens: NDArray[np.float16] | None = None
-    features: NDArray[np.float32] | None = None
     row = 0
     for batch, crops in enumerate(_batches(draw for _, draw in mine)):
         padded = np.concatenate([crops, np.repeat(crops[-1:], _BATCH - len(crops), axis=0)])
-        of_tokens, of_features = run(padded)
-        if tokens is None or features is None:
+        of_tokens = run(padded)
+        if tokens is None:
             tokens = np.lib.format.open_memmap(
                 folder / f"{number}.tokens.npy", "w+", np.float16, (total, *of_tokens.shape[1:])
             )
-            features = np.zeros((total, of_features.shape[1]), np.float32)
         tokens[row : row + len(crops)] = of_tokens[: len(crops)]
-        features[row : row + len(crops)] = of_features[: len(crops)]
         row += len(crops)
         if batch % _REPORT_EVERY == 0:
             report(f"{folder.name}: {row} of {total}")
-    assert features is not None and row == total
-    np.save(folder / f"{number}.features.npy", features)
+    assert row == total
     rows = [sample.as_row() for samples, _ in mine for sample in samples]
     with atomic_path(done) as temporary:
         temporary.write_text(json.dumps(rows))

@@ -11,14 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from detector.errors import ModelError
 from detector.faces.crop import HEAD, INNER
 from detector.models.loaded import tensor_kinds
-from detector.models.model_files import StoredTensor, find_mismatch
+from detector.models.model_files import StoredTensor, find_mismatch, read_arrays
 from detector.networks.base import create
 from detector.networks.graphs import PHOTOGRAPH
 from detector.networks.vit_small_14 import FramingNetwork, ViTSmall14, ViTSmall14PatchHeads
@@ -159,7 +158,9 @@ def _stored(weights: Path) -> tuple[str | None, dict[str, Tensor]]:
     if weights.suffix == ".safetensors":
         with safe_open(weights, "pt") as head:
             stated = (head.metadata() or {}).get("architecture")
-        return stated, load_file(weights)
+        return stated, {
+            name: torch.tensor(value) for name, value in read_arrays(weights.read_bytes()).items()
+        }
     state = torch.load(weights, map_location="cpu", weights_only=True)
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(
