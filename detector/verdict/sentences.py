@@ -105,6 +105,7 @@ _FORMATS: dict[str, tuple[str, Callable[..., str]]] = {
     "minimum_usable_frames": ("needed", lambda words, number: _needed(words, number)),
     "flaws": ("flaws", Words.flaws),
     "seconds": ("seconds", lambda words, seconds: words.number(f"{seconds:.1f}")),
+    "segments": ("segments", lambda words, number: words.count(number, "segment")),
 }
 
 
@@ -218,6 +219,23 @@ _TEMPLATES = {
     ),
     "photo_damaged": N_("The file is damaged: a part of the picture is missing and was not looked at."),
     "no_picture": N_("The exhibit is a recording of sound without picture, so no face was examined."),
+    "voice_no_sound": N_("The file has no sound."),
+    "voice_not_decoded": N_("The sound cannot be decoded: it is damaged or in an unknown codec."),
+    "voice_no_speech": N_("There is no speech in the sound."),
+    "voice_too_little": N_("There is too little speech to judge; at least %(seconds)s s are needed."),
+    "voice_found": N_(
+        "Of %(seconds)s s of speech that were judged, %(segments)s reached the threshold for a finding."
+    ),
+    "voice_below_threshold": N_(
+        "%(seconds)s s of speech were judged; none of it reached the threshold for a finding."
+    ),
+    "voice_doubtful": N_(
+        "The score of the speech is below the threshold for a finding, yet is too high to rule one out."
+    ),
+    "voice_unstable": N_(
+        "Speech reached the threshold for a finding, but not in most of several views of the same sound "
+        "(shifted, re-encoded, with a little noise)."
+    ),
     "unusable_faces": N_("faces %(flaws)s to judge"),
     "no_face_found": N_("no face found"),
     "not_decoded": N_("no picture could be decoded here"),

@@ -1,0 +1,219 @@
+"""From scores of windows to segments, stability and the verdict on the voices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.schema.formatting import N_
+from detector.schema.measurements import Span
+from detector.schema.scores import sigmoid
+from detector.schema.voice import VoiceProperty, VoiceScores, VoiceVerdict
+from detector.segments.rules import IndexRange, find_peaks, hysteresis, merge_intervals, sliding_median
+from detector.verdict.sentences import Reason, Statement
+from detector.voice.model import LoadedVoiceModel
+from detector.voice.samples import SoundFacts
+from detector.voice.windows import STEP, WINDOW, Listening, Window
+
+_MEDIAN = 1.2  # seconds: three windows
+_MOST_GAP, _MERGE_GAP = 1.5, 1.0  # seconds
+_FEWEST_WINDOWS = 2  # of a segment, in recordings that have as many
+LEAST_STABILITY = 0.6
+"""Share of views that must agree with a finding."""
+LEAST_JUDGED = 2.0
+"""Seconds of speech below which nothing is ruled out."""
+
+SILENCE = N_("silence")
+NO_SPEECH = N_("no speech (music, noise)")
+TOO_LITTLE = N_("too little speech")
+NOT_DECODED = N_("not decoded")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A segment: its windows by index, its edges in seconds from the first sample, its logit and peaks."""
+
+    windows: IndexRange
+    start: float
+    end: float
+    logit: float
+    peaks: tuple[int, ...]
+
+    @property
+    def confidence(self) -> float:
+        return float(sigmoid(self.logit))
+
+
+def scores_of(windows: Sequence[Window], model: LoadedVoiceModel, start: float) -> VoiceScores:
+    """Return the published scores of ``windows``; ``start`` is the time of the first sample."""
+    logits = np.array([model.logit(window.raw) for window in windows], np.float64)
+    times = np.array([window.middle for window in windows], np.float64)
+    chances = sigmoid(logits)
+    return VoiceScores(
+        window=WINDOW,
+        step=STEP,
+        enter=model.card.enter,
+        leave=model.card.leave,
+        time=tuple((times + start).tolist()),
+        logit=tuple(logits.tolist()),
+        probability=tuple(chances.tolist()),
+        smoothed=tuple(sliding_median(times, chances, _MEDIAN).tolist()) if len(times) else (),
+    )
+
+
+def find_segments(windows: Sequence[Window], scores: VoiceScores, speech: Sequence[float]) -> list[Found]:
+    """Return the segments, in order of time; ``speech`` is the share of speech of each cell.
+
+    A window is high where most of its speech is synthetic, so a segment begins half a step before the middle
+    of its first window; where speech begins there, with the speech.
+    """
+    if not windows:
+        return []
+    times = np.array([window.middle for window in windows])
+    smoothed, logits = np.array(scores.smoothed), np.array(scores.logit)
+    runs = hysteresis(times, smoothed, scores.enter, scores.leave, _MOST_GAP)
+    segments = []
+    for run in merge_intervals(times, runs, _MERGE_GAP):
+        if run.last - run.first + 1 < min(_FEWEST_WINDOWS, len(windows)):
+            continue
+        first, last = (round(times[i] / STEP) for i in (run.first, run.last))
+        before = run.first > 0 and times[run.first] - times[run.first - 1] <= STEP
+        after = run.last + 1 < len(times) and times[run.last + 1] - times[run.last] <= STEP
+        start = times[run.first] - STEP / 2 if before else STEP * (first - 1 if speech[first - 1] else first)
+        end = times[run.last] + STEP / 2
+        if not after:
+            end = STEP * (last + 1 if last < len(speech) and speech[last] else last)
+        segments.append(
+            Found(
+                windows=run,
+                start=float(start),
+                end=float(end),
+                logit=float(logits[run.first : run.last + 1].mean()),
+                peaks=tuple(find_peaks(times, smoothed, logits, run)),
+            )
+        )
+    return segments
+
+
+def unjudged_spans(
+    heard: Listening, facts: SoundFacts, start: float
+) -> tuple[dict[str, float], list[Span], float]:
+    """Return the seconds that were not judged by cause, the spans of a second and more, and speech judged."""
+    count = len(heard.speech)
+    judged = np.zeros(count, bool)
+    for window in heard.windows:
+        judged[round(window.start / STEP) : round(window.end / STEP)] = True
+    causes: list[str | None] = []
+    for number in range(count):
+        middle = (number + 0.5) * STEP
+        if any(begin <= middle < end for begin, end in facts.missing):
+            causes.append(NOT_DECODED)
+        elif heard.speech[number]:
+            causes.append(None if judged[number] else TOO_LITTLE)
+        else:
+            causes.append(SILENCE if heard.silent[number] else NO_SPEECH)
+    lengths = np.minimum(STEP, np.maximum(0.0, facts.seconds - STEP * np.arange(count)))
+    seconds: dict[str, float] = {}
+    for cause, length in zip(causes, lengths.tolist(), strict=True):
+        if cause is not None:
+            seconds[cause] = round(seconds.get(cause, 0.0) + length, 3)
+    speech = sum(share * STEP for share, ok in zip(heard.speech, judged.tolist(), strict=True) if ok)
+    spans, first = [], 0
+    for number in range(1, count + 1):
+        if number < count and causes[number] == causes[first]:
+            continue
+        cause, begin, end = causes[first], first * STEP, min(number * STEP, facts.seconds)
+        if cause is not None and end - begin >= 1.0 and start + end > 0:
+            spans.append(Span(start=max(0.0, start + begin), end=start + end, reason=cause))
+        first = number
+    return seconds, spans, float(speech)
+
+
+def properties(heard: Listening, model: LoadedVoiceModel) -> tuple[VoiceProperty, ...]:
+    """Compare the sound with the ranges in which the network was measured."""
+    values = {"bandwidth": heard.levels.bandwidth(), "signal-to-noise ratio": heard.levels.noise_ratio()}
+    found = []
+    for validated in model.card.validated:
+        value = values.get(validated.name)
+        inside = None
+        if value is not None:
+            least, most = validated.least, validated.most
+            inside = (least is None or value >= least) and (most is None or value <= most)
+        found.append(
+            VoiceProperty(
+                name=validated.name,
+                value=None if value is None else round(value, 1),
+                unit=validated.unit,
+                least=validated.least,
+                most=validated.most,
+                inside=inside,
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict on the voices with its reason and probability."""
+
+    verdict: VoiceVerdict
+    reason: Reason
+    probability: float | None
+    flagged: bool
+
+
+def decide(
+    segments: Sequence[Found],
+    scores: VoiceScores,
+    spoken: float,
+    judged: float,
+    stability: float | None,
+    model: LoadedVoiceModel,
+) -> Decision:
+    """Return the verdict, which never depends on the faces.
+
+    ``spoken`` are the seconds of speech in the recording, ``judged`` those of them that were judged.
+    """
+    seconds = round(judged, 1)
+    if spoken < STEP:
+        return Decision(VoiceVerdict.NO_SPEECH, Reason(Statement("voice_no_speech")), None, False)
+    if not scores.logit:
+        reason = Reason(Statement("voice_too_little", seconds=LEAST_JUDGED))
+        return Decision(VoiceVerdict.INCONCLUSIVE, reason, None, False)
+    overall = float(sigmoid(float(np.mean(scores.logit))))
+    if segments:
+        probability = max(found.confidence for found in segments)
+        if stability is not None and stability < LEAST_STABILITY:
+            return Decision(
+                VoiceVerdict.INCONCLUSIVE, Reason(Statement("voice_unstable")), probability, False
+            )
+        reason = Reason(Statement("voice_found", segments=len(segments), seconds=seconds))
+        return Decision(VoiceVerdict.SYNTHETIC, reason, probability, True)
+    if judged < LEAST_JUDGED:
+        return Decision(
+            VoiceVerdict.INCONCLUSIVE,
+            Reason(Statement("voice_too_little", seconds=LEAST_JUDGED)),
+            overall,
+            False,
+        )
+    if overall >= model.card.doubt:
+        return Decision(VoiceVerdict.INCONCLUSIVE, Reason(Statement("voice_doubtful")), overall, False)
+    return Decision(
+        VoiceVerdict.NOT_FOUND, Reason(Statement("voice_below_threshold", seconds=seconds)), overall, False
+    )
+
+
+def strongest_windows(
+    windows: Sequence[Window], logits: NDArray[np.float64], among: Iterable[int], count: int
+) -> list[int]:
+    """Return at most ``count`` of the highest-scoring windows ``among`` these, half a window apart."""
+    chosen: list[int] = []
+    for i in sorted(among, key=lambda i: -logits[i]):
+        if len(chosen) == count:
+            break
+        if all(abs(windows[i].middle - windows[j].middle) >= WINDOW / 2 for j in chosen):
+            chosen.append(i)
+    return sorted(chosen)

@@ -1,0 +1,198 @@
+"""Score a recording in overlapping windows, with flat memory: 4 s every 0.5 s, shorter ones at its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.voice.network import (
+    CELL,
+    CELLS_AT_ONCE,
+    VoiceNetwork,
+    log_mel,
+    power_spectrum,
+)
+from detector.voice.samples import RATE, Samples
+from detector.voice.speech import FRAME, SPEECH, SpeechFinder, share_in_cells
+
+Floats = NDArray[np.float32]
+
+STEP = CELL / RATE
+"""Seconds from one window to the next."""
+WINDOW_CELLS = 8
+WINDOW = WINDOW_CELLS * STEP
+"""Seconds of a window inside a recording."""
+LEAST_SPEECH = 1.0
+"""Seconds of speech without which a window is not judged."""
+LEAST_SHARE = 0.2
+"""Share of a cell below which what speech it has is left out, such as the end of a word."""
+# Root mean square below which a cell is silent: the noise of sixteen bits at full scale is at -98 dB.
+_SILENT = 10 ** (-65 / 20)
+_BATCH = 4  # blocks given to the encoder together
+
+
+@dataclass(frozen=True)
+class Window:
+    """A judged window: its middle in seconds from the first sample, its speech in seconds, its raw score."""
+
+    middle: float
+    start: float
+    end: float
+    speech: float
+    raw: float
+
+
+@dataclass
+class Listening:
+    """What was heard in a whole recording."""
+
+    windows: list[Window] = field(default_factory=list)
+    speech: list[float] = field(default_factory=list)
+    """Share of speech of each cell."""
+    silent: list[bool] = field(default_factory=list)
+    """Whether each cell is silent."""
+    levels: Levels = field(default_factory=lambda: Levels())
+
+
+class Levels:
+    """Levels of speech and of what is between, and the mean spectrum of speech, from frames of 32 ms."""
+
+    _LOWEST, _STEPS = -120, 121  # dB
+
+    def __init__(self) -> None:
+        self._speech = np.zeros(self._STEPS, np.int64)
+        self._between = np.zeros(self._STEPS, np.int64)
+        self._spectrum = np.zeros(FRAME // 2 + 1)
+
+    def add(self, samples: Samples, speech: Floats) -> None:
+        """Add the whole frames of ``samples``, whose probabilities of speech are given."""
+        count = len(samples) // FRAME
+        frames, spoken = samples[: count * FRAME].reshape(-1, FRAME), speech[:count] >= SPEECH
+        level = 10 * np.log10(np.maximum((frames**2).mean(axis=1), 1e-12))
+        numbers = np.clip(np.round(level) - self._LOWEST, 0, self._STEPS - 1).astype(int)
+        np.add.at(self._speech, numbers[spoken], 1)
+        np.add.at(self._between, numbers[~spoken], 1)
+        if spoken.any():
+            window = np.hanning(FRAME).astype(np.float32)
+            self._spectrum += (np.abs(np.fft.rfft(frames[spoken] * window)) ** 2).sum(axis=0)
+
+    def noise_ratio(self) -> float | None:
+        """Return the level of speech above that of pauses, dB; None without a second of both."""
+        if min(self._speech.sum(), self._between.sum()) < RATE // FRAME:
+            return None
+        return self._quantile(self._speech, 0.5) - self._quantile(self._between, 0.5)
+
+    def bandwidth(self) -> float | None:
+        """Return the hertz above which speech is 60 dB below its strongest part; None without speech."""
+        if not self._speech.sum():
+            return None
+        smooth = np.convolve(self._spectrum, np.ones(5) / 5, "same")
+        heard = np.flatnonzero(smooth >= smooth.max() * 1e-6)
+        return float(heard[-1] * RATE / FRAME)
+
+    def _quantile(self, counts: NDArray[np.int64], share: float) -> float:
+        return float(self._LOWEST + np.searchsorted(np.cumsum(counts), share * counts.sum()))
+
+
+def listen(
+    blocks: Iterable[Samples], network: VoiceNetwork, seen: Callable[[Samples], None] = lambda _block: None
+) -> Listening:
+    """Score all windows of the ``blocks`` of :meth:`~detector.voice.samples.SoundReader.blocks`.
+
+    ``seen`` is called with each block.
+    """
+    heard, pool = Listening(), WindowPool(network.logit)
+    for cells, shares, silent in _cells(blocks, network, heard.levels, seen):
+        heard.speech += shares.tolist()
+        heard.silent += silent.tolist()
+        heard.windows += pool.add(cells, shares)
+    heard.windows += pool.end()
+    return heard
+
+
+def _cells(
+    blocks: Iterable[Samples],
+    network: VoiceNetwork,
+    levels: Levels,
+    seen: Callable[[Samples], None],
+) -> Iterator[tuple[Floats | None, Floats, NDArray[np.bool_]]]:
+    """Yield for each block its cells, None without speech, their shares of speech, and which are silent."""
+    finder = SpeechFinder()
+    waiting: list[tuple[Samples, Floats, NDArray[np.bool_]]] = []
+    for block in blocks:
+        seen(block)
+        speech = finder(block)
+        levels.add(block, speech)
+        count = -(-len(block) // CELL)
+        padded = np.zeros(count * CELL, np.float32)
+        padded[: len(block)] = block
+        rms = np.sqrt((padded.reshape(count, CELL) ** 2).mean(axis=1))
+        shares = share_in_cells(speech, CELL, count)
+        shares[(shares < LEAST_SHARE) | (rms < _SILENT)] = 0
+        waiting.append((padded, shares, rms < _SILENT))
+        if len(waiting) == _BATCH:
+            yield from _encoded(waiting, network)
+            waiting = []
+    yield from _encoded(waiting, network)
+
+
+def _encoded(
+    waiting: list[tuple[Samples, Floats, NDArray[np.bool_]]], network: VoiceNetwork
+) -> Iterator[tuple[Floats | None, Floats, NDArray[np.bool_]]]:
+    spoken = [i for i, (_, shares, _) in enumerate(waiting) if shares.any()]
+    whole = [i for i in spoken if len(waiting[i][1]) == CELLS_AT_ONCE]
+    cells: dict[int, Floats] = {}
+    if whole:
+        spectra = np.stack([log_mel(power_spectrum(waiting[i][0])) for i in whole])
+        cells.update(zip(whole, network.cells(spectra), strict=True))
+    for i in set(spoken) - set(whole):  # the last block, which is shorter
+        cells[i] = network.cells(log_mel(power_spectrum(waiting[i][0]))[None])[0]
+    for i, (_, shares, silent) in enumerate(waiting):
+        yield cells.get(i), shares, silent
+
+
+class WindowPool:
+    """Keeps the cells of the present window; gives each window once its last cell is there.
+
+    ``score`` gives the raw score of cells (c, 2, 1024) with their shares of speech.
+    """
+
+    def __init__(self, score: Callable[[Floats, Floats], float]) -> None:
+        self._score = score
+        self._cells: list[Floats | None] = []
+        self._shares: list[float] = []
+        self._first = 0  # number of the first cell kept
+        self._next = 1  # number of the cell at the middle of the next window
+
+    def add(self, cells: Floats | None, shares: Floats) -> Iterator[Window]:
+        """Add cells, None without speech, and yield the windows that are complete."""
+        self._cells += [None] * len(shares) if cells is None else list(cells)
+        self._shares += shares.tolist()
+        end = self._first + len(self._shares)
+        while self._next + WINDOW_CELLS // 2 <= end:
+            yield from self._window()
+
+    def end(self) -> Iterator[Window]:
+        """Yield the last windows, which are shorter."""
+        end = self._first + len(self._shares)
+        while self._next < max(end, 2):
+            yield from self._window()
+
+    def _window(self) -> Iterator[Window]:
+        middle = self._next
+        self._next += 1
+        start = max(0, middle - WINDOW_CELLS // 2)
+        drop = start - self._first
+        self._cells, self._shares, self._first = self._cells[drop:], self._shares[drop:], start
+        shares = np.array(self._shares[:WINDOW_CELLS][: middle + WINDOW_CELLS // 2 - start], np.float32)
+        near = shares[max(0, middle - 1 - start) : middle + 1 - start]
+        if shares.sum() * STEP < LEAST_SPEECH or not near.any():
+            return
+        spoken = np.flatnonzero(shares)
+        cells = np.stack([cell for cell in (self._cells[i] for i in spoken) if cell is not None])
+        raw = self._score(cells, shares[spoken])
+        end = (start + len(shares)) * STEP
+        yield Window(middle * STEP, start * STEP, end, float(shares.sum() * STEP), raw)

@@ -1,0 +1,159 @@
+"""From a file to the finding about its voices, by the shipped network."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from made_speech import RATE, babble
+from sounds import hum, write_recording
+
+from detector import Parameters
+from detector.errors import ModelError
+from detector.schema.analysis import Analysis
+from detector.schema.voice import Voice, VoiceVerdict
+from detector.voice import maps, model
+from detector.voice.examine import examine_voice
+from detector.voice.model import load_voice_model, voice_model_files
+from detector.voice.network import VoiceNetwork
+from detector.voice.views import through_aac
+from detector.voice.windows import Window
+
+
+class _Media:
+    """The facts of an exhibit that the examination reads."""
+
+    def __init__(self, duration: float, start_offset: float = 0.0, has_sound: bool = True) -> None:
+        self.duration, self.start_offset, self.has_sound = duration, start_offset, has_sound
+
+
+def examined(path: Path, images: Path | None = None, **facts: float) -> Voice:
+    media = _Media(**({"duration": 10.0} | facts))  # type: ignore[arg-type]
+    return examine_voice(path, media, Parameters(), images, lambda share: None)  # type: ignore[arg-type]
+
+
+def test_speech_is_judged(tmp_path: Path) -> None:
+    silence = np.zeros(3 * RATE, np.float32)
+    path = write_recording(tmp_path / "a.wav", np.concatenate([babble(8.0), silence]))
+    voice = examined(path, tmp_path)
+    assert voice.stream is not None and voice.stream.duration == pytest.approx(11.0, abs=0.1)
+    assert 6.0 < voice.speech <= 8.5 and voice.not_judged["silence"] >= 2.0
+    assert voice.probability is not None and voice.scores.time[0] == 0.5
+    assert voice.waveform is not None and len(voice.waveform.low) * voice.waveform.step > 10.9
+    assert voice.spectrogram is not None and (tmp_path / voice.spectrogram.path).is_file()
+    assert Voice.model_validate_json(voice.model_dump_json()) == voice
+
+
+def test_two_runs_agree(tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "a.wav", babble(6.0))
+    assert examined(path) == examined(path)
+
+
+def test_a_tone_and_silence_hold_no_speech(tmp_path: Path) -> None:
+    for name, wave in (("tone.wav", hum(5.0)), ("silent.wav", np.zeros(5 * RATE, np.float32))):
+        voice = examined(write_recording(tmp_path / name, wave))
+        assert voice.verdict is VoiceVerdict.NO_SPEECH and voice.probability is None
+        assert voice.causes[0].code == "voice_no_speech" and not voice.segments
+        assert sum(voice.not_judged.values()) == pytest.approx(5.0, abs=0.1)
+
+
+def test_too_little_speech_is_inconclusive(tmp_path: Path) -> None:
+    wave = np.concatenate([babble(0.8), np.zeros(3 * RATE, np.float32)])
+    voice = examined(write_recording(tmp_path / "a.wav", wave))
+    assert voice.verdict is not VoiceVerdict.NOT_FOUND and voice.verdict is not VoiceVerdict.SYNTHETIC
+
+
+def test_sound_that_cannot_be_decoded_is_inconclusive(sample: Path) -> None:
+    voice = examined(sample)  # which has no sound, though the facts say so
+    assert voice.verdict is VoiceVerdict.INCONCLUSIVE and voice.causes[0].code == "voice_not_decoded"
+
+
+def test_times_are_on_the_clock_of_the_picture(tmp_path: Path) -> None:
+    path = tmp_path / "late.mka"
+    with av.open(str(path), "w") as out:
+        early = out.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        late = out.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        late.disposition = av.stream.Disposition.default
+        early.disposition = av.stream.Disposition(0)
+        for stream, start, wave in ((early, 0.0, hum(1.0)), (late, 2.0, babble(6.0))):
+            frame = av.AudioFrame.from_ndarray((wave * 32767).astype(np.int16)[None], "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, int(start * RATE), Fraction(1, RATE)
+            out.mux(stream.encode(frame))
+        for stream in (early, late):
+            out.mux(stream.encode(None))
+    voice = examined(path, start_offset=0.5)
+    assert voice.stream is not None
+    assert (voice.stream.index, voice.stream.others) == (1, 1)
+    assert voice.stream.start == pytest.approx(1.5, abs=0.01)
+    assert voice.scores.time[0] == pytest.approx(voice.stream.start + 0.5, abs=0.01)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything reaches the threshold."""
+    loaded = load_voice_model()
+    window = loaded.card.window.model_copy(update={"offset": 20.0})
+    card = loaded.card.model_copy(update={"window": window})
+    monkeypatch.setattr(
+        "detector.voice.examine.load_voice_model", lambda: model.LoadedVoiceModel(card, loaded.network)
+    )
+
+
+def test_findings_are_explained(tmp_path: Path, eager: None) -> None:
+    voice = examined(write_recording(tmp_path / "a.wav", babble(6.0)), tmp_path)
+    assert voice.verdict is VoiceVerdict.SYNTHETIC and voice.stability == 1.0
+    (segment,) = voice.segments
+    assert segment.id == "voice-1" and segment.flagged and segment.start <= 0.5 and segment.end >= 5.5
+    assert segment.peaks and max(peak.heat for peak in segment.peaks) == pytest.approx(1.0)
+    for peak in segment.peaks:
+        assert peak.check is not None and peak.check.area == pytest.approx(1 / 8, abs=0.03)
+        assert all((tmp_path / path).is_file() for path in peak.pictures) and len(peak.pictures) == 2
+
+
+def test_the_map_shows_what_raises_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load_voice_model()
+
+    class Listener(VoiceNetwork):
+        """Scores the energy of one part: the middle band of the second cell."""
+
+        def __init__(self) -> None:
+            pass
+
+        def cells(self, mels: np.ndarray) -> np.ndarray:
+            return mels[:, None, None, 32:48, 50:100].mean(axis=(3, 4))[..., None] * np.ones((1, 1, 2, 1))
+
+        def logit(self, cells: np.ndarray, shares: np.ndarray) -> float:
+            return float(cells.mean())
+
+    listener = model.LoadedVoiceModel(loaded.card, Listener())
+    window = Window(2.0, 0.0, 4.0, 4.0, 0.0)
+    explained = maps.explain_window(listener, window, babble(4.0), np.ones(8, np.float32), seed=0)
+    assert np.unravel_index(explained.heat.argmax(), explained.heat.shape) == (2, 1)
+    assert explained.check.drop_highlight > explained.check.drop_random and explained.check.areas == 8
+
+
+def test_views_through_a_codec_stay_aligned() -> None:
+    samples = babble(4.0)
+    again = through_aac(samples, 48_000)
+    assert len(again) == len(samples)
+    assert np.corrcoef(samples, again)[0, 1] > 0.9
+
+
+def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    load_voice_model.cache_clear()
+    monkeypatch.setattr(model, "voice_model_files", lambda: voice_model_files(tmp_path))
+    with pytest.raises(ModelError, match="models/voice/reelproof-voice"):
+        load_voice_model()
+
+
+def test_a_recording_has_a_finding_about_voices_alone(tmp_path: Path) -> None:
+    from detector import analyze
+
+    path = write_recording(tmp_path / "a.m4a", babble(6.0), codec="aac")
+    analysis = analyze(path)
+    assert analysis.voice is not None and analysis.voice.scores.time and not analysis.persons
+    assert Analysis.from_json(analysis.to_json()) == analysis
+    assert analyze(path, parameters=Parameters(sound=False)).voice is None
