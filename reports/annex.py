@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Model, Rate
-from detector.schema.model import LEARNT, WHOLE_PROGRAM
+from detector.schema.model import LEARNT, LEFT_OUT_FOUND, NEW_LEFT_OUT, WHOLE_PROGRAM
 from detector.validation.validated_model import unmeasured_parameters
 from reports.language.formatting import grouped, plural, shown
 from reports.language.names import model_title
@@ -33,7 +33,8 @@ class ReaderView:
     """The annex: what a probability means, and the error rates of a model.
 
     ``apart`` explains why no rates are shown, if they do not apply to this analysis; ``one_person`` that they
-    were measured on photographs of one person.
+    were measured on photographs of one person; ``unknown`` states how much is found of generators that the
+    model has not learned from.
     """
 
     probability: str
@@ -41,6 +42,7 @@ class ReaderView:
     errors: tuple[Hundred, ...]
     apart: str = ""
     one_person: str = ""
+    unknown: str = ""
 
 
 def reader_view(analysis: Analysis) -> ReaderView:
@@ -77,6 +79,30 @@ def reader_view_of_model(model: Model, still: bool) -> ReaderView:
                 (_MISSES, gettext("Misses: manipulated, but not flagged")),
             )
         ),
+        unknown="" if still else _unknown_generators(model),
+    )
+
+
+def _unknown_generators(model: Model) -> str:
+    """State how much is found of generators left out of training; empty if it was not measured."""
+    kinds = {
+        "talking": "talking heads and avatars",
+        "swaps": "swaps and reenactment",
+        "video": "text-to-video",
+        "lips": "lip-sync",
+    }
+    shares = {
+        key: model.figures.get(f"{NEW_LEFT_OUT}, {kind}, {LEFT_OUT_FOUND}") for key, kind in kinds.items()
+    }
+    measured = {key: shown(100 * share, ".0f") for key, share in shares.items() if share is not None}
+    if measured.keys() != kinds.keys():
+        return ""
+    return gettext(
+        "Generators that the model has not learnt from are missed more often. With a threshold that flags 5 "
+        "of 100 unmanipulated clips, it found of every 100 clips by such generators %(talking)s of talking "
+        "heads and avatars, %(swaps)s of face swaps and reenactment, %(video)s of videos made from text and "
+        "%(lips)s of lip-sync. The threshold of this program is stricter, so it finds fewer.",
+        **measured,
     )
 
 

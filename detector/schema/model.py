@@ -67,6 +67,10 @@ LEARNT = N_(
 
 # Prefix of the names of figures and data that concern the engine's verdicts, not a network alone.
 WHOLE_PROGRAM = "whole program"
+# Names of figures over generators of the second collection of clips, left out of training: this prefix, the
+# kind of manipulation, and this ending or "AUC".
+NEW_LEFT_OUT = "new generators left out"
+LEFT_OUT_FOUND = "found where 5 % of unmanipulated clips are flagged"
 
 
 class Platt(Value):

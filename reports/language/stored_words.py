@@ -243,6 +243,11 @@ SECOND_LOOK = (
         "not flag %(missed)s of the %(clips)s, %(inconclusive)s of them inconclusive."
     ),
     N_(
+        "Videos of these were learnt from: face swaps and reenactment by %(swaps)s and others; lip-sync by "
+        "%(lips)s and others; talking heads by %(talking)s and others; text-to-video by %(video)s and others."
+    ),
+    N_("Those of other generators can go unseen."),
+    N_(
         "Talking heads of recent generators (FLOAT above all) are seen least surely: %(flagged)s of "
         "%(clips)s clips were flagged, %(inconclusive)s more inconclusive; strongly compressed Face2Face "
         "likewise."

@@ -38,6 +38,20 @@ def test_the_higher_rate_of_networks_and_program_is_shown() -> None:
     assert f"measured: {missed[program]} of 121 clips" in misses.words and misses.filled == 58
 
 
+def test_the_annex_says_how_much_is_found_of_unknown_generators_in_videos() -> None:
+    model = load_model().card.fused.as_model()
+    kinds = ("talking heads and avatars", "swaps and reenactment", "text-to-video", "lip-sync")
+    found = "found where 5 % of unmanipulated clips are flagged"
+    figures = {f"new generators left out, {kind}, {found}": 0.1 * n for n, kind in enumerate(kinds, start=4)}
+    measured = model.model_copy(update={"figures": figures})
+    words = reader_view_of_model(measured, still=False).unknown
+    assert "40 of talking heads and avatars, 50 of face swaps and reenactment, 60 of videos made" in words
+    assert not reader_view_of_model(measured, still=True).unknown
+    figures.popitem()
+    partly = model.model_copy(update={"figures": figures})
+    assert not reader_view_of_model(partly, still=False).unknown
+
+
 def test_figures_not_measured_on_photographs_come_from_videos() -> None:
     measured = Rate(
         figure="false positive rate", data="clips", value=0.02, interval="none", items=64, unit="clips"

@@ -109,6 +109,8 @@ def _add_fitting(add: AddStep) -> None:
         "--recipe", action="append", default=[], metavar="LINE", help="a line of the card's recipe"
     )
 
+    add("sentences", measuring_steps.sentences, "write changed sentences of ship.py to the shipped card")
+
 
 def _add_measuring(add: AddStep) -> None:
     """Add the steps that measure the shipped model."""

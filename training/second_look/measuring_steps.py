@@ -36,7 +36,7 @@ from training.second_look.measuring.verdicts import (
 )
 from training.second_look.runs import Recipe, pretrained, report_line, run_folder, scan_model
 from training.second_look.scan import ScanNetwork
-from training.second_look.ship import load_with_checkpoint
+from training.second_look.ship import load_with_checkpoint, update_sentences
 from training.second_look.ship import ship as ship_network
 
 
@@ -156,6 +156,11 @@ def ship(options: argparse.Namespace) -> None:
         options.weights, fitted, options.data, options.to, options.scan, options.recipe, report_line
     )
     report_line(path)
+
+
+def sentences(options: argparse.Namespace) -> None:
+    """Write the sentences of ``ship.py`` to the shipped card."""
+    report_line(str(update_sentences(options.scan)))
 
 
 def _fitted_path(options: argparse.Namespace) -> Path:

@@ -24,9 +24,9 @@ from training.publish import to_half_precision, to_twelve_bits
 from training.second_look.fitting.patch_scores import read_network
 from training.second_look.runs import pretrained
 
-# Sentences of the card, written whatever was fitted, with figures typed in: review them before `ship`, since
-# `--update-card` does not change them (docs/training/training.md). A test recomputes those that follow from
-# the card. Changed sentences need a translation (card words in reports).
+# Sentences of the card, written whatever was fitted, with figures typed in: review them before `ship`. The
+# step `sentences` writes changed ones to the shipped card (docs/training/training.md). A test recomputes
+# those that follow from the card. Changed sentences need a translation (card words in reports).
 DOMAIN = (
     "Faces at least as wide as the smallest face judged, roughly frontal, in video: face swaps, reenactment, "
     "lip-sync and talking heads of the generators and the kinds of footage named under Data; photographs of "
@@ -37,6 +37,11 @@ LIMITS = (
     "measured, a share given in the error rates was not flagged. The whole program, which leaves more "
     "verdicts open than the step that measured the rates, did not flag 70 of the 121, 39 of them "
     "inconclusive.",
+    "Videos of these were learnt from: face swaps and reenactment by Deepfakes, FaceSwap, Face2Face, "
+    "DeepFaceLive, SimSwap, FSGAN, VividFace and others; lip-sync by Wav2Lip, HyperLips, LatentSync, "
+    "MuseTalk and others; talking heads by SadTalker, EDTalk, AniPortrait, HunyuanPortrait, LivePortrait, "
+    "MEMO, X-Portrait and others; text-to-video by Concat-ID, ConsisID, FantasyID, SkyReels-A2 and others. "
+    "Those of other generators can go unseen.",
     "Talking heads of recent generators (FLOAT above all) are seen least surely: 17 of 52 clips were "
     "flagged, 11 more inconclusive; strongly compressed Face2Face likewise.",
     "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
@@ -121,7 +126,7 @@ DATA = (
     "Fusion and thresholds: 211 develop clips of 93 groups of people, 121 of them manipulated; "
     "FaceForensics++ (c23, c40), DFDC, and generators above",
 )
-
+_SENTENCES = {"domain": DOMAIN, "limits": LIMITS, "learnt": LEARNT, "data": DATA}
 
 LEAST_MOVED = 0.02  # relative Frobenius norm
 
@@ -143,6 +148,15 @@ def relative_changes(state: Mapping[str, Tensor], start: Mapping[str, Tensor]) -
         if far:
             out[name] = min(far)
     return out
+
+
+def update_sentences(model: str) -> Path:
+    """Write the sentences above to the card of the second look shipped with ``model``; return its path."""
+    _, weights = load_card(model)
+    path = second_look_path(weights)
+    card = SecondLookCard.model_validate_json(path.with_suffix(".json").read_bytes())
+    write_second_look_card(card.model_copy(update=_SENTENCES), path)
+    return path.with_suffix(".json")
 
 
 def tensors_of(weights: Path, architecture: str | None = None) -> tuple[FramingNetwork, bytes]:
@@ -216,11 +230,8 @@ def ship(
     scan_card, scan_weights = load_card(models / f"{model}.json")
     card = fitted.model_copy(
         update={
+            **_SENTENCES,
             "of": scan_card.sha256,
-            "domain": DOMAIN,
-            "limits": LIMITS,
-            "learnt": LEARNT,
-            "data": DATA,
             "recipe": tuple(recipe),
         }
     )

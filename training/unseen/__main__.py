@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 
 from training.command import run_step
-from training.unseen import steps
+from training.unseen import card, steps
 
 _STEPS = {
     "photos2": (steps.photos2, "find the faces of photos2"),
@@ -24,6 +24,7 @@ _STEPS = {
     "heads": (steps.heads, "fit the branch's heads, and write the network"),
     "scores": (steps.scores, "keep what the scan says of clips"),
     "evaluate": (steps.evaluate, "measure what ships on families of generators left out"),
+    "card": (card.write_figures, "write the figures of evaluate to the second look's card"),
     "photographs": (steps.photographs, "measure photographs on generators and sources left out"),
 }
 
