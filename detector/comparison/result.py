@@ -46,6 +46,7 @@ def find_segments(
         exit_threshold=parameters.exit_threshold,
         merge_gap=parameters.merge_gap,
         minimum_duration=parameters.minimum_duration,
+        edge_level=0.0,
     )
     found_persons, found_segments = [], []
     for rank, group in enumerate(tracker.people()):

@@ -70,14 +70,15 @@ LATER_PARAMETERS = {
     "alternate_heads": frozenset(f"1.{minor}" for minor in range(15)),
     "average_odds": frozenset(f"1.{minor}" for minor in range(17)),
     "sound": frozenset(f"1.{minor}" for minor in range(26)),
+    "edge_level": frozenset(f"1.{minor}" for minor in range(26)),
 }
 """Parameters that are 0 in analyses of these schema versions, in which they did not exist yet."""
 
 VIDEO_PARAMETERS = frozenset(
     {
-        "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "merge_gap",
-        "minimum_duration", "bridge_gap", "minimum_usable_frames", "skip_unreferenced", "interpolate_below",
-        "alternate_heads", "sound",
+        "sample_rate", "search_interval", "edge_window", "median_window", "exit_threshold", "edge_level",
+        "merge_gap", "minimum_duration", "bridge_gap", "minimum_usable_frames", "skip_unreferenced",
+        "interpolate_below", "alternate_heads", "sound",
     }
 )  # fmt: skip
 """Parameters without effect on a photograph."""
@@ -182,6 +183,16 @@ class Parameters(Value):
     )
     exit_threshold: float = Field(
         default=0.5, gt=0, lt=1, description=N_("smoothed probability that closes it")
+    )
+    edge_level: float = Field(
+        default=0.4,
+        ge=0,
+        lt=1,
+        description=N_(
+            "a segment begins and ends where its smoothed logit lies this far between the threshold that "
+            "closes a segment (0) and its level (1), the median of its logits at or above the threshold that "
+            "opens one; not for live sources; since 1.26"
+        ),
     )
     merge_gap: float = Field(
         default=0.5, ge=0, description=N_("segments nearer than this become one, seconds")

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Parameters
+from detector.schema.scores import logit_of
 
 Floats = NDArray[np.float64]
 _ROUNDING = 1e-9  # times are fractions stored as the nearest float
+_ALMOST_NEVER = 1e-12  # probability; a smaller one has no finite logit
 
 
 def sample_weights(times: Floats, rate: float) -> Floats:
@@ -178,11 +180,29 @@ def find_intervals(times: Floats, smoothed: Floats, parameters: Parameters) -> l
 def find_in_track(
     times: Floats, smoothed: Floats, track: NDArray[np.intp], parameters: Parameters
 ) -> list[IndexRange]:
-    """Apply :func:`find_intervals` to the entries ``track`` of ``times``."""
-    return [
-        IndexRange(int(track[interval.first]), int(track[interval.last]))
-        for interval in find_intervals(times[track], smoothed[track], parameters)
-    ]
+    """Apply :func:`find_intervals` and :func:`narrow` to the entries ``track`` of ``times``."""
+    at, values = times[track], smoothed[track]
+    narrowed = (narrow(at, values, found, parameters) for found in find_intervals(at, values, parameters))
+    return [IndexRange(int(track[interval.first]), int(track[interval.last])) for interval in narrowed]
+
+
+def narrow(times: Floats, smoothed: Floats, interval: IndexRange, parameters: Parameters) -> IndexRange:
+    """Move both ends of ``interval`` to where its logits come near its level, by ``edge_level``.
+
+    The level is the median of its logits at or above the threshold that opens a segment. Of a person whose
+    other scores lie just above the threshold that closes one, hysteresis alone takes in unmanipulated
+    seconds. An interval that would become too short stays as it is.
+    """
+    if not parameters.edge_level:
+        return interval
+    inside = smoothed[interval.first : interval.last + 1]
+    logits = np.log(inside.clip(_ALMOST_NEVER) / (1 - inside).clip(_ALMOST_NEVER))
+    leave = logit_of(parameters.exit_threshold)
+    level = float(np.median(logits[inside >= parameters.enter_threshold]))
+    near = logits >= min(level, leave + parameters.edge_level * (level - leave))
+    places = interval.first + np.flatnonzero(near)
+    first, last = int(places[0]), int(places[-1])
+    return IndexRange(first, last) if is_long_enough(times[first], times[last], parameters) else interval
 
 
 def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:

@@ -140,10 +140,16 @@ def _averaging(analysis: Analysis) -> str:
 
 def _of_video(analysis: Analysis) -> tuple[str, ...]:
     parameters = analysis.parameters
-    together = refined = covered = ""
+    together = refined = covered = narrowed = ""
     if made_since(analysis, "1.7"):
         together = gettext(
             "Tracks of a person that are too short for a segment are joined end to end and judged together. "
+        )
+    if parameters.edge_level:
+        narrowed = gettext(
+            "Its ends lie where the smoothed score, as a logit, is %(share)s of the way from there to the "
+            "segment's median. ",
+            share=shown(parameters.edge_level, "g"),
         )
     if analysis.coverage.frames_between:
         refined = gettext(
@@ -180,7 +186,7 @@ def _of_video(analysis: Analysis) -> tuple[str, ...]:
             exit_threshold=shown(parameters.exit_threshold, "g"),
             merge_gap=shown(parameters.merge_gap, "g"),
             minimum_duration=shown(parameters.minimum_duration, "g"),
-            together=together,
+            together=narrowed + together,
             refined=refined,
         ),
         gettext(

@@ -17,7 +17,7 @@ from reviewed_persons import reviewed_persons
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.schema.formatting import printable
-from detector.segments.rules import find_in_pieces, find_intervals
+from detector.segments.rules import find_in_pieces, find_in_track
 from reports.language.formatting import probability, timecode
 from reports.review.annotations import ANNOTATION, current
 from webapp.analyses.results import load_result, result_cache
@@ -172,9 +172,9 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
         result_cache.clear()
         own = [np.flatnonzero(tracks == track) for track in np.unique(tracks)]
         spans = [
-            track[[i.first, i.last]]
+            np.array([i.first, i.last])
             for track in own
-            for i in find_intervals(times[track], walk[track], parameters)
+            for i in find_in_track(times, walk, track, parameters)
         ]
         pieces = find_in_pieces(times, walk, own, parameters)
         in_pieces += len(pieces)

@@ -30,14 +30,15 @@ OF_BOTH_KINDS = {
     "minimum_sharpness", "maximum_sharpness", "enter_threshold", "doubt_threshold", "second_look", "seed",
 }  # fmt: skip
 AFTER_FIRST_PASS = {
-    "edge_window", "median_window", "enter_threshold", "exit_threshold", "merge_gap", "minimum_duration",
-    "minimum_usable_frames", "doubt_threshold", "second_look", "alternate_heads", "average_odds", "seed",
+    "edge_window", "edge_level", "median_window", "enter_threshold", "exit_threshold", "merge_gap",
+    "minimum_duration", "minimum_usable_frames", "doubt_threshold", "second_look", "alternate_heads",
+    "average_odds", "seed",
 }  # fmt: skip
 OF_READING = {"skip_unreferenced"}
 
 # As far from the defaults as may be.
 OTHER_OF_VIDEOS: dict[str, Any] = {
-    "sample_rate": 1.0, "search_interval": 0.0, "edge_window": 0.0, "median_window": 9.0,
+    "sample_rate": 1.0, "search_interval": 0.0, "edge_window": 0.0, "edge_level": 0.0, "median_window": 9.0,
     "exit_threshold": 0.9, "merge_gap": 9.0, "minimum_duration": 9.0, "bridge_gap": 0.0,
     "minimum_usable_frames": 999, "skip_unreferenced": False, "interpolate_below": 0.0,
     "alternate_heads": False,

@@ -182,6 +182,7 @@ def _rules(parameters: Parameters) -> dict[str, float]:
     return {
         "enter": parameters.enter_threshold,
         "exit": parameters.exit_threshold,
+        "edge_level": parameters.edge_level,
         "median_window": parameters.median_window,
         "merge_gap": parameters.merge_gap,
         "minimum_duration": parameters.minimum_duration,

@@ -58,6 +58,23 @@ function intervals(times, values, rules, enter) {
   return out.filter(([first, last]) => isLongEnough(times[first], times[last], rules));
 }
 
+const ALMOST_NEVER = 1e-12;
+
+const logit = (p) => Math.log(Math.max(p, ALMOST_NEVER) / Math.max(1 - p, ALMOST_NEVER));
+
+/** Move both ends of an interval to where its logits come near its level (`narrow` in the rules of the engine). */
+function narrowed([first, last], times, values, rules, enter) {
+  if (!rules.edge_level) return [first, last];
+  const leave = logit(Math.min(rules.exit, enter));
+  const level = median(values.slice(first, last + 1).filter((value) => value >= enter).map(logit));
+  const near = Math.min(level, leave + rules.edge_level * (level - leave));
+  let start = first;
+  let end = last;
+  while (logit(values[start]) < near) start += 1;
+  while (logit(values[end]) < near) end -= 1;
+  return isLongEnough(times[start], times[end], rules) ? [start, end] : [first, last];
+}
+
 /** The median in a window around each time, with at least one neighbour on each side; of two values, the lower. */
 function slidingMedian(times, values, window) {
   return values.map((_, i) => {
@@ -94,7 +111,9 @@ export function wouldFlag(scores, rules, enter) {
   for (const indices of usableByTrack(scores).values()) {
     const times = indices.map((i) => scores.time[i]);
     const values = indices.map((i) => scores.smooth[i]);
-    all.push(...intervals(times, values, rules, enter).map(([first, last]) => [times[first], times[last]]));
+    all.push(...intervals(times, values, rules, enter)
+      .map((interval) => narrowed(interval, times, values, rules, enter))
+      .map(([first, last]) => [times[first], times[last]]));
     if (times.length > 1 && !isLongEnough(times[0], times[times.length - 1], rules)) short.push({ times, values });
   }
   if (short.length > 1) all.push(...inPieces(short, rules, enter));

@@ -8,6 +8,7 @@ from detector.schema.analysis import Parameters
 from detector.segments.rules import (
     IndexRange,
     find_in_pieces,
+    find_in_track,
     find_intervals,
     find_peaks,
     hysteresis,
@@ -172,3 +173,33 @@ class TestPeaks:
 
     def test_single_frame_of_a_still_is_its_peak(self) -> None:
         assert find_peaks(np.zeros(1), np.array([0.9]), np.array([0.9]), IndexRange(0, 0)) == [0]
+
+
+class TestEnds:
+    """Ends lie near the level of an interval, not where its surroundings fall below the lower threshold."""
+
+    TIMES = np.arange(40) / 8
+    RAISED = np.where((TIMES >= 2) & (TIMES < 4), 0.95, 0.55)
+
+    def test_surroundings_just_above_the_lower_threshold_are_left_out(self) -> None:
+        track = np.arange(40)
+        (found,) = find_in_track(self.TIMES, self.RAISED, track, DEFAULT)
+        assert (self.TIMES[found.first], self.TIMES[found.last]) == (2.0, 3.875)
+        before = DEFAULT.model_copy(update={"edge_level": 0.0})
+        assert find_in_track(self.TIMES, self.RAISED, track, before) == [IndexRange(0, 39)]
+
+    def test_an_interval_is_never_split(self) -> None:
+        values = np.where((self.TIMES >= 2.5) & (self.TIMES < 3), 0.6, self.RAISED)
+        (found,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
+        assert (self.TIMES[found.first], self.TIMES[found.last]) == (2.0, 3.875)
+
+    def test_one_that_would_become_too_short_stays(self) -> None:
+        values = np.where((self.TIMES > 1) & (self.TIMES < 3), 0.55, 0.2)
+        values[16:19] = 0.95
+        (found,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
+        assert (self.TIMES[found.first], self.TIMES[found.last]) == (1.125, 2.875)
+
+    def test_certain_scores_have_a_level(self) -> None:
+        values = np.where(self.RAISED > 0.9, 1.0, 0.0)
+        (found,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
+        assert (self.TIMES[found.first], self.TIMES[found.last]) == (2.0, 3.875)
