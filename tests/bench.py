@@ -73,10 +73,15 @@ def main() -> None:
     """Print the table with the machine's facts, beside the last committed run."""
     parser = bench_options.parser(__doc__)
     parser.add_argument("--long", action="store_true", help="with the clip of two hours")
+    parser.add_argument("--real", choices=REAL, help="measure this research clip alone, and store nothing")
     asked = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
     figures: dict[str, float] = {}
     model = load_model()
+    if asked.real:
+        for key, value in measured(_repeated(RESEARCH / REAL[asked.real]), model).items():
+            print(f"{asked.real}: {key:62} {value:8.2f}")
+        return
     for size, people in CLIPS:
         name = f"{size[1]}p, {people} {'person' if people == 1 else 'people'}"
         figures |= {f"{name}: {key}": value for key, value in measured(clip(size, people), model).items()}

@@ -84,6 +84,7 @@ NAMES = (
     N_("detection width"),
     N_("search interval"),
     N_("edge window"),
+    N_("edge level"),
     N_("minimum face"),
     N_("minimum confidence"),
     N_("minimum contrast"),
