@@ -161,6 +161,10 @@ class SecondLook(Value):
         "on, as with pictures made to mislead one of them; since 1.9",
         False,
     )
+    views_agree: bool | None = optional(
+        "videos: whether enough of these views fall on that side for the result to count; null: they were "
+        "not examined, it is a photo, or a version before 1.26, in which a stability of 0.7 was enough"
+    )
     moments: tuple[SecondLookMoment, ...]
     contrasts: tuple[SecondLookContrast, ...] = optional(
         "intervals that stand out from their track, and were raised for it; since 1.7", ()

@@ -40,7 +40,7 @@ from detector.scoring.moments import (
     square_in_frame,
     squares_in_patch,
 )
-from detector.scoring.person_look import PersonLook, raise_at
+from detector.scoring.person_look import LEAST_AGREEING, PersonLook, raise_at
 from detector.scoring.scorer import FusedLogits, Scorer, run_in_batches
 
 _run = partial(run_in_batches, batch=8)
@@ -140,6 +140,7 @@ class FusedScorer(Scorer):
             altered=sigmoid(altered),
             synthesised=sigmoid(synthesised),
             stability=look.stability,
+            views_agree=None if self.still or look.stability is None else look.stability > LEAST_AGREEING,
             contradiction=look.contradiction,
             contrasts=tuple(
                 schema.SecondLookContrast(

@@ -118,7 +118,8 @@ def is_all_motionless(analysis: Analysis) -> bool:
     return all_motionless(analysis.parameters, analysis.persons)
 
 
-# Below this share of agreeing views, the result is not reliable in either direction.
+# Below this share of agreeing views, the result is not reliable in either direction: of photos, and of videos
+# in analyses that do not say whether enough views agree.
 _LEAST_STABILITY = 0.7
 # Above this share of faces without colour, a person is treated as footage without colour.
 MOST_GREY = 0.5
@@ -127,6 +128,8 @@ MOST_GREY = 0.5
 def is_unstable(person: Person) -> bool:
     """Check whether too many views of the same pictures disagree; False without a second look."""
     look = person.second_look
+    if look is not None and look.views_agree is not None:
+        return not look.views_agree
     return look is not None and look.stability is not None and look.stability < _LEAST_STABILITY
 
 

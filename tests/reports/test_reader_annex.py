@@ -115,7 +115,7 @@ def test_unused_and_newer_parameters_count_as_measured(tmp_path: Path) -> None:
     fused = alone.model_copy(update={"model": load_model().card.fused.as_model()})
     assert unmeasured_parameters(with_parameters(fused, second_look=0)) == ["second_look"]
     document = json.loads(fused.to_json()) | {"schema_version": "1.13"}
-    for name in ("interpolate_below", "alternate_heads", "average_odds"):
+    for name in ("interpolate_below", "alternate_heads", "average_odds", "sound", "edge_level"):
         del document["parameters"][name]
     old = Analysis.from_json(json.dumps(document))
     assert old.parameters.interpolate_below == 0 and unmeasured_parameters(old) == []

@@ -10,7 +10,7 @@ from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segmen
 from detector.faces.quality import TOO_SMALL
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.measurements import SecondLook, SecondLookContrast
-from detector.verdict.judged_persons import JudgedExhibit
+from detector.verdict.judged_persons import JudgedExhibit, is_unstable
 from detector.verdict.left_open import LeftOpen, left_open
 
 
@@ -323,3 +323,17 @@ def test_mostly_damaged_frames_are_inconclusive() -> None:
         "Nothing was flagged, but most frames that would have been sampled (120 of 200) rest on damaged or "
         "missing ones and were not looked at."
     )
+
+
+@pytest.mark.parametrize(
+    ("stability", "views_agree", "unstable"),
+    [(0.6, None, True), (0.6, True, False), (0.5, False, True), (0.8, None, False), (None, None, False)],
+)
+def test_an_analysis_says_itself_whether_enough_views_agree(
+    stability: float | None, views_agree: bool | None, unstable: bool
+) -> None:
+    """Analyses before schema 1.26 do not, and need a stability of 0.7."""
+    look = SecondLook(
+        scan=0.5, altered=0.7, synthesised=0.1, stability=stability, views_agree=views_agree, moments=()
+    )
+    assert is_unstable(person().model_copy(update={"second_look": look})) is unstable
