@@ -162,8 +162,8 @@ class SecondLook(Value):
         False,
     )
     views_agree: bool | None = optional(
-        "videos: whether enough of these views fall on that side for the result to count; null: they were "
-        "not examined, it is a photo, or a version before 1.26, in which a stability of 0.7 was enough"
+        "videos: whether enough of these views fall on that side for a finding; null: they were not "
+        "examined, it is a photo, or a version before 1.26, in which a stability of 0.7 was needed"
     )
     moments: tuple[SecondLookMoment, ...]
     contrasts: tuple[SecondLookContrast, ...] = optional(

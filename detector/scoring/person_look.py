@@ -139,7 +139,7 @@ def _apart(outliers: Sequence[Outlier]) -> list[Outlier]:
     return sorted(selected, key=lambda outlier: outlier.first)
 
 
-# A video's result counts if more than this share of views agrees, as three of five. 0.5 is the stability of a
+# A finding in a video needs more than this share of views, as three of five. 0.5 is the stability of a
 # person on whom the networks contradict each other.
 LEAST_AGREEING = 0.5
 _TELLING = 1.5  # minimum change of known logits between two moments to locate a change of others

@@ -118,8 +118,8 @@ def is_all_motionless(analysis: Analysis) -> bool:
     return all_motionless(analysis.parameters, analysis.persons)
 
 
-# Below this share of agreeing views, the result is not reliable in either direction: of photos, and of videos
-# in analyses that do not say whether enough views agree.
+# Below this share of agreeing views nobody is cleared, nor flagged in a photo, or in a video whose analysis
+# does not say whether enough views agree.
 _LEAST_STABILITY = 0.7
 # Above this share of faces without colour, a person is treated as footage without colour.
 MOST_GREY = 0.5
@@ -128,8 +128,6 @@ MOST_GREY = 0.5
 def is_unstable(person: Person) -> bool:
     """Check whether too many views of the same pictures disagree; False without a second look."""
     look = person.second_look
-    if look is not None and look.views_agree is not None:
-        return not look.views_agree
     return look is not None and look.stability is not None and look.stability < _LEAST_STABILITY
 
 
@@ -152,7 +150,15 @@ def is_covered(item: Person | Segment) -> bool:
 
 def cannot_support_finding(person: Person) -> bool:
     """Check whether a person's segments are shown but cannot support a finding."""
-    return is_unstable(person) or is_colourless(person)
+    return is_unconfirmed(person) or is_colourless(person)
+
+
+def is_unconfirmed(person: Person) -> bool:
+    """Check whether too few views agree for a finding: in a video fewer are enough than for clearing."""
+    look = person.second_look
+    if look is not None and look.views_agree is not None:
+        return not look.views_agree
+    return is_unstable(person)
 
 
 def eligible_faces(faces: Sequence[Person]) -> list[Person]:

@@ -18,6 +18,7 @@ from detector.verdict.judged_persons import (
     is_colourless,
     is_covered,
     is_judged_enough,
+    is_unconfirmed,
     is_unstable,
     max_usable_frames,
     mostly_judged,
@@ -98,7 +99,7 @@ def left_open(exhibit: JudgedExhibit) -> LeftOpen | None:
         with_segment = [person for person in persons if person.id in names]
         if all(map(is_colourless, with_segment)):
             return LeftOpen.COLOURLESS
-        return LeftOpen.UNCONFIRMED if any(map(is_unstable, with_segment)) else LeftOpen.COVERED
+        return LeftOpen.UNCONFIRMED if any(map(is_unconfirmed, with_segment)) else LeftOpen.COVERED
     if not exhibit.is_photo and max_usable_frames(persons) < parameters.minimum_usable_frames:
         return LeftOpen.TOO_FEW_FRAMES
     if not mostly_undamaged(coverage):

@@ -10,7 +10,7 @@ from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segmen
 from detector.faces.quality import TOO_SMALL
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.measurements import SecondLook, SecondLookContrast
-from detector.verdict.judged_persons import JudgedExhibit, is_unstable
+from detector.verdict.judged_persons import JudgedExhibit
 from detector.verdict.left_open import LeftOpen, left_open
 
 
@@ -326,14 +326,25 @@ def test_mostly_damaged_frames_are_inconclusive() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stability", "views_agree", "unstable"),
-    [(0.6, None, True), (0.6, True, False), (0.5, False, True), (0.8, None, False), (None, None, False)],
+    ("stability", "views_agree", "with_segment", "without"),
+    [
+        (0.6, None, LeftOpen.UNCONFIRMED, LeftOpen.UNSTABLE),  # before schema 1.26
+        (0.6, True, None, LeftOpen.UNSTABLE),
+        (0.5, False, LeftOpen.UNCONFIRMED, LeftOpen.UNSTABLE),
+        (0.8, True, None, None),
+        (None, None, None, None),
+    ],
 )
-def test_an_analysis_says_itself_whether_enough_views_agree(
-    stability: float | None, views_agree: bool | None, unstable: bool
+def test_a_finding_needs_fewer_agreeing_views_than_clearing(
+    stability: float | None,
+    views_agree: bool | None,
+    with_segment: LeftOpen | None,
+    without: LeftOpen | None,
 ) -> None:
-    """Analyses before schema 1.26 do not, and need a stability of 0.7."""
     look = SecondLook(
         scan=0.5, altered=0.7, synthesised=0.1, stability=stability, views_agree=views_agree, moments=()
     )
-    assert is_unstable(person().model_copy(update={"second_look": look})) is unstable
+    seen = person(probability=0.2).model_copy(update={"second_look": look})
+    for segments, cause in (([segment()], with_segment), ([], without)):
+        exhibit = JudgedExhibit(MediaKind.VIDEO, DEFAULT, coverage(), [seen], segments)
+        assert left_open(exhibit) is cause
