@@ -45,8 +45,9 @@ from detector.scoring.second_look import fill_in_fused, run_second_look
 from detector.segments.boundaries import refine_boundaries
 from detector.segments.candidates import Candidate
 from detector.segments.explained_peaks import explain_peaks
+from detector.segments.face_strips import with_strips
 from detector.verdict.coverage import measure_coverage, unexamined_sentences
-from detector.verdict.judged_persons import flagged_persons, manipulation_kind
+from detector.verdict.judged_persons import flagged_persons, flagged_segments, manipulation_kind
 from detector.verdict.sentences import Reason
 from detector.verdict.verdict import exhibit_stability
 from detector.voice.examine import examine_voice
@@ -212,6 +213,8 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             return explain_peaks(candidates, reader, scorer, job.images, parameters.seed, report_explaining)
 
         analysis = conclude(first_pass_result, media, missing_seconds(reader), scorer, parameters, explained)
+        flagged = flagged_segments(analysis.persons, analysis.segments)
+        analysis = with_strips(analysis, flagged, reader, job.images)
         updates: dict[str, object] = {"declarations": declarations, "marks": marks.search}
         updates |= _pictures(job, photo, reader.width, analysis)
         if others:

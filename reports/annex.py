@@ -26,6 +26,7 @@ class Hundred:
     title: str
     filled: int
     words: str
+    measured: bool = True
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ def _rate_note(figure: str, rates: Sequence[Rate]) -> Rate | None:
 
 def _hundred(title: str, rate: Rate | None) -> Hundred:
     if rate is None:
-        return Hundred(title, 0, gettext("This was not measured for this model, so the rate is unknown."))
+        words = gettext("This was not measured for this model, so the rate is unknown.")
+        return Hundred(title, 0, words, measured=False)
     words = gettext(
         "%(share)s of 100, measured: %(events)s of %(counted)s.",
         share=shown(100 * rate.value, ".0f"),

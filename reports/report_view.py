@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector import timestamps
-from detector.schema.analysis import KEPT_WIDTH, Analysis
+from detector.schema.analysis import KEPT_WIDTH, Analysis, Verdict
 from detector.schema.formatting import never_rounding_up_to
 from detector.schema.laboratory import Laboratory
 from detector.verdict.judged_persons import flagged_segments
@@ -31,7 +31,7 @@ from reports.language import translation
 from reports.language.languages import DEFAULT
 from reports.language.translation import UNTRANSLATED, gettext, reason_text
 from reports.persons.segments import PeakView, PersonView, SegmentView, person_view, segment_view
-from reports.persons.timeline import Timeline, draw_timeline
+from reports.persons.timeline import Timeline, brief_timeline, draw_timeline
 from reports.procedure.method import ModelView, ParameterView, coverage_facts, model_view, parameter_views
 from reports.procedure.reproduction import ReproductionView, reproduction_view
 from reports.procedure.steps import procedure
@@ -43,7 +43,8 @@ from reports.sound.sound_section import SoundView, sound_view
 from reports.sound.words import first_page_sentence, recording_answers
 from reports.validation.error_rates import MeasuredErrors, measured_errors
 from reports.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
-from reports.wording.sections import Fact, Section, contents
+from reports.wording.lengths import FULL, SUMMARY, Length
+from reports.wording.sections import Fact, Section, contents, of_length
 from reports.wording.verdict_sentence import MARKS, verdict_sentence
 
 
@@ -64,6 +65,7 @@ class ReportInputs:
     laboratory: bytes | None = None
     second_review: bytes | None = None
     language_code: str = DEFAULT
+    length: Length = FULL
 
     def files(self) -> dict[str, bytes]:
         """Return the texts of files by their names beside the report."""
@@ -95,10 +97,19 @@ __all__ = ["PeakView", "ReportView", "SegmentView", "report_view"]
 
 
 @dataclass(frozen=True)
+class Lead:
+    """What the first page shows: the strongest peak of the strongest flagged segment or face."""
+
+    segment: SegmentView
+    peak: PeakView
+
+
+@dataclass(frozen=True)
 class ReportView:
     """Everything that a report or a result page shows of one analysis."""
 
     language: str = field(metadata=UNTRANSLATED)
+    length: Length = field(metadata=UNTRANSLATED)
     still: bool
     sound_only: bool
     sections: dict[str, Section]
@@ -111,6 +122,9 @@ class ReportView:
     answers: tuple[summary.KeyAnswer, ...]
     next_steps: str  # as a page says it; a report has it among its answers
     figure: FigureView
+    figure_words: str
+    lead: Lead | None
+    brief: Timeline | None  # of the first page
     exhibit: tuple[Fact, ...]
     recording: tuple[Fact, ...]
     metadata: MetadataView
@@ -139,6 +153,7 @@ class ReportView:
     # What hashing the exhibit again showed, for programs: SHA-256, bytes, moment
     exhibit_check: str = field(metadata=UNTRANSLATED)
     comparison_files: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths
+    kept: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths of all stored pictures of the analysis
 
     @property
     def verdict_mark(self) -> str:
@@ -149,6 +164,13 @@ class ReportView:
     def flagged(self) -> int:
         """Number of flagged segments; no finding rests on the others."""
         return sum(segment.flagged for segment in self.segments)
+
+    @property
+    def has_full_timeline(self) -> bool:
+        """Whether a timeline says more than the first page: of all persons, models or faces of a photo."""
+        if self.still:
+            return len(self.persons) > 1
+        return self.others is not None or self.brief is None or self.brief.omitted > 0
 
     @property
     def kept_width(self) -> int:
@@ -163,20 +185,16 @@ class ReportView:
     @property
     def pictures(self) -> tuple[ShownPicture, ...]:
         """Pictures of a report in reading order."""
-        both = [picture for peak in self._peaks() for picture in peak.shown]
+        if self.length == SUMMARY:
+            alone = (self.photo,) if self.photo else ()
+            shown = (*self.lead.peak.shown, *self.lead.segment.moments) if self.lead else alone
+            return tuple(picture for picture in shown if picture.path)
+        both = [picture for segment in self.segments for picture in segment.moments]
+        both += [picture for peak in self._peaks() for picture in peak.shown]
         both += self.others.pictures if self.others else ()
         both += self.sound.pictures if self.sound else ()
         compared = [picture for reference in self.references for picture in reference.pictures]
         return tuple(picture for picture in (*filter(None, [self.photo]), *both, *compared) if picture.path)
-
-    @property
-    def kept(self) -> tuple[str, ...]:
-        """Paths of all pictures that belong to the analysis."""
-        pictures = [picture for peak in self._peaks() for picture in peak.kept]
-        pictures += filter(None, [self.photo, self.clean])
-        pictures += self.sound.pictures if self.sound else ()
-        pictures += self.others.kept if self.others else ()
-        return tuple(dict.fromkeys(picture.path for picture in pictures if picture.path))
 
     def _peaks(self) -> list[PeakView]:
         return [peak for segment in self.segments for peak in segment.peaks]
@@ -204,20 +222,22 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     references = tuple(
         comparison_view(kept.comparison, kept.root, kept.sha256, kept.below) for kept in inputs.comparisons
     )
+    sound = sound_view(analysis, folder)
     sections = contents(
         media.still,
         compared=bool(references),
         reviewed=second_review is not None,
         several=analysis.joint is not None,
+        declared=bool(analysis.declarations),
+        heard=sound is not None and sound.examined,
         confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
         sound_only=media.sound_only,
     )
-    sound = sound_view(analysis, folder)
     of_sound = sound if media.sound_only else None
     if of_sound:
         answers = [*recording_answers(analysis)]
     else:
-        answers = [*summary.key_answers(analysis, sections)]
+        answers = [*summary.key_answers(analysis)]
         if sound:
             answers.insert(-1, (gettext("Voice"), first_page_sentence(analysis)))
     if laboratory and laboratory.decision:
@@ -225,14 +245,16 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     if second_review:
         answers.append((gettext("Second review"), second_review.summary))
     if analysis.joint:
-        answers.append(summary.models_answer(analysis, sections))
+        answers.append(summary.models_answer(analysis))
     if references:
-        answers.append(summary.references_answer([reference.title for reference in references], sections))
+        answers.append(summary.references_answer([reference.title for reference in references]))
+    segments = tuple(segment_view(analysis, segment, folder) for segment in analysis.segments)
     return ReportView(
         language=translation.current(),
+        length=inputs.length,
         still=media.still,
         sound_only=media.sound_only,
-        sections=sections,
+        sections=of_length(sections, inputs.length, segments=bool(segments)),
         paper=case.paper,
         head=head_view(analysis, case),
         verdict=of_sound.verdict if of_sound else analysis.verdict.value,
@@ -242,6 +264,9 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         answers=tuple(answers),
         next_steps=of_sound.next_steps if of_sound else summary.next_steps(analysis),
         figure=figure_view(analysis),
+        figure_words=summary.figure_words(analysis),
+        lead=_lead(analysis, segments),
+        brief=brief_timeline(analysis),
         exhibit=exhibit_facts(media, check),
         recording=recording_facts(analysis),
         metadata=metadata_view(media),
@@ -249,7 +274,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         laboratory=laboratory,
         timeline=draw_timeline(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
-        segments=tuple(segment_view(analysis, segment, folder) for segment in analysis.segments),
+        segments=segments,
         sound=sound,
         others=other_models_view(analysis, folder),
         photo=_photo(folder, analysis.boxed, gettext("The photograph with each face framed and named")),
@@ -273,7 +298,33 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         comparison_files=tuple(
             f"{kept.below}{path}" for kept in inputs.comparisons for path in files_of(kept.comparison)
         ),
+        kept=_kept(analysis, folder),
     )
+
+
+def _lead(analysis: Analysis, segments: Sequence[SegmentView]) -> Lead | None:
+    """Return the peak that the first page shows, None if no picture of one was stored.
+
+    It is one of a flagged segment, or beside an inconclusive verdict of what was looked at.
+    """
+    eligible = flagged_segments(analysis.persons, analysis.segments)
+    if not eligible and analysis.verdict is Verdict.INCONCLUSIVE:
+        eligible = analysis.segments
+    with_peaks = [segment for segment in eligible if any(peak.frame for peak in segment.peaks)]
+    if not with_peaks:
+        return None
+    strongest = max(with_peaks, key=lambda segment: segment.confidence)
+    view = next(view for view in segments if view.id == strongest.id)
+    highest = max(range(len(strongest.peaks)), key=lambda place: strongest.peaks[place].probability)
+    return Lead(view, view.peaks[highest])
+
+
+def _kept(analysis: Analysis, folder: Path) -> tuple[str, ...]:
+    """Return the paths of all pictures that the analysis names and the folder holds."""
+    named = [path for segment in analysis.every_segment for path in segment.pictures]
+    named += filter(None, (analysis.boxed, analysis.picture))
+    named += analysis.voice.pictures if analysis.voice else ()
+    return tuple(path for path in dict.fromkeys(named) if find_picture(folder, path, "").path)
 
 
 def _photo(folder: Path, path: str | None, words: str) -> ShownPicture | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from detector.schema.analysis import Analysis
     from detector.schema.comparison import Comparison
     from reports.inputs.case import CaseDetails
+    from reports.wording.lengths import Length
 
 
 # Of the folder of a result: FOLDER of reports/comparison/kept.py, which is slow to import.
@@ -71,6 +72,7 @@ def _analyze(options: argparse.Namespace) -> int:
         exhibit=options.file.absolute(),
         laboratory=_laboratory(options),
         language_code=options.language,
+        length=options.report_length,
     )
     refuse_by_first_bytes(options.file)
     from detector.sandboxed_engine import analyze_confined
@@ -161,6 +163,7 @@ def _write(
     exhibit: Path,
     laboratory: bytes | None,
     language_code: str,
+    length: Length,
 ) -> None:
     from reports import write_report
     from reports.inputs.input_files import check_exhibit
@@ -172,6 +175,7 @@ def _write(
         check=check_exhibit(exhibit),
         laboratory=laboratory,
         language_code=language_code,
+        length=length,
     )
 
 

@@ -45,6 +45,7 @@ from detector.schema.peaks import (  # noqa: F401
     Peak,
     PeakMap,
     Question,
+    StripFace,
 )
 from detector.schema.scores import Box, Score, Scores  # noqa: F401
 from detector.schema.voice import Voice
@@ -216,11 +217,18 @@ class Segment(Value):
         "photographs; since 1.26"
     )
 
+    strip: tuple[StripFace, ...] = optional(
+        "faces evenly spaced from just before its start to just after its end; empty: not kept, or not "
+        "flagged, as in analyses before 1.26",
+        (),
+    )
+
     @property
     def pictures(self) -> tuple[str, ...]:
         """Paths of all stored pictures."""
         of_peaks = (path for peak in self.peaks for path in peak.pictures)
-        return (*of_peaks, *((self.calm.frame,) if self.calm and self.calm.frame else ()))
+        calm = (self.calm.frame,) if self.calm and self.calm.frame else ()
+        return (*of_peaks, *calm, *(face.picture for face in self.strip))
 
 
 class OtherModel(Value):

@@ -106,6 +106,15 @@ class CalmFrame(Value):
     frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
 
 
+class StripFace(Value):
+    """One face of the film strip of a segment."""
+
+    time: Seconds
+    pts: int
+    probability: Probability | None = Field(description="calibrated, of this frame alone; null: not judged")
+    picture: str = Field(description="PNG of the face, relative to analysis.json")
+
+
 class Peak(Value):
     """A frame in a segment whose smoothed score is a local maximum."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reports.inputs.case_fields import PAPERS, STATED
 from reports.language.languages import DEFAULT, LANGUAGES
+from reports.wording.lengths import FULL, LENGTHS
 
 if TYPE_CHECKING:
     from reports.inputs.case import CaseDetails
@@ -18,13 +19,20 @@ def add_case_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("case details, printed in the report and stored in case.json")
     for name in STATED:
         option = f"--{name.replace('_', '-')}"
-        group.add_argument(option, metavar="TEXT", help='printed as "not stated" when blank')
+        group.add_argument(option, metavar="TEXT", help="left out of the report when blank")
     group.add_argument("--paper", choices=PAPERS, help="size of the PDF's pages (default A4)")
     group.add_argument(
         "--language",
         choices=list(LANGUAGES),
         default=DEFAULT,
         help="language of the report (default en); not stored",
+    )
+    group.add_argument(
+        "--report",
+        choices=LENGTHS,
+        default=FULL,
+        dest="report_length",
+        help="the full report (default), or a summary of two pages; not stored",
     )
     group.add_argument(
         "--time-zone",

@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
         custody=custody,
         laboratory=laboratory,
         language_code=options.language,
+        length=options.report_length,
     )
     write_files(analysis, text, folder, out, inputs)
 

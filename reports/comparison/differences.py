@@ -205,7 +205,7 @@ def _triple(
     width, share = (size[0] - BETWEEN) // 2, (size[0] - BETWEEN) / 2 / size[0]
 
     def half(left: float, words: str) -> ShownPicture:
-        return find_picture(folder, both.path, words, (left, 0.0, share, 1.0))
+        return find_picture(folder, both.path, words, part=(left, 0.0, share, 1.0))
 
     def whole(path: str | None, words: str) -> ShownPicture:
         return find_picture(folder, None if path is None else below + path, words)

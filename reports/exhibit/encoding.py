@@ -50,12 +50,13 @@ def encoding_facts(media: Media, details: Details) -> tuple[Fact, ...]:
 
 
 def _container(structure: Structure) -> list[Fact]:
-    brand = Quoted(structure.brand or "") or gettext("not stated")
     note = ""
     if structure.compatible:
         note = gettext("compatible: %(compatible)s", compatible=", ".join(structure.compatible))
     boxes = Quoted(", ".join(structure.boxes)) or gettext("not readable")
-    facts = [Fact(gettext("Container brand"), brand, note), Fact(gettext("Order of container parts"), boxes)]
+    facts = [Fact(gettext("Order of container parts"), boxes)]
+    if structure.brand:
+        facts.insert(0, Fact(gettext("Container brand"), Quoted(structure.brand), note))
     if structure.edits:
         facts.append(Fact(gettext("Edit list"), plural(len(structure.edits), "entry", "entries")))
     return facts
@@ -96,16 +97,16 @@ def _picture(media: Media, picture: Picture) -> list[Fact]:
         picture.colour_transfer
         and gettext("transfer %(colour_transfer)s", colour_transfer=picture.colour_transfer),
     )
-    facts = [
-        Fact(
-            gettext("Codec profile"),
-            (picture.profile or gettext("not stated")) + _level(media.codec, picture.level),
-            gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else "",
-        ),
-        Fact(gettext("Pixel format"), picture.pixel_format or gettext("not stated")),
-        Fact(gettext("Colour"), ", ".join(filter(None, colour)) or gettext("not stated")),
-        Fact(gettext("Pixel shape"), _shape(picture.sample_aspect_ratio)),
-    ]
+    facts = []
+    if picture.profile:
+        tag = gettext("tag %(codec_tag)s", codec_tag=picture.codec_tag) if picture.codec_tag else ""
+        level = _level(media.codec, picture.level)
+        facts.append(Fact(gettext("Codec profile"), picture.profile + level, tag))
+    if picture.pixel_format:
+        facts.append(Fact(gettext("Pixel format"), picture.pixel_format))
+    if stated := ", ".join(filter(None, colour)):
+        facts.append(Fact(gettext("Colour"), stated))
+    facts.append(Fact(gettext("Pixel shape"), _shape(picture.sample_aspect_ratio)))
     if picture.bit_rate:
         note = gettext("not stated in the file")
         if declared := picture.declared_bit_rate:
@@ -150,7 +151,8 @@ def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
         if picture.declared_frame_rate and media.container not in _WITHOUT_RATE:
             rate, note = _exactly(picture.declared_frame_rate), gettext("estimated by FFmpeg")
             facts.append(Fact(gettext("Lowest rate that fits all time stamps"), rate, note))
-        facts.append(Fact(gettext("Frame rate on average"), _exactly(media.frame_rate)))
+        if media.frame_rate:
+            facts.append(Fact(gettext("Frame rate on average"), _exactly(media.frame_rate)))
     facts.append(Fact(gettext("Frame intervals"), *_intervals(timing, media.variable_frame_rate)))
     if picture:
         lengths = (
@@ -158,7 +160,8 @@ def timing_facts(media: Media, details: Details) -> tuple[Fact, ...]:
             (gettext("its pictures"), picture.stream_duration),
         )
         durations = [f"{name} {timecode(value)}" for name, value in lengths if value is not None]
-        facts.append(Fact(gettext("Durations as stated"), ", ".join(durations) or gettext("none stated")))
+        if durations:
+            facts.append(Fact(gettext("Durations as stated"), ", ".join(durations)))
     kinds = (
         ("I", groups.i_frames),
         ("P", groups.p_frames),
@@ -210,9 +213,7 @@ def _keys(groups: Groups) -> tuple[str, str]:
     return f"{grouped(groups.key_frames)}, {distance}", kind
 
 
-def _exactly(rate: str | None) -> str:
-    if rate is None:
-        return gettext("not stated")
+def _exactly(rate: str) -> str:
     if (decimal := formatting.ratio(rate)) is None:
         return rate
     return gettext(

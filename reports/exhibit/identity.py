@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Media, MediaKind
-from reports.inputs.case import NOT_STATED, CaseDetails
+from reports.inputs.case import CaseDetails
 from reports.inputs.case_fields import STATED
 from reports.inputs.input_files import ExhibitCheck
 from reports.language import formatting
@@ -20,7 +20,7 @@ _LEAST_FRAMES = 10  # from which a frame rate is measured
 class HeadView:
     """The head of the report and of each page; ``created_iso`` is for programs."""
 
-    case: tuple[Fact, ...]
+    case: tuple[Fact, ...]  # as far as stated
     running: str = field(metadata=UNTRANSLATED)  # at the head of every page
     file: str = field(metadata=UNTRANSLATED)
     file_short: str = field(metadata=UNTRANSLATED)
@@ -52,25 +52,24 @@ def head_view(analysis: Analysis, case: CaseDetails) -> HeadView:
 
 
 def case_facts(details: CaseDetails) -> tuple[Fact, ...]:
-    """List case number, exhibit number, examiner and organisation; missing ones are marked as not stated."""
+    """List case number, exhibit number, examiner and organisation, as far as they are stated."""
     values = details.model_dump()
     return tuple(
-        Fact(translated(label), Quoted(formatting.file_name(values[name])) or gettext(NOT_STATED))
+        Fact(translated(label), Quoted(formatting.file_name(values[name])))
         for name, label in STATED.items()
+        if values[name]
     )
 
 
 def _running(case: CaseDetails) -> str:
-    """Return the text on the case at the head of every page."""
-    number = formatting.shortened(formatting.file_name(case.case_number), 28) or gettext(
-        "number %(not_stated)s", not_stated=gettext(NOT_STATED)
-    )
+    """Return the text on the case at the head of every page; "" if nothing is stated."""
+    number = formatting.shortened(formatting.file_name(case.case_number), 28)
     exhibit = formatting.shortened(formatting.file_name(case.exhibit_number), 20)
-    return gettext(
-        "Case %(number)s%(exhibit)s",
-        number=number,
-        exhibit=(gettext(" · Exhibit %(exhibit)s", exhibit=exhibit) if exhibit else ""),
-    )
+    parts = [
+        *([gettext("Case %(number)s", number=number)] if number else []),
+        *([gettext("Exhibit %(exhibit)s", exhibit=exhibit)] if exhibit else []),
+    ]
+    return " · ".join(parts)
 
 
 # Names of the formats that are accepted, FFmpeg's or Pillow's, in words.

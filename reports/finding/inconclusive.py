@@ -116,7 +116,7 @@ def next_steps(analysis: Analysis) -> str:
 def photograph_next_steps() -> str:
     """Recommend what to do about a photograph in which nothing was flagged."""
     return gettext(
-        "Read what the file declares, at the top. Obtain the original file, before it "
+        "Read what the file declares. Obtain the original file, before it "
         "was shared or resized, and find out where it was first published (search for the picture). Do "
         "not take this result as proof that the photograph is unaltered or that the person exists."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,16 +78,8 @@ class OtherModelsView:
     def pictures(self) -> tuple[ShownPicture, ...]:
         """Pictures that a report shows."""
         flagged = (segment for model in self.models for segment in model.segments if segment.segment.flagged)
-        shown = (segment.peak.shown[1] for segment in flagged if segment.peak)
+        shown = (segment.peak.face[1] for segment in flagged if segment.peak)
         return tuple(picture for picture in shown if picture.path)
-
-    @property
-    def kept(self) -> Iterator[ShownPicture]:
-        """All pictures of the other models that belong to the analysis."""
-        for model in self.models:
-            for segment in model.segments:
-                for peak in segment.segment.peaks:
-                    yield from peak.kept
 
 
 def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | None:

@@ -8,16 +8,16 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
 from detector.verdict.judged_persons import flagged_segments, representative_segment
+from reports.annex import reader_view
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
 from reports.finding.other_models import rule_and_verdicts
 from reports.language import formatting
 from reports.language.formatting import plural, shown, timecode
-from reports.language.translation import capitalize_first, gettext, reason_text, translated
+from reports.language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.validation.error_rates import outside_of
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
-from reports.wording.sections import OTHERS, REFERENCE, Section
-from reports.wording.verbal_scale import Strength, strength
+from reports.wording.verbal_scale import STRENGTHS, Strength, strength
 from reports.wording.verdict_sentence import MOST_NAMED, both_answers, figure_name, person_list
 
 
@@ -81,45 +81,41 @@ MOST_TIMES = 4  # segments whose times stand on the first page
 KeyAnswer = tuple[str, str]
 
 
-def key_answers(analysis: Analysis, sections: dict[str, Section]) -> tuple[KeyAnswer, ...]:
-    """Return the questions and answers; ``sections`` has the numbers of the sections they refer to."""
+def key_answers(analysis: Analysis) -> tuple[KeyAnswer, ...]:
+    """Return the questions and answers of the first page."""
     answers: list[KeyAnswer] = [(gettext("Grounds"), reason_text(analysis))]
     if segments := flagged_segments(analysis.persons, analysis.segments):
         if not analysis.media.still:
-            answers.append((gettext("When"), _when(segments, sections["segments"].number)))
+            answers.append((gettext("When"), _when(segments)))
         answers.append((gettext("Which person"), _persons(analysis, segments)))
-    certainty = filter(None, (_confidence(analysis, sections), outside_words(analysis)))
+    certainty = filter(None, (_certainty(analysis), outside_words(analysis)))
+    answers.append((gettext("How certain"), " ".join(certainty)))
+    if wrong := how_often_wrong(analysis):
+        answers.append((gettext("How often wrong"), wrong))
     return (
         *answers,
-        (gettext("How certain"), " ".join(certainty)),
-        (gettext("Not examined"), _not_examined(analysis, sections["not-examined"].number)),
-        (gettext("What to do next"), next_steps(analysis, sections["segments"].number)),
+        (gettext("Not examined"), _not_examined(analysis)),
+        (gettext("What to do next"), next_steps(analysis, in_report=True)),
     )
 
 
-def models_answer(analysis: Analysis, sections: dict[str, Section]) -> KeyAnswer:
+def models_answer(analysis: Analysis) -> KeyAnswer:
     """Return the combined verdict of several models."""
     assert analysis.joint is not None
     answer = gettext(
-        "%(verdict)s. %(reason)s Section %(section)s shows the verdict of each model.",
+        "%(verdict)s. %(reason)s",
         verdict=capitalize_first(gettext(str(analysis.joint.verdict))),
         reason=rule_and_verdicts(analysis),
-        section=sections[OTHERS].number,
     )
     return gettext("%(count)s models together", count=len(analysis.others) + 1), answer
 
 
-def references_answer(titles: Sequence[str], sections: dict[str, Section]) -> KeyAnswer:
+def references_answer(titles: Sequence[str]) -> KeyAnswer:
     """Return the results of comparisons with references in a few words."""
-    answer = gettext(
-        "%(found)s. Section %(number)s explains what this proves.",
-        found="; ".join(dict.fromkeys(titles)),
-        number=sections[REFERENCE].number,
-    )
-    return gettext("Compared with a reference"), answer
+    return gettext("Compared with a reference"), f"{'; '.join(dict.fromkeys(titles))}."
 
 
-def _when(segments: Sequence[Segment], section: int) -> str:
+def _when(segments: Sequence[Segment]) -> str:
     if len(segments) <= MOST_TIMES:
         several = len({segment.person for segment in segments}) > 1
         return "; ".join(
@@ -134,14 +130,13 @@ def _when(segments: Sequence[Segment], section: int) -> str:
     longest = max(segments, key=lambda segment: segment.end - segment.start)
     return gettext(
         "In %(count)s segments between %(first_start)s and %(last_end)s; the longest "
-        "is %(longest)s, %(start)s to %(end)s. Section %(section)s lists all of them.",
+        "is %(longest)s, %(start)s to %(end)s. The table of segments lists all of them.",
         count=shown(len(segments), ","),
         first_start=timecode(min(segment.start for segment in segments)),
         last_end=timecode(max(segment.end for segment in segments)),
         longest=longest.id,
         start=timecode(longest.start),
         end=timecode(longest.end),
-        section=section,
     )
 
 
@@ -166,35 +161,72 @@ def _persons(analysis: Analysis, segments: Sequence[Segment]) -> str:
     )
 
 
-def _confidence(analysis: Analysis, sections: dict[str, Section]) -> str:
-    figure, meaning = analysis.probability, sections["limits"].number
+_RANKS = (
+    N_("%(phrase)s, the strongest of four degrees."),
+    N_("%(phrase)s, the second strongest of four degrees."),
+    N_("%(phrase)s, the third strongest of four degrees."),
+    N_("%(phrase)s, the weakest of four degrees."),
+)
+
+
+def _certainty(analysis: Analysis) -> str:
+    """State how certain the finding is by a word of the scale, without figures."""
+    figure = analysis.probability
     if figure is None:
         return gettext("Not stated, because nothing could be judged.")
+    if analysis.verdict is Verdict.INCONCLUSIVE:
+        return gettext("No degree is stated, because the examination allows no conclusion.")
+    if analysis.verdict is Verdict.NOT_FOUND:
+        return gettext(
+            "No face reached the threshold for a finding. That does not show that the file is unaltered."
+        )
+    phrase = capitalize_first(strength(analysis, figure).phrase)
+    steps = [gettext(step.phrase) for step in STRENGTHS[: len(_RANKS)]]
+    rank = next((rank for rank, step in enumerate(steps) if step == strength(analysis, figure).phrase), None)
+    if rank is None:  # below the scale, which the phrase says
+        return f"{phrase}."
+    return gettext(_RANKS[rank], phrase=phrase)
+
+
+def figure_words(analysis: Analysis) -> str:
+    """State the probability of the exhibit with its name and interval; "" if nothing was judged."""
+    figure = analysis.probability
+    if figure is None:
+        return ""
     name = figure_name(analysis)
     if analysis.answers and analysis.media.still:
         name = f"{both_answers(analysis.answers)}. {name}"
     if analysis.verdict is not Verdict.MANIPULATED:
-        # Beside another verdict a phrase of the scale would contradict it.
-        return gettext(
-            "%(name)s: %(figure)s. Section %(meaning)s explains what such figures mean.",
-            name=name,
-            figure=formatting.probability(figure),
-            meaning=meaning,
-        )
+        return gettext("%(name)s: %(figure)s.", name=name, figure=formatting.probability(figure))
     between = f", {words}" if (words := figure_interval(analysis)) else ""
     return gettext(
-        "%(strength)s. %(name)s: %(figure)s%(between)s. This is not the probability that the file is "
-        "manipulated; section %(meaning)s defines the words and the figure.",
-        strength=capitalize_first(strength(analysis, figure).phrase),
+        "%(name)s: %(figure)s%(between)s. This is not the probability that the file is manipulated.",
         name=name,
         figure=formatting.probability(figure),
         between=between,
-        meaning=meaning,
     )
 
 
-def _not_examined(analysis: Analysis, section: int) -> str:
-    """Summarise what was not examined in one sentence; ``section`` contains the full list."""
+def how_often_wrong(analysis: Analysis) -> str:
+    """State how often verdicts like this one were wrong in tests; "" beside an inconclusive one."""
+    reader = reader_view(analysis)
+    if analysis.verdict is Verdict.INCONCLUSIVE:
+        return ""
+    if reader.apart:
+        return reader.apart
+    false_alarms, misses = reader.errors
+    error = false_alarms if analysis.verdict is Verdict.MANIPULATED else misses
+    if not error.measured:
+        return error.words
+    if analysis.verdict is Verdict.MANIPULATED:
+        words = gettext("Of unmanipulated files in tests, the model flagged %(words)s", words=error.words)
+    else:
+        words = gettext("Of manipulated files in tests, the model missed %(words)s", words=error.words)
+    return " ".join(filter(None, (words, reader.one_person)))
+
+
+def _not_examined(analysis: Analysis) -> str:
+    """Summarise what was not examined in one sentence."""
     coverage, media = analysis.coverage, analysis.media
     parts = []
     if not media.still:
@@ -244,20 +276,14 @@ def _not_examined(analysis: Analysis, section: int) -> str:
         parts.append(gettext("parts that could not be decoded"))
     if was_judged_from_damaged(analysis):
         parts.append(gettext("the state of frames after such parts"))
-    return gettext(
-        "%(listed)s. Section %(section)s contains the full list.",
-        listed=capitalize_first("; ".join(parts)),
-        section=section,
-    )
+    return f"{capitalize_first('; '.join(parts))}."
 
 
-def next_steps(analysis: Analysis, section: int | None = None) -> str:
-    """Recommend what to do; ``section`` of the report has the pictures, which a page shows below."""
+def next_steps(analysis: Analysis, *, in_report: bool = False) -> str:
+    """Recommend what to do; the pictures are in the report, or below on a page."""
     match analysis.verdict:
         case Verdict.MANIPULATED:
-            where = gettext("below")
-            if section is not None:
-                where = gettext("in section %(section)s", section=section)
+            where = gettext("in this report") if in_report else gettext("below")
             return gettext(
                 "Look at the pictures %(where)s yourself. Obtain the original file and establish where it "
                 "comes from. Have the flagged parts checked by a second examiner or another method before "

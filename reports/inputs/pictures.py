@@ -29,6 +29,10 @@ _HEAT_STEPS = 24  # of the legend
 _SLIGHTLY = 1.5  # times as wide: what still shrinks well from the nearest four pixels
 
 
+Shares = tuple[float, float, float, float]
+"""A rectangle in a picture: left, top, width and height as shares of the picture's size."""
+
+
 @dataclass(frozen=True)
 class ShownPicture:
     """One picture to show: its path relative to ``analysis.json``, or why there is none."""
@@ -36,22 +40,42 @@ class ShownPicture:
     path: str | None = field(metadata=UNTRANSLATED)
     alt: str
     absent: str = ""
-    part: tuple[float, float, float, float] | None = None
-    """What of it a report shows: left, top, width and height as shares of its size; None: all."""
+    part: Shares | None = None
+    """What of it a report shows; None: all."""
+    mark: Shares | None = None
+    """Where a frame is drawn around a place; None: nowhere."""
+    width: int | None = None
+    """Largest width in px; None: that of :func:`width_for`."""
 
     @property
     def key(self) -> str:
-        """Path of the picture with its part after ``#``; :func:`embed` returns its bytes by this key."""
-        if self.part is None:
-            return self.path or ""
+        """Path of the picture, and after ``#`` what is done with it.
+
+        :func:`embed` returns its bytes by this key.
+        """
         # As Media Fragments URI 1.0 has it.
-        return f"{self.path}#xywh=percent:{','.join(f'{100 * value:.3f}' for value in self.part)}"
+        options = [
+            *([f"xywh=percent:{_percent(self.part)}"] if self.part else []),
+            *([f"mark=percent:{_percent(self.mark)}"] if self.mark else []),
+            *([f"width={self.width}"] if self.width else []),
+        ]
+        return f"{self.path or ''}{'#' if options else ''}{'&'.join(options)}"
+
+
+def _percent(shares: Shares) -> str:
+    return ",".join(f"{100 * value:.3f}" for value in shares)
 
 
 def find_picture(
-    folder: Path, path: str | None, alt: str, part: tuple[float, float, float, float] | None = None
+    folder: Path,
+    path: str | None,
+    alt: str,
+    *,
+    part: Shares | None = None,
+    mark: Shares | None = None,
+    width: int | None = None,
 ) -> ShownPicture:
-    """Look up a picture that an analysis names, of which reports show ``part``.
+    """Look up a picture that an analysis names, and say what of it reports show (:class:`ShownPicture`).
 
     Raise :class:`PictureError` if the path leaves ``folder``: an analysis.json may come from anywhere, and a
     report must never include another file of the machine.
@@ -69,7 +93,7 @@ def find_picture(
         return ShownPicture(
             None, alt, gettext("The file %(file)s is missing from the folder of the analysis.", file=pure)
         )
-    return ShownPicture(str(pure), alt, part=part)
+    return ShownPicture(str(pure), alt, part=part, mark=mark, width=width)
 
 
 def width_for(count: int) -> int:
@@ -96,7 +120,8 @@ def embed(folder: Path, keys: Iterable[str], comparisons: Path | None = None) ->
 
 
 def _jpeg(folder: Path, key: str, width: int) -> bytes:
-    name, _, part = key.partition("#xywh=percent:")
+    name, _, fragment = key.partition("#")
+    options = dict(option.split("=", 1) for option in fragment.split("&")) if fragment else {}
     path = folder / name
     try:
         data = path.read_bytes()
@@ -112,20 +137,32 @@ def _jpeg(folder: Path, key: str, width: int) -> bytes:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise PictureError(f"The picture {path.name} is damaged; run the analysis again.")
-    if part:
-        left, top, wide, high = (float(value) / 100 for value in part.split(","))
-        x, y = round(left * columns), round(top * rows)
-        right, bottom = round((left + wide) * columns), round((top + high) * rows)
-        image = image[y : max(y + 1, bottom), x : max(x + 1, right)]
+    if "xywh" in options:
+        left, top, right, bottom = _edges(options["xywh"], columns, rows)
+        image = image[top : max(top + 1, bottom), left : max(left + 1, right)]
         rows, columns = image.shape[:2]
+    width = min(width, int(options.get("width", width)))
     if columns > width:
         height = max(1, round(rows * width / columns))
         # Averaging over parts of pixels takes five times as long, and shows only where there are many.
         slightly = columns <= _SLIGHTLY * width
         how = cv2.INTER_LINEAR if slightly else cv2.INTER_AREA
         image = cv2.resize(image, (width, height), interpolation=how)
+    if "mark" in options:
+        rows, columns = image.shape[:2]
+        left, top, right, bottom = _edges(options["mark"], columns, rows)
+        line = max(1, round(columns / 200))
+        image = np.ascontiguousarray(image)
+        for colour, thickness in (((0, 0, 0), 3 * line), ((255, 255, 255), line)):
+            cv2.rectangle(image, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA)
     _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return bytes(encoded)
+
+
+def _edges(percent: str, columns: int, rows: int) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom in px of ``xywh=percent:…`` or ``mark=percent:…``."""
+    x, y, width, height = (float(value) / 100 for value in percent.removeprefix("percent:").split(","))
+    return round(x * columns), round(y * rows), round((x + width) * columns), round((y + height) * rows)
 
 
 def heat_scale() -> tuple[str, ...]:

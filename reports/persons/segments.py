@@ -15,7 +15,7 @@ from detector.verdict.judged_persons import (
     kind_from_second_look,
 )
 from detector.verdict.sentences import render
-from reports.inputs.pictures import ShownPicture, find_picture
+from reports.inputs.pictures import Shares, ShownPicture, find_picture
 from reports.language import formatting
 from reports.language.formatting import grouped, plural, shown, time_span, timecode
 from reports.language.translation import WORDS, Quoted, gettext, ngettext
@@ -75,12 +75,17 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
     )
 
 
-_ROOM = 2.0  # width of the part of a photo that a report shows, in widths of the face
+_ROOM = 1.8  # side of an enlarged face in sizes of the face's box
+_ENLARGED, _WHOLE = 720, 420  # px: 56 mm of paper at 300 dpi and more; a small picture
 
 
 @dataclass(frozen=True)
 class PeakView:
-    """One peak frame: its pictures and the check of its heatmap."""
+    """One peak frame: its pictures and the check of its heatmap.
+
+    ``face`` and ``whole`` are what reports show: the enlarged face without heatmap, with it, and the heatmap
+    alone; and the whole frame, in which the place is marked.
+    """
 
     number: int
     time: str
@@ -92,22 +97,17 @@ class PeakView:
     frame: ShownPicture
     overlay: ShownPicture
     map: ShownPicture
-    # The three of a small face of a photograph, at full size.
-    near: tuple[ShownPicture, ShownPicture, ShownPicture] | None
+    face: tuple[ShownPicture, ShownPicture, ShownPicture]
+    whole: ShownPicture
+    near: tuple[ShownPicture, ShownPicture, ShownPicture] | None  # a small face at full size, as stored
     confirmed: bool
     effect: str
     check: tuple[tuple[str, str, str], ...]
 
     @property
-    def shown(self) -> tuple[ShownPicture, ShownPicture]:
-        """Pictures in a report: without and with heatmap, as close-up if it was stored."""
-        near = self.near
-        return near[:2] if near and near[0].path and near[1].path else (self.frame, self.overlay)
-
-    @property
-    def kept(self) -> tuple[ShownPicture, ...]:
-        """All stored pictures of the peak."""
-        return self.frame, self.overlay, self.map, *(self.near or ())
+    def shown(self) -> tuple[ShownPicture, ...]:
+        """Pictures in a report."""
+        return *self.face, self.whole
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,16 @@ class BoundingFrame:
     time: str
     frame_index: str
     pts: str
+
+
+@dataclass(frozen=True)
+class MomentView:
+    """A face of a segment's film strip, or the same person's face at a calm moment."""
+
+    time: str
+    score: str
+    inside: bool  # the segment
+    picture: ShownPicture
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,13 @@ class SegmentView:
     figures: tuple[Fact, ...]
     meaning: str
     peaks: tuple[PeakView, ...]
+    calm: MomentView | None
+    strip: tuple[MomentView, ...]
+
+    @property
+    def moments(self) -> tuple[ShownPicture, ...]:
+        """Pictures of the calm moment and of the film strip."""
+        return tuple(moment.picture for moment in (*self.strip, *filter(None, [self.calm])))
 
 
 def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentView:
@@ -171,6 +188,41 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         peaks=tuple(
             _peak(analysis, segment, peak, index, folder) for index, peak in enumerate(segment.peaks, 1)
         ),
+        calm=_calm(analysis, segment, folder),
+        strip=_strip(segment, folder),
+    )
+
+
+def _calm(analysis: Analysis, segment: Segment, folder: Path) -> MomentView | None:
+    calm, media = segment.calm, analysis.media
+    if calm is None or calm.frame is None:
+        return None
+    time = timecode(calm.time)
+    picture = find_picture(
+        folder,
+        calm.frame,
+        gettext("Person %(person)s at a calm moment, %(time)s", person=segment.person, time=time),
+        part=_around(calm.box, (0, 0, media.width, media.height)),
+        width=_ENLARGED,
+    )
+    return MomentView(time, formatting.probability(calm.probability), False, picture)
+
+
+def _strip(segment: Segment, folder: Path) -> tuple[MomentView, ...]:
+    return tuple(
+        MomentView(
+            time=timecode(face.time),
+            score=formatting.probability(face.probability),
+            inside=segment.start <= face.time <= segment.end,
+            picture=find_picture(
+                folder,
+                face.picture,
+                gettext(
+                    "Face of person %(person)s at %(time)s", person=segment.person, time=timecode(face.time)
+                ),
+            ),
+        )
+        for face in segment.strip
     )
 
 
@@ -279,43 +331,65 @@ def _made_from(interval: ProbabilityInterval) -> str:
     return "; ".join(sources)
 
 
-def _around(peak: Peak, whole: Box) -> tuple[float, float, float, float]:
-    """Return the part of a picture of ``whole`` around a face, as shares: left, top, width, height."""
-    x0, y0, x1, y1 = peak.box
+def _around(box: Box, whole: Box) -> Shares:
+    """Return the square around the face at ``box`` in a picture of ``whole``, as far as that reaches."""
+    x0, y0, x1, y1 = box
     start, upper, end, lower = whole
     width, height = end - start, lower - upper
-    half = _ROOM * max(x1 - x0, y1 - y0) / 2
-    left, right = (min(max((x0 + x1) / 2 + side - start, 0.0), width) for side in (-half, half))
-    top, bottom = (min(max((y0 + y1) / 2 + side - upper, 0.0), height) for side in (-half, half))
-    return left / width, top / height, (right - left) / width, (bottom - top) / height
+    side = _ROOM * max(x1 - x0, y1 - y0)
+    across, down = min(side, width), min(side, height)
+    left = min(max((x0 + x1 - across) / 2 - start, 0.0), width - across)
+    top = min(max((y0 + y1 - down) / 2 - upper, 0.0), height - down)
+    return left / width, top / height, across / width, down / height
 
 
 def _pictures(
-    source: Peak | CloseUp, caption: str, part: tuple[float, float, float, float] | None, folder: Path
+    source: Peak | CloseUp, caption: str, folder: Path, part: Shares | None = None
 ) -> tuple[ShownPicture, ShownPicture, ShownPicture]:
+    width = None if part is None else _ENLARGED
     return (
-        find_picture(folder, source.frame, gettext("Frame, %(what)s", what=caption), part),
-        find_picture(folder, source.overlay, gettext("Frame with heatmap, %(what)s", what=caption), part),
-        find_picture(folder, source.map, gettext("Heatmap alone, %(what)s", what=caption), part),
+        find_picture(folder, source.frame, gettext("Frame, %(what)s", what=caption), part=part, width=width),
+        find_picture(
+            folder,
+            source.overlay,
+            gettext("Frame with heatmap, %(what)s", what=caption),
+            part=part,
+            width=width,
+        ),
+        find_picture(
+            folder, source.map, gettext("Heatmap alone, %(what)s", what=caption), part=part, width=width
+        ),
     )
 
 
 def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: Path) -> PeakView:
-    media, check, part = analysis.media, peak.check, None
-    caption = gettext(
-        "peak %(index)s of %(id)s at %(time)s, person %(person)s",
-        index=index,
-        id=segment.id,
-        time=timecode(peak.time),
-        person=segment.person,
-    )
+    media, check = analysis.media, peak.check
     if media.still:
         caption = gettext("face %(id)s, person %(person)s", id=segment.id, person=segment.person)
-        part = _around(peak, (0, 0, media.width, media.height))
+    else:
+        caption = gettext(
+            "peak %(index)s of %(id)s at %(time)s, person %(person)s",
+            index=index,
+            id=segment.id,
+            time=timecode(peak.time),
+            person=segment.person,
+        )
+    stored = _pictures(peak, caption, folder)
+    face = _pictures(peak, caption, folder, _around(peak.box, (0, 0, media.width, media.height)))
     near = None
     if peak.close_up:
-        near = _pictures(peak.close_up, caption, _around(peak, peak.close_up.part), folder)
-    frame, overlay, heatmap = _pictures(peak, caption, part, folder)
+        near = _pictures(peak.close_up, caption, folder, _around(peak.box, peak.close_up.part))
+        if all(picture.path for picture in near):
+            face = near
+    x0, y0, x1, y1 = peak.box
+    place = x0 / media.width, y0 / media.height, (x1 - x0) / media.width, (y1 - y0) / media.height
+    whole = find_picture(
+        folder,
+        peak.frame,
+        gettext("The whole picture with the face marked, %(what)s", what=caption),
+        mark=place,
+        width=_WHOLE,
+    )
     return PeakView(
         number=index,
         time=timecode(peak.time),
@@ -324,9 +398,11 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         score=formatting.probability(peak.probability),
         heat=shown(peak.heat, ".2f"),
         position=formatting.box(peak.box),
-        frame=frame,
-        overlay=overlay,
-        map=heatmap,
+        frame=stored[0],
+        overlay=stored[1],
+        map=stored[2],
+        face=face,
+        whole=whole,
         near=near,
         confirmed=check is not None and is_confirmed(check),
         effect=(gettext(peak.no_map) if peak.no_map else "")

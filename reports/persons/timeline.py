@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from detector.schema.analysis import Analysis, Person, Scores, Segment
@@ -220,6 +220,7 @@ class Timeline:
     exit: str
     enter_x: float
     crowded: bool
+    omitted: int  # persons who are not drawn
     flagged: bool  # whether any band is; so of the next
     unflagged: bool
     title: str
@@ -229,9 +230,35 @@ class Timeline:
 def draw_timeline(analysis: Analysis) -> Timeline:
     """Lay out the timeline of an analysis; a still image gets one bar per person instead."""
     still = analysis.media.still
-    several = len(analysis.others) + 1
-    roomy = several * len(analysis.persons) <= ROOMY_LANES
+    roomy = (len(analysis.others) + 1) * len(analysis.persons) <= ROOMY_LANES
     height = (18.0 if still else 56.0) if roomy else (10.0 if still else 19.0)
+    return _drawn(analysis, height, roomy=roomy)
+
+
+BRIEF_LANES = 3
+
+
+def brief_timeline(analysis: Analysis) -> Timeline | None:
+    """Lay out the timeline of a first page: low lanes of the few most suspicious persons, by one model.
+
+    None for a photo, whose faces the pictures show, and without faces.
+    """
+    if analysis.media.still or not analysis.persons:
+        return None
+    flagged = {segment.person for segment in flagged_segments(analysis.persons, analysis.segments)}
+    ranked = sorted(
+        analysis.persons, key=lambda person: (person.id not in flagged, -(person.probability or 0.0))
+    )[:BRIEF_LANES]
+    persons = tuple(person for person in analysis.persons if person in ranked)
+    shown = analysis.model_copy(update={"persons": persons, "others": ()})
+    height = 40.0 if not persons[1:] else 26.0
+    return replace(_drawn(shown, height, roomy=True), omitted=len(analysis.persons) - len(persons))
+
+
+def _drawn(analysis: Analysis, height: float, *, roomy: bool) -> Timeline:
+    """Lay out a timeline with lanes of this height."""
+    still = analysis.media.still
+    several = len(analysis.others) + 1
     label = 8.0 if still else LABEL_ROW
     row = label + height + (0.0 if still else STRIP) + (10.0 if roomy else 5.0)
     span = _span(analysis)
@@ -261,6 +288,7 @@ def draw_timeline(analysis: Analysis) -> Timeline:
         exit=number(analysis.parameters.exit_threshold),
         enter_x=score_x(analysis.parameters.enter_threshold),
         crowded=any(not band.label for lane in lanes for band in lane.bands),
+        omitted=0,
         flagged=True in flags,
         unflagged=False in flags,
         title=_title(analysis, still),

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from detector import timestamps
 from detector.files import FILES, ROOT
 from reports.errors import ReportError
-from reports.inputs.pictures import ShownPicture, width_for
+from reports.inputs.pictures import ShownPicture
 from reports.language import formatting, translation
 from reports.language.catalogues import CATALOGUES
 from reports.language.translation import N_
@@ -72,7 +72,6 @@ def fill_template(
                 modified=document_date(view.annotations.until_iso or view.head.created_iso),
                 renderer=renderer() if medium == "screen" else None,
                 enclosed=enclosed,
-                picture_width=width_for(len({picture.key for picture in view.pictures})),
             )
         )
 

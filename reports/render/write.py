@@ -29,6 +29,7 @@ from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.report_view import ReportInputs, ReportView, report_view
 from reports.untrusted_input import kept
+from reports.wording.lengths import FULL, Length
 
 
 def write_report(
@@ -38,6 +39,7 @@ def write_report(
     check: ExhibitCheck | None = None,
     laboratory: bytes | None = None,
     language_code: str = DEFAULT,
+    length: Length = FULL,
 ) -> None:
     """Write ``analysis.json``, ``case.json``, the report and ``manifest.json`` into ``folder``.
 
@@ -46,7 +48,9 @@ def write_report(
     written completely or not at all, the manifest last. Raise :class:`~reports.errors.ReportError` before
     anything is written if a picture lies outside the folder or cannot be read.
     """
-    inputs = ReportInputs(case=case, check=check, laboratory=laboratory, language_code=language_code)
+    inputs = ReportInputs(
+        case=case, check=check, laboratory=laboratory, language_code=language_code, length=length
+    )
     write_files(analysis, analysis.to_json().encode(), folder, folder, inputs)
 
 

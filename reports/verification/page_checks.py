@@ -28,11 +28,13 @@ from reports.report_view import ReportInputs, report_view
 from reports.review.annotation_file import read_file
 from reports.untrusted_input import escapes_folder
 from reports.verification.checks import CheckResults, Source
+from reports.wording.lengths import FULL, SUMMARY
 
 _BESIDE = (ANNOTATIONS, CUSTODY, LABORATORY, SECOND_REVIEW)
 _PICTURE = re.compile(r"data:image/jpeg;base64,([A-Za-z0-9+/=]*)")
 _DATES = re.compile(r'<meta name="dcterms\.\w+" content="[^"]*"/>')
 _LANGUAGE = re.compile(r'<html lang="([a-z]+)"')
+_LENGTH = re.compile(r'<meta name="reelproof-length" content="summary"/>')
 _CHECK = re.compile(r'<meta name="reelproof-check" content="([0-9a-f]*) (\d+) ([^"]+)"/>')
 # Other versions of OpenCV encode a little differently. JPEG of quality 75 to 95, with colours at full or half
 # width, is at most 5.6 grey levels apart on average, and 16.8 in a square; a heatmap left out, 61.
@@ -118,6 +120,7 @@ def _differing(folder: Path) -> list[str]:
         laboratory=files.get(LABORATORY),
         second_review=files.get(SECOND_REVIEW),
         language_code=language_match[1] if language_match else DEFAULT,
+        length=SUMMARY if _LENGTH.search(page_text) else FULL,
     )
     view = report_view(analysis, folder, inputs)
     pictures = embed(folder, [picture.key for picture in view.pictures])

@@ -115,8 +115,9 @@ class TestOneTalkingFace:
             assert np.array_equal(kept, frames[peak.pts])
             drawn = cv2.imread(str(folder / peak.overlay))[:, :, ::-1]
             assert drawn.shape == kept.shape and (drawn != kept).any()
-        peaks = analysis.segments[0].peaks
-        listed = {folder / name for peak in peaks for name in (peak.frame, peak.overlay, peak.map)}
+        (segment,) = analysis.segments
+        assert len(segment.strip) > 1 and all((folder / face.picture).is_file() for face in segment.strip)
+        listed = {folder / name for name in segment.pictures}
         assert set((folder / "overlays").iterdir()) == listed, "and nothing else is left there"
 
     def test_software_and_model(self, flagged: tuple[Analysis, Path], fused: LoadedModel) -> None:

@@ -19,6 +19,7 @@ from reports.annex import general_glossary, reader_view_of_model
 from reports.inputs.case import CaseDetails
 from reports.language.formatting import number
 from reports.language.translation import gettext, translated_view
+from reports.wording.lengths import FULL, SUMMARY, Length
 from reports.wording.verbal_scale import STRENGTHS, strengths
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require, signed_in
@@ -380,15 +381,15 @@ downloads_blueprint = Blueprint("downloads", __name__, url_prefix="/analyses/<an
 @downloads_blueprint.get("/report.pdf")
 @require(Permission.EXPORT)
 def report_pdf(analysis_id: str) -> Response:
-    """Send the evidence report as PDF, with the annotations as of now."""
-    return reports.send_report(*get_finished(analysis_id), "report.pdf", download_language())
+    """Send the evidence report as PDF, with the annotations as of now; ``length`` chooses the summary."""
+    return reports.send_report(*get_finished(analysis_id), "report.pdf", download_language(), _length())
 
 
 @downloads_blueprint.get("/report.html")
 @require(Permission.EXPORT)
 def report_html(analysis_id: str) -> Response:
-    """Send the report as one HTML page with its own style sheet and without scripts."""
-    return reports.send_report(*get_finished(analysis_id), "report.html", download_language())
+    """Send the report as one HTML page without scripts; ``length`` chooses the summary."""
+    return reports.send_report(*get_finished(analysis_id), "report.html", download_language(), _length())
 
 
 @downloads_blueprint.get("/analysis.json")
@@ -439,7 +440,7 @@ def media(analysis_id: str) -> Response:
 @downloads_blueprint.get("/bundle.zip")
 @require(Permission.EXPORT)
 def bundle(analysis_id: str) -> Response:
-    """Send the review bundle; ``video=no`` leaves out the video, ``language`` chooses the language."""
+    """Send the review bundle; ``video=no`` leaves out the video, ``length`` chooses its report."""
     row, folder = get_finished(analysis_id)
     video = request.args.get("video", "yes")
     if video not in ("yes", "no"):
@@ -448,7 +449,14 @@ def bundle(analysis_id: str) -> Response:
             gettext("A bundle comes with the video or without it."),
             gettext("Ask for video=yes or video=no."),
         )
-    return bundle_downloads.send_bundle(row, folder, video=video == "yes", language_code=download_language())
+    return bundle_downloads.send_bundle(
+        row, folder, video=video == "yes", language_code=download_language(), length=_length()
+    )
+
+
+def _length() -> Length:
+    """Return the requested length of a report; the full one if there is no such length."""
+    return SUMMARY if request.args.get("length") == SUMMARY else FULL
 
 
 @downloads_blueprint.get("/exports/<name>")

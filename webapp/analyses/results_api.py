@@ -145,7 +145,7 @@ def _download(
 )
 def report_pdf(analysis_id: str, query: ReportSearch) -> WerkzeugResponse:
     """Get the evidence report as PDF, with the annotations as of now."""
-    return reports.send_report(*require_finished(analysis_id), "report.pdf", query.language)
+    return reports.send_report(*require_finished(analysis_id), "report.pdf", query.language, query.length)
 
 
 @_download(
@@ -156,7 +156,7 @@ def report_pdf(analysis_id: str, query: ReportSearch) -> WerkzeugResponse:
 )
 def report_html(analysis_id: str, query: ReportSearch) -> WerkzeugResponse:
     """Get the report as one HTML page."""
-    return reports.send_report(*require_finished(analysis_id), "report.html", query.language)
+    return reports.send_report(*require_finished(analysis_id), "report.html", query.language, query.length)
 
 
 @_download("manifest.json", Answer("The manifest.", media=("application/json",), headers=("ETag",)), _ERRORS)
@@ -174,7 +174,9 @@ def manifest(analysis_id: str) -> WerkzeugResponse:
 def bundle(analysis_id: str, query: BundleSearch) -> WerkzeugResponse:
     """Get the review bundle: everything needed to review offline and to verify, as one zip."""
     row, folder = require_finished(analysis_id)
-    return bundle_downloads.send_bundle(row, folder, video=query.video == "yes", language_code=query.language)
+    return bundle_downloads.send_bundle(
+        row, folder, video=query.video == "yes", language_code=query.language, length=query.length
+    )
 
 
 @_download("exports", Answer("The formats (docs/exports.md).", Exports, headers=("ETag",)), (404, 409))

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, Json
 from detector.schema.analysis import Answers, ManipulationKind, Parameters, Score, Segment, Value, Verdict
 from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.schema.voice import VoiceSummary, VoiceVerdict
+from reports.wording.lengths import FULL, Length
 from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
 from webapp.storage.tables import Priority, State
 
@@ -230,15 +231,16 @@ class ScoreSearch(RequestModel):
 
 
 class ReportSearch(RequestModel):
-    """The language of the report."""
+    """Language and length of the report."""
 
     language: Literal["en", "de", "es"] = Field(
         default="en", description="of the report, and of a bundle's pages and README.txt; data stay English"
     )
+    length: Length = Field(default=FULL, description="summary: two pages instead of the full report")
 
 
 class BundleSearch(ReportSearch):
-    """Contents and language of the bundle."""
+    """Contents and language of the bundle, and the length of its report."""
 
     video: Literal["yes", "no"] = Field(default="yes", description="no: without the playable exhibit")
 

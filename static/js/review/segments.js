@@ -135,7 +135,7 @@ export class Inspector {
         el("span", { class: `check ${peak.confirmed ? "check-confirmed" : "check-unconfirmed"}` }, icon(peak.confirmed ? "confirmed" : "unconfirmed"), peak.confirmed ? _("Heatmap confirmed") : _("Heatmap not confirmed"))),
       el("div", { class: `peak-three${this.near ? " near" : ""}` },
         figure("frame", _("Original"), _("Original, %(peak)s", { peak: words })),
-        figure("overlay", _("With heatmap, hottest %(heat)s of 1", { heat: peak.heat }), _("With heatmap, %(peak)s", { peak: words })),
+        figure("overlay", _("With heatmap, strength %(heat)s of 1", { heat: peak.heat }), _("With heatmap, %(peak)s", { peak: words })),
         figure("map", _("Heatmap alone"), _("Heatmap alone, %(peak)s", { peak: words }))),
       el("p", { class: "peak-effect" }, peak.effect),
       this.#hidden(peak));

@@ -147,7 +147,7 @@ def test_case_details_and_custody_log_are_kept_and_printed_again(tmp_path: Path)
         "time_zone": "Asia/Tokyo",
     }
     page = (path.parent / "report.html").read_text("utf-8")
-    assert "24/117" in page and "17:41:02 UTC+09:00" in page and "not stated" in page
+    assert "24/117" in page and "17:41:02 UTC+09:00" in page and "Organisation" not in page
     listed = {entry["path"] for entry in json.loads((path.parent / "manifest.json").read_text())["files"]}
     assert "case.json" in listed
     # The custody log goes into folder and PDF.

@@ -9,7 +9,7 @@ import pytest
 from analyses import build, with_stability
 
 from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
-from reports.finding.summary import MOST_TIMES, interval_words, key_answers
+from reports.finding.summary import MOST_TIMES, figure_words, interval_words, key_answers
 from reports.persons.segments import segment_meaning
 from reports.report_view import ReportInputs, report_view
 from reports.wording.intervals import exhibit_interval, segment_interval
@@ -19,7 +19,7 @@ from reports.wording.verdict_sentence import figure_name
 
 def said(tmp_path: Path, **choices: object) -> dict[str, str]:
     analysis = build(tmp_path, kept=False, **choices)  # type: ignore[arg-type]
-    return dict(key_answers(analysis, contents(analysis.media.kind is MediaKind.IMAGE)))
+    return dict(key_answers(analysis))
 
 
 def test_flagged_segments_are_exported(tmp_path: Path) -> None:
@@ -28,7 +28,9 @@ def test_flagged_segments_are_exported(tmp_path: Path) -> None:
         "00:00:12.000 to 00:00:36.000 (person A); 00:00:12.000 to 00:00:36.000 (person B)"
     )
     assert found["Which person"].startswith("Persons A and B. 1 other person not flagged.")
-    assert re.match(r"Strong indication\. .*0\.97, interval 0\.\d\d to >\s0\.99\.", found["How certain"])
+    assert found["How certain"] == "Strong indication, the second strongest of four degrees."
+    figure = figure_words(build(tmp_path, persons=3, segments=2, kept=False))
+    assert re.search(r": 0\.97, interval 0\.\d\d to >\s0\.99\. This is not the probability", figure)
     assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in found["Not examined"]
     assert "second examiner" in found["What to do next"]
 
@@ -37,7 +39,7 @@ def test_unjudged_persons_are_not_called_unflagged(tmp_path: Path) -> None:
     built = build(tmp_path, persons=4, segments=1, kept=False)
     unjudged = [each.model_copy(update={"probability": None}) for each in built.persons[2:]]
     built = built.model_copy(update={"persons": (*built.persons[:2], *unjudged)})
-    whose = dict(key_answers(built, contents(False)))["Which person"]
+    whose = dict(key_answers(built))["Which person"]
     assert whose.startswith("Person A. 1 other person not flagged. 2 other persons could not be judged.")
 
 
@@ -96,7 +98,7 @@ def test_a_lowered_threshold_has_its_own_phrase(kind: MediaKind, tmp_path: Path)
     )
     words = "below the lowest indication of the scale (0.50), flagged at the threshold of 0.35"
     view = report_view(low, tmp_path)
-    assert dict(view.answers)["How certain"].startswith(f"B{words[1:]}. Calibrated probability")
+    assert dict(view.answers)["How certain"].startswith(f"B{words[1:]}.")
     assert view.figure.strength is not None and view.figure.strength.phrase == words
     assert view.segments[0].strength == view.persons[0].strength == words
     assert f"trained on: {words} (calibrated probability 0.395" in view.segments[0].meaning
@@ -118,12 +120,11 @@ def test_the_figure_ignores_persons_seen_too_briefly(tmp_path: Path) -> None:
 def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
     """Before, the figure could be of a person whom views did not confirm; it stays as it was stored."""
     built = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=0.6, B=1.0)
-    sections = contents(False)
     for segment in built.segments:
         stored = built.model_copy(update={"probability": segment.confidence})
         interval = segment_interval(stored, segment)
         assert interval is not None
-        surely = dict(key_answers(stored, sections))["How certain"]
+        surely = figure_words(stored)
         assert f": {segment.confidence:.2f}, {interval_words(interval)}." in surely
 
 
@@ -141,7 +142,7 @@ def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
     made = built.model_copy(update=changes)
     view = report_view(made, tmp_path)
     said = "too few independent moments for an interval"
-    assert f"0.97, {said}. This is not the probability" in dict(view.answers)["How certain"]
+    assert f"0.97, {said}. This is not the probability" in view.figure_words
     assert view.figure.interval == said.capitalize()
     (segment,) = view.segments
     assert segment.interval == "not known"
@@ -156,7 +157,7 @@ def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
 def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_path: Path) -> None:
     """Of a segment's frames the exhibit's probability may be lower than the segment's own."""
     built = build(tmp_path, persons=2, segments=1, kept=False)
-    figure, sections = 0.71, contents(False)
+    figure = 0.71
     model = built.model.model_copy(
         update={"segment": Platt(scale=1.9, offset=0.0), "exhibit": Platt(scale=0.6, offset=0.0)}
     )
@@ -165,18 +166,18 @@ def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_pa
     made = built.model_copy(update={"probability": figure, "model": model, "persons": persons})
     interval = exhibit_interval(made, made.segments[0])
     assert interval is not None and interval.low <= figure <= interval.high < made.segments[0].confidence
-    surely = dict(key_answers(made, sections))["How certain"]
+    surely = figure_words(made)
     assert f"manipulation, strongest segment: 0.71, {interval_words(interval)}." in surely
 
     persons = (flagged, other.model_copy(update={"probability": figure}))
     unsegmented = made.model_copy(update={"persons": persons})
-    surely = dict(key_answers(unsegmented, sections))["How certain"]
+    surely = figure_words(unsegmented)
     assert "all usable frames of the highest-scoring person: 0.71. This is not" in surely
 
 
 def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
     found = said(tmp_path, persons=2, segments=MOST_TIMES + 6)
-    assert found["When"].startswith("In 10 segments between ") and "Section 4" in found["When"]
+    assert found["When"].startswith("In 10 segments between ") and "table of segments" in found["When"]
     assert len(found["When"]) < 200
 
 
@@ -217,5 +218,5 @@ def test_bounds_in_time_frames_and_ticks(tmp_path: Path) -> None:
 
 def test_references_lead_to_the_sections_they_name(tmp_path: Path) -> None:
     sections = contents(False)
-    assert [each.number for each in sections.values()] == list(range(16))
-    assert sections["limits"].number == 6 and sections["segments"].number == 4
+    assert [each.number for each in sections.values()] == list(range(1, 15))
+    assert sections["limits"].number == 4 and sections["segments"].number == 2

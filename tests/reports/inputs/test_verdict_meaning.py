@@ -64,7 +64,7 @@ def test_a_photo_shows_both_answers_its_kind_and_its_boxed_faces(tmp_path: Path)
     assert (view.persons[0].altered, view.persons[0].synthesised) == ("0.12", "0.93")
     assert view.persons[0].kind == "generated face"
     assert view.photo is not None and view.photo in view.pictures and boxed in view.kept
-    frame = view.segments[0].peaks[0].frame
+    frame = view.segments[0].peaks[0].face[0]
     assert frame.part is not None and all(0 <= share <= 1 for share in frame.part)
     pictures = embed(tmp_path, [picture.key for picture in view.pictures])
     whole, part = (cv2.imdecode(np.frombuffer(pictures[p.key], np.uint8), 1) for p in (view.photo, frame))

@@ -108,7 +108,7 @@ def test_no_figure_of_a_report_reads_as_the_threshold_its_analysis_was_made_with
     lanes = [lane.detail for lane in view.timeline.lanes] if kind is MediaKind.IMAGE else []
     figures = [view.figure.text, *(person.figure for person in view.persons), *lanes]
     assert set(figures) == {"0.749"}
-    assert "0.749" in dict(view.answers)["How certain"]
+    assert "0.749" in view.figure_words
 
 
 @pytest.mark.parametrize(

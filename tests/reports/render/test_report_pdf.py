@@ -57,7 +57,7 @@ def test_text_states_verdict_hashes_times_and_reason(reader: PdfReader, written:
         "00:00:06.000",
         "00:00:48.000",
         "should not be relied upon",
-        "share one colour scale",
+        "a colour scale of its own",
     ):
         assert fact in text, fact
 
@@ -77,17 +77,18 @@ def test_bookmarks_lead_to_sections_and_segments(reader: PdfReader) -> None:
     found = list(titles(reader.outline))
     for start in (
         "1 Summary",
-        "4 Flagged segments",
+        "2 Flagged segments",
         "Segment A1",
         "Segment B1",
-        "7 Reviewers",
+        "6 Reviewers",
         "13 Integrity",
     ):
         assert any(title.startswith(start) for title in found), (start, found)
 
 
 def test_contents_give_the_pages_of_all_sections(reader: PdfReader) -> None:
-    listed = dict(re.findall(r"^(\d+ \D.*?) (\d+)$", reader.pages[0].extract_text(), re.MULTILINE))
+    first_pages = "\n".join(page.extract_text() for page in reader.pages[:2])
+    listed = dict(re.findall(r"^(\d+ \D.*?) (\d+)$", first_pages, re.MULTILINE))
     flat = [item for part in reader.outline for item in (part if isinstance(part, list) else [part])]
     where = {str(each.title): each for each in flat if isinstance(each, Destination)}
     numbered = {title: each for title, each in where.items() if title[0].isdigit()}
@@ -159,8 +160,9 @@ def test_twenty_persons_fit_the_page(tmp_path: Path) -> None:
     reader = read(tmp_path, persons=20, segments=0, count=60)
     text = text_of(reader)
     assert all(f"Person {letter}" in text for letter in "ABCDEFGHIJKLMNOPQRST")
-    figure = next(page.extract_text() for page in reader.pages if "opens a segment" in page.extract_text())
-    assert figure.count("Person ") >= 20
+    pages = [page.extract_text() for page in reader.pages if "opens a segment" in page.extract_text()]
+    assert max(page.count("Person ") for page in pages) >= 20
+    assert "Persons not drawn here: 17." in pages[0]
 
 
 def test_the_table_of_a_photos_faces_fits_between_the_margins_in_german(tmp_path: Path) -> None:
@@ -180,10 +182,10 @@ def test_long_and_foreign_file_names(tmp_path: Path) -> None:
     # PDFium rather than pypdf, which loses its way in text with glyphs no font holds.
     with pypdfium2.PdfDocument(render_pdf(report_view(analysis, tmp_path), {})) as document:
         pages = [page.get_textpage().get_text_bounded() for page in document]
-    assert pages[0].count("u202e") >= 3 and "مقابلة" in pages[0]
+    assert pages[0].count("u202e") >= 2 and "مقابلة" in pages[0]
     # As escapes, unless some font of this machine holds them.
     assert r"\u6620\u50cf" in pages[0] or "映像" in pages[0]
-    assert pages[0].count("x") > 440  # title and fact, both unshortened
+    assert pages[0].count("x") > 220  # of the title, not shortened
     assert all(f"Page {number} of {len(pages)}" in page for number, page in enumerate(pages, 1))
 
 

@@ -188,7 +188,7 @@ def test_the_author_of_a_withdrawn_annotation_is_translated(tmp_path: Path) -> N
 
 def test_a_report_without_annotations_states_it(tmp_path: Path) -> None:
     text = rendered(tmp_path, []).text
-    assert "7 Reviewers' annotations No reviewer has annotated this analysis. 8 Method" in text
+    assert "6 Reviewers' annotations No reviewer has annotated this analysis. 7 Exhibit" in text
     assert "Annotations, SHA-256" not in text and "annotations until" not in text
     renamed = rendered(tmp_path, [SAID[7]]).text
     assert "No reviewer has annotated this analysis." in renamed and "Named “Eve”" in renamed
@@ -196,9 +196,9 @@ def test_a_report_without_annotations_states_it(tmp_path: Path) -> None:
 
 def test_the_machines_findings_are_not_touched(tmp_path: Path) -> None:
     before, after = rendered(tmp_path, []).text, rendered(tmp_path, SAID).text
-    machines = slice(before.index("3 Timeline"), before.index("7 Reviewers"))
+    machines = slice(before.index("3 Timeline"), before.index("6 Reviewers"))
     assert before[machines] in after
-    assert "Section 7 lists what reviewers said about it" in after
+    assert "Section 6 lists what reviewers said about it" in after
 
 
 def test_the_page_holds_every_word_and_the_direction_of_notes(tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_the_pdf_says_the_same(tmp_path: Path) -> None:
     data = document(tmp_path, SAID)
     text = text_of(data)
     for words in (
-        "7 Reviewers' annotations",
+        "6 Reviewers' annotations",
         "Disagrees with the machine",
         "00:00:50.123 to 00:00:53.500",
         "Replaced by Ben 2026-11-20 09:00:09 UTC",
@@ -335,5 +335,6 @@ def test_only_the_reports_are_written_and_the_result_stays(tmp_path: Path) -> No
     assert {path: path.read_bytes() for path in result.rglob("*") if path.is_file()} == before
     assert sorted(path.name for path in out.iterdir()) == ["report.html", "report.pdf"]
     page = (out / "report.html").read_text()
-    assert "Seams at the jaw" in page and page.count("data:image/jpeg") == 2
+    # Three of the first page; the same three and the whole frame of the peak.
+    assert "Seams at the jaw" in page and page.count("data:image/jpeg") == 7
     assert hashlib.sha256(before[result / "analysis.json"]).hexdigest() in page

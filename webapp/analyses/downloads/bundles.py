@@ -28,6 +28,7 @@ from reports.file_names import ANNOTATIONS, CASE, CUSTODY, LABORATORY, MANIFEST,
 from reports.language import translation
 from reports.language.translation import DEFAULT, N_, gettext, translated
 from reports.review.annotation_file import file_text
+from reports.wording.lengths import FULL, Length
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses.downloads import kept_reports
@@ -429,7 +430,13 @@ def _no_room(*, may_fit_without_video: bool) -> UserError:
 
 
 def make_bundle(
-    row: AnalysisRow, folder: Path, *, video: bool, language_code: str, in_line: bool = True
+    row: AnalysisRow,
+    folder: Path,
+    *,
+    video: bool,
+    language_code: str,
+    length: Length = FULL,
+    in_line: bool = True,
 ) -> Path:
     """Make the bundle of a finished analysis, record the download, and return the path of its zip.
 
@@ -441,7 +448,13 @@ def make_bundle(
     with database.begin() as session:
         with_log = not disclosure.hidden_analyses(session, current(), row.exhibit.sha256)
     reports = current_report(
-        database, folders, row, with_log=with_log, language_code=language_code, in_line=in_line
+        database,
+        folders,
+        row,
+        with_log=with_log,
+        language_code=language_code,
+        length=length,
+        in_line=in_line,
     )
     with translation.speaking(language_code):
         inputs = kept_reports.rendered_from(reports)
@@ -458,9 +471,11 @@ def make_bundle(
     return path
 
 
-def send_bundle(row: AnalysisRow, folder: Path, *, video: bool, language_code: str = DEFAULT) -> Response:
+def send_bundle(
+    row: AnalysisRow, folder: Path, *, video: bool, language_code: str = DEFAULT, length: Length = FULL
+) -> Response:
     """Send the bundle of a finished analysis; parameters as for :func:`make_bundle`."""
-    path = make_bundle(row, folder, video=video, language_code=language_code)
+    path = make_bundle(row, folder, video=video, language_code=language_code, length=length)
     try:
         response = send_and_forget(path, "application/zip")
     finally:

@@ -28,6 +28,7 @@ from reports.inputs.case import case_details as parsed_case
 from reports.language.languages import DEFAULT
 from reports.review.annotation_file import canonical, parse, to_json
 from reports.review.annotations import Annotation
+from reports.wording.lengths import FULL, Length
 from webapp.analyses import queries as analysis_queries
 from webapp.cases import details as case_details
 from webapp.custody import custody_log, integrity
@@ -149,7 +150,7 @@ class _Inputs:
 
 @dataclass(frozen=True)
 class KeptReport:
-    """The report of one analysis in one language, with or without the custody log.
+    """The report of one analysis in one language and length, with or without the custody log.
 
     ``compared`` are the ids of its comparisons with references; ``key`` is the key file of the custody log.
     """
@@ -161,6 +162,7 @@ class KeptReport:
     compared: Sequence[str] = ()
     with_log: bool = True
     language_code: str = DEFAULT
+    length: Length = FULL
 
     def kept(self) -> Path | None:
         """Return the folder of an unaltered report for the current inputs, if there is one.
@@ -194,6 +196,7 @@ class KeptReport:
         }
         all_inputs: dict[str, object] = stored_inputs | {
             "language": self.language_code,
+            "length": self.length,
             "check": asdict(check) | {"checked": iso_milliseconds(check.checked)},
             "laboratory": inputs.laboratory.decode() if inputs.laboratory is not None else None,
             "second_review": inputs.second_review,
@@ -234,6 +237,7 @@ class KeptReport:
                 inputs.second_review,
                 __version__,
                 *([] if self.language_code == DEFAULT else [self.language_code]),
+                *([] if self.length == FULL else [self.length]),
             ]
         )
         name = hashlib.sha256(hashed_text.encode()).hexdigest()[:32]

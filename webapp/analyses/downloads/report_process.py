@@ -24,6 +24,7 @@ from reports.render.write import write_reports_alone
 from reports.report_view import ReportInputs
 from reports.review.annotation_file import parse
 from reports.untrusted_input import kept
+from reports.wording.lengths import FULL
 from webapp.storage.data_folder import Folders
 
 
@@ -65,6 +66,7 @@ def render_report(analysis: Path, values: Mapping[str, Any], out: Path) -> None:
         laboratory=values["laboratory"].encode() if values["laboratory"] is not None else None,
         second_review=values["second_review"].encode() if values["second_review"] is not None else None,
         language_code=values.get("language", DEFAULT),
+        length=values.get("length", FULL),
     )
     write_reports_alone(result, text, analysis.parent, out, inputs)
 

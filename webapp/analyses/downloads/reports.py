@@ -22,6 +22,7 @@ from reports.exports.formats import FORMATS, suited
 from reports.file_names import CUSTODY
 from reports.language.languages import DEFAULT
 from reports.language.translation import gettext, translated
+from reports.wording.lengths import FULL, SUMMARY, Length
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses.downloads import kept_reports
@@ -77,6 +78,7 @@ def current_report(
     *,
     with_log: bool,
     language_code: str,
+    length: Length = FULL,
     in_line: bool = True,
 ) -> Path:
     """Return the folder of the current ``report.html`` and ``report.pdf``, rendering them if necessary.
@@ -88,7 +90,7 @@ def current_report(
     compared = reference_comparisons.comparisons_for_report(row.exhibit_id)
     key = context.settings().custody_key
     report = KeptReport(
-        database, folders, key, row, tuple(other.id for other in compared), with_log, language_code
+        database, folders, key, row, tuple(other.id for other in compared), with_log, language_code, length
     )
     if folder := report.kept():
         return folder
@@ -137,10 +139,13 @@ def _render(analysis: Path, inputs: dict[str, object], log_text: bytes | None, p
             )
 
 
-def send_report(row: AnalysisRow, folder: Path, name: str, language_code: str = DEFAULT) -> Response:
+def send_report(
+    row: AnalysisRow, folder: Path, name: str, language_code: str = DEFAULT, length: Length = FULL
+) -> Response:
     """Send one of :data:`MEDIA_TYPES` of a finished analysis and record the download.
 
-    ``folder`` is that of the result. Reports include the annotations as of now.
+    ``folder`` is that of the result. Reports include the annotations as of now. The custody log calls a
+    summary ``summary.pdf`` or ``summary.html``.
     """
     refuse_altered_files(folder)
     log = None
@@ -149,17 +154,18 @@ def send_report(row: AnalysisRow, folder: Path, name: str, language_code: str = 
         with context.database().begin() as session:
             with_log = not disclosure.hidden_analyses(session, current(), row.exhibit.sha256)
         folder = current_report(
-            context.database(), folders, row, with_log=with_log, language_code=language_code
+            context.database(), folders, row, with_log=with_log, language_code=language_code, length=length
         )
         log = (folder / CUSTODY).read_bytes() if with_log else None
     page = name == "report.html"
+    saved = name if length == FULL else name.replace("report", SUMMARY)
     response = send_file(
         folder / name,
         mimetype=MEDIA_TYPES[name],
         as_attachment=not page,
-        download_name=download_name(row, name),
+        download_name=download_name(row, saved),
     )
-    record_download(row, name, folder / name, log=log, answer=response)
+    record_download(row, saved, folder / name, log=log, answer=response)
     if page:
         response.headers["Content-Security-Policy"] = REPORT_POLICY
     return response
