@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -22,10 +23,11 @@ from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_ta
 from detector.metadata.exhibit import MOST_STREAMS, MOST_TIMES, stream_facts, tagged_times
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Coverage, Declaration, Media, MediaKind, Parameters, Verdict
-from detector.schema.formatting import N_, printable_name
-from detector.schema.metadata import MOST_TAGS, Details, Tag, location_of, tags_of
+from detector.schema.formatting import N_, printable_name, timecode
+from detector.schema.metadata import MOST_TAGS, Anomaly, Details, Tag, location_of, tags_of
 from detector.verdict.sentences import Reason, Statement
 
+_SAME_LENGTH = 0.5  # seconds
 _NO_SOUND = N_(
     "The file states a sound track, but none of it can be read: it is damaged, or was copied only in part. "
     "Copy it again."
@@ -107,10 +109,27 @@ def recording_facts(path: Path, name: str, bounds: InputLimits) -> tuple[Media, 
             anomalies=(
                 *program_anomalies(details.tags),
                 *clock_anomalies(details.times, datetime.now(UTC)),
+                *_length_anomalies(details, float(end - start)),
             ),
             credentials=credentials,
         )
         return media, collect_declarations(texts, None, credentials, claims)
+
+
+def _length_anomalies(details: Details, seconds: float) -> Iterator[Anomaly]:
+    """Yield the anomaly of a stated duration that is not that of the sound's packets, in ``seconds``."""
+    stated = [
+        stream.duration for stream in details.streams if stream.examined and stream.duration is not None
+    ]
+    for value in stated:
+        if abs(value - seconds) > _SAME_LENGTH:
+            yield Anomaly(
+                kind=N_("durations disagree"),
+                observation=N_("The sound lasts %(duration)s, but %(stated)s is stated.")
+                % {"duration": timecode(seconds), "stated": timecode(value)},
+                concern=N_("Sound is missing, or was cut away."),
+                innocent=N_("Recording that broke off, a partial copy, or rounding by simple programs."),
+            )
 
 
 def examined_sound(container: av.container.InputContainer) -> av.AudioStream:

@@ -193,7 +193,8 @@ def _print_findings(analysis: Analysis) -> None:
     from detector.schema.metadata import first_statements
     from detector.verdict.judged_persons import is_flagged
 
-    print_line(f"{analysis.media.file}: {analysis.verdict}")
+    of_sound = analysis.media.sound_only and analysis.voice
+    print_line(f"{analysis.media.file}: {of_sound.verdict if of_sound else analysis.verdict}")
     print_line(analysis.reason)
     for declaration in first_statements(analysis.declarations):
         print_line(f"The file declares (not used for the verdict): {declaration.short}")

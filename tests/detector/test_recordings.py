@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import cornered, write_sound
-from sounds import KINDS, of_kind, write_recording
+from sounds import KINDS, hum, of_kind, write_recording
 
 from detector.engine import analyze
 from detector.errors import MediaError, SoundOnlyError
@@ -80,3 +80,13 @@ def test_a_recording_that_is_too_long_is_refused(tmp_path: Path) -> None:
 def test_what_only_resembles_sound_is_not_accepted(head: bytes) -> None:
     found = container_of(head + b"plain words, and no sound" * 40)
     assert found is None
+
+
+def test_a_recording_that_breaks_off_lasts_less_than_it_states(tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "voice.mp3", hum(8.0), codec="libmp3lame")
+    whole, _ = recording_facts(path, path.name, InputLimits())
+    assert "durations disagree" not in {anomaly.kind for anomaly in whole.anomalies}
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    half, _ = recording_facts(path, path.name, InputLimits())
+    assert half.duration < 5
+    assert "durations disagree" in {anomaly.kind for anomaly in half.anomalies}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clips import numbered, write_clip, write_sound
+from clips import numbered, write_clip
 
-BAD = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "voice.mp4", "gone.mp4")
+BAD = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "gone.mp4")
 
 
 def bad_files(folder: Path) -> dict[str, Path]:
@@ -17,6 +17,5 @@ def bad_files(folder: Path) -> dict[str, Path]:
     (folder / "text.mp4").write_text("Dear Sir or Madam,\n" * 100)
     (folder / "list.m3u8").write_text("#EXTM3U\n#EXTINF:5,\nwhole.mp4\n#EXT-X-ENDLIST\n")
     (folder / "folder.mp4").mkdir()
-    write_sound(folder / "voice.mp4")
-    names = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "voice.mp4", "gone.mp4")
+    names = ("truncated.mp4", "empty.mp4", "text.mp4", "list.m3u8", "folder.mp4", "gone.mp4")
     return {name: folder / name for name in names}

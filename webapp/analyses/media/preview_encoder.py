@@ -6,7 +6,7 @@ import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -337,11 +337,12 @@ def _video(
                     clock=mp4_time_base(reader.time_base),
                     colours=BT709 if changes or reader.is_converted(frame) else _colours(frame),
                 )
-                if media.has_sound:
+                if reader.has_sound:
                     # Read apart from the pictures, at a pace of its own.
                     file = opened.enter_context(source.open("rb"))
                     heard = opened.enter_context(open_container(file, cut_fragment(file)))
-                    sound = SoundEncoder(heard, container, pts * reader.time_base)
+                    with suppress(MediaError):  # a codec that is not known: a preview without sound
+                        sound = SoundEncoder(heard, container, pts * reader.time_base)
             moment = (pts - first) * reader.time_base
             shown = _as_analysed(reader, frame, size if changes else None)
             picture = _upright(shown, size, UPRIGHT if changes else turn, reformatter)
