@@ -6,6 +6,7 @@ The first frames of all clips come first: a set that is not complete yet can be 
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from detector.backends.runtimes import knows_bfloat16
+from detector.errors import ParameterError
 from detector.files import atomic_path
 from detector.media.frame import Image
 from detector.networks.graphs import QUESTIONS, READINGS
@@ -90,7 +92,7 @@ def keep_features(
     number, count = share
     chunks = [drawn[first : first + _CHUNK] for first in range(0, len(drawn), _CHUNK)]
     for place, chunk in enumerate(chunks):
-        path = folder / f"{place:04d}.npz"
+        path = _chunk(folder, place)
         if place % count != number or path.is_file():
             continue
         made = run([crop for _, draw in chunk for crop in draw()], logits)
@@ -110,12 +112,17 @@ class FeatureSet:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """All chunks in ``folder`` that :func:`keep_features` has kept so far."""
+        """The chunks in ``folder`` up to the first that :func:`keep_features` has not kept yet.
+
+        Raises :class:`~detector.errors.ParameterError` without any.
+        """
         samples: list[Sample] = []
         parts = []
         for chunk in _chunks(folder):
             samples += [Sample(**row) for row in json.loads(str(chunk["samples"]))]
             parts.append((chunk["features"], chunk["logits"]))
+        if not parts:
+            raise ParameterError(f"{folder}: no features yet. Run the step `features` first.")
         features, logits = zip(*parts, strict=True)
         return cls(samples, np.concatenate(features), np.concatenate(logits))
 
@@ -136,6 +143,12 @@ class FeatureSet:
 
 
 def _chunks(folder: Path) -> Iterator[dict[str, NDArray[np.generic]]]:
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as stored:
+    for number in itertools.count():
+        if not _chunk(folder, number).is_file():
+            return
+        with np.load(_chunk(folder, number)) as stored:
             yield dict(stored)
+
+
+def _chunk(folder: Path, number: int) -> Path:
+    return folder / f"{number:04d}.npz"

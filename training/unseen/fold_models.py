@@ -66,20 +66,21 @@ def without(chosen: FeatureSet, folds: dict[str, int], fold: int, groups: set[st
 
 def fold_scores(caches: Caches, formula: Fusion) -> tuple[list[FoldScores], list[Item]]:
     """Fused scores of each fold's clips held out and of the unmanipulated develop clips; and all clips."""
-    samples = caches.head.samples
-    files = sorted({sample.file for sample in samples})
-    number = {file: row for row, file in enumerate(files)}
-    rows = np.array([number[sample.file] for sample in samples])
-    of_file = {sample.file: sample.item for sample in samples}
+    of_file = {sample.file: sample.item for of in (caches.head, caches.inner) for sample in of.samples}
+    everything = list(of_file.values())
+    folds = fold_of_families(everything)
+    # Sets that are not complete yet may lack the later clips.
+    scored = [{sample.file for sample in of.samples} for of in (caches.head, caches.inner)]
+    files = sorted(set.intersection(*scored))
     items = [of_file[file] for file in files]
-    folds = fold_of_families(items)
     real = np.array([not item.fake and item.role == "develop" for item in items])
     inner_altered = caches.inner.logits[:, outputs_of(INNER)[ALTERED]]
-    known = np.column_stack([_mean(column, rows, len(files)) for column in (caches.scan, inner_altered)])
+    known = np.column_stack([_mean(column, caches.inner, files) for column in (caches.scan, inner_altered)])
     out = []
     for fold in range(FOLDS):
         outside = held_out(items, folds, fold)
-        groups = {item.group for item, is_out in zip(items, outside, strict=True) if is_out and item.group}
+        out_of_all = _those(everything, held_out(everything, folds, fold))
+        groups = {item.group for item in out_of_all if item.group}
         head = head_model(
             without(caches.head, folds, fold, groups) + without(caches.head_augmented, folds, fold, groups),
             without(caches.twins, folds, fold, groups),
@@ -93,7 +94,7 @@ def fold_scores(caches: Caches, formula: Fusion) -> tuple[list[FoldScores], list
             ("head synthesised", head, caches.head),
             ("inner synthesised", inner, caches.inner),
         ):
-            inputs[:, FUSION_INPUTS.index(name)] = _mean(model(of.features), rows, len(files))
+            inputs[:, FUSION_INPUTS.index(name)] = _mean(model(of.features), of, files)
         scores = formula.logit(inputs)
         out.append(FoldScores(_those(items, outside), scores[outside], _those(items, real), scores[real]))
     return out, items
@@ -115,11 +116,14 @@ def only(folds: Sequence[FoldScores], families: set[str]) -> list[FoldScores]:
     return out
 
 
-def _mean(values: NDArray[np.floating], rows: NDArray[np.int64], count: int) -> Floats:
-    """Means of ``values`` (n,) by clip, leaving out what is no number."""
-    there = ~np.isnan(values)
-    total = np.bincount(rows[there], values[there], count)
-    return total / np.bincount(rows[there], minlength=count)
+def _mean(values: NDArray[np.floating], of: FeatureSet, files: Sequence[str]) -> Floats:
+    """Means of the ``values`` (n,) of samples ``of`` a set, by clip."""
+    number = {file: row for row, file in enumerate(files)}
+    rows = np.array([number.get(sample.file, -1) for sample in of.samples])
+    there = rows >= 0
+    totals = np.bincount(rows[there], values[there], len(files))
+    means: Floats = totals / np.bincount(rows[there], minlength=len(files))
+    return means
 
 
 def _those(items: Sequence[Item], chosen: NDArray[np.bool_]) -> list[Item]:

@@ -105,10 +105,10 @@ def scores(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Measure what ships on families left out, and print the table; ``unseen.json`` has all of it."""
     read = _reader(options)
-    card = load_model(options.scan).card
+    card, inner = load_model(options.scan).card, read("clips-inner")
     caches = Caches(
-        read("clips-head"), read("clips-head-augmented"), read("clips-inner"), read("clips-inner-augmented"),
-        read("twins"), np.load(options.out / "features" / f"scan-{card.sha256[:12]}.npy"),
+        read("clips-head"), read("clips-head-augmented"), inner, read("clips-inner-augmented"),
+        read("twins"), np.load(options.out / "features" / f"scan-{card.sha256[:12]}.npy")[: len(inner)],
     )  # fmt: skip
     if card.second_look is None:
         raise ParameterError(f"{options.scan} has no second look.")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from detector.errors import ParameterError
 from detector.media.frame import Image
 from detector.networks.graphs import HEAD, SYNTHESISED, outputs_of
 from detector.networks.vit_small_14 import Shape
@@ -63,7 +64,10 @@ def test_an_incomplete_set_is_read_as_far_as_it_is(
     monkeypatch.setattr(features, "_CHUNK", 4)
     keep_features(Runner(network), _drawn(10), False, tmp_path, (0, 2), lambda line: None)
     kept = FeatureSet.read(tmp_path)
-    assert [sample.file for sample in kept.samples if sample.variant != "twin"] == [
-        f"f{number}" for number in (0, 1, 2, 3, 8, 9)
-    ]
+    assert [sample.file for sample in kept.samples if sample.variant != "twin"] == ["f0", "f1", "f2", "f3"]
     assert np.isnan(kept.logits).all() and np.isfinite(kept.features).all()
+
+
+def test_without_features_the_step_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="step `features`"):
+        FeatureSet.read(tmp_path)
