@@ -77,7 +77,8 @@ def groups(options: argparse.Namespace) -> None:
     """Measure how often photographs of several people are flagged."""
     _, weights = load_card(options.scan)
     model = load_model(options.scan)
-    figures = measure_groups(model, second_look_path(weights), options.out, report_line)
+    second = second_look_path(weights).with_suffix(".safetensors")
+    figures = measure_groups(model, second, options.out, report_line)
     if options.update_card:
         report_line(str(update_card(options.scan, figures)))
 

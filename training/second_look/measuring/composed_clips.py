@@ -198,4 +198,7 @@ def _place_on_grey(picture: Image, side: int) -> Image:
 
 
 def _write(pictures: list[Image], path: Path) -> None:
+    """Write a clip unless an earlier run did: the encoder takes minutes."""
+    if path.exists():
+        return
     write_short_clip(ShortClip(pictures, _RATE), path, _CRF, one_thread=True)
