@@ -168,6 +168,40 @@ def _annotate_inside(
     )
 
 
+def segment_maps_confined(
+    exhibit: Path,
+    analysis: Analysis,
+    segment_id: str,
+    out: Path,
+    progress: Progress | None = None,
+    limits: Limits | None = None,
+) -> None:
+    """Run :func:`detector.explain.segment_maps.write_segment_maps` in a confined process.
+
+    ``out`` is an empty folder. Raises the errors of that function and of :mod:`detector.sandbox`.
+    """
+    exhibit, out = exhibit.absolute(), out.absolute()
+    places = AllowedPaths(readable=(exhibit,), writable=(out,))
+    task = (_segment_maps_inside, exhibit, analysis.to_json(), segment_id, out)
+    modules = ("detector.explain.segment_maps",)
+    with Sandbox(*task, limits=limits or limits_of_environment(), places=places, modules=modules) as confined:
+        confined.result(progress)
+    refuse_links(out)
+
+
+def _segment_maps_inside(
+    exhibit: Path, analysis: str, segment_id: str, out: Path, progress: Progress
+) -> None:
+    from detector.explain.segment_maps import write_segment_maps
+    from detector.models.loaded import load_model
+
+    result = Analysis.from_json(analysis)
+    model = load_model(result.model.name)
+    if result.model.second_look is None:
+        model = model.alone
+    write_segment_maps(exhibit, result, segment_id, out, model, lambda share: progress("explaining", share))
+
+
 def limits_of_environment() -> Limits:
     """Return the limits from environment variables, which the web app uses as well.
 

@@ -8,11 +8,12 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Model, Rate
 from detector.schema.model import LEARNT, LEFT_OUT_FOUND, NEW_LEFT_OUT, WHOLE_PROGRAM
+from detector.schema.peaks import CLEAR_RATIO
 from detector.validation.validated_model import unmeasured_parameters
 from reports.language.formatting import grouped, plural, shown
 from reports.language.names import model_title
 from reports.language.translation import N_, gettext
-from reports.wording.heatmaps import CLEAR_RATIO, is_joined
+from reports.wording.heatmaps import is_joined
 from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import Basis, basis, concerns
 

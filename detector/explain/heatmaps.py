@@ -166,6 +166,12 @@ def strengths(explained: Iterable[Explained]) -> dict[MapMethod, float]:
     return {method: value or 1.0 for method, value in highest.items()}
 
 
+def shown_map(face: Explainable) -> Heat:
+    """Return the map of ``face`` that is shown first: hidden parts, or :func:`heatmap_of` without them."""
+    parts = hidden_parts_map(face)
+    return heatmap_of(face) if parts is None else _above_mean(parts, parts.shape[0])
+
+
 def heatmap_of(face: Explainable) -> Heat:
     """Return the :func:`joint_map` of ``face``, or its occlusion map for an ONNX file."""
     if face.seen[0].network is None:

@@ -66,16 +66,19 @@ def visible_levels(heat: NDArray[np.float32]) -> NDArray[np.float32]:
     return out
 
 
-def heat_layer(explained: Explained, scale: float, size: tuple[int, int]) -> Image:
+def heat_layer(
+    explained: Explained, scale: float, size: tuple[int, int], *, levels_given: bool = False
+) -> Image:
     """Return the heatmap as RGBA in a frame of ``size`` (width, height); transparent where cold.
 
     Each map has a scale of its own (:func:`visible_levels`). ``scale`` is the stored pixels for each frame
-    pixel.
+    pixel. With ``levels_given`` its heat is levels of 0 to 1 already.
     """
     square = explained.square
     placed = CropSquare(square.x * scale, square.y * scale, square.side * scale, square.angle)
     inverse = cv2.invertAffineTransform(placed.matrix(explained.heat.shape[0]))
-    heat = cv2.warpAffine(visible_levels(explained.heat), inverse, size, flags=cv2.INTER_LINEAR)
+    levels = explained.heat if levels_given else visible_levels(explained.heat)
+    heat = cv2.warpAffine(levels, inverse, size, flags=cv2.INTER_LINEAR)
     colours = heat_colours((heat * 255).astype(np.uint8))
     alpha = (255 * np.sqrt(heat) + 0.5).astype(np.uint8)
     return np.dstack([colours, alpha])

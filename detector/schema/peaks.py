@@ -16,6 +16,10 @@ FrameIndex = Annotated[
 ]
 
 
+# A map counts as confirmed when hiding its hottest area lowers the logit by the check's margin more than
+# hiding random areas does, and at least this many times as far. The margin keeps small drops and maps of
+# other faces from counting (docs/models.md), the ratio a face that any hiding unsettles.
+CLEAR_RATIO = 2.0
 # Random areas with which a heatmap is compared; many faces of one photograph share them.
 RANDOM_AREAS = 8
 
@@ -46,6 +50,12 @@ class HideAndRescore(Value):
         0.5,
         gt=0,
     )
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether hiding the highlighted area lowers the score clearly more than chance."""
+        least = max(self.margin, self.drop_random + self.margin, CLEAR_RATIO * self.drop_random)
+        return self.drop_highlight >= least
 
 
 class CloseUp(Value):

@@ -19,7 +19,7 @@ from reports.inputs.pictures import Shares, ShownPicture, find_picture
 from reports.language import formatting
 from reports.language.formatting import grouped, plural, shown, time_span, timecode
 from reports.language.translation import WORDS, Quoted, gettext, ngettext
-from reports.wording.heatmaps import SEQUENCES, check_words, is_confirmed
+from reports.wording.heatmaps import SEQUENCES, check_words
 from reports.wording.intervals import ProbabilityInterval, segment_interval
 from reports.wording.sections import Fact
 from reports.wording.verbal_scale import segment_phrase, strength
@@ -404,7 +404,7 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         face=face,
         whole=whole,
         near=near,
-        confirmed=check is not None and is_confirmed(check),
+        confirmed=check is not None and check.confirmed,
         effect=(gettext(peak.no_map) if peak.no_map else "")
         if check is None
         else check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),

@@ -6,12 +6,6 @@ from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
 from reports.language.formatting import probability, shown
 from reports.language.translation import gettext, ngettext
 
-# A map counts as confirmed when hiding its hottest area lowers the logit by the check's margin more than
-# hiding random areas does, and at least this many times as far. The margin keeps small drops and maps of
-# other faces from counting (docs/models.md), the ratio a face that any hiding unsettles.
-CLEAR_RATIO = 2.0
-
-
 SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
 """Architectures that judge several frames at once, and no mirror image of a photograph."""
 
@@ -48,12 +42,6 @@ def maps_of(model: Model, *, hides_parts: bool = True) -> str:
     return "Grad-CAM"
 
 
-def is_confirmed(check: HideAndRescore) -> bool:
-    """Return whether hiding the highlighted area lowers the score clearly more than chance."""
-    least = max(check.margin, check.drop_random + check.margin, CLEAR_RATIO * check.drop_random)
-    return check.drop_highlight >= least
-
-
 def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
     """Describe the effect of hiding the hottest area, and what follows from it.
 
@@ -86,7 +74,7 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
             "hidden.",
             figures=figures,
         )
-    if is_confirmed(check):
+    if check.confirmed:
         return gettext(
             "%(figures)s That is clearly more than chance: the map shows what the model used.",
             figures=figures,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,23 @@ from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 from torch import nn
 from torch.nn.functional import interpolate
 
-from detector.explain.heatmaps import joint_map, maps_of_crops
-from detector.faces.crop import crop_square, square_for_face
+from detector.explain.heatmaps import heatmap_of, maps_of_crops, shown_map
+from detector.faces.crop import INNER, CropSquare, crop_square, square_for_face
 from detector.faces.patch import decode_jpeg
 from detector.faces.search.networks import FaceDetector
 from detector.media.frame import Image
 from detector.networks.base import Network
+from detector.networks.graphs import ALTERED, outputs_of
 from detector.progress import ReportText
-from detector.scoring.fusion import SeenCrop
-from detector.scoring.scorer import Scorer
+from detector.scoring.fusion import (
+    SCAN,
+    SECOND_NETWORK,
+    DecidingCrop,
+    Explainable,
+    Fusion,
+    SeenCrop,
+)
+from detector.scoring.scorer import Scorer, run_in_batches
 from training.data.labelled_sets import open_zip
 from training.synthesis.blending import self_blend
 
@@ -144,7 +153,8 @@ def batches(crops: Sequence[Image]) -> Iterator[Sequence[Image]]:
 
 
 FACES = 150
-TOGETHER = "engine, together with the second look"
+TOGETHER = "engine, together with the second look: hidden parts"
+TOGETHER_CAM = "engine, together with the second look: Grad-CAM and HiResCAM"
 RANDOM, CENTRE, PERFECT = "random map", "hill at the centre", "perfect map (the mask)"
 _ON_CARDS = {
     ENGINE: "heatmaps",
@@ -152,7 +162,6 @@ _ON_CARDS = {
     RANDOM: "random maps",
     PERFECT: "perfect maps",
 }
-_INNER_ALTERED = 0  # output of the second look
 _REMOVED = (0.1, 0.3)  # shares of the pixels that ROAD removes
 _ROAD_SIZE = 64  # px; imputing at the crop's own size takes ten times as long
 _ROAD_FACES = 24
@@ -189,21 +198,59 @@ def blended_faces(archive: Path, size: int, count: int = FACES) -> BlendedCrops:
     return BlendedCrops(crops, np.array(masks))
 
 
-def together_maps(scorer: Scorer, crops: Sequence[Image], archive: Path, count: int) -> Maps:
-    """Return the engine's maps where the scan and the second look's inner face decide together.
+def together_maps(
+    scorer: Scorer, crops: Sequence[Image], archive: Path, count: int
+) -> Iterator[tuple[str, Maps]]:
+    """Yield the engine's maps where the scan and the second look's inner face decide together, by method.
 
     They have the size of ``crops``, which are those of :func:`blended_faces`.
     """
-    second, size = scorer.loaded.second_look, scorer.card.input.size
-    assert second is not None
-    maps = []
+    second, card, size = scorer.loaded.second_look, scorer.card.second_look, scorer.card.input.size
+    assert second is not None and card is not None
+    fusion = Fusion.of(card)
+    slopes = dict(zip(fusion.altered.columns, fusion.altered.weight / fusion.altered.spread, strict=True))
+    run = partial(run_in_batches, Scorer(second).backend, batch=1)
+    square, outputs = CropSquare(0, 0, 1, 0), outputs_of(INNER)
+    gradient, hidden = [], []
     for crop, larger in zip(crops, blended_faces(archive, second.card.input.size, count).crops, strict=True):
         seen = (
             SeenCrop(crop, scorer.network, scorer.card.input),
-            SeenCrop(larger, second.network, second.card.input, _INNER_ALTERED),
+            SeenCrop(larger, second.network, second.card.input, outputs[ALTERED]),
         )
-        maps.append(cv2.resize(joint_map(seen), (size, size), interpolation=cv2.INTER_AREA))
-    return np.stack(maps)
+        face = Explainable(
+            square,
+            seen,
+            0.0,
+            lambda changed: np.zeros(len(changed[0])),
+            (
+                DecidingCrop(
+                    seen[0],
+                    square,
+                    None,
+                    lambda given: scorer.logits(given)[:, None],
+                    np.zeros((1, 1)),
+                    float(fusion.within * slopes[SCAN]),
+                    0.5,
+                    True,
+                    INNER,
+                ),
+                DecidingCrop(
+                    seen[1],
+                    square,
+                    outputs,
+                    lambda given: run(given)[:, outputs],
+                    np.zeros((1, len(outputs))),
+                    float(slopes[SECOND_NETWORK.start]),
+                    0.5,
+                    False,
+                    INNER,
+                ),
+            ),
+        )
+        for maps, heat in ((gradient, heatmap_of(face)), (hidden, shown_map(face))):
+            maps.append(cv2.resize(heat, (size, size), interpolation=cv2.INTER_AREA))
+    yield TOGETHER, np.stack(hidden)
+    yield TOGETHER_CAM, np.stack(gradient)
 
 
 def energy_ratios(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -302,8 +349,9 @@ def measure_maps(
         report(f"{method} {layer}")
         rows.append(row(method, layer, maps))
     if scorer.loaded.second_look is not None:
-        report(TOGETHER)
-        rows.append(row(TOGETHER, "", together_maps(scorer, faces.crops, archive, count)))
+        for method, maps in together_maps(scorer, faces.crops, archive, count):
+            report(method)
+            rows.append(row(method, "", maps))
     rows.append(row(RANDOM, "", random_maps(len(faces.crops), size)))
     rows.append(row(CENTRE, "", centre_maps(len(faces.crops), size)))
     rows.append(row(PERFECT, "", faces.masks.astype(np.float32)))

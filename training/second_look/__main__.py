@@ -140,10 +140,8 @@ def _add_measuring(add: AddStep) -> None:
     _add_update_card(step)
     step = add("attacked-clips", measuring_steps.attacked_clips, "measure clips attacked against the scan")
     step.add_argument("--count", type=int, default=20, metavar="N", help="develop clips, half manipulated")
-    step = add(
-        "heatmaps", measuring_steps.heatmaps, "measure whether hiding a heatmap's region lowers the answer"
-    )
-    _add_every(step, "manipulated develop clip")
+    step = add("heatmaps", measuring_steps.heatmaps, "measure how many heatmaps their checks confirm")
+    _add_every(step, "develop clip")
     add(
         "composite-maps",
         measuring_steps.composite_maps,

@@ -26,8 +26,9 @@ from training.second_look.measuring.checkpoint_report import probe_sources as pr
 from training.second_look.measuring.codecs import measure_codecs, update_codecs
 from training.second_look.measuring.composed_clips import measure_composed
 from training.second_look.measuring.group_photographs import measure_groups
-from training.second_look.measuring.heatmap_checks import measure_composite_maps, measure_heatmaps
+from training.second_look.measuring.heatmap_checks import measure_composite_maps
 from training.second_look.measuring.left_out import measure_left_out, measure_shares, train_without
+from training.second_look.measuring.peak_maps import measure_changes, measure_control, measure_peak_maps
 from training.second_look.measuring.verdicts import (
     composed_figures,
     measure_verdicts,
@@ -115,8 +116,11 @@ def attacked_clips(options: argparse.Namespace) -> None:
 
 
 def heatmaps(options: argparse.Namespace) -> None:
-    """Measure whether hiding a heatmap's hottest region lowers the answer."""
-    measure_heatmaps(options.out, load_model(options.scan), options.every, report_line)
+    """Measure how many heatmaps their checks confirm, and whether maps of changes mark what differs."""
+    model = load_model(options.scan)
+    measure_control(options.data, model, options.every, report_line)
+    measure_changes(options.data, model, report_line)
+    measure_peak_maps(options.data, model, options.every, report_line)
 
 
 def composite_maps(options: argparse.Namespace) -> None:

@@ -15,7 +15,7 @@ from reports.language import formatting as language_formatting
 from reports.language import translation
 from reports.language.formatting import timecode
 from reports.report_view import report_view
-from reports.wording.heatmaps import check_words, is_confirmed
+from reports.wording.heatmaps import check_words
 from reports.wording.verbal_scale import SCALED_STRENGTHS, STRENGTHS, strength
 
 
@@ -178,7 +178,7 @@ def test_shortened_keeps_both_ends_and_counts_wide_letters_twice() -> None:
 
 def test_a_map_is_confirmed_only_if_hiding_it_lowers_the_score_clearly() -> None:
     good, poor = check(True), check(False)
-    assert is_confirmed(good) and not is_confirmed(poor)
+    assert good.confirmed and not poor.confirmed
     assert "shows what the model used" in check_words(good)
     assert "should not be relied upon" in check_words(poor)
     few = good.model_copy(update={"areas": 2})
@@ -187,9 +187,9 @@ def test_a_map_is_confirmed_only_if_hiding_it_lowers_the_score_clearly() -> None
     assert "covers only 1 random area instead of 8" in check_words(one)
     assert "This average is rough" not in check_words(good)
     large_but_common = good.model_copy(update={"drop_highlight": 3.0, "drop_random": 2.0})
-    assert not is_confirmed(large_but_common)
+    assert not large_but_common.confirmed
     rises = good.model_copy(update={"drop_highlight": -0.1, "drop_random": -2.0})
-    assert not is_confirmed(rises)
+    assert not rises.confirmed
 
 
 def test_signed_uses_a_real_minus() -> None:

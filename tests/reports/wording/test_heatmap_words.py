@@ -13,7 +13,7 @@ from detector.networks.base import create
 from detector.schema.analysis import HideAndRescore, MediaKind
 from reports.annex import general_glossary, glossary
 from reports.persons.segments import segment_view
-from reports.wording.heatmaps import TRANSFORMERS, is_confirmed, maps_of
+from reports.wording.heatmaps import TRANSFORMERS, maps_of
 
 
 def test_methods_of_both_networks_are_named(tmp_path: Path) -> None:
@@ -70,4 +70,4 @@ def test_a_map_is_confirmed_by_its_margin_and_twice_the_drop(
         drop_random=random,
         margin=margin,
     )
-    assert is_confirmed(check) is confirmed
+    assert check.confirmed is confirmed

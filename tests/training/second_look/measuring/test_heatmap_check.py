@@ -1,21 +1,32 @@
-"""Which faces the second look's heatmaps are checked on, and what is said of them."""
+"""What is said of checked heatmaps."""
 
 from __future__ import annotations
 
-import numpy as np
-from second_look_cases import patch
+import pytest
 
-from training.second_look.measuring.heatmap_checks import LogitDrops, middle_patches
-
-
-def test_one_face_of_each_manipulated_develop_clip_from_its_middle() -> None:
-    develop = [patch(i, fake, role="develop", frame=n) for i in range(2) for fake in (0, 1) for n in range(5)]
-    chosen = middle_patches([*develop, patch(9, True)])
-    assert [(p.file, p.frame) for p in chosen] == [("0-1.mp4", 2), ("1-1.mp4", 2)]
+from detector.schema.analysis import HideAndRescore
+from training.second_look.measuring.peak_maps import MapChecks, describe_checks
 
 
-def test_falls_are_told_with_the_share_that_is_larger() -> None:
-    told = str(LogitDrops(np.array([1.0, 0.5, 0.0]), np.array([0.25, 0.0, 0.5])))
-    assert told == (
-        "3 maps: the logit falls by 0.50 without the hottest part, by 0.25 without others; by more in 67%"
+def check(highlight: float, margin: float = 0.5) -> HideAndRescore:
+    return HideAndRescore(
+        area=0.15,
+        probability=0.9,
+        hidden_highlight=0.5,
+        hidden_random=0.9,
+        drop_highlight=highlight,
+        drop_random=0.0,
+        margin=margin,
+    )
+
+
+@pytest.mark.parametrize(("margin", "own"), [(0.5, 2), (0.9, 1)])
+def test_maps_are_counted_by_kind(margin: float, own: int) -> None:
+    checks = [
+        MapChecks(check(0.8, margin), check(0.1), None),
+        MapChecks(check(2.0), check(0.7), check(0.3)),
+        MapChecks(check(0.2), check(0.4), check(0.6)),
+    ]
+    assert describe_checks(checks) == (
+        f"confirmed of 3 maps: {own} of hidden parts, 1 by Grad-CAM; of another face's: 1 of 2"
     )

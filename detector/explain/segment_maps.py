@@ -1,0 +1,170 @@
+"""Compute a heatmap for every sampled frame of a segment, on request after the analysis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from detector.errors import MediaError, ModelError
+from detector.explain.heatmaps import Explained, shown_map
+from detector.explain.overlays import heat_layer, overlay, visible_levels, write_png
+from detector.faces.crop import CropSquare, Face, crop_square, head_square, roll
+from detector.faces.detections import Detection
+from detector.faces.patch import cut_patch
+from detector.faces.search.networks import FaceDetector
+from detector.files import write_atomically
+from detector.media.acceptance import InputLimits
+from detector.media.frame import Image
+from detector.media.open import open_media
+from detector.models.loaded import LoadedModel
+from detector.progress import ReportShare
+from detector.schema.analysis import Analysis, MediaKind, Person, Score, Segment
+from detector.schema.scores import round_box
+from detector.scoring.fused_scorer import BothNetworks, FusedScorer
+from detector.scoring.moments import KeptMoment
+from detector.scoring.person_look import RaisedInterval
+from detector.scoring.scorer import Scorer
+from detector.scoring.second_look import PersonLooker
+
+INDEX = "maps.json"
+"""Name of the file that lists the pictures."""
+
+MOST_FRAMES = 240  # half a minute; longer segments are thinned evenly
+_SIDE = 320  # px of each picture
+_LEAST_CONFIDENCE = 0.3
+
+
+@dataclass(frozen=True)
+class FrameMap:
+    """One sampled frame: the whole head alone and with its heatmap, as file names.
+
+    ``heat`` is the strength relative to the strongest map of the segment.
+    """
+
+    time: float
+    pts: int
+    probability: float
+    heat: float
+    frame: str
+    overlay: str
+
+
+def write_segment_maps(
+    exhibit: Path,
+    analysis: Analysis,
+    segment_id: str,
+    out: Path,
+    model: LoadedModel,
+    report: ReportShare = lambda share: None,
+    bounds: InputLimits | None = None,
+) -> tuple[FrameMap, ...]:
+    """Write the heatmaps of a segment's sampled frames to the folder ``out``, and :data:`INDEX`.
+
+    ``model`` is the one that the analysis names. Each frame is explained by what the networks answer for it
+    alone. Maps are as bright as the frame's score is high, so that an animation shows when it rises. Raises
+    :class:`~detector.errors.MediaError` for another exhibit or an unknown segment, and
+    :class:`~detector.errors.ModelError` for another model.
+    """
+    segment = next((one for one in analysis.segments if one.id == segment_id), None)
+    if segment is None or analysis.media.kind is not MediaKind.VIDEO:
+        raise MediaError(f"The analysis has no segment {segment_id} of a video. Choose one that it lists.")
+    if model.card.sha256 != analysis.model.sha256:
+        raise ModelError(
+            f"The analysis was made with other weights of {analysis.model.name}. Choose the model it names."
+        )
+    person = next(one for one in analysis.persons if one.id == segment.person)
+    scores = scores_inside(segment, person)
+    maps: list[tuple[Score, Image, Explained]] = []
+    with open_media(exhibit, bounds) as reader:
+        reader.turned = analysis.media.turned // 90
+        by_pts = {score.pts: score for score in scores}
+        for frame in reader.at(set(by_pts)):
+            report(len(maps) / len(by_pts))
+            score = by_pts[frame.pts]
+            maps.append((score, *_explained(frame.image, score, person, model)))
+    out.mkdir(parents=True, exist_ok=True)
+    listed = tuple(_written(maps, out))
+    index = [asdict(one) for one in listed]
+    write_atomically(out / INDEX, (json.dumps(index, indent=1) + "\n").encode())
+    return listed
+
+
+def scores_inside(segment: Segment, person: Person) -> tuple[Score, ...]:
+    """Return the judged scores of ``person`` inside ``segment``, at most :data:`MOST_FRAMES`."""
+    inside = [
+        score
+        for score in person.scores
+        if segment.start <= score.time <= segment.end and score.logit is not None and not score.interpolated
+    ]
+    if len(inside) > MOST_FRAMES:
+        places = np.linspace(0, len(inside) - 1, MOST_FRAMES).round().astype(int)
+        inside = [inside[place] for place in places.tolist()]
+    return tuple(inside)
+
+
+def _explained(image: Image, score: Score, person: Person, model: LoadedModel) -> tuple[Image, Explained]:
+    """Return the head in ``image``, and its map in pixels of the head."""
+    angle = _roll(image, score)
+    peak = Detection(score.pts, score.time, None, score.track, True, score.box, angle, score.logit, None)
+    face = _scorer(image, peak, person, model).explainable(image, peak)
+    height, width = image.shape[:2]
+    head = head_square(score.box, width, height)
+    scale = _SIDE / head.side
+    left, top = head.x - head.side / 2, head.y - head.side / 2
+    x, y, side = (value * scale for value in (face.square.x - left, face.square.y - top, face.square.side))
+    placed = CropSquare(x, y, side, face.square.angle)
+    x0, y0, x1, y1 = score.box
+    box = ((x0 - left) * scale, (y0 - top) * scale, (x1 - left) * scale, (y1 - top) * scale)
+    explained = Explained(f"{score.pts}", placed, round_box(box), shown_map(face), None)
+    return crop_square(image, head, _SIDE), explained
+
+
+def _scorer(image: Image, peak: Detection, person: Person, model: LoadedModel) -> Scorer:
+    """Return a scorer that knows this one face of the person, and how far its track was raised."""
+    scan = Scorer(model.alone)
+    if model.second_look is None or person.second_look is None:
+        return scan
+    networks = BothNetworks.of(scan, model)
+    moment = KeptMoment(peak.track, peak.time, peak.pts, cut_patch(image, peak.box), peak.roll)
+    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
+    rows["track"], rows["time"] = peak.track, peak.time
+    rows["logit"] = scan.logits([crop_square(image, peak.square, scan.card.input.size)])
+    look = PersonLooker(networks, alternate_heads=False).look([peak.track], rows, [moment], 1)
+    assert look is not None
+    raised = tuple(
+        RaisedInterval(one.track, one.start, one.end, one.contrast, one.raised)
+        for one in person.second_look.contrasts
+    )
+    return FusedScorer(networks, [replace(look, raised=raised)])
+
+
+def _roll(image: Image, score: Score) -> float:
+    """Return the roll of the face at the place of ``score``, which analyses do not store; 0 if not found."""
+    patch, box, scale = cut_patch(image, score.box)
+    faces = FaceDetector(_LEAST_CONFIDENCE)(patch)
+    middle = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2])
+
+    def distance(face: Face) -> float:
+        x0, y0, x1, y1 = face.box
+        return float(np.linalg.norm(middle - [(x0 + x1) / 2, (y0 + y1) / 2]))
+
+    nearest = min(faces, key=distance, default=None)
+    return 0.0 if nearest is None else roll(nearest)
+
+
+def _written(maps: Sequence[tuple[Score, Image, Explained]], out: Path) -> Iterator[FrameMap]:
+    """Write the pictures of all maps, and yield what they are."""
+    strongest = max((float(explained.heat.max()) for _, _, explained in maps), default=0.0) or 1.0
+    for number, (score, head, explained) in enumerate(maps):
+        frame, over = f"{number:03d}-frame.png", f"{number:03d}.png"
+        probability = score.probability or 0.0
+        levels = visible_levels(explained.heat) * np.float32(probability)
+        layer = heat_layer(replace(explained, heat=levels), 1.0, (_SIDE, _SIDE), levels_given=True)
+        write_png(out / frame, head)
+        write_png(out / over, overlay(head, layer, explained.box, 1.0))
+        heat = float(explained.heat.max()) / strongest
+        yield FrameMap(round(score.time, 4), score.pts, round(probability, 4), round(heat, 4), frame, over)

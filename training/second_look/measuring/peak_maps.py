@@ -1,0 +1,202 @@
+"""Measure heatmaps of develop clips: whether checks confirm them, and whether they mark what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.explain.change import aligned, token_distances
+from detector.explain.heatmaps import HIDDEN_AREA, check_maps, heatmap_of, hidden_parts_map, hottest_part
+from detector.explain.hiding import Mask, logits_without
+from detector.faces.crop import INNER, Face, roll
+from detector.faces.detections import Detection
+from detector.faces.patch import cut_patch
+from detector.faces.search.networks import FaceDetector
+from detector.media.frame import Frame, Image
+from detector.media.open import open_media
+from detector.models.loaded import LoadedModel
+from detector.progress import ReportText
+from detector.schema.analysis import HideAndRescore, Parameters
+from detector.schema.scores import logit_of
+from detector.scoring.fused_scorer import BothNetworks, FusedScorer
+from detector.scoring.fusion import Explainable
+from detector.scoring.moments import AS_IT_IS, KeptMoment, crop_in_view
+from detector.scoring.scorer import Scorer
+from detector.scoring.second_look import PersonLooker
+from training.second_look.fitting.exhibits import develop_clips
+from training.second_look.measuring.composed_clips import ClipPair, develop_pairs
+
+_FRAMES = 5  # of each clip, evenly spaced
+_LEAST_CONFIDENCE = 0.5
+_CONTROLS = 4  # random areas of each unmanipulated face
+_DIFFERENT = 8  # levels between original and fake
+
+
+@dataclass(frozen=True)
+class PeakFace:
+    """The highest of some frames of a clip, as the engine explains it."""
+
+    clip: str
+    scorer: FusedScorer
+    face: Explainable
+
+    @property
+    def whole_head(self) -> bool:
+        """Whether the map shows the whole head."""
+        return max(self.face.shown, key=lambda one: one.square.side).framing != INNER
+
+
+def find_peak(path: Path, networks: BothNetworks, detector: FaceDetector, least: float) -> PeakFace | None:
+    """Return the highest of five frames; None if their mean logit is below ``least`` or no face is found."""
+    faces = [(frame, face) for frame in _spread_frames(path) if (face := _largest(detector, frame.image))]
+    if not faces:
+        return None
+    moments = [_moment(frame, face) for frame, face in faces]
+    size = networks.scan.card.input.size
+    squares = [crop_in_view(moment, AS_IT_IS, INNER, size) for moment in moments]
+    rows = np.zeros(len(moments), [("track", np.int32), ("time", float), ("logit", float)])
+    rows["time"], rows["logit"] = [moment.time for moment in moments], networks.scan.logits(squares)
+    look = PersonLooker(networks).look([0], rows, moments, len(moments))
+    assert look is not None
+    scorer = FusedScorer(networks, [look])
+    logits = scorer.fuse(rows["track"], rows["time"], rows["logit"]).logit
+    if logits.mean() < least:
+        return None
+    frame, face = faces[int(logits.argmax())]
+    time = float(frame.time)
+    peak = Detection(frame.pts, time, None, 0, True, face.box, roll(face), float(logits.max()), None)
+    return PeakFace(path.name, scorer, scorer.explainable(frame.image, peak))
+
+
+def _spread_frames(path: Path) -> Iterator[Frame]:
+    with open_media(path) as reader:
+        duration = reader.expected_duration or 1.0
+        times = [duration * (number + 0.5) / _FRAMES for number in range(_FRAMES)]
+        for frame in reader.frames(Parameters().sample_rate):
+            if times and float(frame.time) >= times[0]:
+                times.pop(0)
+                yield frame
+
+
+def _largest(detector: FaceDetector, image: Image) -> Face | None:
+    return max(detector(image), key=lambda face: face.width, default=None)
+
+
+def _moment(frame: Frame, face: Face) -> KeptMoment:
+    patch = cut_patch(frame.image, face.box)
+    return KeptMoment(0, float(frame.time), frame.pts, patch, roll(face))
+
+
+@dataclass(frozen=True)
+class MapChecks:
+    """Checks of a peak's own maps, and of another face's map in their place; None for the first face."""
+
+    hidden_parts: HideAndRescore
+    grad_cam: HideAndRescore
+    of_another: HideAndRescore | None
+
+
+def measure_peak_maps(data: Path, model: LoadedModel, every: int, report: ReportText) -> list[MapChecks]:
+    """Check the maps of every ``every``-th manipulated develop clip that reaches the threshold.
+
+    Each map is also checked on the next face that is explained in the same framing, where it is wrong.
+    """
+    networks, detector = BothNetworks.of(Scorer(model.alone), model), FaceDetector(_LEAST_CONFIDENCE)
+    least = logit_of(Parameters().enter_threshold)
+    before: dict[bool, Mask] = {}
+    checks = []
+    for path, row in [clip for clip in develop_clips(data) if clip[1]["label"] == "fake"][::every]:
+        peak = find_peak(path, networks, detector, least)
+        heat = hidden_parts_map(peak.face) if peak else None
+        if peak is None or heat is None:
+            continue
+        other = before.get(peak.whole_head)
+        maps = [heat, heatmap_of(peak.face)] + ([] if other is None else [other])
+        found = check_maps(peak.scorer, peak.face, maps, 0)
+        checks.append(MapChecks(found[0], found[1], found[2] if len(found) > 2 else None))
+        before[peak.whole_head] = heat
+        report(f"{path.name}, {row['generator']}: {_words(checks[-1])}")
+    report(describe_checks(checks))
+    return checks
+
+
+def _words(checks: MapChecks) -> str:
+    figures = [
+        f"{name} {check.drop_highlight:.2f}{' confirmed' if check.confirmed else ''}"
+        for name, check in (
+            ("hidden parts", checks.hidden_parts),
+            ("Grad-CAM", checks.grad_cam),
+            ("of another face", checks.of_another),
+        )
+        if check is not None
+    ]
+    return f"logit falls without {', '.join(figures)}; random {checks.hidden_parts.drop_random:.2f}"
+
+
+def describe_checks(checks: Sequence[MapChecks]) -> str:
+    """Describe how many maps of each kind are confirmed."""
+    own = [sum(c.hidden_parts.confirmed for c in checks), sum(c.grad_cam.confirmed for c in checks)]
+    others = [check.of_another for check in checks if check.of_another is not None]
+    return (
+        f"confirmed of {len(checks)} maps: {own[0]} of hidden parts, {own[1]} by Grad-CAM; "
+        f"of another face's: {sum(other.confirmed for other in others)} of {len(others)}"
+    )
+
+
+def measure_control(data: Path, model: LoadedModel, every: int, report: ReportText) -> NDArray[np.float64]:
+    """Return by how much the logit rises (n,) when random areas of unmanipulated develop faces are hidden."""
+    networks, detector = BothNetworks.of(Scorer(model.alone), model), FaceDetector(_LEAST_CONFIDENCE)
+    rng, rises = np.random.default_rng(0), []
+    for path, _ in [clip for clip in develop_clips(data) if clip[1]["label"] == "real"][::every]:
+        peak = find_peak(path, networks, detector, -np.inf)
+        if peak is not None:
+            masks = [hottest_part(_hills(rng), rng) for _ in range(_CONTROLS)]
+            rises += (logits_without(peak.face, masks) - peak.face.logit).tolist()
+    out = np.array(rises)
+    report(
+        f"{len(out)} areas of {HIDDEN_AREA:.0%} of unmanipulated faces: hiding changes the logit by "
+        f"{out.mean():+.3f} on average, {np.abs(out).mean():.3f} either way"
+    )
+    return out
+
+
+def _hills(rng: np.random.Generator, size: int = 224) -> Mask:
+    noise = rng.standard_normal((size, size)).astype(np.float32)
+    return cv2.GaussianBlur(noise, (0, 0), size / 10)
+
+
+def measure_changes(data: Path, model: LoadedModel, report: ReportText) -> float:
+    """Return the share of aligned develop pairs in which the hottest change lies where the fake differs.
+
+    The calm frame is one of the original a second earlier or later; places differ by more than 8 levels.
+    """
+    detector, hits = FaceDetector(_LEAST_CONFIDENCE), []
+    for pair in develop_pairs(data):
+        hit = _change_hits(pair, model, detector)
+        hits += [] if hit is None else [hit]
+    report(f"hottest change where the fake differs: {sum(hits)} of {len(hits)} aligned pairs")
+    return float(np.mean(hits))
+
+
+def _change_hits(pair: ClipPair, model: LoadedModel, detector: FaceDetector) -> bool | None:
+    second = model.second_look
+    assert second is not None
+    originals, fakes = list(_spread_frames(pair.real)), list(_spread_frames(pair.fake))
+    if min(len(originals), len(fakes)) < _FRAMES:
+        return None
+    size, middle, other = second.card.input.size, _FRAMES // 2, _FRAMES // 2 - 1
+    face, calm_face = _largest(detector, fakes[middle].image), _largest(detector, originals[other].image)
+    if face is None or calm_face is None:
+        return None
+    peak, calm = _moment(fakes[middle], face), _moment(originals[other], calm_face)
+    same = KeptMoment(0, 0.0, 0, cut_patch(originals[middle].image, face.box), roll(face))
+    crop, calm_crop, original = (crop_in_view(one, AS_IT_IS, INNER, size) for one in (peak, calm, same))
+    heat = token_distances(second.network, second.card.input, crop, aligned(calm_crop, crop))
+    differs = np.abs(crop.astype(int) - original).max(axis=2) > _DIFFERENT
+    y, x = np.unravel_index(int(heat.argmax()), heat.shape)
+    return bool(differs[y, x])
