@@ -234,7 +234,8 @@ GLOSSARY = (
             "A test of a heatmap. Its hottest area is hidden and the face is scored again; the same is "
             "done with random areas of the same size. The map is confirmed if the logit falls clearly "
             "more (by at least 0.5 and, since schema 1.26, twice the standard deviation over random areas), "
-            "and at least %(ratio)s times as much, as it does for random areas."
+            "and at least %(ratio)s times as much, as it does for random areas, and since then also more "
+            "than for the middle of the face."
         )
         % {"ratio": shown(CLEAR_RATIO, "g")},
     ),

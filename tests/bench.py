@@ -25,10 +25,15 @@ from pathlib import Path
 
 import av
 import cv2
+import numpy as np
 import torch
 
 from detector import analyze
-from detector.faces.crop import crop_square, square_for_face
+from detector.demo_clip import portraits
+from detector.explain.heatmaps import explain
+from detector.faces.crop import crop_square, roll, square_for_face
+from detector.faces.detections import Detection
+from detector.faces.patch import cut_patch
 from detector.faces.scene_changes import CutDetector
 from detector.faces.search.networks import FaceDetector
 from detector.faces.search.search import FaceSearch
@@ -37,7 +42,10 @@ from detector.media.open import open_media
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import BATCH
+from detector.scoring.fused_scorer import BothNetworks, FusedScorer
+from detector.scoring.moments import KeptMoment
 from detector.scoring.scorer import Scorer
+from detector.scoring.second_look import PersonLooker
 from tests import bench_options
 from tests.bench_clips import lengthen, make_clip
 
@@ -97,6 +105,7 @@ def main() -> None:
             compared[f"{name}: "] = repeated
     for name, path in compared.items():
         figures |= {f"{name}{key}": value for key, value in against_the_open_pipeline(path, model).items()}
+    figures |= explanations(model)
     if asked.long:
         figures |= long_clip()
     machine = {
@@ -114,6 +123,30 @@ def main() -> None:
         beside = f"   {value / before[key]:5.2f} of the committed run's" if before.get(key) else ""
         print(f"{key:62} {value:8.2f}{beside}")
     Path("out/bench.json").write_text(json.dumps({"machine": machine, "figures": figures}, indent=2) + "\n")
+
+
+def explanations(model: LoadedModel) -> dict[str, float]:
+    """What heatmaps of three peak frames and their checks take in a process that has made one before."""
+    image = portraits()[0]
+    face = FaceDetector()(image)[0]
+    networks = BothNetworks.of(Scorer(model.alone), model)
+    moment = KeptMoment(0, 0.0, 0, cut_patch(image, face.box), roll(face))
+    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
+    look = PersonLooker(networks, alternate_heads=False).look([0], rows, [moment], 1)
+    assert look is not None
+    scorer = FusedScorer(networks, [look])
+    peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), 0.0, 0.0)
+
+    def explain_peaks() -> None:
+        for _ in range(3):
+            explain(scorer, scorer.explainable(image, peak), "A1-1", face.box, 0)
+
+    explain_peaks()
+    wall, worked = timed({"explained": explain_peaks})
+    return {
+        "three peak frames: heatmaps and checks, seconds": wall["explained"],
+        "three peak frames: heatmaps and checks, seconds of processor time": worked["explained"],
+    }
 
 
 def clip(size: tuple[int, int], people: int, minutes: int = 1) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.explain.hiding import Mask
 from detector.faces.crop import INNER
@@ -23,7 +24,7 @@ def change_map(peak: KeptMoment, calm: KeptMoment, network: Network, card_input:
     """Return how far each patch of the inner face differs from the calm face in feature space: (size, size).
 
     The calm face is aligned to the peak's, and tokens are compared by one minus their cosine similarity. No
-    score and no gradient is involved.
+    score and no gradient is involved; places outside the face are 0.
     """
     size = card_input.size
     crop, other = (crop_in_view(moment, AS_IT_IS, INNER, size) for moment in (peak, calm))
@@ -60,4 +61,11 @@ def token_distances(network: Network, card_input: Input, crop: Image, other: Ima
         distances.reshape(side, side), (0, 0), _TOKEN_BLUR, borderType=cv2.BORDER_REPLICATE
     )
     large = cv2.resize(smooth, crop.shape[:2], interpolation=cv2.INTER_CUBIC)
-    return np.maximum(large, 0)
+    return np.where(_inside_face(crop.shape[0]), np.maximum(large, 0), np.float32(0))
+
+
+def _inside_face(size: int) -> NDArray[np.bool_]:
+    """Return the ellipse of the face in an inner square: hair and background move on their own."""
+    rows, columns = (np.mgrid[:size, :size] + 0.5) / size
+    x, y = (columns - 0.5) / 0.424, (rows - 0.527) / 0.469  # of faces in the crops of aligned clips
+    return np.asarray(x * x + y * y < 1)

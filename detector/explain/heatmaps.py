@@ -22,8 +22,8 @@ CropLogits = Callable[[Sequence[Image]], NDArray[np.float64]]
 
 HIDDEN_AREA = 0.15
 # How much farther the logit must fall without the hottest area than without others: by half a logit, and by
-# twice the standard deviation over random areas. Maps of other faces pass the first alone too often
-# (docs/models.md).
+# twice the standard deviation over random areas. It must also fall farther than without the middle of the
+# square. Maps of other faces pass the first alone too often (docs/models.md).
 _LEAST_MARGIN, _DEVIATIONS = 0.5, 2.0
 _MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # random areas for all maps of one photograph; for one map
 
@@ -71,10 +71,12 @@ def check_maps(
     # Rolling wraps around the edge, so each random area has exactly the same size.
     moves = rng.integers(size // 8, size - size // 8, (RANDOM_AREAS, 2))
     random_masks = [np.roll(masks[0], tuple(map(int, move)), axis=(0, 1)) for move in moves[list(areas)]]
-    logits = logits_without(face, [*masks, *random_masks])
-    highlights, random_logits = logits[: len(masks)], logits[len(masks) :]
+    middles = [] if face.fuse is None else [_middle(size)]
+    logits = logits_without(face, [*masks, *middles, *random_masks])
+    highlights, random_logits = logits[: len(masks)], logits[len(masks) + len(middles) :]
+    middle = float(logits[len(masks)]) if middles else None
     margin = _LEAST_MARGIN
-    if face.fuse is not None and len(random_logits) > 1:
+    if middles and len(random_logits) > 1:
         margin = max(margin, _DEVIATIONS * float(random_logits.std(ddof=1)))
     return [
         HideAndRescore(
@@ -86,9 +88,18 @@ def check_maps(
             drop_random=float(face.logit - np.mean(random_logits)),
             areas=len(areas),
             margin=margin,
+            hidden_middle=None if middle is None else scorer.probability(middle),
+            drop_middle=None if middle is None else float(face.logit - middle),
         )
         for mask, logit in zip(masks, highlights, strict=True)
     ]
+
+
+def _middle(size: int) -> Mask:
+    """Return a disc of :data:`HIDDEN_AREA` in the middle of (size, size)."""
+    away = np.arange(size) + 0.5 - size / 2
+    disc = np.hypot(away[:, None], away) <= size * math.sqrt(HIDDEN_AREA / math.pi)
+    return disc.astype(np.float32)
 
 
 def hottest_part(heat: Heat, rng: np.random.Generator) -> Mask:

@@ -50,12 +50,17 @@ class HideAndRescore(Value):
         0.5,
         gt=0,
     )
+    hidden_middle: Probability | None = optional(
+        "after hiding a disc of the same size in the middle, where maps are hot in many faces; since 1.26"
+    )
+    drop_middle: float | None = optional("logit before minus logit after hiding that disc; since 1.26")
 
     @property
     def confirmed(self) -> bool:
         """Whether hiding the highlighted area lowers the score clearly more than chance."""
         least = max(self.margin, self.drop_random + self.margin, CLEAR_RATIO * self.drop_random)
-        return self.drop_highlight >= least
+        is_specific = self.drop_middle is None or self.drop_highlight > self.drop_middle
+        return self.drop_highlight >= least and is_specific
 
 
 class CloseUp(Value):

@@ -415,6 +415,10 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
 def _check_rows(check: HideAndRescore) -> tuple[tuple[str, str, str], ...]:
     """Return what was hidden, the score then, and the change of the logit."""
     area = shown(check.area, ".0%")
+    middle: tuple[tuple[str, str, str], ...] = ()
+    if check.hidden_middle is not None and check.drop_middle is not None:
+        score = formatting.probability(check.hidden_middle)
+        middle = ((gettext("Middle %(area)s", area=area), score, formatting.signed(-check.drop_middle)),)
     return (
         (gettext("Nothing"), formatting.probability(check.probability), "–"),
         (
@@ -427,4 +431,5 @@ def _check_rows(check: HideAndRescore) -> tuple[tuple[str, str, str], ...]:
             formatting.probability(check.hidden_random),
             formatting.signed(-check.drop_random),
         ),
+        *middle,
     )

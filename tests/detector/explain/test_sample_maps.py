@@ -36,7 +36,7 @@ def test_every_map_of_the_sample_is_confirmed_and_visible(analysed_sample: Analy
         assert change.method is MapMethod.CHANGE and change.check is None
         for heatmap in peak.maps:
             assert heatmap.map is not None and heatmap.map in segment.pictures
-            layer = cv2.imread(str(analysed_sample.images / heatmap.map), cv2.IMREAD_UNCHANGED)
+            layer = cv2.imread(str(analysed_sample.folder / heatmap.map), cv2.IMREAD_UNCHANGED)
             lit = layer[..., :3].max(axis=2)[layer[..., 3] > 0]
             assert np.quantile(lit, 0.9) > 100, "not black"
 
@@ -47,12 +47,12 @@ def test_the_calm_frame_is_before_or_after_the_swap(analysed_sample: Analysed) -
     assert calm is not None and calm.frame in segment.pictures and calm.probability < 0.5
     assert not MANIPULATED[0] <= calm.time <= MANIPULATED[1]
     assert not segment.start <= calm.time <= segment.end
-    assert calm.frame is not None and (analysed_sample.images / calm.frame).exists()
+    assert calm.frame is not None and (analysed_sample.folder / calm.frame).exists()
 
 
 def test_changes_lie_on_the_face(analysed_sample: Analysed) -> None:
     for peak in analysed_sample.analysis.segments[0].peaks:
-        layer = cv2.imread(str(analysed_sample.images / (peak.maps[2].map or "")), cv2.IMREAD_UNCHANGED)
+        layer = cv2.imread(str(analysed_sample.folder / (peak.maps[2].map or "")), cv2.IMREAD_UNCHANGED)
         y, x = np.unravel_index(layer[..., :3].sum(axis=2).argmax(), layer.shape[:2])
         left, top, right, bottom = peak.box
         assert left < x < right and top < y < bottom

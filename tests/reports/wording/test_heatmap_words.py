@@ -55,11 +55,18 @@ def test_the_check_of_a_sequence_network_concerns_the_face_alone(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("highlight", "random", "margin", "confirmed"),
-    [(0.6, 0.0, 0.5, True), (0.6, 0.0, 0.8, False), (0.4, -0.6, 0.5, False), (1.5, 0.9, 0.5, False)],
+    ("highlight", "random", "margin", "middle", "confirmed"),
+    [
+        (0.6, 0.0, 0.5, None, True),
+        (0.6, 0.0, 0.8, None, False),
+        (0.4, -0.6, 0.5, None, False),
+        (1.5, 0.9, 0.5, None, False),
+        (0.6, 0.0, 0.5, 0.5, True),
+        (0.6, 0.0, 0.5, 0.7, False),
+    ],
 )
-def test_a_map_is_confirmed_by_its_margin_and_twice_the_drop(
-    highlight: float, random: float, margin: float, confirmed: bool
+def test_a_map_is_confirmed_if_hiding_it_lowers_the_logit_more_than_anything_else(
+    highlight: float, random: float, margin: float, middle: float | None, confirmed: bool
 ) -> None:
     check = HideAndRescore(
         area=0.15,
@@ -69,5 +76,6 @@ def test_a_map_is_confirmed_by_its_margin_and_twice_the_drop(
         drop_highlight=highlight,
         drop_random=random,
         margin=margin,
+        drop_middle=middle,
     )
     assert check.confirmed is confirmed
