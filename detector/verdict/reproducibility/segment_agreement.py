@@ -161,6 +161,15 @@ def _of_peak(name: str, old: Peak, new: Peak, tolerance: Tolerance) -> Iterator[
     ):
         if abs(a - b) > allowed:
             yield f"{name}: {measure} is {b:.3g}, where {a:.3g} is recorded"
+    if [heatmap.method for heatmap in old.maps] != [heatmap.method for heatmap in new.maps]:
+        yield f"{name}: it has heatmaps by other methods"
+    else:
+        for old_map, new_map in zip(old.maps, new.maps, strict=True):
+            if abs(old_map.heat - new_map.heat) > _HEAT:
+                yield (
+                    f"{name}: heat of {old_map.method} is {new_map.heat:.3g}, where {old_map.heat:.3g} is "
+                    "recorded"
+                )
     if old.check and new.check:
         yield from _of_check(name, old.check, new.check, tolerance)
     elif old.check or new.check:

@@ -15,6 +15,9 @@ from detector.schema.analysis import (
     Answers,
     FaceQuality,
     ManipulationKind,
+    MapMethod,
+    MapNetwork,
+    PeakMap,
     Rate,
     Score,
     Scores,
@@ -82,6 +85,8 @@ FORGED: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
         lambda a: changed(a, "coverage", not_examined=(Span(start=1.0, end=9.0, reason="it was dark"),)),
     ),
     "check": ("hottest area", lambda a: peak(a, check=forged_check(a))),
+    "check left out": ("unlike the recorded frame", lambda a: peak(a, check=None)),
+    "maps": ("heatmaps by other methods", lambda a: peak(a, maps=(further_map(),))),
     "heat": ("heat is", lambda a: peak(a, heat=0.123)),
     "time of a peak": ("none is found at", lambda a: peak(a, time=2.0, pts=25600)),
     "no frame": ("none is found at", lambda a: peak(a, pts=a.segments[0].peaks[0].pts + 1)),
@@ -113,6 +118,10 @@ OF_FILE: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
 def faces_of(width: float) -> FaceQuality:
     of_width, other = (Spread(tenth=each, median=each, ninetieth=each) for each in (width, 1.0))
     return FaceQuality(width=of_width, contrast=other, sharpness=other, tilt=other, grey=0.0)
+
+
+def further_map() -> PeakMap:
+    return PeakMap(method=MapMethod.GRAD_CAM, networks=(MapNetwork.SCAN,), overlay=None, map=None, heat=1.0)
 
 
 def forged_check(analysis: Analysis) -> object:
