@@ -211,7 +211,8 @@ def together_maps(
     slopes = dict(zip(fusion.altered.columns, fusion.altered.weight / fusion.altered.spread, strict=True))
     run = partial(run_in_batches, Scorer(second).backend, batch=1)
     square, outputs = CropSquare(0, 0, 1, 0), outputs_of(INNER)
-    gradient, hidden = [], []
+    gradient: list[NDArray[np.float32]] = []
+    hidden: list[NDArray[np.float32]] = []
     for crop, larger in zip(crops, blended_faces(archive, second.card.input.size, count).crops, strict=True):
         seen = (
             SeenCrop(crop, scorer.network, scorer.card.input),
