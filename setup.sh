@@ -33,6 +33,7 @@ else
     need_font fonts-dejavu-core DejaVuSans
     need_font fonts-liberation Liberation
     need_font fonts-droid-fallback Droid # file names in Chinese, Japanese, Korean
+    need_font fonts-noto-core "Noto Sans Khmer" # names in Thai, Hindi, Bengali, Tamil, Amharic and others
     need_font fonts-noto-color-emoji "Noto Color Emoji"
     "$PYTHON" -c 'import ensurepip' 2>/dev/null || missing="$missing python3.11 python3.11-venv"
 fi

@@ -25,7 +25,7 @@ from detector.errors import ReelproofError, last_line
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.model_files import WEIGHTS, second_look_path, with_absolute_path
 from detector.process.resources import gc_paused, native_threads, without_openblas_pool
-from detector.process.signals import end_with_parent_process
+from detector.process.signals import end_with_parent_process, sigterm_ends
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, UnexpectedError, capabilities
 from detector.sandbox.confined_process import remove_abandoned
 from detector.sandboxed_engine import limits_of_environment
@@ -212,7 +212,9 @@ class _WorkerPool:
     ) -> None:
         threads = max(1, cores() // worker_count)
         self._work = Work(settings, limits_of_environment(), threads, os.getpid(), more)
-        self._context = multiprocessing.get_context("fork" if _prepare(settings.models, several) else "spawn")
+        with sigterm_ends():
+            may_fork = _prepare(settings.models, several)
+        self._context = multiprocessing.get_context("fork" if may_fork else "spawn")
         self._workers: list[_Worker] = []
         self._most = worker_count
 

@@ -28,7 +28,7 @@ DECODERS = {
     "MJPEG": ("mjpeg",),
 }
 # Font families of the reports, as setup.sh installs them.
-FONTS = ("DejaVu Sans", "Liberation", "Droid", "Noto Color Emoji")
+FONTS = ("DejaVu Sans", "Liberation", "Droid", "Noto Sans Khmer", "Noto Color Emoji")
 # Packages below this line of requirements.txt are for developers only.
 DEVELOPERS_PART = "# [dev] Tests and checks"
 

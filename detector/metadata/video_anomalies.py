@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from detector.schema.analysis import Media
+from detector.schema.codec_names import codec_name
 from detector.schema.formatting import N_, timecode
 from detector.schema.metadata import Anomaly, Details, Edit, Picture
 
@@ -147,7 +148,7 @@ def _length_anomalies(media: Media, details: Details, before: float) -> Iterator
 def _track_anomalies(details: Details) -> Iterator[Anomaly]:
     if others := details.other_pictures:
         tracks = ", ".join(
-            N_("stream %(index)s (%(codec)s)") % {"index": track.index, "codec": track.codec}
+            N_("stream %(index)s (%(codec)s)") % {"index": track.index, "codec": codec_name(track.codec)}
             for track in others
         )
         yield Anomaly(

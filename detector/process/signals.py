@@ -54,11 +54,33 @@ def exit_status(interrupt: KeyboardInterrupt) -> int:
     return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
 
+_PATIENCE = 15  # seconds
+
+
+@contextlib.contextmanager
+def sigterm_ends() -> Iterator[None]:
+    """Let SIGTERM end the process within native code too, while nothing has to be cleaned up.
+
+    Python calls handlers between its own instructions only, and loading a model on a busy machine may take
+    a minute without one.
+    """
+    usual = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+
+
 @contextlib.contextmanager
 def sigterm_interrupts() -> Iterator[None]:
     """Make SIGTERM raise :class:`Terminated`, so that ``with`` blocks remove their working folders.
 
-    It is left alone if it is ignored or has a handler already.
+    It is left alone if it is ignored or has a handler already. After some seconds the process ends in any
+    case: Python ignores exceptions in finalizers, and a machine may be too busy for what is left.
     """
     main_thread = threading.current_thread() is threading.main_thread()
     if not main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -68,6 +90,8 @@ def sigterm_interrupts() -> Iterator[None]:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         if os.getpid() == process:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(_PATIENCE)
             raise Terminated
         signal.signal(number, signal.SIG_DFL)  # a fork has nothing to clean up; its parent does that
         os.kill(os.getpid(), number)
@@ -76,4 +100,5 @@ def sigterm_interrupts() -> Iterator[None]:
     try:
         yield
     finally:
+        signal.alarm(0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -144,33 +144,3 @@ def person_letters(rank: int) -> str:
         rank, rest = divmod(rank - 1, 26)
         letters = chr(ord("A") + rest) + letters
     return letters
-
-
-_NAMES = {
-    "h264": "H.264",
-    "hevc": "HEVC",
-    "av1": "AV1",
-    "libdav1d": "AV1",  # the decoder's name, in older analyses
-    "vp8": "VP8",
-    "vp9": "VP9",
-    "mpeg2video": "MPEG-2",
-    "mpeg4": "MPEG-4 part 2",
-    "prores": "ProRes",
-    "mjpeg": "motion JPEG",
-    "mpeg1video": "MPEG-1",
-    "h263": "H.263",
-    "flv1": "Sorenson H.263",
-    "msmpeg4v3": "Microsoft MPEG-4 version 3",
-    "wmv1": "Windows Media Video 7",
-    "wmv2": "Windows Media Video 8",
-    "wmv3": "Windows Media Video 9",
-    "vc1": "VC-1",
-    "dvvideo": "DV",
-    "gif": "GIF",
-    "webp": "WebP",
-}
-
-
-def codec_name(codec: str) -> str:
-    """Return the usual name of a codec for FFmpeg's name of it, which is also the fallback."""
-    return _NAMES.get(codec, codec)

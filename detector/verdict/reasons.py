@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from detector.faces.quality import PHOTO_FLAWS, TOO_SMALL
 from detector.schema.analysis import Coverage, Parameters, Person, Segment
-from detector.schema.formatting import codec_name
+from detector.schema.codec_names import codec_name
 from detector.schema.measurements import NEAR_THRESHOLD, CauseParameter
 from detector.schema.scores import finite_logit
 from detector.verdict.judged_persons import (

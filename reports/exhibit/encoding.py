@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Media
-from detector.schema.formatting import codec_name
+from detector.schema.codec_names import codec_name
 from detector.schema.metadata import Details, Groups, Photo, Picture, Structure, Timing
 from reports.language import formatting
 from reports.language.formatting import grouped, plural, shown, timecode

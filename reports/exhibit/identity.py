@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Media, MediaKind
+from detector.schema.codec_names import codec_name
 from reports.inputs.case import CaseDetails
 from reports.inputs.case_fields import STATED
 from reports.inputs.input_files import ExhibitCheck
@@ -154,7 +155,7 @@ def recording_facts(analysis: Analysis) -> tuple[Fact, ...]:
         Fact(gettext("Size"), formatting.size(media.bytes)),
         Fact(gettext("Kind"), _KINDS[media.kind]),
         Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
-        Fact(gettext("Codec"), Quoted(media.codec)),
+        _codec(media),
     ]
     transfer = media.picture.colour_transfer if media.picture else None
     if name := {"SMPTE2084": "PQ", "ARIB_STD_B67": "HLG"}.get(transfer or ""):
@@ -197,6 +198,12 @@ def _sound(analysis: Analysis) -> str:
     if not analysis.media.has_sound:
         return gettext("absent")
     return gettext("present, not examined") if analysis.voice is None else gettext("present, examined")
+
+
+def _codec(media: Media) -> Fact:
+    name = "JPEG" if media.still and media.codec == "mjpeg" else codec_name(media.codec)
+    note = gettext("%(name)s in FFmpeg", name=media.codec) if name.lower() != media.codec else ""
+    return Fact(gettext("Codec"), Quoted(name), note)
 
 
 def _measured_rate(media: Media) -> float | None:

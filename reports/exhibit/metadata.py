@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.schema.analysis import Media
+from detector.schema.codec_names import codec_name
 from detector.schema.metadata import Anomaly, Credentials, Details, Moment, Stream
 from reports.exhibit.encoding import encoding_facts, timing_facts
 from reports.language import formatting
@@ -160,7 +161,7 @@ def _stream(stream: Stream) -> tuple[str, str, str, str]:
         details.append(timecode(stream.duration))
     return (
         str(stream.index),
-        f"{translated(stream.kind)}, {stream.codec}",
+        f"{translated(stream.kind)}, {codec_name(stream.codec)}",
         ", ".join(details) or "–",
         gettext("examined") if stream.examined else gettext("not examined"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import BinaryIO
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import N_, never_rounding_up_to
 from reports.exports.editing import segments_edl, segments_otio
+from reports.exports.spreadsheets import MIMETYPE, scores_xlsx, segments_xlsx
 from reports.exports.tables import scores_csv, scores_parquet, segments_csv, segments_json, segments_webvtt
 from reports.language.translation import DEFAULT, speaking
 
@@ -50,6 +52,11 @@ def _of(make: Callable[[Analysis], bytes]) -> WriteExport:
     return write
 
 
+def _with_mark(make: Callable[[Analysis], bytes]) -> WriteExport:
+    """Put a byte order mark before a CSV, without which Excel takes UTF-8 for a code page of Windows."""
+    return _of(lambda analysis: BOM_UTF8 + make(analysis))
+
+
 def _overlays(analysis: Analysis, folder: Path, out: BinaryIO) -> None:
     from reports.exports.overlays import overlays_zip  # brings OpenCV, which the web process does without
 
@@ -62,9 +69,18 @@ _ALL = (
         "segments.csv",
         "text/csv; charset=utf-8",
         "segments as a table",
-        _of(segments_csv),
+        _with_mark(segments_csv),
         link=N_("Segments as CSV"),
         photo_link=N_("Flagged faces, and those looked at, as CSV"),
+    ),
+    Format(
+        "xlsx",
+        "segments.xlsx",
+        MIMETYPE,
+        "segments as a spreadsheet",
+        _of(segments_xlsx),
+        link=N_("Segments as a spreadsheet (XLSX)"),
+        photo_link=N_("Flagged faces, and those looked at, as a spreadsheet (XLSX)"),
     ),
     Format("json", "segments.json", "application/json", "segments for programs", _of(segments_json)),
     Format(
@@ -99,9 +115,18 @@ _ALL = (
         "scores.csv",
         "text/csv; charset=utf-8",
         "every score as a table",
-        _of(scores_csv),
+        _with_mark(scores_csv),
         link=N_("Scores as CSV"),
         photo_link=N_("Scores as CSV"),
+    ),
+    Format(
+        "scores-xlsx",
+        "scores.xlsx",
+        MIMETYPE,
+        "every score as a spreadsheet",
+        _of(scores_xlsx),
+        link=N_("Scores as a spreadsheet (XLSX)"),
+        photo_link=N_("Scores as a spreadsheet (XLSX)"),
     ),
     Format(
         "scores-parquet",

@@ -206,6 +206,11 @@ def refuse_still(analysis: Analysis, kind: str) -> None:
 
 
 def segments_csv(analysis: Analysis) -> bytes:
+    """Return the segments as CSV."""
+    return csv_table(SEGMENT_COLUMNS, segment_rows(analysis))
+
+
+def segment_rows(analysis: Analysis) -> list[_Row]:
     """Return one row per segment, each with exhibit and model so that rows of several files can be pooled."""
     rows = []
     looks = {person.id: person.second_look for person in analysis.persons}
@@ -238,7 +243,7 @@ def segments_csv(analysis: Analysis) -> bytes:
                 synthesised=None if figures is None else figures.synthesised,
             )
         )
-    return csv_table(SEGMENT_COLUMNS, [*rows, *_voice_rows(analysis)])
+    return [*rows, *_voice_rows(analysis)]
 
 
 VOICE = "voice"  # in place of a person, of a segment of the voice

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Media
+from detector.schema.codec_names import codec_name
 from detector.schema.metadata import LEAST_TRANSPARENT
 from detector.schema.method import SURELY_FOUND
 from detector.verdict.judged_persons import motionless_persons
@@ -246,7 +247,7 @@ def _in_file(analysis: Analysis) -> Iterator[str]:
     media = analysis.media
     if media.details and (others := media.details.other_pictures):
         listed = ", ".join(
-            gettext("stream %(index)s (%(codec)s)", index=stream.index, codec=stream.codec)
+            gettext("stream %(index)s (%(codec)s)", index=stream.index, codec=codec_name(stream.codec))
             for stream in others
         )
         yield gettext("Other picture tracks: %(listed)s.", listed=listed)

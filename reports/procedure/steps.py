@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis
-from detector.schema.formatting import codec_name
+from detector.schema.codec_names import codec_name
 from detector.verdict.judged_persons import averaged_persons
 from reports.language.formatting import number, plural, shown
 from reports.language.translation import gettext

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis
-from detector.schema.formatting import codec_name
+from detector.schema.codec_names import codec_name
 from reports.language.formatting import plural, shown, timecode
 from reports.language.translation import Quoted, gettext
 from reports.wording.sections import Fact

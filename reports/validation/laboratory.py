@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
-from detector.schema.formatting import codec_name
+from detector.schema.codec_names import codec_name
 from detector.schema.laboratory import Laboratory, Level, OwnThreshold, stated_log10
 from detector.schema.method import is_shipped_threshold
 from detector.validation.validated_model import difference_to_analysis

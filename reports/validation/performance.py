@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from detector.schema.analysis import MediaKind
-from detector.schema.formatting import codec_name
+from detector.schema.codec_names import codec_name
 from detector.schema.laboratory import (
     CoveredRange,
     CurvePoint,

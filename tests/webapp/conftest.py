@@ -15,6 +15,7 @@ from made_results import finished
 from people import Client
 from quick_apps import Quick
 from second_review_case import Review, review
+from waiting import PATIENCE
 
 from webapp import create_app
 from webapp.accounts import sign_in
@@ -50,6 +51,12 @@ def made_up_exhibits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     """Tests hand in bytes they made up, which are no media; ``real_kinds`` marks those about that."""
     if request.node.get_closest_marker("real_kinds") is None:
         monkeypatch.setattr(exhibits, "is_accepted", lambda _head: True)
+
+
+@pytest.fixture(autouse=True)
+def patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine reports take longer than a request waits for them."""
+    monkeypatch.setattr(report_downloads, "_ANSWER_WITHIN", PATIENCE)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ refused.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import secrets
@@ -19,14 +20,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from detector.schema.formatting import comparison_key
 from reports.language.translation import gettext
 from webapp.accounts import sessions, users
+from webapp.accounts.lookalikes import looks_taken
 from webapp.accounts.passwords import Passwords, generate_password
 from webapp.accounts.permissions import Role
 from webapp.custody import custody_log, people_records
@@ -77,6 +78,13 @@ class Attempt:
         return Attempt(
             secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(48), again, onwards
         )
+
+
+class LogoutToken(NamedTuple):
+    """The subject of a valid logout token, and a hash of its ``jti``."""
+
+    subject: str
+    identity: str
 
 
 class Provider:
@@ -160,8 +168,8 @@ class Provider:
         query = [("client_id", self._settings.oidc_client), ("post_logout_redirect_uri", redirect_uri)]
         return str(add_params_to_uri(url, query))
 
-    def logged_out_subject(self, token: str) -> str:
-        """Return the subject of a logout token (Back-Channel Logout 1.0, 2.6), or raise an error."""
+    def read_logout_token(self, token: str) -> LogoutToken:
+        """Validate a logout token (Back-Channel Logout 1.0, 2.6), or raise an error."""
         try:
             decoded = self._decode(token, refresh_keys_after=_REFRESH_KEYS_AFTER)
             claims = decoded.claims
@@ -190,7 +198,11 @@ class Provider:
         if not valid or not isinstance(sub, str) or not sub:
             log.warning("a logout token of %s was refused: not for here and now, or without sub", self.issuer)
             raise ProviderError(gettext("This logout token is not for here and now, or names nobody (sub)."))
-        return sub
+        # Required as well, and left out as well; then the claims tell tokens apart.
+        identity = json.dumps(
+            claims["jti"] if claims.get("jti") else dict(claims), sort_keys=True, default=str
+        )
+        return LogoutToken(sub, sha256(identity.encode()).hexdigest())
 
     def _decode(self, token: str, *, refresh_keys_after: float = 0.0) -> Any:
         """Check a token's signature; fetch the provider's keys again if the key is unknown."""
@@ -394,8 +406,7 @@ def _new_account(
             ),
         )
     display = " ".join(str(claims.get("name") or name).split())[:60]
-    taken = {comparison_key(user.display) for user in users.list_users(session)}
-    if comparison_key(display) in taken:
+    if looks_taken(display, (user.display for user in users.list_users(session))):
         display = f"{display} ({name})"[:80]
     # Nobody knows this password; an administrator can set another one.
     password = generate_password()

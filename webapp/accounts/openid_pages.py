@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from flask import Blueprint, current_app, g, jsonify, redirect, request, url_for
+from sqlalchemy import delete
 from werkzeug.wrappers import Response
 
 from reports.language.translation import DEFAULT, gettext, speaking, translated
@@ -17,6 +18,7 @@ from webapp.accounts import sessions, users
 from webapp.accounts.login_pages import local_url, login_page, signed_in_response
 from webapp.accounts.openid import (
     Attempt,
+    LogoutToken,
     Provider,
     ProviderError,
     account_of_claims,
@@ -28,12 +30,14 @@ from webapp.accounts.sign_in import renew_session
 from webapp.custody import custody_log
 from webapp.errors import UserError
 from webapp.storage.key_files import mac
-from webapp.storage.tables import SessionRow, now
+from webapp.storage.tables import KeyedRequest, SessionRow, now
 
 blueprint = Blueprint("provider", __name__)
 
 _COOKIE = "reelproof-provider"
 _LIFETIME = timedelta(minutes=10)
+_LOGOUT_TOKENS = "logout tokens"  # no account can have this name
+_REMEMBERED = timedelta(hours=1)
 
 
 @blueprint.get("/login/provider")
@@ -77,18 +81,34 @@ def sign_out() -> Response:
 @blueprint.post("/login/provider/ended")
 @public
 def back_channel_logout() -> Response:
-    """End the sessions of somebody who signed out at the provider."""
+    """End the sessions of somebody who signed out at the provider; each logout token counts once."""
     try:
-        subject = _provider().logged_out_subject(request.form.get("logout_token", ""))
+        token = _provider().read_logout_token(request.form.get("logout_token", ""))
+        _refuse_replay(token)
     except ProviderError as error:
         response = jsonify(error="invalid_request", error_description=error.error)
         response.status_code = 400
         return response
+    subject = token.subject
     with context.database().begin() as session:
         name, count = end_provider_sessions(session, context.settings(), subject)
         if count:
             custody_log.append_access_event(session, "sign-out", account=name, by="provider", sessions=count)
     return jsonify(ended=count)
+
+
+def _refuse_replay(token: LogoutToken) -> None:
+    """Raise :class:`ProviderError` for a token that was used (Back-Channel Logout 1.0, 2.6, step 7).
+
+    Its hash is kept among the keys of requests, longer than any token is valid.
+    """
+    with context.database().alone() as session:
+        own = KeyedRequest.who == _LOGOUT_TOKENS
+        session.execute(delete(KeyedRequest).where(own, KeyedRequest.started < now() - _REMEMBERED))
+        if session.get(KeyedRequest, (_LOGOUT_TOKENS, token.identity)) is not None:
+            raise ProviderError(gettext("This logout token was used before."))
+        used = {"fingerprint": token.identity, "identity": "", "started": now()}
+        session.add(KeyedRequest(who=_LOGOUT_TOKENS, key=token.identity, **used))
 
 
 def _finish_sign_in(attempt: Attempt) -> Response:

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from detector.schema.formatting import comparison_key
 from reports.language.names import normalized
 from reports.language.translation import gettext
 from webapp.accounts import second_factor, sessions, tokens
+from webapp.accounts.lookalikes import looks_taken
 from webapp.accounts.passwords import Passwords, password_weakness
 from webapp.accounts.permissions import LOCAL, SYSTEM, Principal, Role
 from webapp.custody import custody_log
@@ -95,7 +95,7 @@ def _unused_display_name(session: Session, display: str, name: str) -> str:
     if fault := name_fault(display, _MAX_DISPLAY_NAME):
         raise AccountError(gettext("The full name cannot be used."), fault, field="display")
     # Annotations are signed with this name, so two people must not share it.
-    if any(comparison_key(user.display) == comparison_key(display) for user in list_users(session)):
+    if looks_taken(display, (user.display for user in list_users(session))):
         raise AccountError(
             gettext("Somebody is called “%(display)s” already.", display=display),
             gettext("Add something that tells them apart."),

@@ -15,9 +15,13 @@ from werkzeug.wrappers import Response
 
 from detector.schema.analysis import Verdict
 from detector.schema.voice import VoiceVerdict
+from detector.version import __version__
+from reports.exports import spreadsheets
+from reports.exports.tables import Cell
 from reports.language.translation import gettext
 from reports.review.annotations import ANNOTATION, Annotation, WithVerdict, current
 from webapp import context
+from webapp.accounts import permissions
 from webapp.accounts.permissions import Permission, require
 from webapp.accounts.visibility import visible_session
 from webapp.analyses import library_search
@@ -30,6 +34,21 @@ from webapp.storage.second_reviews import analyses_with_statements
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, State, now
 
 _MAX_COMPARABLE = 5
+_MOST_COUNTED = 5000  # analyses whose annotations one query counts
+LIBRARY_COLUMNS = (
+    "file",
+    "exhibit_sha256",
+    "exhibit_bytes",
+    "state",
+    "verdict",
+    "probability",
+    "model",
+    "duration_s",
+    "created_utc",
+    "finished_utc",
+    "annotations",
+    "analysis",
+)
 
 
 def read_only_analyses(rows: Sequence[AnalysisRow]) -> frozenset[str]:
@@ -130,6 +149,49 @@ def listing() -> str:
         deleted="deleted" in request.args,
         sample_on_its_way=not page.everything and sample_missing(context.database()) and recent,
     )
+
+
+@blueprint.get("/analyses.xlsx")
+@require(Permission.EXPORT)
+def spreadsheet() -> Response:
+    """Send all analyses that match the search in the address as a spreadsheet."""
+    search = library_search.parse_search(request.args)
+    newest_first = AnalysisRow.created.desc(), AnalysisRow.id.desc()
+    matching = library_search.matching_analyses(select(AnalysisRow), search)
+    with visible_session() as session:
+        rows = session.scalars(matching.order_by(*library_search.SORTS[search.sort][1], *newest_first)).all()
+        annotations = Counter[str]()
+        for start in range(0, len(rows), _MOST_COUNTED):
+            annotations |= annotation_counts(session, rows[start : start + _MOST_COUNTED])
+    cells = (
+        (
+            row.file,
+            row.exhibit.sha256,
+            row.exhibit.bytes,
+            row.state,
+            row.verdict,
+            row.probability,
+            row.model,
+            row.duration,
+            row.created,
+            row.finished,
+            annotations[row.id],
+            row.id,
+        )
+        for row in rows
+    )
+    provenance: dict[str, Cell | datetime] = {
+        "software": f"Reelproof {__version__}",
+        "created_utc": now(),
+        "account": permissions.current().name,
+        "analyses": len(rows),
+        **{f"search: {name}": value for name, value in search.query().items()},
+        "columns": "docs/exports.md of Reelproof defines them",
+    }
+    content = spreadsheets.workbook("Analyses", LIBRARY_COLUMNS, cells, provenance, now())
+    response = Response(content, mimetype=spreadsheets.MIMETYPE)
+    response.headers.set("Content-Disposition", "attachment", filename="reelproof-analyses.xlsx")
+    return response
 
 
 @blueprint.get("/analyses/<analysis_id>/thumbnail")

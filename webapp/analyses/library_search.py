@@ -17,6 +17,7 @@ from detector.schema.voice import VoiceVerdict
 from reports.language.names import normalized
 from reports.language.translation import N_
 from webapp.accounts.visibility import exhibits_with_copies, visible_to_current
+from webapp.storage.folded_text import fold, folded
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
 
 PAGE_SIZE = 25
@@ -176,8 +177,8 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
 
 
 def _word(word: str, row: Any) -> ColumnElement[bool]:
-    """Match a word with a part of the file name, or the start of a SHA-256 or an analysis id."""
-    in_name = row.file.icontains(word, autoescape=True)
+    """Match a word with a part of the file name, without its accents, or the start of a SHA-256 or an id."""
+    in_name = folded(row.file).contains(fold(word), autoescape=True)
     if not _HEX.fullmatch(word):
         return in_name
     start, end = word.lower(), word.lower() + "g"  # "g" sorts after every hexadecimal digit

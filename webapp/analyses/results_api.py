@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from detector.schema.analysis import Analysis, Person
 from detector.verdict.judged_persons import flagged_segments
+from reports.exports import spreadsheets
 from reports.exports.formats import suited
 from webapp.accounts.permissions import Permission
 from webapp.analyses.api import require_finished
@@ -90,7 +91,7 @@ def segments(analysis_id: str) -> Segments:
 def scores(analysis_id: str, query: ScoreSearch) -> ScorePage:
     """List the scores of an analysis by person and time.
 
-    To get all of them, use an export, ``scores-csv`` or ``scores-parquet``.
+    To get all of them, use an export, ``scores-csv``, ``scores-xlsx`` or ``scores-parquet``.
     """
     row, folder = require_finished(analysis_id, Disclosure.FINDINGS)
     record_view(row)
@@ -204,6 +205,7 @@ _EXPORT_TYPES = (
     "text/plain",
     "application/vnd.apache.parquet",
     "application/zip",
+    spreadsheets.MIMETYPE,
 )
 
 

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from reports.custody.chain import check_export
 from reports.custody.format import CustodyError, read_export
+from reports.exports import spreadsheets
 from reports.file_names import CUSTODY
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
@@ -44,6 +45,22 @@ def show(analysis_id: str) -> str:
         problems=() if hidden else check_export(text),
         whole=not hidden,
     )
+
+
+@blueprint.get("/custody.xlsx")
+@require(Permission.EXPORT)
+def as_spreadsheet(analysis_id: str) -> Response:
+    """Send the entries about an exhibit as a spreadsheet."""
+    row = analysis_queries.get_or_404(analysis_id)
+    with context.database().begin() as session:
+        disclosure.require_full_log(session, current(), row.exhibit.sha256)
+        text = custody_log.export_log(session, row.exhibit.sha256)
+    content = spreadsheets.custody_xlsx(read_export(text))
+    disclosure.record_download(row, "custody.xlsx", content, log=text)
+    response = Response(content, mimetype=spreadsheets.MIMETYPE)
+    filename = f"reelproof-{row.exhibit.sha256[:8]}-custody.xlsx"
+    response.headers.set("Content-Disposition", "attachment", filename=filename)
+    return response
 
 
 @blueprint.get("/custody.json")

@@ -192,7 +192,14 @@ def install(app: Flask, deleted_meanwhile: Callable[[], UserError | None]) -> No
 
 
 def _user_error(error: UserError) -> Response:
-    response = error_response(error.status, error.error, error.remedy, title=error.title, link=error.link)
+    response = error_response(
+        error.status,
+        error.error,
+        error.remedy,
+        title=error.title,
+        link=error.link,
+        again_after=error.retry_after if request.method == "GET" else None,
+    )
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
@@ -271,12 +278,13 @@ def error_response(
     link: tuple[str, str] | None = None,
     texts: tuple[tuple[str, str], ...] | None = None,
     sign_in: str | None = None,
+    again_after: int | None = None,
 ) -> Response:
     """Build an error page; JSON for addresses ending in .json and callers that ask for it; problem details.
 
     ``title`` replaces the usual title of the status. ``link`` is an address to continue at and its label.
     ``texts`` are unsaved texts with their labels, by default those of the form if the caller is signed in.
-    ``sign_in`` is the address to sign in at.
+    ``sign_in`` is the address to sign in at; ``again_after`` the seconds after which the page tries again.
     """
     if is_api():
         return problem_response(status, error, remedy)
@@ -299,6 +307,7 @@ def error_response(
                 link=link,
                 texts=texts,
                 sign_in=sign_in,
+                again_after=again_after,
                 back=_previous_page(),
             )
         )

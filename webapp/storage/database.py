@@ -34,6 +34,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from webapp.errors import UserError
 from webapp.settings import Settings
+from webapp.storage.folded_text import fold
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import Base, UtcDateTime, now
 
@@ -172,10 +173,15 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
     # SQLite's own lower() knows ASCII only, and people search for names with umlauts.
     connection.create_function("lower", 1, _lower, deterministic=True)
+    connection.create_function("folded", 1, _folded, deterministic=True)
 
 
 def _lower(value: object) -> str | None:
     return None if value is None else str(value).lower()
+
+
+def _folded(value: object) -> str | None:
+    return None if value is None else fold(str(value))
 
 
 def connect(settings: Settings) -> Database:

@@ -7,6 +7,8 @@ from functools import partial
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
+from detector.schema.laboratory import Validation
+from reports.exports import spreadsheets
 from reports.language import translation
 from reports.language.names import model_title
 from reports.language.translation import N_, gettext
@@ -23,6 +25,7 @@ from webapp.validations import creation, store
 
 blueprint = Blueprint("validations", __name__, url_prefix="/validations")
 
+_SPREADSHEET = "files.xlsx"  # made of validation.json when it is asked for
 _NUMBER_FIELDS = {"rate": N_("rate"), "cost": N_("cost"), "share": N_("share")}
 
 
@@ -92,7 +95,7 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
         others=other_models_tables(model_title(about.model.title), about.levels, about.others, about.joint),
         problem=problem,
         typed=request.form,
-        files=[name for name in store.FILES if _has_file(validation_id, name)],
+        files=[*(name for name in store.FILES if _has_file(validation_id, name)), _SPREADSHEET],
     )
 
 
@@ -100,6 +103,8 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
 @require(Permission.CONFIGURE)
 def download(validation_id: str, name: str) -> Response:
     """Send a file of a validation."""
+    if name == _SPREADSHEET:
+        return _spreadsheet(validation_id)
     path = store.validation_file(validation_id, name)
     with context.database().begin() as session:
         custody_log.append(session, "export", {"file": name, "validation": validation_id})
@@ -107,6 +112,15 @@ def download(validation_id: str, name: str) -> Response:
     response = send_file(path, mimetype=store.FILES[name], as_attachment=not is_page, download_name=name)
     if is_page:
         response.headers["Content-Security-Policy"] = REPORT_POLICY
+    return response
+
+
+def _spreadsheet(validation_id: str) -> Response:
+    validation = Validation.from_json(store.validation_file(validation_id, "validation.json").read_bytes())
+    with context.database().begin() as session:
+        custody_log.append(session, "export", {"file": _SPREADSHEET, "validation": validation_id})
+    response = Response(spreadsheets.validation_xlsx(validation), mimetype=spreadsheets.MIMETYPE)
+    response.headers.set("Content-Disposition", "attachment", filename=_SPREADSHEET)
     return response
 
 

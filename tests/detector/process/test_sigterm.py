@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
+from waiting import PATIENCE
 
+from detector.files import ROOT
 from detector.process.signals import Terminated, exit_status, sigterm_interrupts
 
 
@@ -54,3 +58,34 @@ def test_another_thread_sets_no_handler():
     thread.start()
     thread.join()
     assert found == [signal.SIG_DFL]
+
+
+@pytest.mark.parametrize(
+    ("work", "status"),
+    [
+        # Python ignores what is raised in a finalizer, and goes on.
+        (
+            "signals._PATIENCE = 1\n"
+            "with signals.sigterm_interrupts():\n  print('ready', flush=True)\n  run()",
+            -14,
+        ),
+        # Native code in which no handler is called.
+        (
+            "with signals.sigterm_interrupts(), signals.sigterm_ends():\n  print('ready', flush=True)\n"
+            "  hashlib.pbkdf2_hmac('sha256', b'a', b'b', 10**9)",
+            -15,
+        ),
+    ],
+)
+def test_a_process_ends_whatever_it_does(work: str, status: int) -> None:
+    code = (
+        "import hashlib, time\nfrom detector.process import signals\n"
+        "class Loop:\n  def __del__(self):\n    time.sleep(600)\n"
+        f"def run():\n  while True:\n    Loop()\n{work}"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from made_results import finished, hand_in
 
 from detector.schema.analysis import MediaKind
 from reports.errors import ReportError
+from reports.exports import spreadsheets
 from reports.exports.formats import FORMATS
 from webapp.analyses.results import load_result
 from webapp.storage.data_folder import Folders
@@ -77,3 +79,31 @@ def test_unknown_formats_and_unfinished_analyses(app: Flask, client: FlaskClient
     assert client.get(f"/analyses/{row.id}/exports/exe").status_code == 404
     assert client.get(f"/analyses/{hand_in(app).id}/exports/csv").status_code == 409
     assert list(Folders.local(app.extensions["settings"].data).incoming.iterdir()) == []
+
+
+def test_library_and_custody_log_as_spreadsheets(app: Flask, client: FlaskClient) -> None:
+    row = finished(app, segments=1, file="Müller.mp4")
+    finished(app, segments=0, file="=1+1.mp4")
+    answer = client.get("/analyses.xlsx?sort=name")
+    assert answer.status_code == 200 and answer.mimetype == spreadsheets.MIMETYPE
+    text = shared_text(answer.data)
+    assert {"Müller.mp4", "'=1+1.mp4", row.exhibit.sha256, "Provenance"} <= text | sheet_names(answer.data)
+    assert "Müller.mp4" not in shared_text(client.get("/analyses.xlsx?q=1%2B1").data)
+    assert "/analyses.xlsx?" in client.get("/analyses?sort=name").text
+    answer = client.get(f"/analyses/{row.id}/custody.xlsx")
+    assert answer.status_code == 200 and {"intake", "analysis finished"} <= shared_text(answer.data)
+    assert "custody.xlsx" in client.get(f"/analyses/{row.id}/custody").text
+    logged = shared_text(client.get(f"/analyses/{row.id}/custody.xlsx").data)
+    assert any('"file": "custody.xlsx"' in cell for cell in logged)
+
+
+def shared_text(content: bytes) -> set[str]:
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        return set(
+            map(html.unescape, re.findall("<t[^>]*>([^<]*)</t>", book.read("xl/sharedStrings.xml").decode()))
+        )
+
+
+def sheet_names(content: bytes) -> set[str]:
+    with zipfile.ZipFile(io.BytesIO(content)) as book:
+        return set(re.findall('sheet name="([^"]*)"', book.read("xl/workbook.xml").decode()))

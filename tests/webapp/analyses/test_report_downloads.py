@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import subprocess
+import threading
 from contextlib import ExitStack
 
 import pikepdf
@@ -13,6 +14,7 @@ import pytest
 from made_results import finished
 from people import account, signed_in, with_login
 from pypdf import PdfReader
+from waiting import until
 
 from reports.custody.chain import check_export
 from reports.custody.format import read_export
@@ -131,8 +133,36 @@ def test_rendering_failures_are_explained(app, client, row, folders, monkeypatch
     assert answer.status_code == 500 and "could not be rendered" in answer.text
     with monkeypatch.context() as patched:
         patched.setattr(report_downloads, "_TIME_LIMIT", 0.01)
-        assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
+        answer = client.get(f"/analyses/{row.id}/report.pdf")
+    assert answer.status_code == 503 and "too busy to render the report" in answer.text
     assert list(folders.reports_of(row.id).iterdir()) == []
+
+
+def test_slow_rendering_goes_on_behind_a_page_that_waits(
+    client, row, folders, quick_reports, monkeypatch, caplog
+):
+    render, ready = report_downloads._render, threading.Event()
+
+    def render_slowly(*given):
+        assert ready.wait(60)
+        render(*given)
+
+    monkeypatch.setattr(report_downloads, "_render", render_slowly)
+    monkeypatch.setattr(report_downloads, "_ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(report_downloads, "_PATIENCE", 0.05)
+    for _ in range(2):  # the second finds the first one's rendering
+        answer = client.get(f"/analyses/{row.id}/report.html")
+        assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
+        assert '<meta http-equiv="refresh" content="5">' in answer.text
+        assert "This page waits and tries again after 5 s." in answer.text
+    assert "is not ready after 0 s and is rendered on: load average" in caplog.text
+    asked = client.get(f"/api/v1/analyses/{row.id}/report.html")
+    assert asked.status_code == 503 and asked.headers["Retry-After"] == "5"
+    ready.set()
+    until(lambda: client.get(f"/api/v1/analyses/{row.id}").json["report"] == "available", "not rendered")
+    answer = client.get(f"/analyses/{row.id}/report.html")
+    assert answer.status_code == 200 and "report" in answer.text
+    assert len(list(folders.reports_of(row.id).iterdir())) == 1
 
 
 def test_reports_are_rendered_one_at_a_time(app, client, row, folders, monkeypatch):

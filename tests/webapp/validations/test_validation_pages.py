@@ -13,6 +13,7 @@ from refused_forms import Page, again
 from detector.schema.analysis import Analysis
 from detector.schema.laboratory import Laboratory, Validation
 from detector.schema.method import Parameters
+from reports.exports import spreadsheets
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
 from webapp import create_app
@@ -36,6 +37,8 @@ def test_create_and_quote_a_validation(app, shipped, tmp_path):
     assert client.get(f"{address}/validation.pdf").data.startswith(b"%PDF-")
     assert "sandbox" in client.get(f"{address}/validation.html").headers["Content-Security-Policy"]
     assert client.get(f"{address}/measured.jsonl").status_code == 404
+    table = client.get(f"{address}/files.xlsx")
+    assert "files.xlsx" in shown and table.mimetype == spreadsheets.MIMETYPE and table.data[:2] == b"PK"
 
     assert client.post(f"{address}/thresholds", data={"by": "rate", "rate": "0"}).status_code == 303
     assert client.post(f"{address}/quote", data={"quoted": "yes"}).status_code == 303

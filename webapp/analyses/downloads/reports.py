@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import secrets
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from contextlib import ExitStack
+from contextvars import copy_context
 from pathlib import Path
 
 from flask import send_file
@@ -47,7 +50,12 @@ MEDIA_TYPES = {
     "manifest.json": "application/json",
 }
 
-_TIME_LIMIT = 300  # seconds; a report of a few pages takes five on a busy machine
+log = logging.getLogger(__name__)
+
+_TIME_LIMIT = (
+    1800  # seconds; a report of a few pages takes five on a busy machine, minutes on an overloaded one
+)
+_ANSWER_WITHIN = 120  # seconds; then the request is answered, and rendering goes on
 # Seconds to wait while another report is rendered; less than clients wait for a response.
 _PATIENCE = 30
 # Each waiting request holds a thread of the server (webapp/server.py).
@@ -62,6 +70,10 @@ class ReportInProgress(UserError):
 
     def __init__(self, error: str) -> None:
         super().__init__(503, error, gettext("Try again in a minute."))
+
+
+def _being_made() -> ReportInProgress:
+    return ReportInProgress(gettext("The report of this analysis is being made at the moment."))
 
 
 _LINE = ConcurrencyLimit(
@@ -98,19 +110,48 @@ def current_report(
         if in_line:
             waiting.enter_context(_LINE.slot(current().user_id))
         if not locks.enter_context(kept_reports.hold_report_lock(folders, row.id, _PATIENCE)):
-            raise ReportInProgress(gettext("The report of this analysis is being made at the moment."))
+            raise _being_made()
         if folder := report.kept():
             return folder
         if not _RENDERING.acquire(timeout=_PATIENCE):
             raise ReportInProgress(gettext("Other reports are being rendered at the moment."))
         waiting.close()
+        locks.callback(_RENDERING.release)
+        for comparison in compared:
+            # This also fetches results that only the store has.
+            reference_comparisons.load_result(comparison).refuse_altered()
+        made = _make_in_background(report, locks.pop_all())
         try:
-            for comparison in compared:
-                # This also fetches results that only the store has.
-                reference_comparisons.load_result(comparison).refuse_altered()
-            return report.make(_render)
-        finally:
-            _RENDERING.release()
+            return made.result(_ANSWER_WITHIN if in_line else None)
+        except TimeoutError:
+            log.warning(
+                "the report of analysis %s is not ready after %d s and is rendered on: load average %.1f on "
+                "%d processors",
+                row.id,
+                _ANSWER_WITHIN,
+                os.getloadavg()[0],
+                os.cpu_count() or 1,
+            )
+            raise _being_made() from None
+
+
+def _make_in_background(report: KeptReport, locks: ExitStack) -> Future[Path]:
+    """Make a report in a thread that goes on if its request is answered before, then release the locks."""
+    made: Future[Path] = Future()
+
+    def make() -> None:
+        try:
+            with locks:
+                folder = report.make(_render)
+        except BaseException as problem:
+            log.warning("the report of analysis %s was not made: %s", report.row.id, problem)
+            made.set_exception(problem)
+        else:
+            made.set_result(folder)
+
+    # With the language and the account of the request.
+    threading.Thread(target=copy_context().run, args=(make,), name="report", daemon=True).start()
+    return made
 
 
 def _render(analysis: Path, inputs: dict[str, object], log_text: bytes | None, place: Path) -> None:
@@ -125,7 +166,10 @@ def _render(analysis: Path, inputs: dict[str, object], log_text: bytes | None, p
                 timeout=_TIME_LIMIT,
             ).returncode
         except subprocess.TimeoutExpired:
-            status = 1
+            log.warning("rendering %s was ended after %d s", analysis.parent.name, _TIME_LIMIT)
+            raise ReportInProgress(
+                gettext("The machine was too busy to render the report in time.")
+            ) from None
         if status == errno.ENOSPC:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if status:

@@ -27,7 +27,8 @@ from detector.media.photos import EXIF_ORIENTATIONS, UPRIGHT, Orientation, photo
 from detector.media.reader import MediaReader
 from detector.progress import Progress
 from detector.schema.analysis import Media
-from detector.schema.formatting import N_, codec_name
+from detector.schema.codec_names import codec_name
+from detector.schema.formatting import N_
 from reports.exhibit.identity import CONTAINERS
 from webapp.analyses.media.playback import NO_PREVIEW, Playback
 from webapp.analyses.media.preview_sound import SoundEncoder, encode_recording

@@ -30,6 +30,20 @@ def test_signing_out_at_the_provider_ends_sessions(app, provider):
     assert app.test_client().post("/login/provider/ended", data=nobody).json == {"ended": 0}
 
 
+@pytest.mark.parametrize("changed", [{}, {"jti": None}])
+def test_a_logout_token_that_is_sent_again_ends_no_new_session(app, provider, changed):
+    used = {"logout_token": provider.logout_token(**changed)}
+    through_provider(app.test_client())
+    assert app.test_client().post("/login/provider/ended", data=used).json == {"ended": 1}
+    client = app.test_client()
+    through_provider(client)
+    again = app.test_client().post("/login/provider/ended", data=used)
+    assert again.status_code == 400 and "used before" in again.json["error_description"]
+    assert client.get("/help").status_code == 200
+    another = {"logout_token": provider.logout_token(**changed, exp=int(time.time()) + 30)}
+    assert app.test_client().post("/login/provider/ended", data=another).json == {"ended": 1}
+
+
 @pytest.mark.parametrize(
     "changed",
     [

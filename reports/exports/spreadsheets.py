@@ -1,0 +1,207 @@
+"""Tables as spreadsheets (Office Open XML, ECMA-376): typed cells, a frozen header, a sheet of provenance."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from detector import timestamps
+from detector.schema.analysis import Analysis
+from detector.schema.formatting import N_
+from detector.schema.laboratory import Validation
+from reports.custody.format import ExportedLog
+from reports.errors import ExportError
+from reports.exports.tables import (
+    SCORE_COLUMNS,
+    SEGMENT_COLUMNS,
+    Cell,
+    harmless,
+    score_rows,
+    segment_rows,
+)
+
+MIMETYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_MOST_ROWS = 1_048_576  # of a sheet, the header included
+_LONGEST = 32_767  # characters of a cell
+_LARGEST = 2**53  # numbers are doubles
+_WIDEST = 60  # characters of a column
+
+
+def workbook(
+    title: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Cell | datetime]],
+    provenance: Mapping[str, Cell | datetime],
+    created: datetime,
+) -> bytes:
+    """Return a workbook of two sheets: the table, and where it comes from.
+
+    Text is made :func:`~reports.exports.tables.harmless` and is never a formula. The same table gives the
+    same bytes; ``created`` is its date. Raise :class:`ExportError` for more rows than a sheet has.
+    """
+    import xlsxwriter  # only these exports need it
+
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    book.set_properties({"title": title, "created": created.replace(tzinfo=None)})
+    _write_sheet(book, title, header, rows)
+    _write_sheet(book, "Provenance", ("what", "value"), provenance.items())
+    book.close()
+    return out.getvalue()
+
+
+def _write_sheet(
+    book: Any, title: str, header: Sequence[str], rows: Iterable[Sequence[Cell | datetime]]
+) -> None:
+    sheet, bold = book.add_worksheet(title), book.add_format({"bold": True})
+    moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
+    widths = [len(name) for name in header]
+    for column, name in enumerate(header):
+        sheet.write_string(0, column, name, bold)
+    number = 0
+    for number, row in enumerate(rows, start=1):
+        if number >= _MOST_ROWS:
+            raise ExportError(
+                N_("The table has more rows than a spreadsheet can hold. Export it as CSV or Parquet.")
+            )
+        for column, value in enumerate(row):
+            widths[column] = max(widths[column], len(_write_cell(sheet, number, column, value, moment)))
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, min(width + 2, _WIDEST))
+    sheet.freeze_panes(1, 0)
+    if header:
+        sheet.autofilter(0, 0, max(number, 1), len(header) - 1)
+
+
+def _write_cell(sheet: Any, row: int, column: int, value: Cell | datetime, moment: object) -> str:
+    """Write a cell of the value's type and return its text; times are in UTC, which a spreadsheet lacks."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        sheet.write_boolean(row, column, value)
+    elif isinstance(value, datetime):
+        sheet.write_datetime(row, column, value.astimezone(UTC).replace(tzinfo=None), moment)
+    elif isinstance(value, int | float) and abs(value) < _LARGEST:
+        sheet.write_number(row, column, value)
+    else:
+        sheet.write_string(row, column, harmless(str(value))[:_LONGEST])
+    return str(value)
+
+
+def segments_xlsx(analysis: Analysis) -> bytes:
+    """Return the rows of :func:`~reports.exports.tables.segments_csv` as a spreadsheet."""
+    return _of_analysis(analysis, "Segments", SEGMENT_COLUMNS, segment_rows(analysis))
+
+
+def scores_xlsx(analysis: Analysis) -> bytes:
+    """Return the rows of :func:`~reports.exports.tables.scores_csv` as a spreadsheet."""
+    return _of_analysis(analysis, "Scores", SCORE_COLUMNS, score_rows(analysis))
+
+
+def _of_analysis(
+    analysis: Analysis, title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]
+) -> bytes:
+    media, model, software = analysis.media, analysis.model, analysis.software
+    provenance: dict[str, Cell] = {
+        "exhibit": media.file,
+        "exhibit_sha256": media.sha256,
+        "exhibit_bytes": media.bytes,
+        "time_base": media.time_base,
+        "start_offset_s": media.start_offset,
+        "model": model.name,
+        "model_sha256": model.sha256,
+        "software": f"Reelproof {software.reelproof}",
+        "created": software.created,
+        "verdict": analysis.verdict.value,
+        "probability": analysis.probability,
+        "columns": "docs/exports.md of Reelproof defines them; times are seconds from the first frame",
+    }
+    return workbook(title, header, rows, provenance, timestamps.parse(software.created))
+
+
+CUSTODY_COLUMNS = ("number", "time_utc", "actor", "action", "exhibit", "analysis", "details", "sha256", "mac")
+
+
+def custody_xlsx(log: ExportedLog) -> bytes:
+    """Return the entries of a custody log as a spreadsheet; ``custody.json`` is what can be verified."""
+    rows = (
+        (
+            entry.number,
+            timestamps.parse(entry.made),
+            entry.actor,
+            entry.action,
+            entry.exhibit,
+            entry.analysis,
+            json.dumps(entry.details, ensure_ascii=False) if entry.details else None,
+            entry.sha256,
+            entry.mac,
+        )
+        for entry in log.entries
+    )
+    provenance: dict[str, Cell | datetime] = {
+        "exhibit_sha256": log.exhibit,
+        "entries_of_whole_log": log.count,
+        "head": log.head,
+        "head_mac": log.head_mac,
+        "exported": log.exported,
+        "columns": "docs/custody.md of Reelproof defines them; custody.json is what can be verified",
+    }
+    return workbook("Custody log", CUSTODY_COLUMNS, rows, provenance, timestamps.parse(log.exported))
+
+
+VALIDATION_COLUMNS = (
+    "file",
+    "sha256",
+    "bytes",
+    "manipulated",
+    "group",
+    "generator",
+    "kind",
+    "verdict",
+    "probability",
+    "stability",
+    "duration_s",
+    "codec",
+    "faces",
+    "segments",
+    "error",
+)
+
+
+def validation_xlsx(validation: Validation) -> bytes:
+    """Return the files of a validation as a spreadsheet: their labels, and what the analysis said."""
+    attributes = sorted({name for item in validation.items for name in item.attributes})
+    rows = (
+        (
+            item.file,
+            item.sha256,
+            item.bytes,
+            item.manipulated,
+            item.group,
+            item.generator,
+            item.kind and item.kind.value,
+            item.verdict and item.verdict.value,
+            item.probability,
+            item.stability,
+            item.duration,
+            item.codec,
+            item.faces,
+            len(item.segments),
+            item.error,
+            *(item.attributes.get(name) for name in attributes),
+        )
+        for item in validation.items
+    )
+    provenance: dict[str, Cell | datetime] = {
+        "title": validation.title,
+        "laboratory": validation.laboratory,
+        "created": validation.created,
+        "model": validation.model.name,
+        "model_sha256": validation.model.sha256,
+        "columns": "docs/validation.md of Reelproof describes them",
+    }
+    created = timestamps.parse(validation.created)
+    return workbook("Files", (*VALIDATION_COLUMNS, *attributes), rows, provenance, created)
