@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +11,6 @@ from detector import timestamps
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import N_
 from detector.schema.laboratory import Validation
-from reports.custody.format import ExportedLog
 from reports.errors import ExportError
 from reports.exports.tables import (
     SCORE_COLUMNS,
@@ -120,36 +118,6 @@ def _of_analysis(
         "columns": "docs/exports.md of Reelproof defines them; times are seconds from the first frame",
     }
     return workbook(title, header, rows, provenance, timestamps.parse(software.created))
-
-
-CUSTODY_COLUMNS = ("number", "time_utc", "actor", "action", "exhibit", "analysis", "details", "sha256", "mac")
-
-
-def custody_xlsx(log: ExportedLog) -> bytes:
-    """Return the entries of a custody log as a spreadsheet; ``custody.json`` is what can be verified."""
-    rows = (
-        (
-            entry.number,
-            timestamps.parse(entry.made),
-            entry.actor,
-            entry.action,
-            entry.exhibit,
-            entry.analysis,
-            json.dumps(entry.details, ensure_ascii=False) if entry.details else None,
-            entry.sha256,
-            entry.mac,
-        )
-        for entry in log.entries
-    )
-    provenance: dict[str, Cell | datetime] = {
-        "exhibit_sha256": log.exhibit,
-        "entries_of_whole_log": log.count,
-        "head": log.head,
-        "head_mac": log.head_mac,
-        "exported": log.exported,
-        "columns": "docs/custody.md of Reelproof defines them; custody.json is what can be verified",
-    }
-    return workbook("Custody log", CUSTODY_COLUMNS, rows, provenance, timestamps.parse(log.exported))
 
 
 VALIDATION_COLUMNS = (

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+
 from flask import Blueprint, render_template
 from werkzeug.wrappers import Response
 
+from detector import timestamps
 from reports.custody.chain import check_export
-from reports.custody.format import CustodyError, read_export
+from reports.custody.format import CustodyError, ExportedLog, read_export
 from reports.exports import spreadsheets
+from reports.exports.tables import Cell
 from reports.file_names import CUSTODY
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
 from webapp.analyses import queries as analysis_queries
 from webapp.analyses.results import record_view
 from webapp.custody import custody_log, disclosure
+
+_COLUMNS = ("number", "time_utc", "actor", "action", "exhibit", "analysis", "details", "sha256", "mac")
 
 blueprint = Blueprint("custody", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -55,7 +62,7 @@ def as_spreadsheet(analysis_id: str) -> Response:
     with context.database().begin() as session:
         disclosure.require_full_log(session, current(), row.exhibit.sha256)
         text = custody_log.export_log(session, row.exhibit.sha256)
-    content = spreadsheets.custody_xlsx(read_export(text))
+    content = _spreadsheet(read_export(text))
     disclosure.record_download(row, "custody.xlsx", content, log=text)
     response = Response(content, mimetype=spreadsheets.MIMETYPE)
     filename = f"reelproof-{row.exhibit.sha256[:8]}-custody.xlsx"
@@ -76,3 +83,30 @@ def as_json(analysis_id: str) -> Response:
     filename = f"reelproof-{row.exhibit.sha256[:8]}-{CUSTODY}"
     response.headers.set("Content-Disposition", "attachment", filename=filename)
     return response
+
+
+def _spreadsheet(log: ExportedLog) -> bytes:
+    """Return the entries of a custody log as a spreadsheet; ``custody.json`` is what can be verified."""
+    rows = (
+        (
+            entry.number,
+            timestamps.parse(entry.made),
+            entry.actor,
+            entry.action,
+            entry.exhibit,
+            entry.analysis,
+            json.dumps(entry.details, ensure_ascii=False) if entry.details else None,
+            entry.sha256,
+            entry.mac,
+        )
+        for entry in log.entries
+    )
+    provenance: dict[str, Cell | datetime] = {
+        "exhibit_sha256": log.exhibit,
+        "entries_of_whole_log": log.count,
+        "head": log.head,
+        "head_mac": log.head_mac,
+        "exported": log.exported,
+        "columns": "docs/custody.md of Reelproof defines them; custody.json is what can be verified",
+    }
+    return spreadsheets.workbook("Custody log", _COLUMNS, rows, provenance, timestamps.parse(log.exported))
