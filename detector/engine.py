@@ -205,6 +205,8 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             report_refining = _of_stage(progress, "finding where segments begin and end", _LOOKED, _REFINED)
             refined = refine_boundaries(first_pass_result, reader, scorer, parameters, report_refining)
             first_pass_result = replace(first_pass_result, detections=refined)
+        if parameters.sound:
+            marks.search_sound(job.path)
         facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
         media, declarations = add_metadata(facts, reader, job.path, marks.texts, marks.declarations())
         report_explaining = _of_stage(progress, "explaining", _REFINED, 1.0)

@@ -13,6 +13,8 @@ from detector import timestamps
 from detector.environment import describe_recording_software
 from detector.errors import MediaError
 from detector.files import hash_file
+from detector.marks.search import declare_sound
+from detector.marks.sound import SoundSearch, search_sound
 from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
 from detector.media.containers import read_layout
 from detector.media.open import open_container
@@ -24,7 +26,7 @@ from detector.metadata.exhibit import MOST_STREAMS, MOST_TIMES, stream_facts, ta
 from detector.models.loaded import LoadedModel
 from detector.schema.analysis import Analysis, Coverage, Declaration, Media, MediaKind, Parameters, Verdict
 from detector.schema.formatting import N_, printable_name, timecode
-from detector.schema.metadata import MOST_TAGS, Anomaly, Details, Tag, location_of, tags_of
+from detector.schema.metadata import MOST_TAGS, Anomaly, Details, MarkSearch, Tag, location_of, tags_of
 from detector.verdict.sentences import Reason, Statement
 
 _SAME_LENGTH = 0.5  # seconds
@@ -42,7 +44,8 @@ def analyze_recording(
     ``model`` is the model of faces that was asked for, which judged nothing. Raises
     :class:`~detector.errors.MediaError` for a file of which no sound can be read, or that is too long.
     """
-    media, declarations = recording_facts(path, name or path.name, bounds or InputLimits())
+    sound = search_sound(path) if parameters.sound else SoundSearch(0.0, (), None)
+    media, declarations = recording_facts(path, name or path.name, bounds or InputLimits(), sound)
     reason = Reason(Statement("no_picture"))
     return Analysis(
         verdict=Verdict.INCONCLUSIVE,
@@ -50,6 +53,7 @@ def analyze_recording(
         causes=reason.causes,
         probability=None,
         declarations=declarations,
+        marks=MarkSearch(frames=0, sound=sound.seconds or None, note=sound.note),
         segments=(),
         persons=(),
         media=media,
@@ -71,8 +75,12 @@ def analyze_recording(
     )
 
 
-def recording_facts(path: Path, name: str, bounds: InputLimits) -> tuple[Media, tuple[Declaration, ...]]:
+def recording_facts(
+    path: Path, name: str, bounds: InputLimits, sound: SoundSearch | None = None
+) -> tuple[Media, tuple[Declaration, ...]]:
     """Return the facts of a recording and what it declares about its making. Packets are read, not decoded.
+
+    ``sound`` says whether it carries a hidden mark; None: not looked for.
 
     Raises :class:`~detector.errors.MediaError` as :func:`analyze_recording` does.
     """
@@ -113,7 +121,9 @@ def recording_facts(path: Path, name: str, bounds: InputLimits) -> tuple[Media, 
             ),
             credentials=credentials,
         )
-        return media, collect_declarations(texts, None, credentials, claims)
+        return media, collect_declarations(
+            texts, None, credentials, claims, declare_sound(sound) if sound else ()
+        )
 
 
 def _length_anomalies(details: Details, seconds: float) -> Iterator[Anomaly]:

@@ -1,7 +1,8 @@
 """Hidden marks on the research data: ``python -m tests.bench_marks WHAT [DATA]``.
 
-``photographs`` and ``clips`` count marks in unmanipulated ones, which carry none; ``agreement`` compares the
-decoder with ``invisible-watermark``, ``cost`` measures milliseconds. DATA is the research folder,
+``photographs`` and ``clips`` count marks in unmanipulated ones, which carry none; ``voices`` does so in human
+voices, and counts what is left of marks after codecs, resampling and cuts; ``agreement`` compares the decoder
+with ``invisible-watermark``, ``cost`` measures milliseconds. DATA is the research folder,
 ``../shared/data`` unless named.
 """
 
@@ -12,18 +13,22 @@ import statistics
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from detector.marks.dwt_dct import FRAME_PIXELS, decode_as_library, find_pixel_mark
+from detector.marks.sound import RATE, PerthDecoder, weights_path
 from detector.media.frame import Image
 
 RESEARCH = Path("../shared/data")
 SAMPLE_RATE = 8  # frames a second, as the engine samples
+_LIMITS, _MARKED = (0.5, 0.9, 0.95), 30
 
 
 def real_photographs(data: Path) -> Iterator[tuple[str, Image]]:
@@ -79,6 +84,41 @@ def count_in_clips(data: Path) -> None:
     print(f"{clips} clips, {frames} frames")
 
 
+def judge_voices(data: Path) -> None:
+    from tests.detector.perth_writer import resampled, through_codec, write_mark
+
+    weights = weights_path()
+    assert weights is not None, "install resemble-perth"
+    decoder = PerthDecoder(weights)
+    with (data / "voices" / "labels.csv").open(newline="") as file:
+        names = [row["file"] for row in csv.DictReader(file) if row["label"] == "real"]
+    voices = [read_sound(data / "voices" / name) for name in names]
+    strengths = np.array([decoder.strength(voice) for voice in voices])
+    print(f"{len(voices)} voices without the mark:", *(f"{(strengths >= x).sum()} from {x}" for x in _LIMITS))
+    print("highest:", np.sort(strengths)[-5:].round(3).tolist())
+    chosen = [voices[at] for at in np.random.default_rng(0).permutation(len(voices))[:_MARKED]]
+    changes: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+        "unchanged": lambda sound: sound,
+        "AAC, 64 kbit/s": lambda sound: through_codec(sound, "aac", "mp4", 44_100, 64_000),
+        "Opus, 24 kbit/s": lambda sound: through_codec(sound, "libopus", "ogg", 48_000, 24_000),
+        **{f"{rate} Hz": partial(resampled, rate=rate) for rate in (24_000, 16_000, 8_000)},
+        "cut to 2 s": lambda sound: sound[RATE : 3 * RATE],
+        "cut to 1 s": lambda sound: sound[RATE : 2 * RATE],
+    }
+    marked = [write_mark(voice) for voice in chosen]
+    for name, change in changes.items():
+        strengths = np.array([decoder.strength(np.ascontiguousarray(change(sound))) for sound in marked])
+        print(f"{name}:", *(f"{(strengths >= x).sum()} from {x}" for x in _LIMITS), f"of {len(marked)}")
+
+
+def read_sound(path: Path) -> NDArray[np.float32]:
+    """Return the samples (n,) of a sound file at 32 kHz, mono."""
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler("flt", "mono", RATE)
+        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+        return np.concatenate([part.to_ndarray()[0] for part in (*frames, *resampler.resample(None))])
+
+
 def compare_with_library(data: Path) -> None:
     from imwatermark import WatermarkDecoder
 
@@ -117,6 +157,7 @@ if __name__ == "__main__":
     what = {
         "photographs": count_in_photographs,
         "clips": count_in_clips,
+        "voices": judge_voices,
         "agreement": compare_with_library,
         "cost": measure_cost,
     }

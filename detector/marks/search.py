@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.marks.dwt_dct import FRAME_PIXELS, MOST_CHANCE, PHOTO_PIXELS, PixelMark, find_pixel_mark
 from detector.marks.lowest_bits import hidden_texts
+from detector.marks.sound import SoundSearch, search_sound
 from detector.media.frame import Frame
 from detector.media.reader import MediaReader
 from detector.metadata.embedded_text import EmbeddedText
@@ -32,6 +34,7 @@ class MarkWatch:
         self._reader = reader
         self._frames = 0
         self._marks: dict[str, list[PixelMark]] = {}
+        self._sound = SoundSearch(0.0, (), None)
         reader.watch_alpha = self._read_alpha
 
     def _read_alpha(self, alpha: NDArray[np.uint8]) -> None:
@@ -49,13 +52,19 @@ class MarkWatch:
         if mark := find_pixel_mark(image, PHOTO_PIXELS if still else FRAME_PIXELS):
             self._marks.setdefault(mark.program, []).append(mark)
 
+    def search_sound(self, path: Path) -> None:
+        """Search the sound of the exhibit at ``path``, if it has any and the network is installed."""
+        if self._reader.has_sound:
+            self._sound = search_sound(path)
+
     @property
     def search(self) -> MarkSearch:
         """What was searched."""
-        return MarkSearch(frames=self._frames)
+        return MarkSearch(frames=self._frames, sound=self._sound.seconds or None, note=self._sound.note)
 
     def declarations(self) -> Iterator[Declaration]:
-        """Yield a declaration for each program whose mark the pixels carry."""
+        """Yield a declaration for each program whose mark pixels or sound carry."""
+        yield from declare_sound(self._sound)
         for program, marks in self._marks.items():
             best = min(marks, key=lambda mark: mark.chance)
             chance = min(1.0, best.chance * self._frames)
@@ -81,3 +90,27 @@ class MarkWatch:
                     frames=None if self._reader.kind is MediaKind.IMAGE else len(marks),
                 ),
             )
+
+
+def declare_sound(search: SoundSearch) -> Iterator[Declaration]:
+    """Yield the declaration of the mark that was heard, if one was."""
+    if not search.heard:
+        return
+    heard = sum(stretch.end - stretch.start for stretch in search.heard)
+    yield Declaration(
+        kind=DeclarationKind.HIDDEN_MARK,
+        source=N_("hidden in the sound"),
+        says=N_("heard in %(heard)s of %(searched)s s")
+        % {"heard": f"{heard:.0f}", "searched": f"{search.seconds:.0f}"},
+        means=N_(
+            "This is the mark that Chatterbox hides in the sentences it speaks. Anybody can write it; human "
+            "voices seldom pass for it."
+        ),
+        program="Chatterbox",
+        meaning=Meaning.GENERATED,
+        hidden=HiddenMark(
+            place=HiddenPlace.SOUND,
+            strength=max(stretch.strength for stretch in search.heard),
+            stretches=tuple((stretch.start, stretch.end) for stretch in search.heard[:32]),
+        ),
+    )

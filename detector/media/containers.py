@@ -120,6 +120,10 @@ _INSIDE = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"edts", b"udta"}
 _MOST_BOXES = 4096
 _MOST_FRAGMENTS = 1 << 20
 _MOST_READ_ISOBMFF = 1 << 16
+_WITH_XMP, _MOST_XMP = (
+    frozenset({b"uuid", b"XMP_", b"meta"}),
+    1 << 20,
+)  # boxes, and bytes that are read of them
 _MOST_EDITS = 64
 _MOST_NAMED = 32
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
@@ -150,12 +154,20 @@ class Layout:
     encrypted: set[int] = field(default_factory=set)
     """Encrypted picture tracks."""
     xmp: bytes = b""
+    """All XMP packets, one after the other."""
+    xmp_items: list[tuple[int, int]] = field(default_factory=list)
+    """Offsets in the file and lengths of the packets that are items of a ``meta`` box."""
     movie_scale: int = 0
     track: int = -1
     handler: bytes = b""
     media_scale: int = 0
     raw_edits: list[tuple[int, int, int, float]] = field(default_factory=list)
     all_edits: bool = True  # of the track
+
+    def add_xmp(self, packet: bytes) -> None:
+        """Add a packet that is not there yet."""
+        if packet and packet not in self.xmp and len(self.xmp) + len(packet) <= _MOST_XMP:
+            self.xmp += packet
 
     @property
     def structure(self) -> Structure:
@@ -181,11 +193,14 @@ def read_layout(file: BinaryIO) -> Layout:
             layout.track += 1
         elif reader is not None:
             file.seek(start)
-            data = file.read(min(stop - start, _MOST_READ_ISOBMFF))
+            data = file.read(min(stop - start, _MOST_XMP if kind in _WITH_XMP else _MOST_READ_ISOBMFF))
             try:
                 reader(layout, data)
             except (struct.error, IndexError):
                 continue  # a box too short for what it should hold
+    for start, length in layout.xmp_items[:_MOST_NAMED]:
+        file.seek(start)
+        layout.add_xmp(file.read(min(length, _MOST_XMP)))
     _finish_track(layout)
     return layout
 
@@ -317,11 +332,73 @@ def _extensions(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _uuid(layout: Layout, data: bytes) -> None:
     if data[:16] == _XMP:
-        layout.xmp = data[16:]
+        layout.add_xmp(data[16:])
 
 
 def _xmp_of_quicktime(layout: Layout, data: bytes) -> None:
-    layout.xmp = layout.xmp or data
+    layout.add_xmp(data)
+
+
+def _meta(layout: Layout, data: bytes) -> None:
+    """Note the XMP items of a ``meta`` box (ISO/IEC 14496-12, 8.11): of type mime, application/rdf+xml."""
+    # In QuickTime files the box has no version.
+    start = 0 if data[4:8] == b"hdlr" else 4
+    boxes = {kind: contents for kind, contents in _children(data[start:])}
+    packets = set(_xmp_item_numbers(boxes.get(b"iinf", b"")))
+    for number, method, offset, length in _item_places(boxes.get(b"iloc", b"")) if packets else ():
+        if number in packets and method == 0:
+            layout.xmp_items.append((offset, length))
+        elif number in packets and method == 1:
+            layout.add_xmp(boxes.get(b"idat", b"")[offset : offset + length])
+
+
+def _children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and contents of the boxes in ``data``."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4]) or len(data) - at
+        if size < 8:
+            return
+        yield data[at + 4 : at + 8], data[at + 8 : at + size]
+        at += size
+
+
+def _xmp_item_numbers(data: bytes) -> Iterator[int]:
+    """Yield the numbers of the items that are XMP, from an ``iinf`` box."""
+    for kind, entry in _children(data[8 if data[:1] > b"\0" else 6 :]):
+        wide = entry[:1] == b"\3"
+        at = 10 if wide else 8
+        _name, _, kind_of_content = entry[at + 4 :].partition(b"\0")
+        is_mime = kind == b"infe" and entry[at : at + 4] == b"mime"
+        if is_mime and kind_of_content.startswith(b"application/rdf+xml"):
+            yield int.from_bytes(entry[4 : 8 if wide else 6])
+
+
+def _item_places(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield number, construction method, offset and length of items of one extent, from an ``iloc`` box."""
+    version, sizes, others = data[0], data[4], data[5]
+    sizes_of = (sizes >> 4, sizes & 15, others >> 4, others & 15 if version else 0)
+    offset_size, length_size, base_size, index_size = sizes_of
+    number_size = 4 if version == 2 else 2
+    count, at = int.from_bytes(data[6 : 6 + number_size]), 6 + number_size
+
+    def read(size: int) -> int:
+        nonlocal at
+        at += size
+        if at > len(data):
+            raise IndexError
+        return int.from_bytes(data[at - size : at])
+
+    for _ in range(min(count, _MOST_BOXES)):
+        number = read(number_size)
+        method = read(2) & 15 if version else 0
+        read(2)
+        base, extents = read(base_size), read(2)
+        for extent in range(extents):
+            read(index_size)
+            offset, length = read(offset_size), read(length_size)
+            if extents == 1 and not extent:
+                yield number, method, base + offset, length
 
 
 def _finish_track(layout: Layout) -> None:
@@ -362,4 +439,5 @@ _READERS = {
     b"stsd": _stsd,
     b"uuid": _uuid,
     b"XMP_": _xmp_of_quicktime,
+    b"meta": _meta,
 }

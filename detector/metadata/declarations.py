@@ -179,7 +179,7 @@ def _declare_text(text: EmbeddedText, texts: list[EmbeddedText]) -> Iterator[Dec
         yield _declared(kind, source, text.value, means, meaning)
     elif text.is_hidden and text.name == "parameters":
         means = N_("A text is hidden in the pixels in the way in which generators of pictures hide settings.")
-        yield _declared(DeclarationKind.HIDDEN_MARK, source, text.value, means, Meaning.UNKNOWN)
+        yield _declared(DeclarationKind.GENERATION_PARAMETERS, source, text.value, means, Meaning.UNKNOWN)
     elif generators.is_about_making(text.name) or text.name == "Source" or _is_made_by_generator(text):
         yield from _declare_software(text, source)
 

@@ -26,6 +26,7 @@ from detector.metadata.embedded_text import (
     xmp_tags,
     xmp_texts,
 )
+from detector.metadata.packets import extended_xmp, gif_xmp, iim_texts
 from detector.schema.metadata import Photo, Table, Tag, Thumbnail, clean_text, tags_of
 
 
@@ -91,10 +92,10 @@ def read_photo(file: BinaryIO) -> PhotoFacts:
             return _facts(None, [], in_png)
         exif = _exif(image, png.exif)
         packet = next((text.value for text in in_png if text.name == _XMP_KEYWORD), None)
-        xmp = xmp_texts(packet or image.info.get("xmp") or b"")
+        xmp = _xmp(image, file, packet)
         comment = image.info.get("comment") if image.format != "PNG" else None  # of a JPEG or GIF
         comments = embedded_texts(f"{image.format} comment", {"comment": comment}) if comment else []
-        facts = _facts(exif, xmp, [*in_png, *comments])
+        facts = _facts(exif, xmp, [*in_png, *comments, *iim_texts(image)])
         jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None
         appended = read_appended_content(file)
         facts.photo = Photo(
@@ -114,6 +115,17 @@ def read_photo(file: BinaryIO) -> PhotoFacts:
             appended_video=appended.video,
         )
         return facts
+
+
+def _xmp(image: PIL.Image.Image, file: BinaryIO, in_png: str | None) -> list[EmbeddedText]:
+    """Return the texts of all XMP packets of a picture; ``in_png`` is that of a PNG's text chunk."""
+    packet = in_png or image.info.get("xmp") or b""
+    packets = [packet]
+    if isinstance(packet, bytes) and isinstance(image, JpegImagePlugin.JpegImageFile):
+        packets.append(extended_xmp(image.applist, packet))
+    elif image.format == "GIF":
+        packets.append(gif_xmp(file))
+    return list(dict.fromkeys(text for packet in packets for text in xmp_texts(packet)))
 
 
 def _pictures(image: PIL.Image.Image) -> int:

@@ -341,10 +341,11 @@ class Summary(TypedDict):
     kind: str | None
     answers: dict[str, float] | None
     declarations: list[str] | None
+    marks: list[str] | None  # programs whose marks are hidden in pixels or sound
     voice: dict[str, Any] | None  # the fields of a VoiceSummary
 
 
-EMPTY_SUMMARY: Final = Summary(kind=None, answers=None, declarations=None, voice=None)
+EMPTY_SUMMARY: Final = Summary(kind=None, answers=None, declarations=None, marks=None, voice=None)
 
 
 def summarise(analysis: Analysis) -> Summary:
@@ -358,4 +359,11 @@ def summarise(analysis: Analysis) -> Summary:
         voice=None
         if analysis.voice is None
         else analysis.voice.summarise(only=analysis.media.sound_only).model_dump(mode="json"),
+        marks=None
+        if analysis.marks is None
+        else [
+            declaration.program or str(declaration.kind)
+            for declaration in analysis.declarations or ()
+            if declaration.hidden
+        ],
     )

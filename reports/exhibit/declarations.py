@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis
-from detector.schema.metadata import Declaration, DeclarationKind, Meaning
-from reports.language.formatting import file_name, plural
+from detector.schema.metadata import Declaration, DeclarationKind, HiddenPlace, MarkSearch, Meaning
+from reports.language.formatting import file_name, plural, shown
 from reports.language.translation import N_, Quoted, gettext, translated
 
 TITLE = N_("What the file declares")
@@ -22,7 +22,7 @@ _MEANINGS = {
     Meaning.UNKNOWN: N_("says nothing about the picture"),
 }
 # The text of these declarations is written by the engine; that of all others is quoted from the file.
-_MEASURED = {DeclarationKind.THUMBNAIL, DeclarationKind.QUANTIZATION_TABLES}
+_MEASURED = {DeclarationKind.THUMBNAIL, DeclarationKind.QUANTIZATION_TABLES, DeclarationKind.HIDDEN_MARK}
 _MOST = 8  # rows in the table; analysis.json has all of them
 
 
@@ -64,8 +64,15 @@ def declarations_view(analysis: Analysis) -> DeclarationsView:
             "The file declares nothing about its origin. That proves nothing: most files declare nothing, "
             "and any program can remove a declaration."
         )
+    if analysis.marks is not None:
+        note = f"{note} {_search_words(analysis.marks)}"
     left = len(declarations) - _MOST
-    generated = next((declaration for declaration in declarations if declaration.is_of_generation), None)
+    # A hidden mark says more than what anybody can type into a text.
+    generated = max(
+        (declaration for declaration in declarations if declaration.is_of_generation),
+        key=lambda declaration: declaration.hidden is not None,
+        default=None,
+    )
     return DeclarationsView(
         title=TITLE,
         note=note,
@@ -106,7 +113,42 @@ def _place(text: str, kind: DeclarationKind) -> str:
     return f"{translated(place)}{comma}{name}" if comma else place
 
 
+def _search_words(search: MarkSearch) -> str:
+    """State where hidden marks were looked for, and which cannot be read."""
+    pixels = ""
+    if search.frames:
+        pixels = gettext(
+            "Hidden marks were looked for in the pixels of %(pictures)s.",
+            pictures=plural(search.frames, "picture", "pictures"),
+        )
+    sound = translated(search.note) if search.note else ""
+    if search.sound:
+        sound = gettext(
+            "In %(seconds)s s of sound the mark of Chatterbox was looked for.",
+            seconds=shown(search.sound, ".0f"),
+        )
+    unreadable = gettext(
+        "If none is there, that proves nothing: compression removes them, and SynthID, Stable Signature, "
+        "Tree-Ring and the marks of Meta and OpenAI cannot be read here."
+    )
+    return " ".join(part for part in (pixels, sound, unreadable) if part)
+
+
 def _beside_verdict(declaration: Declaration) -> str:
+    mark = declaration.hidden
+    if mark is not None and mark.place is not HiddenPlace.LOWEST_BITS:
+        values = {"program": file_name(declaration.program or ""), "measure": translated(declaration.says)}
+        if mark.place is HiddenPlace.SOUND:
+            return gettext(
+                "The sound carries the hidden mark that %(program)s writes; %(measure)s. Anybody can write "
+                "it; it did not affect the verdict.",
+                **values,
+            )
+        return gettext(
+            "The picture carries the hidden mark that %(program)s writes; %(measure)s. Anybody can write it; "
+            "it did not affect the verdict.",
+            **values,
+        )
     by = gettext(" by %(program)s", program=file_name(declaration.program)) if declaration.program else ""
     if declaration.meaning is Meaning.GENERATED:
         claim = gettext("that it is generated")

@@ -42,6 +42,7 @@ def test_dependencies_and_extras():
     }
     assert {"torch", "weasyprint", "scikit-learn"} <= names[""]
     assert {"flask", "pyotp", "authlib"} <= names["web"]
+    assert names["marks"] == {"resemble-perth"}
     assert names["s3"] == {"s3fs"} and names["postgres"] == {"psycopg", "redis"}
     assert {"pytest", "ruff", "mypy", "hatchling"} <= names["dev"] and "onnxscript" in names["training"]
     assert sum(map(len, names.values())) == len(set().union(*names.values()))

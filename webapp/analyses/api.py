@@ -171,6 +171,7 @@ def _library_search(query: Search) -> library_search.LibrarySearch:
         since=query.since if query.since and query.since.year > 1 else None,
         until=query.until if query.until and query.until.year < 9999 else None,
         like=query.like or "",
+        marks=query.marks,
         grouped=query.grouped,
     )
 

@@ -49,6 +49,7 @@ class LibrarySearch:
     since: date | None = None
     until: date | None = None
     like: str = ""  # id of an analysis: its exhibit, and exhibits with the same content
+    marks: bool = False  # only exhibits that carry a hidden mark
     grouped: bool = False  # show one analysis for exhibits that are copies of one another
     sort: str = "newest"
 
@@ -69,6 +70,7 @@ class LibrarySearch:
             "from": self.since,
             "to": self.until,
             "like": self.like,
+            "marks": "yes" if self.marks else "",
             "grouped": "yes" if self.grouped else "",
             "sort": "" if self.sort == "newest" else self.sort,
         }
@@ -104,6 +106,7 @@ def parse_search(args: Mapping[str, str]) -> LibrarySearch:
         since=_day(args.get("from", "")),
         until=_day(args.get("to", "")),
         like=args.get("like", "") if _ID.fullmatch(args.get("like", "")) else "",
+        marks=args.get("marks") == "yes",
         grouped=args.get("grouped") == "yes",
         sort=sort if sort in SORTS else "newest",
     )
@@ -171,6 +174,10 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
         conditions.append(row.created >= _midnight(search.since))
     if search.until:
         conditions.append(row.created < _midnight(search.until) + timedelta(days=1))
+    if search.marks:
+        # JSON of `Summary`: a list that is not empty. In texts of a file, quotation marks are escaped.
+        summary = AnalysisRow.summary if row is AnalysisRow else row.finding
+        conditions.append(summary.contains('"marks": ["'))
     if search.like:
         conditions.append(_like(search.like, row))
     return conditions

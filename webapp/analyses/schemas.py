@@ -65,6 +65,11 @@ class AnalysisStatus(JobStatus):
         description="what was found about the voices, a question of its own; null: not done, or sound was "
         "not examined",
     )
+    marks: tuple[str, ...] | None = Field(
+        default=None,
+        description="generators whose marks are hidden in pixels or sound; not part of the verdict; null: "
+        "not done, or not looked for",
+    )
     copies: int | None = Field(
         default=None,
         description="number of other exhibits you may see that show the same or a part of it; not in lists",
@@ -100,6 +105,7 @@ class Search(RequestModel):
         default=None,
         description="id of an analysis: only analyses of its exhibit and of exhibits with the same content",
     )
+    marks: bool = Field(default=False, description="only analyses whose exhibit carries a hidden mark")
     grouped: bool = Field(
         default=False,
         description="of exhibits that are copies of one another, list only the newest matching finished "

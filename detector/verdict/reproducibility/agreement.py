@@ -12,7 +12,7 @@ import numpy as np
 from detector.backends.runtimes import number_format
 from detector.schema.analysis import Analysis, Score, Segment, Software
 from detector.schema.formatting import timecode
-from detector.schema.metadata import DeclarationKind
+from detector.schema.metadata import DeclarationKind, HiddenPlace
 from detector.schema.scores import overlap
 from detector.segments.rules import interval_index, is_sampled
 from detector.verdict.judged_persons import (
@@ -255,15 +255,20 @@ def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance, same_eng
 
 
 def _declarations(recorded: Analysis, again: Analysis) -> list[str]:
-    """Compare declarations. Content Credentials count only if both had the library that reads them."""
+    """Compare declarations.
+
+    Content Credentials and marks in sound count only if both had the library that reads them.
+    """
     if recorded.declarations is None or again.declarations is None:
         return []
     checked = all(each.media.credentials and each.media.credentials.checked for each in (recorded, again))
+    heard = all(each.marks is not None and each.marks.sound is not None for each in (recorded, again))
     old, new = (
         {
             (each.kind, each.says, each.meaning)
             for each in analysis.declarations or ()
-            if checked or each.kind is not DeclarationKind.CONTENT_CREDENTIALS
+            if (checked or each.kind is not DeclarationKind.CONTENT_CREDENTIALS)
+            and (heard or not (each.hidden and each.hidden.place is HiddenPlace.SOUND))
         }
         for analysis in (recorded, again)
     )

@@ -19,7 +19,7 @@ from detector.schema.analysis import (
 from detector.schema.base import Value
 from detector.schema.formatting import timecode
 from detector.schema.measurements import FaceQuality, Span
-from detector.schema.metadata import Anomaly, DeclarationKind
+from detector.schema.metadata import Anomaly, DeclarationKind, HiddenPlace
 from detector.verdict.judged_persons import is_colourless, is_covered
 from detector.verdict.reproducibility.segment_agreement import (
     LOGITS,
@@ -81,7 +81,8 @@ def file_problems(recorded: Analysis, again: Analysis) -> list[str]:
     checked = bool(old_credentials and new_credentials and old_credentials.library == new_credentials.library)
     if checked and old_credentials != new_credentials:
         problems.append("of the file, its Content Credentials are told otherwise")
-    if _told(recorded, checked) != _told(again, checked):
+    heard = all(each.marks is not None and each.marks.sound is not None for each in (recorded, again))
+    if _told(recorded, checked, heard) != _told(again, checked, heard):
         problems.append("what the file declares is told otherwise")
     return _shortened(problems)
 
@@ -93,11 +94,13 @@ def _anomalies(analysis: Analysis, other: Analysis) -> list[Anomaly]:
     return [anomaly for anomaly in analysis.media.anomalies if anomaly.kind not in left_out]
 
 
-def _told(analysis: Analysis, checked: bool) -> list[Declaration]:
+def _told(analysis: Analysis, checked: bool, heard: bool) -> list[Declaration]:
+    """Return the declarations without those for which one of the two analyses lacked the library."""
     return [
         declaration
         for declaration in analysis.declarations or ()
-        if checked or declaration.kind is not DeclarationKind.CONTENT_CREDENTIALS
+        if (checked or declaration.kind is not DeclarationKind.CONTENT_CREDENTIALS)
+        and (heard or not (declaration.hidden and declaration.hidden.place is HiddenPlace.SOUND))
     ]
 
 

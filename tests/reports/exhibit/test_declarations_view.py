@@ -9,10 +9,19 @@ import pytest
 from analyses import build
 
 from detector.cli.analyze import _print_analysis
-from detector.schema.analysis import Analysis
-from detector.schema.metadata import Declaration, DeclarationKind, Meaning, first_statements
+from detector.schema.analysis import Analysis, summarise
+from detector.schema.metadata import (
+    Declaration,
+    DeclarationKind,
+    HiddenMark,
+    HiddenPlace,
+    MarkSearch,
+    Meaning,
+    first_statements,
+)
 from detector.verdict.reproducibility.agreement import compare_analyses
 from reports.exports.tables import segments_json
+from reports.language.translation import speaking, translated_view
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 
@@ -116,3 +125,63 @@ def test_places_of_declarations_are_translated(tmp_path: Path, source: str, told
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).declared
     assert view.rows[0].source == told
     assert f"({told})" in view.beside_verdict
+
+
+MARK = Declaration(
+    kind=DeclarationKind.HIDDEN_MARK,
+    source="hidden in the pixels",
+    says="47 of 48 bits",
+    means="This is the mark that Stable Diffusion XL hides in its pictures. Anybody can write it; "
+    "compression and resizing remove it.",
+    program="Stable Diffusion XL",
+    meaning=Meaning.GENERATED,
+    hidden=HiddenMark(place=HiddenPlace.PIXELS, matched=47, bits=48, chance=1e-9),
+)
+VOICE_MARK = MARK.model_copy(
+    update={
+        "source": "hidden in the sound",
+        "says": "heard in 5 of 15 s",
+        "program": "Chatterbox",
+        "hidden": HiddenMark(place=HiddenPlace.SOUND, strength=0.99, stretches=((5.0, 10.0),)),
+    }
+)
+
+
+def test_a_hidden_mark_stands_beside_the_verdict_before_open_statements(tmp_path: Path) -> None:
+    analysis = declaring(tmp_path, GENERATED, MARK).model_copy(update={"marks": MarkSearch(frames=1)})
+    view = report_view(analysis, tmp_path).declared
+    assert view.beside_verdict.startswith(
+        "The picture carries the hidden mark that Stable Diffusion XL writes; 47 of 48 bits."
+    )
+    assert "in the pixels of 1 picture." in view.note and "SynthID" in view.note
+    assert summarise(analysis)["marks"] == ["Stable Diffusion XL"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("de", "Das Bild trägt die verborgene Markierung, die Stable Diffusion XL schreibt; 47 von 48 Bits."),
+        ("es", "La imagen lleva la marca oculta que escribe Stable Diffusion XL; 47 de 48 bits."),
+    ],
+)
+def test_a_hidden_mark_is_translated(tmp_path: Path, code: str, words: str) -> None:
+    with speaking(code):
+        view = translated_view(report_view(declaring(tmp_path, MARK), tmp_path))
+    assert view.declared.beside_verdict.startswith(words)
+    assert view.declared.rows[0].source != MARK.source
+
+
+def test_a_mark_in_sound_counts_only_where_both_looked_for_it(tmp_path: Path) -> None:
+    heard = declaring(tmp_path, VOICE_MARK).model_copy(update={"marks": MarkSearch(frames=9, sound=15.0)})
+    note = (
+        "The mark of Chatterbox was not looked for in the sound: install the extra reelproof[marks] to do so."
+    )
+    deaf = declaring(tmp_path).model_copy(update={"marks": MarkSearch(frames=9, note=note)})
+    lost = deaf.model_copy(update={"marks": MarkSearch(frames=9, sound=15.0)})
+    unlike = compare_analyses(heard, deaf)
+    assert (unlike.problems, unlike.of_file) == ((), ())
+    assert any("declares differs" in problem for problem in compare_analyses(heard, lost).problems)
+    assert "The sound carries the hidden mark that Chatterbox writes" in (
+        report_view(heard, tmp_path).declared.beside_verdict
+    )
+    assert note in report_view(deaf, tmp_path).declared.note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import time
 from datetime import datetime, timedelta
@@ -338,3 +339,21 @@ def test_ten_thousand_analyses_are_listed_fast(app, client, database):
         if min(seconds) > 0.1:  # the shortest: who shares the core only lengthens them
             too_slow[query] = seconds
     assert too_slow == {}
+
+
+def test_the_filter_for_hidden_marks(app, database, find):
+    summaries = {
+        "marked.png": {"declarations": [], "marks": ["Stable Diffusion XL"]},
+        "plain.png": {"declarations": [], "marks": []},
+        "earlier.png": {"declarations": []},
+        "forged.png": {"declarations": ['"marks": ["Stable Diffusion XL"]'], "marks": []},
+    }
+    for file, summary in summaries.items():
+        row = hand_in(app, file.encode(), file)
+        with database.begin() as session:
+            stored = session.get_one(AnalysisRow, row.id)
+            stored.state, stored.verdict, stored.summary = State.DONE, "inconclusive", json.dumps(summary)
+    assert find(marks="yes") == ["marked.png"]
+    assert find(marks="yes", grouped="yes") == ["marked.png"]
+    assert len(find()) == len(summaries)
+    assert parse_search(MultiDict({"marks": "yes"})).query() == {"marks": "yes"}

@@ -1,0 +1,63 @@
+"""Chatterbox's mark in sound, written by the encoder whose weights lie in ``resemble-perth``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from perth_writer import speech_like, write_mark, write_sound
+
+from detector.marks import sound
+from detector.marks.sound import LEAST_STRENGTH, RATE, PerthDecoder, search_sound, weights_path
+
+
+@pytest.fixture(scope="module")
+def decoder() -> PerthDecoder:
+    path = weights_path()
+    assert path is not None, "resemble-perth is in requirements.txt"
+    return PerthDecoder(path)
+
+
+def test_a_mark_is_read(decoder: PerthDecoder) -> None:
+    plain = speech_like(5)
+    assert decoder.strength(plain) < 0.5
+    assert decoder.strength(write_mark(plain)) >= LEAST_STRENGTH
+
+
+def test_silence_carries_no_mark(decoder: PerthDecoder) -> None:
+    assert decoder.strength(np.zeros(5 * RATE, np.float32)) < LEAST_STRENGTH
+
+
+def test_stretches_that_carry_the_mark_are_named(tmp_path: Path) -> None:
+    plain = speech_like(15)
+    marked = np.concatenate((plain[: 5 * RATE], write_mark(plain[5 * RATE : 10 * RATE]), plain[10 * RATE :]))
+    path = write_sound(tmp_path / "speech.mp4", marked)
+    result = search_sound(path)
+    assert [(stretch.start, stretch.end) for stretch in result.heard] == [(5.0, 10.0)]
+    assert result.seconds == pytest.approx(15, abs=0.3)
+    assert result.note is None
+
+
+def test_of_a_long_recording_a_part_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "MOST_SECONDS", 10.0)
+    path = write_sound(tmp_path / "speech.mp4", speech_like(40))
+    assert search_sound(path).seconds == 10
+
+
+def test_without_the_package_the_result_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "find_spec", lambda name: None)
+    result = search_sound(tmp_path / "any.mp4")
+    assert (result.seconds, result.heard) == (0.0, ())
+    assert result.note is not None and "reelproof[marks]" in result.note
+
+
+def test_sound_that_cannot_be_decoded_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(b"nothing")
+    assert search_sound(path).note == sound._NOT_DECODED
+
+
+def test_torch_is_imported_only_where_the_network_is_used() -> None:
+    assert torch is not None and not hasattr(sound, "torch")
