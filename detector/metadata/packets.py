@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import PIL.Image
-from PIL import IptcImagePlugin
+from PIL import ImageFile, IptcImagePlugin
 
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts
 
@@ -75,6 +75,8 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, AttributeError
 
 def iim_texts(image: PIL.Image.Image) -> list[EmbeddedText]:
     """Return the texts of the IPTC-IIM record of an open JPEG or TIFF; none if it is damaged."""
+    if not isinstance(image, ImageFile.ImageFile):
+        return []
     try:
         records: dict[tuple[int, int], Any] = IptcImagePlugin.getiptcinfo(image) or {}
     except _DAMAGE:
