@@ -18,6 +18,7 @@ from webapp.review.desk_sound import sound_document
 
 if TYPE_CHECKING:
     from reports.inputs.pictures import ShownPicture
+    from reports.persons.segments import MomentView
     from reports.report_view import PeakView, ReportView, SegmentView
     from webapp.analyses.media.playback import Playback
 
@@ -248,6 +249,26 @@ def _segment(
             _peak(segment_view, peak, view, pictures, "" if still else f", {view.time}")
             for peak, view in zip(segment.peaks, segment_view.peaks, strict=True)
         ],
+        "strip": [
+            _moment(view, face.time, pictures)
+            for face, view in zip(segment.strip, segment_view.strip, strict=True)
+            if view.picture.path
+        ],
+        "calm": _moment(segment_view.calm, segment.calm.time, pictures)
+        | {"close_up": _close_up(segment.calm.box)}
+        if segment.calm and segment_view.calm and segment_view.calm.picture.path
+        else None,
+    }
+
+
+def _moment(view: MomentView, time: float, pictures: str) -> dict[str, Any]:
+    """Return a face of a film strip or a calm moment."""
+    return {
+        "time": round(time, 4),
+        "at": view.time,
+        "score": view.score,
+        "inside": view.inside,
+        "frame": f"{pictures}{view.picture.path}",
     }
 
 

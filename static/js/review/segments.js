@@ -87,9 +87,29 @@ export class Inspector {
         _("Confidence %(confidence)s: %(strength)s.", { confidence: segment.confidence_words, strength: segment.strength }), " ",
         el("span", {}, segment.meaning)),
       this.#judge(segment),
+      this.#strip(segment),
       el("div", { class: "peaks" }, ...segment.peaks.map((peak) => this.#peak(segment, peak))),
     );
     if (!segment.peaks.length) place.append(el("p", { class: "muted" }, _("No peak frame of this segment could be read again.")));
+  }
+
+  /** Faces from just before the segment to just after its end, each a way to its frame. */
+  #strip(segment) {
+    if (!segment.strip?.length) return "";
+    return el("div", { class: "film-strip", role: "group", "aria-label": _("Film strip of %(segment)s", { segment: segment.id }) },
+      ...segment.strip.map((face) => el("figure", { class: face.inside ? "inside" : "outside" },
+        el("button", { type: "button", class: "quiet", title: _("Go to this frame"), onclick: () => this.desk.player.seek(face.time) },
+          el("img", { src: face.frame, alt: _("Face at %(time)s", { time: face.at }) })),
+        el("figcaption", {}, el("span", { class: "time" }, face.at), " ", el("strong", { class: "number" }, face.score)))));
+  }
+
+  /** The same person at a calm moment, beside the first peak. */
+  #calm({ calm, peaks }, peak) {
+    if (!calm || peak !== peaks[0]) return null;
+    const alt = _("The same person at a calm moment, %(time)s", { time: calm.at });
+    return el("figure", { class: "calm" },
+      this.near ? closeUp(calm, "frame", this.desk.data.raw.media, alt) : el("img", { src: calm.frame, alt }),
+      el("figcaption", {}, _("Calm moment %(time)s, score %(score)s", { time: calm.at, score: calm.score })));
   }
 
   #judge(segment) {
@@ -133,10 +153,11 @@ export class Inspector {
         desk.data.still ? null : el("button", { type: "button", class: "time quiet", title: _("Go to this frame"), onclick: () => desk.player.seek(peak.time) }, peak.at),
         el("span", {}, _("Score"), " ", el("strong", { class: "number" }, peak.score)),
         el("span", { class: `check ${peak.confirmed ? "check-confirmed" : "check-unconfirmed"}` }, icon(peak.confirmed ? "confirmed" : "unconfirmed"), peak.confirmed ? _("Heatmap confirmed") : _("Heatmap not confirmed"))),
-      el("div", { class: `peak-three${this.near ? " near" : ""}` },
+      el("div", { class: `peak-three${this.near ? " near" : ""}${segment.calm && peak === segment.peaks[0] ? " with-calm" : ""}` },
         figure("frame", _("Original"), _("Original, %(peak)s", { peak: words })),
         figure("overlay", _("With heatmap, strength %(heat)s of 1", { heat: peak.heat }), _("With heatmap, %(peak)s", { peak: words })),
-        figure("map", _("Heatmap alone"), _("Heatmap alone, %(peak)s", { peak: words }))),
+        figure("map", _("Heatmap alone"), _("Heatmap alone, %(peak)s", { peak: words })),
+        this.#calm(segment, peak)),
       el("p", { class: "peak-effect" }, peak.effect),
       this.#hidden(peak));
   }
