@@ -12,9 +12,9 @@ def make(app, place: Path, earlier: Path | None = None):
     return backup.make_backup(app.extensions["database"], app.extensions["settings"], place, earlier)
 
 
-def put_back(place: Path, data: Path, keys: Path | None = None, **settings: str):
+def put_back(place: Path, data: Path, keys: Path | None = None, require_reset: bool = False, **settings: str):
     there = read_settings({"REELPROOF_DATA": data} | settings)
-    restore.restore(there, place, keys)
+    restore.restore(there, place, keys, require_reset=require_reset)
     return there
 
 

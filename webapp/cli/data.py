@@ -69,10 +69,13 @@ def add_backup_commands(commands: Any) -> None:
     add("backup", _backup, backup_description).add_argument(
         "--earlier", type=Path, metavar="DIR", help="an earlier backup on the same disk, to link equal files"
     )
-    for parser in (
-        add("check-backup", _check, "compare every file of a backup with its list"),
-        add("restore", _restore, "restore a backup into an empty data folder (REELPROOF_DATA)"),
-    ):
+    restoring = add("restore", _restore, "restore a backup into an empty data folder (REELPROOF_DATA)")
+    restoring.add_argument(
+        "--require-reset",
+        action="store_true",
+        help="let no password, second factor or API token of the backup work any more",
+    )
+    for parser in (add("check-backup", _check, "compare every file of a backup with its list"), restoring):
         parser.add_argument("--keys", type=Path, metavar="DIR", help="its key files, if they are kept apart")
 
 
@@ -125,10 +128,12 @@ def _restore(args: argparse.Namespace) -> int:
     settings = read_settings()
     remedy = f"Make room on it, remove {settings.data}, which is not whole, and begin again."
     with _explain_full_disk(settings.data, remedy):
-        manifest = restore.restore(settings, args.folder, args.keys)
+        manifest = restore.restore(settings, args.folder, args.keys, require_reset=args.require_reset)
     print(f"{settings.data}: {len(manifest.files):,} files of {manifest.made}. Everybody signs in anew.")
     for missing in manifest.missing[:_MAX_PROBLEMS]:
         print(f"It was missing when the backup was made: {missing}", file=sys.stderr)
+    if args.require_reset:
+        print("Nobody can sign in until python -m webapp reset-password NAME gives a new password.")
     if settings.store is not None and manifest.store is None:
         print("Next: python -m webapp fill-store, which puts the files into the store.")
     print("Next: python -m webapp verify-log, then start the app.")

@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from sqlalchemy import delete
 
 from detector.files import flush_file, flush_folder, hash_file
+from webapp.accounts import users
+from webapp.accounts.passwords import Passwords, generate_password
 from webapp.custody import custody_log
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
@@ -35,8 +37,13 @@ _MAX_PROBLEMS = 20
 _EXHIBITS = f"{DATA}/exhibits/"
 
 
-def restore(settings: Settings, folder: Path, keys: Path | None = None) -> BackupManifest:
+def restore(
+    settings: Settings, folder: Path, keys: Path | None = None, *, require_reset: bool = False
+) -> BackupManifest:
     """Check a backup and restore it; the rows come last, so an interrupted restore is no data folder.
+
+    Passwords, second factors and API tokens are those of the backup, also if they were changed or revoked
+    since; with ``require_reset`` none of them works any more.
 
     Raises :class:`UserError`, before anything is written, if the backup is damaged, or the data folder or the
     database is in use.
@@ -68,7 +75,7 @@ def restore(settings: Settings, folder: Path, keys: Path | None = None) -> Backu
                 # Set explicitly: the disk of a backup may not support modes.
                 target.chmod(0o440 if file.path.startswith(_EXHIBITS) else 0o600)
                 flush_file(target)
-        _restore_rows(folder, database, settings, manifest)
+        _restore_rows(folder, database, settings, manifest, require_reset=require_reset)
     finally:
         database.close()
     return manifest
@@ -111,7 +118,9 @@ def _target(settings: Settings, path: str) -> Path:
     return settings.data.joinpath(*rest)
 
 
-def _restore_rows(folder: Path, database: Database, settings: Settings, manifest: BackupManifest) -> None:
+def _restore_rows(
+    folder: Path, database: Database, settings: Settings, manifest: BackupManifest, *, require_reset: bool
+) -> None:
     """Migrate the rows in a temporary copy and put them in place in one step."""
     with tempfile.TemporaryDirectory(dir=Folders.local(settings.data).incoming) as temporary:
         rows = Path(temporary, DATABASE)
@@ -120,6 +129,8 @@ def _restore_rows(folder: Path, database: Database, settings: Settings, manifest
             copied.migrate()
             custody_startup.check_key(copied, settings)
             _record_restore(copied, hash_file(folder / MANIFEST_FILE)[1], manifest)
+            if require_reset:
+                _reset_accounts(copied)
         if settings.postgresql is not None:
             restore_rows(rows, database)
             return
@@ -143,3 +154,12 @@ def _record_restore(copied: Database, sha256: str, manifest: BackupManifest) -> 
             "log count": manifest.entries,
         }
         custody_log.append(session, "restore", details)
+
+
+def _reset_accounts(copied: Database) -> None:
+    """Give every account a password that nobody knows, and remove second factors and API tokens."""
+    with copied.alone() as session:
+        for user in users.list_users(session):
+            users.reset_password(session, Passwords(), user, generate_password(), one_time=True)
+            if user.factor_secret is not None:
+                users.reset_second_factor(session, user)
