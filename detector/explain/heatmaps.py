@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -151,8 +151,9 @@ def explain(
 ) -> Explained:
     """Compute maps and checks of ``face``, whose box in its frame is ``box``.
 
-    If a network can be asked without some of its patches, the map of hidden parts comes first, and Grad-CAM
-    after it: hiding what the former marks lowers the score more often (docs/models.md).
+    If a network can be asked without some of its patches, there are a map of hidden parts and one by
+    Grad-CAM. Of videos the former comes first, since hiding what it marks lowers the score more often; of
+    photographs the latter, which lies on replaced parts more often (docs/models.md).
     """
     gradient = heatmap_of(face)
     parts = hidden_parts_map(face)
@@ -160,13 +161,26 @@ def explain(
         return Explained(
             name, face.square, box, gradient, occlusion_check(scorer, face, gradient, seed, areas)
         )
-    first, second = check_maps(scorer, face, [parts, gradient], seed, areas)
-    further = Explained(
-        f"{name}-grad-cam", face.square, box, gradient, second, MapMethod.GRAD_CAM, face.shown, face.altered
+    shown = {
+        MapMethod.HIDDEN_PARTS: (parts, _above_mean(parts, parts.shape[0]), "hidden-parts"),
+        MapMethod.GRAD_CAM: (gradient, gradient, "grad-cam"),
+    }
+    order = list(shown)[:: -1 if scorer.still else 1]
+    checks = check_maps(scorer, face, [shown[method][0] for method in order], seed, areas)
+    first, second = (
+        Explained(
+            f"{name}-{shown[method][2]}" if number else name,
+            face.square,
+            box,
+            shown[method][1],
+            check,
+            method,
+            face.shown,
+            face.altered,
+        )
+        for number, (method, check) in enumerate(zip(order, checks, strict=True))
     )
-    shown = _above_mean(parts, parts.shape[0])
-    method = MapMethod.HIDDEN_PARTS
-    return Explained(name, face.square, box, shown, first, method, face.shown, face.altered, (further,))
+    return replace(first, further=(second,))
 
 
 def strengths(explained: Iterable[Explained]) -> dict[MapMethod, float]:
