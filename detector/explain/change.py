@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -12,8 +12,10 @@ from detector.explain.hiding import Mask
 from detector.faces.crop import INNER
 from detector.media.frame import Image
 from detector.models.card import Input
-from detector.networks.base import Network
 from detector.scoring.moments import AS_IT_IS, KeptMoment, crop_in_view
+
+if TYPE_CHECKING:
+    from detector.networks.base import Network
 
 _STEPS, _ENOUGH = 50, 1e-4  # of the search for the alignment
 _BLUR = 9  # px, of the pictures that are aligned
