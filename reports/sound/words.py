@@ -83,19 +83,11 @@ def first_page_sentence(analysis: Analysis) -> str:
     voice = analysis.voice
     if voice is None:
         return not_examined_words(sound_state(analysis))
-    flagged = voice.flagged
-    when = ""
+    flagged, verdict = voice.flagged, capitalize_first(translated(voice.verdict.value))
     if 0 < len(flagged) <= _MOST_TIMES:
         spans = "; ".join(time_span(max(0.0, s.start), max(0.0, s.end)) for s in flagged)
-        when = gettext(" When: %(spans)s.", spans=spans)
-    reason = "" if flagged else f" {reason_text(voice)}"
-    return gettext(
-        "%(verdict)s. %(sentence)s%(when)s%(reason)s",
-        verdict=capitalize_first(translated(voice.verdict.value)),
-        sentence=verdict_sentence(voice),
-        when=when,
-        reason=reason,
-    )
+        return gettext("%(verdict)s: %(spans)s.", verdict=verdict, spans=spans)
+    return f"{verdict}. {verdict_sentence(voice) if flagged else reason_text(voice)}".strip()
 
 
 def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
