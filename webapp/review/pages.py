@@ -168,6 +168,8 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
         row=row,
         case=review.case,
         part=part,
+        # Two people may have names that look alike, and no two accounts the same name.
+        accounts={user.display: user.name for user in review.people.values()},
         view=second_review_view(disclosed, length, annotations),
         standing=standing,
         own=judgement_view(own, length) if isinstance(own, Judgement) else None,

@@ -342,3 +342,11 @@ def test_custody_log_does_not_confirm_guesses_of_a_hidden_judgement(lab: Review)
     (told,) = (statement for statement in disclosed if statement["part"] == "second")
     assert told["salt"] == salt
     assert checksum([statement_json(parse(told))]) == entry["details"]["sha256"]
+
+
+def test_judgements_name_the_account_beside_the_person(lab: Review) -> None:
+    """Names of two people may look alike; those of accounts are plain and unique."""
+    assert lab.judge("ada", "manipulated").status_code == lab.judge("ben", "inconclusive").status_code == 303
+    page = lab.clients["ada"].get(lab.page).text
+    for display, name in (("Ada", "ada"), ("Ben", "ben")):
+        assert f'<bdi>{display}</bdi> (<bdi class="exact">{name}</bdi>)' in page
