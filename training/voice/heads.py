@@ -1,4 +1,4 @@
-"""Fit the linear head on pooled cells, and judge every page by a head that has not seen it."""
+"""Fit the linear head on pooled cells."""
 
 from __future__ import annotations
 
@@ -41,29 +41,12 @@ def fit_head(features: NDArray[np.floating], synthetic: NDArray[np.bool_], weigh
     return Head(weight, float(model.intercept_[0] - weight @ scaler.mean_))
 
 
-def fit_on(
-    recordings: Sequence[Recording],
-    conditions: Sequence[Mapping[str, Cells]],
-    left_out: frozenset[str] = frozenset(),
-) -> Head:
-    """Fit on recordings in several ``conditions``, clean or degraded, without the pages ``left_out``."""
+def fit_on(recordings: Sequence[Recording], conditions: Sequence[Mapping[str, Cells]]) -> Head:
+    """Fit on recordings in one or several ``conditions``, such as clean and degraded."""
     features, synthetic, weights = [], [], []
-    kept = [recording for recording in recordings if recording.page not in left_out]
     for cells in conditions:
-        present = [recording for recording in kept if recording.name in cells]
+        present = [recording for recording in recordings if recording.name in cells]
         features.append(np.stack([cells[recording.name].window() for recording in present]))
         synthetic.append(np.array([recording.synthetic for recording in present]))
         weights.append(balanced_weights(present))
     return fit_head(np.concatenate(features), np.concatenate(synthetic), np.concatenate(weights))
-
-
-def heads_of_folds(
-    recordings: Sequence[Recording], folds: Mapping[str, int], conditions: Sequence[Mapping[str, Cells]]
-) -> dict[int, Head]:
-    """Return a head for each fold, fitted without its pages."""
-    return {
-        fold: fit_on(
-            recordings, conditions, frozenset(page for page, number in folds.items() if number == fold)
-        )
-        for fold in sorted(set(folds.values()))
-    }

@@ -1,4 +1,4 @@
-"""Measure by pages left out: each recording is judged by a head that has seen nothing of its page."""
+"""Measure on pages left out: the network has seen nothing of the page of any recording."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MEDIAN = 1.2  # seconds, as in detector.voice.findings
 
 @dataclass(frozen=True)
 class Scores:
-    """Raw scores of whole recordings by heads that have not seen their pages."""
+    """Raw scores of whole recordings."""
 
     recordings: Sequence[Recording]
     raw: Floats
@@ -42,16 +42,10 @@ class Scores:
         return np.array([recording.synthetic for recording in self.recordings])
 
 
-def score_left_out(
-    recordings: Sequence[Recording],
-    folds: Mapping[str, int],
-    heads: Mapping[int, Head],
-    cells: Mapping[str, Cells],
-) -> Scores:
+def score(recordings: Sequence[Recording], head: Head, cells: Mapping[str, Cells]) -> Scores:
     """Score each recording that has ``cells``."""
     present = [recording for recording in recordings if recording.name in cells]
-    raw = [heads[folds[r.page]](cells[r.name].window()[None])[0] for r in present]
-    return Scores(present, np.array(raw))
+    return Scores(present, head(np.stack([cells[recording.name].window() for recording in present])))
 
 
 def separation(scores: Scores) -> dict[str, float]:
@@ -66,8 +60,9 @@ def separation(scores: Scores) -> dict[str, float]:
         "equal error rate": float((false[crossing] + 1 - true[crossing]) / 2),
     }
     for kind, names in KINDS.items():
-        of_kind = ~synthetic | np.isin(kinds, names)
-        figures[f"AUC, {kind}"] = float(roc_auc_score(synthetic[of_kind], raw[of_kind]))
+        if np.isin(kinds, names).any():
+            of_kind = ~synthetic | np.isin(kinds, names)
+            figures[f"AUC, {kind}"] = float(roc_auc_score(synthetic[of_kind], raw[of_kind]))
     return figures
 
 
@@ -87,23 +82,17 @@ def calibrate(scores: Scores) -> Platt:
 
 
 def highest_smoothed(
-    recordings: Sequence[Recording],
-    folds: Mapping[str, int],
-    heads: Mapping[int, Head],
-    cells: Mapping[str, Cells],
-    calibration: Platt,
+    recordings: Sequence[Recording], head: Head, cells: Mapping[str, Cells], calibration: Platt
 ) -> Floats:
     """Return the highest smoothed probability of the windows of each recording, 0 without any."""
+
+    def raw_score(values: np.ndarray, weights: np.ndarray) -> float:
+        return float(head(Cells(values, weights).window()[None])[0])
+
     highest = []
     for recording in recordings:
-        head, own = heads[folds[recording.page]], cells[recording.name]
-        shares = own.cleaned()
-
-        def score(values: np.ndarray, weights: np.ndarray, head: Head = head) -> float:
-            return float(head(Cells(values, weights).window()[None])[0])
-
-        pool = WindowPool(score)
-        windows = [*pool.add(own.values, shares), *pool.end()]
+        pool, own = WindowPool(raw_score), cells[recording.name]
+        windows = [*pool.add(own.values, own.cleaned()), *pool.end()]
         times = np.array([window.middle for window in windows])
         chances = sigmoid(np.array([calibration.scale * w.raw + calibration.offset for w in windows]))
         highest.append(float(sliding_median(times, chances, _MEDIAN).max()) if windows else 0.0)
