@@ -124,11 +124,13 @@ def _attachments(data: bytes) -> dict[str, bytes]:
         return {name: _unpacked(spec.get_file().obj) for name, spec in document.attachments.items()}
 
 
-def _unpacked(stream: pikepdf.Object) -> bytes:
+def _unpacked(stream: pikepdf.Object | None) -> bytes:
     """Return an attachment as reports store it: deflated once, or not at all.
 
     One deflated twice could expand to a million times its size.
     """
+    if stream is None:  # its reference leads to no object
+        raise ValueError("an attachment has no content")
     packed = bytes(stream.read_raw_bytes())
     filters = stream.get("/Filter", pikepdf.Array())
     filter_names = list(filters) if isinstance(filters, pikepdf.Array) else [filters]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detector.schema.analysis import Voice
 from reports.language.translation import reason_text, translated
-from reports.sound.sound_section import SoundView
+
+if TYPE_CHECKING:  # the section's pictures need OpenCV, which the web process does not load
+    from reports.sound.sound_section import SoundView
 
 _MOST = 6000  # points of the waveform, and scores, that a browser draws at once
 _REACH = 1.6  # steps of the windows over which the line continues
