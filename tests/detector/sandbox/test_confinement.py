@@ -108,6 +108,29 @@ class TestRefusals:
 
         assert run(target) == "EPERM"
 
+    def test_memory_environment_and_files_of_other_processes_are_refused(self, run):
+        """Command lines remain readable, as docs/confinement.md states."""
+
+        def target(_report):
+            parent = f"/proc/{os.getppid()}"
+            results = {}
+            for name in ("environ", "mem", "maps"):
+                try:
+                    with open(f"{parent}/{name}", "rb") as file:
+                        file.read(1)
+                    results[name] = True
+                except OSError:
+                    results[name] = False
+            try:
+                first = os.listdir(f"{parent}/fd")[0]
+                os.close(os.open(f"{parent}/fd/{first}", os.O_RDONLY))
+                results["fd"] = True
+            except (OSError, IndexError):
+                results["fd"] = False
+            return results
+
+        assert run(target) == dict.fromkeys(("environ", "mem", "maps", "fd"), False)
+
     def test_only_needed_files_are_readable(self, run, tmp_path):
         exhibit, other, out = tmp_path / "exhibit", tmp_path / "other", tmp_path / "out"
         exhibit.write_bytes(b"exhibit"), other.write_bytes(b"secret"), out.mkdir()
