@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import pytest
@@ -121,4 +122,4 @@ def test_as_a_module(result: Path, tmp_path: Path) -> None:
         timeout=120,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert (tmp_path / "x.csv").read_bytes().startswith(b"segment,person,")
+    assert (tmp_path / "x.csv").read_bytes().startswith(BOM_UTF8 + b"segment,person,")

@@ -75,7 +75,7 @@ def _user(session: Session, name: str) -> User:
 
 
 def expected(session: Session, asked: LibrarySearch) -> set[str]:
-    """By definition: the matches without a better matching copy."""
+    """By definition: the matches without a better matching copy that may be known."""
     ungrouped = parse_search(MultiDict(asked.query(grouped="")))
     fitting = session.scalars(library_search.matching_analyses(select(AnalysisRow), ungrouped)).all()
     whole = select(MatchRow.exhibit_id, MatchRow.other_id).where(MatchRow.of_all.is_(True))
@@ -85,7 +85,9 @@ def expected(session: Session, asked: LibrarySearch) -> set[str]:
         return row.state == State.DONE, row.created, row.id
 
     def stands_for(other: AnalysisRow, row: AnalysisRow) -> bool:
-        same = other.exhibit_id == row.exhibit_id or (other.exhibit_id, row.exhibit_id) in copies
+        known = row.state == State.DONE  # see `exhibits_with_copies`
+        whole_copy = known and (other.exhibit_id, row.exhibit_id) in copies
+        same = other.exhibit_id == row.exhibit_id or whole_copy
         no_other_verdict = row.verdict is None or other.verdict == row.verdict
         return same and no_other_verdict and rank(other) > rank(row)
 
