@@ -385,6 +385,7 @@ SECOND_LOOK = (
     N_("unmanipulated ones inconclusive"),
     N_("manipulated ones inconclusive"),
     N_("21 partly manipulated clips"),
+    N_("8 clips that change every half second"),
     N_("15 clips of two people"),
     N_("the right person alone flagged"),
     N_("a wrong one flagged"),

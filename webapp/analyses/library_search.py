@@ -157,12 +157,14 @@ def matching_analyses(query: Select[*_Columns], search: LibrarySearch) -> Select
 
 def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
     """Build the conditions on an analysis by itself."""
+    # JSON of `Summary`, whose column has another name (see `AnalysisRow`).
+    summary = AnalysisRow.summary if row is AnalysisRow else row.finding
     conditions = [_word(word, row) for word in _ADDRESS.sub(r"\1", search.text).split()]
     if search.verdict:
         conditions.append(row.verdict == search.verdict)
     if search.voice:
         # As `json.dumps` wrote the summary: no column of its own, since so few rows match.
-        conditions.append(row.summary.contains(f'"voice": {{"verdict": "{search.voice}"', autoescape=True))
+        conditions.append(summary.contains(f'"voice": {{"verdict": "{search.voice}"', autoescape=True))
     if search.state:
         conditions.append(row.state == search.state)
     if search.model:
@@ -175,8 +177,7 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
     if search.until:
         conditions.append(row.created < _midnight(search.until) + timedelta(days=1))
     if search.marks:
-        # JSON of `Summary`: a list that is not empty. In texts of a file, quotation marks are escaped.
-        summary = AnalysisRow.summary if row is AnalysisRow else row.finding
+        # A list that is not empty. In texts of a file, quotation marks are escaped.
         conditions.append(summary.contains('"marks": ["'))
     if search.like:
         conditions.append(_like(search.like, row))

@@ -205,6 +205,7 @@ _RECORDED: dict[str, tuple[str, Callable[[Settings], str | int]]] = {
     "cpu_limit": ("processor limit", lambda s: s.cpu_limit),
     "temp_limit": ("temporary files limit", lambda s: s.temp_limit),
     "backend": ("back end", lambda s: s.backend or "chosen by the engine"),
+    "sound": ("sound", lambda s: _on(s.sound)),
 }
 # The others, with the reason why they are not recorded.
 _NOT_RECORDED = {
