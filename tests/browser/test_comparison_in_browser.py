@@ -149,7 +149,7 @@ def test_from_two_uploads_to_the_pdf(
         page.get_by_role("link", name="PDF report").click()
     download.value.save_as(tmp_path / "report.pdf")
     text = re.sub(r"\s+", "", pdf_text(tmp_path / "report.pdf"))
-    assert "8Comparisonwithareference" in text and hash_file(clips[1])[1] in text
+    assert "7Comparisonwithareference" in text and hash_file(clips[1])[1] in text
     assert "Onefacediffersfromthereference" in text
     assert seen.console == []
     assert all(url.startswith((app.address, "data:", "blob:")) for url in seen.addresses)
