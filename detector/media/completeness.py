@@ -27,7 +27,7 @@ def missing_seconds(reader: FrameDecoder) -> float:
     else:
         expected -= _undecoded_at_start(reader)
     lost = _count_promised_frames(reader)
-    if not lost and reader.holds_all_parts:
+    if not lost and reader.holds_all_parts and reader.tally.last_position >= reader.last_block:
         return 0.0  # the last picture stays
     if lost and rate:
         interval = 1 / float(rate)

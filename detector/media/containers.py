@@ -50,8 +50,8 @@ def file_properties(file: BinaryIO) -> bytes | None:
     return None
 
 
-EBML, SEGMENT = 0x1A45DFA3, 0x18538067  # elements of Matroska
-_CLUSTER, _TRACKS = 0x1F43B675, 0x1654AE6B
+EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675  # elements of Matroska
+_TRACKS = 0x1654AE6B
 _TRACK, _VIDEO, _WIDTH, _HEIGHT = 0xAE, 0xE0, 0xB0, 0xBA
 _FROM_HEIGHT, _FROM_WIDTH = (0x54AA, 0x54BB), (0x54CC, 0x54DD)  # PixelCrop: bottom and top, left and right
 HEADER_MATROSKA = 12  # bytes that the ID and size of an element take at most
@@ -82,7 +82,7 @@ def _tracks(file: BinaryIO) -> bytes | None:
     for _ in range(_MOST_ELEMENTS):
         file.seek(at)
         header = element_header(file.read(HEADER_MATROSKA), 0)
-        if header is None or header[0] == _CLUSTER or not at and header[0] != EBML:
+        if header is None or header[0] == CLUSTER or not at and header[0] != EBML:
             return None
         kind, length, start = header
         if kind == _TRACKS:

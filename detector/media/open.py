@@ -22,6 +22,7 @@ from detector.errors import MediaError
 from detector.media import colour
 from detector.media.acceptance import (
     HEAD_BYTES,
+    MATROSKA,
     MP4,
     UNREADABLE,
     InputLimits,
@@ -50,7 +51,7 @@ from detector.media.photos import (
 from detector.media.reader import PICTURE_DAMAGED, FramesWithPts, MediaReader, frame_at
 from detector.media.stream.packet_stats import Tally
 from detector.media.stream.packets import NeededPackets
-from detector.media.whole_files import holds_all_parts
+from detector.media.whole_files import holds_all_parts, last_block
 from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
 
@@ -264,6 +265,7 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
             layout = read_layout(file) if container.format.name == MP4 else None
             stated = stated_seconds(file)
             holds_all = holds_all_parts(file, container.format.name)
+            block = last_block(file) if container.format.name == MATROSKA else 0
             file.seek(place)
             by_pillow = is_boxed_picture(head) or is_animated_webp(head) or needs_pillow or colours.of_cmyk
             opening: AbstractContextManager[MediaReader] = (
@@ -275,7 +277,7 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
                 reader.open_again = partial(_open_again, file, end, stack)
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.stated_seconds = stated
-                reader.holds_all_parts = holds_all
+                reader.holds_all_parts, reader.last_block = holds_all, block
                 reader.indexed_pictures = len(reader.stream.index_entries)
                 if colours.of_cmyk or not by_pillow:
                     reader.is_whole = partial(is_complete, file)

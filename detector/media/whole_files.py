@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from detector.media.acceptance import MATROSKA
-from detector.media.containers import EBML, HEADER_MATROSKA, SEGMENT, element_header, file_properties
+from detector.media.containers import CLUSTER, EBML, HEADER_MATROSKA, SEGMENT, element_header, file_properties
 
 _RIFF_HEADER = 12  # bytes: RIFF, length, form
 _LIST, _INDEX_ENTRY = 12, 16  # bytes of a list's header, and of an entry in an index of indexes
+_BLOCKS, _MOST_ELEMENTS = (0xA3, 0xA0), 1 << 17  # of Matroska (RFC 9559): SimpleBlock and BlockGroup
 _MOST_PARTS, _LARGEST_HEADER = 4096, 1 << 20  # of an AVI
 _TAG_HEADER, _TAG_KINDS = 11, (8, 9, 18)  # of FLV: bytes; sound, picture, script
 
@@ -71,6 +72,45 @@ def _is_whole_matroska(file: BinaryIO, end: int) -> bool:
         _, length, start = header
         at += start + length
     return at <= end
+
+
+def last_block(file: BinaryIO) -> int:
+    """Return the byte offset of the last block of a Matroska file; its length if that cannot be determined.
+
+    At damage inside a block FFmpeg goes on at the next cluster; without one it reports the end of the file.
+    """
+    end = file.seek(0, 2)
+    at, start, stop = 0, 0, end
+    for wanted in ((SEGMENT,), (CLUSTER,), _BLOCKS):
+        element = _last_element(file, start, stop, wanted)
+        if element is None:
+            return end
+        at, start, stop = element
+    return at
+
+
+def _last_element(file: BinaryIO, at: int, stop: int, wanted: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """Return the offset of the last element of a kind, and where its contents start and end.
+
+    None if there is none, or if the elements from ``at`` to ``stop`` are too many or not complete.
+    """
+    last = None
+    for _ in range(_MOST_ELEMENTS):
+        if at >= stop:
+            return last
+        file.seek(at)
+        header = element_header(file.read(HEADER_MATROSKA), 0)
+        if header is None:
+            return None
+        kind, length, start = header
+        if at + start + length > stop:
+            return None
+        if kind in wanted:
+            last = at, at + start, at + start + length
+            if kind == SEGMENT:
+                return last  # some programs append data of their own
+        at += start + length
+    return None
 
 
 def _is_whole_flv(file: BinaryIO, end: int) -> bool:

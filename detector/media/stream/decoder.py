@@ -70,6 +70,9 @@ class PictureStream:
         self.holds_all_parts = False
         """Whether the container was not cut off, so that counts in its header promise nothing more; set by
         the caller."""
+        self.last_block = 0
+        """Byte offset of the last block of a Matroska file, at which FFmpeg arrives unless damage stops it
+        before; set by the caller."""
         self.indexed_pictures = 0
         """Pictures in the index of the file; set by the caller, since FFmpeg adds what it reads."""
         bounds.refuse_claims(self.expected_duration, self._stream.frames)
@@ -400,6 +403,7 @@ class FrameDecoder(PictureStream):
             except av.FFmpegError:
                 self._break_off(tally)
                 return
+            tally.last_position = max(tally.last_position, packet.pos or 0)
             if packet.stream is self._stream:
                 if self.kind is MediaKind.IMAGE and packet.size:
                     if begun:

@@ -258,6 +258,7 @@ class Tally:
     shortest: int | None = None  # interval; published intervals come from `PacketStats.timing`
     longest: int | None = None
     broke_off: bool = False  # the container could not be read to its end
+    last_position: int = 0  # byte offset of the last packet of any track, as far as known
     others_end: float = 0.0  # end of the other tracks, seconds on the container's clock
     packets: PacketStats = field(default_factory=PacketStats)
     damage: Damage = field(default_factory=Damage)
