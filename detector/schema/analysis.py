@@ -356,9 +356,6 @@ def summarise(analysis: Analysis) -> Summary:
         declarations=None
         if analysis.declarations is None
         else [declaration.short for declaration in first_statements(analysis.declarations)],
-        voice=None
-        if analysis.voice is None
-        else analysis.voice.summarise(only=analysis.media.sound_only).model_dump(mode="json"),
         marks=None
         if analysis.marks is None
         else [
@@ -366,4 +363,7 @@ def summarise(analysis: Analysis) -> Summary:
             for declaration in analysis.declarations or ()
             if declaration.hidden
         ],
+        voice=None
+        if analysis.voice is None
+        else analysis.voice.summarise(only=analysis.media.sound_only).model_dump(mode="json"),
     )

@@ -47,7 +47,7 @@ class TestScore:
 
     KEYS = (
         *("file", "verdict", "probability", "stability", "faces", "duration"),
-        *("reason", "kind", "answers", "declarations", "voice", "seconds"),
+        *("reason", "kind", "answers", "declarations", "marks", "voice", "seconds"),
     )
 
     def test_one_line_for_each_file(

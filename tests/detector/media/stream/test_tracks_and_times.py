@@ -53,7 +53,7 @@ class TestSeveralTracks:
         assert [stream.index for stream in details.other_pictures] == [1 - default]
         told = find_anomalies(facts(MediaKind.VIDEO, 0.12), details, NOW)
         (found,) = (anomaly for anomaly in told if anomaly.kind == "another picture track")
-        assert f"stream {1 - default} (h264)" in found.observation
+        assert f"stream {1 - default} (H.264)" in found.observation
 
 
 class TestTimes:
