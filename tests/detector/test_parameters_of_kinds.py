@@ -34,14 +34,14 @@ AFTER_FIRST_PASS = {
     "minimum_duration", "minimum_usable_frames", "doubt_threshold", "second_look", "alternate_heads",
     "average_odds", "seed",
 }  # fmt: skip
-OF_READING = {"skip_unreferenced"}
+OF_READING = {"skip_unreferenced", "sound"}
 
 # As far from the defaults as may be.
 OTHER_OF_VIDEOS: dict[str, Any] = {
     "sample_rate": 1.0, "search_interval": 0.0, "edge_window": 0.0, "edge_level": 0.0, "median_window": 9.0,
     "exit_threshold": 0.9, "merge_gap": 9.0, "minimum_duration": 9.0, "bridge_gap": 0.0,
     "minimum_usable_frames": 999, "skip_unreferenced": False, "interpolate_below": 0.0,
-    "alternate_heads": False,
+    "alternate_heads": False, "sound": False,
 }  # fmt: skip
 OTHER_OF_PHOTOS: dict[str, Any] = {
     "minimum_colour": 255.0, "minimum_detail": 1.0, "maximum_flatness": 1e-6, "average_odds": False,

@@ -253,5 +253,5 @@ def test_fields_belong_to_the_exhibit_or_a_model(tmp_path: Path) -> None:
     kept = {name for name in Analysis.model_fields if getattr(alone, name) is getattr(told, name)}
     assert kept == {
         "schema_version", "declarations", "marks", "picture", "boxed", "media", "parameters", "coverage",
-        "software",
+        "software", "voice",
     }  # fmt: skip

@@ -36,7 +36,7 @@ def test_flags_of_other_models_need_confirmation_by_other_views(
 
         analysis = build(tmp_path, persons=2, segments=2).model_copy(update=fields)
         view = report_view(analysis, tmp_path)
-        text = render_html(view, {picture.path: b"" for picture in view.pictures})
+        text = render_html(view, {picture.key: b"" for picture in view.pictures})
         section = text[text.index('<h2 id="others">') :]
         titles = re.findall(r"<h4>Segment (\w+)<", section[: section.index("<h2", 5)])
         assert titles == expected
