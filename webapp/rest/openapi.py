@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from detector.schema.comparison import Outcome
+from detector.schema.voice import VoiceVerdict
 from detector.version import __version__
 from webapp.accounts.permissions import Permission
 from webapp.analyses.schemas import MAX_METADATA_LENGTH, METADATA
@@ -22,6 +23,18 @@ from webapp.webhooks.messages import ANALYSIS_EVENTS, COMPARISON_EVENTS, OPERATI
 
 _TEXT: dict[str, Any] = {"type": "string"}
 _SHA256 = {"type": "string", "description": "SHA-256"}
+_VOICE = {
+    "type": ["object", "null"],
+    "description": "What is said of the voices, as the analysis has it; null: sound was not examined",
+    "properties": {
+        "verdict": {"enum": [*map(str, VoiceVerdict)]},
+        "probability": {"type": ["number", "null"]},
+        "segments": {"type": "integer"},
+        "speech": {"type": "number", "description": "Seconds of speech that were judged"},
+        "only": {"type": "boolean", "description": "The exhibit is a recording of sound without picture"},
+    },
+    "required": ["verdict", "probability", "segments", "speech", "only"],
+}
 _WITHHELD = "withheld"  # the only optional property
 _ARRIVED = (
     f"It arrived. Sent again after any other answer, {DEADLINE} seconds without one, or {STEP:.0f} seconds "
@@ -41,6 +54,7 @@ def webhooks() -> dict[str, Any]:
                 {
                     "verdict": {"type": ["string", "null"]},
                     "kind": {"type": ["string", "null"]},
+                    "voice": _VOICE,
                     "copies": {
                         "type": "integer",
                         "description": "How many other exhibits show the same or a part of it",

@@ -17,6 +17,8 @@ from sqlalchemy import func, select
 from sqlalchemy import text as sql
 from werkzeug.datastructures import MultiDict
 
+from detector.schema.analysis import EMPTY_SUMMARY
+from detector.schema.voice import VoiceSummary, VoiceVerdict
 from webapp.analyses import library_search
 from webapp.analyses.library_search import PAGE_SIZE, parse_search
 from webapp.analyses.uploads.sample import SAMPLE_FILE, add_sample
@@ -284,6 +286,8 @@ def test_the_sample_is_created_in_its_own_process(client, sent, sample, tmp_path
 
 FILTERS = {
     "verdict": "manipulated",
+    "voice": "inconclusive",
+    "marks": "yes",
     "state": "done",
     "model": "reelproof",
     "reviewer": REVIEWERS[0],
@@ -357,3 +361,15 @@ def test_the_filter_for_hidden_marks(app, database, find):
     assert find(marks="yes", grouped="yes") == ["marked.png"]
     assert len(find()) == len(summaries)
     assert parse_search(MultiDict({"marks": "yes"})).query() == {"marks": "yes"}
+
+
+@pytest.mark.parametrize("verdict", VoiceVerdict)
+def test_the_filter_for_verdicts_on_voices(app, database, find, verdict):
+    for spoken in (*VoiceVerdict, None):
+        voice = spoken and VoiceSummary(verdict=spoken, probability=None, segments=0, speech=9.0, only=False)
+        summary = EMPTY_SUMMARY | {"voice": voice and voice.model_dump(mode="json")}
+        row = hand_in(app, str(spoken).encode(), f"{spoken}.mp4")
+        with database.begin() as session:
+            stored = session.get_one(AnalysisRow, row.id)
+            stored.state, stored.verdict, stored.summary = State.DONE, "inconclusive", json.dumps(summary)
+    assert find(voice=str(verdict)) == find(voice=str(verdict), grouped="yes") == [f"{verdict}.mp4"]

@@ -11,9 +11,21 @@ from made_comparisons import compared, queued
 from made_results import finished, hand_in
 from made_webhooks import API, hook, trip
 
+from detector.schema.voice import VoiceSummary, VoiceVerdict
 from webapp.jobs import claims, failures, recovery, states
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, WebhookRow, now
 from webapp.webhooks import delivery, messages
+
+VOICE = VoiceSummary(
+    verdict=VoiceVerdict.SYNTHETIC, probability=0.96, segments=2, speech=31.5, only=False
+).model_dump(mode="json")
+
+
+def with_voice(lab, row: AnalysisRow) -> AnalysisRow:
+    with lab.extensions["database"].begin() as session:
+        stored = session.get_one(AnalysisRow, row.id)
+        stored.summary = json.dumps(json.loads(stored.summary or "{}") | {"voice": VOICE})
+    return row
 
 
 @pytest.fixture
@@ -31,6 +43,9 @@ def as_described(lab, receiver):
         assert receiver.got
         for _, _, body in receiver.got:
             message = json.loads(body)
+            if message.get("voice"):
+                schema = schemas[message["event"]]["properties"]["voice"]
+                assert set(message["voice"]) == set(schema["properties"]) == set(schema["required"])
             jsonschema.Draft202012Validator(schemas[message["event"]]).validate(message)
 
     return check
@@ -39,7 +54,7 @@ def as_described(lab, receiver):
 def test_messages_match_the_openapi_schema(lab, receiver, as_described):
     hook(lab, f"{receiver.address}/hooks/all", events=list(messages.EVENTS))
     database = lab.extensions["database"]
-    exhibit, reference = finished(lab), finished(lab, file="two.mp4")
+    exhibit, reference = with_voice(lab, finished(lab)), finished(lab, file="two.mp4")
     compared(lab, exhibit, reference)
     assert states.cancel(database, queued(lab, exhibit, reference).id, ComparisonRow)
     stopped = hand_in(lab, b"s")
@@ -49,6 +64,10 @@ def test_messages_match_the_openapi_schema(lab, receiver, as_described):
     while trip(lab):
         pass
     assert len(receiver.got) == 6
+    voices = {
+        each.get("analysis"): each.get("voice") for each in (json.loads(got[2]) for got in receiver.got)
+    }
+    assert (voices[exhibit.id], voices[reference.id]) == (VOICE, None)
     as_described()
 
 
@@ -173,10 +192,10 @@ def under_review(lab, row: AnalysisRow) -> None:
 
 def test_blinded_finding_is_withheld(lab, receiver, as_described):
     hook(lab, f"{receiver.address}/hooks/lab")
-    under_review(lab, finished(lab))
+    under_review(lab, with_voice(lab, finished(lab)))
     trip(lab)
     body = json.loads(receiver.got[-1][2])
-    assert body["withheld"] is True and body["verdict"] is None and body["kind"] is None
+    assert body["withheld"] is True and body["verdict"] is body["kind"] is body["voice"] is None
     as_described()
 
 
