@@ -168,7 +168,7 @@ def hidden_from(page: Page, lab: Lab) -> None:
     expect(page).to_have_url(f"{lab.address}/reviews/{lab.analysis}")
     expect(page.get_by_text("You review this exhibit blind.")).to_be_visible()
     page.goto(f"{lab.address}/analyses/{lab.analysis}/report.html")
-    expect(page.get_by_text("stay hidden until you submit your own")).to_be_visible()
+    expect(page.get_by_text("The finding stays hidden until you submit your own")).to_be_visible()
     look(page, "3-refused")
     page.goto(lab.address + "/analyses")
     expect(page.get_by_text("two people.mp4")).to_have_count(0)
