@@ -33,8 +33,8 @@ def test_a_recording_from_upload_to_report(without_sample, page: Page, seen, tmp
     expect(page.locator("#review")).to_be_visible()
     expect(page.locator("#tab-persons")).to_be_hidden()
     page.locator("#play").click()
-    page.wait_for_function("document.getElementById('video').currentTime > 0.2")
-    page.wait_for_function("document.getElementById('now').textContent > '00:00:00.200'")
+    page.wait_for_function("() => document.getElementById('video').currentTime > 0.2")
+    page.wait_for_function("() => document.getElementById('now').textContent > '00:00:00.200'")
     page.locator("#play").click()
 
     with page.expect_download() as download:
@@ -54,7 +54,7 @@ def test_a_recording_from_upload_to_report(without_sample, page: Page, seen, tmp
         archive.extractall(tmp_path / "bundle")
     page.goto((tmp_path / "bundle" / "index.html").as_uri())
     page.locator("#play").click()
-    page.wait_for_function("document.getElementById('video').currentTime > 0.2")
+    page.wait_for_function("() => document.getElementById('video').currentTime > 0.2")
     assert seen.console == []
 
 
