@@ -69,9 +69,9 @@ def write_clip(
     pix_fmt: str = "yuv420p",
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
-    sound: bool = False,
+    sound: int = 0,
 ) -> Path:
-    """Encode ``pictures`` at ``pts`` (in ``time_base``; default: one tick each)."""
+    """Encode ``pictures`` at ``pts`` in ``time_base`` (default: one tick each); ``sound`` seconds of hum."""
     with av.open(str(path), "w", options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.pix_fmt = pix_fmt
@@ -87,7 +87,7 @@ def write_clip(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         if voice is not None:
-            for packet in _hum(voice, 1):
+            for packet in _hum(voice, sound):
                 container.mux(packet)
     return path
 

@@ -238,14 +238,16 @@ def test_a_preview_keeps_uneven_times_and_starts_at_zero(tmp_path):
         (SMALL[i % 30] for i in range(120)),
         pts=pts,
         time_base=Fraction(1, 1000),
-        sound=True,
+        sound=4,
     )
     made = tmp_path / "made"
     assert decided(clip, made).offset == 0.0
     assert [float(t) for t in moments(made)] == [(p - 1700) / 1000 for p in pts]
     with av.open(str(made)) as container:
         stream = container.streams.video[0]
-        assert stream.start_time == 0 and container.streams.audio[0].codec_context.name == "aac"
+        sound = container.streams.audio[0]
+        assert stream.start_time == sound.start_time == 0 and sound.codec_context.name == "aac"
+        assert float(sound.duration * sound.time_base) == pytest.approx(4 - 1.7, abs=0.15)
         keys = [float(e.timestamp * stream.time_base) for e in stream.index_entries if e.is_keyframe]
         assert keys[0] == 0 and max(b - a for a, b in zip(keys, keys[1:], strict=False)) <= 2.05
         assert stream.codec_context.pix_fmt == "yuv420p" and stream.codec_context.has_b_frames == 0

@@ -343,7 +343,7 @@ def _video(
                     file = opened.enter_context(source.open("rb"))
                     heard = opened.enter_context(open_container(file, cut_fragment(file)))
                     with suppress(MediaError):  # a codec that is not known: a preview without sound
-                        sound = SoundEncoder(heard, container, pts * reader.time_base)
+                        sound = SoundEncoder(heard, container, pts * reader.time_base, pad_inside=True)
             moment = (pts - first) * reader.time_base
             shown = _as_analysed(reader, frame, size if changes else None)
             picture = _upright(shown, size, UPRIGHT if changes else turn, reformatter)

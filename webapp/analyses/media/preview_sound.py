@@ -18,6 +18,7 @@ from detector.schema.formatting import N_
 
 _RATE = 48_000  # hertz
 _BIT_RATE = 96_000
+_PADDING = 1024  # samples that FFmpeg's AAC encoder puts before the first one
 _CHECK_EVERY = 512  # frames between two looks at the room on the disk
 
 
@@ -25,7 +26,8 @@ class SoundEncoder:
     """Writes the examined sound of ``source`` into ``target``, at its times minus ``first`` seconds.
 
     A gap in the sound is filled with silence, and what lies before ``first`` is left out. Add it before the
-    first packet of ``target`` is written.
+    first packet of ``target`` is written. With ``pad_inside`` the encoder's padding takes the place of the
+    first 21 ms, for a ``target`` without edit list: padding before 0 would delay its pictures.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class SoundEncoder:
         source: av.container.InputContainer,
         target: av.container.OutputContainer,
         first: Fraction,
+        pad_inside: bool = False,
     ) -> None:
         stream = examined_sound(source)
         self._frames = _decoded(source, stream)
@@ -43,7 +46,8 @@ class SoundEncoder:
         self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=_RATE)
         self._queue = av.AudioFifo()
         self._written = 0  # samples handed to the queue
-        self._encoded = 0
+        self._padding = _PADDING if pad_inside else 0
+        self._encoded = self._padding
         self.time = Fraction(0)
         """Seconds from ``first`` up to which the sound has been read."""
         self.ended = False
@@ -92,6 +96,10 @@ class SoundEncoder:
             self._written += frame.samples
 
     def _encode(self, last: bool = False) -> None:
+        if self._padding:
+            if self._queue.read(self._padding, partial=last) is None:
+                return
+            self._padding = 0
         size = self._stream.codec_context.frame_size or 1024
         while (part := self._queue.read(size, partial=last)) is not None:
             part.pts, part.time_base = self._encoded, Fraction(1, _RATE)
