@@ -105,7 +105,8 @@ def test_report_shows_all_models_and_their_pictures(several: Analysis, folder: P
     pictures = {
         path for s in several.every_segment for p in s.peaks for path in (p.frame, p.overlay, p.map) if path
     }
-    assert pictures == set(view.kept)
+    strips = {face.picture for segment in several.every_segment for face in segment.strip}
+    assert strips and pictures | strips == set(view.kept)
     assert ("3 models together", view.answers[-1][1]) == view.answers[-1]
     assert "all three" not in view.answers[-1][1] and view.answers[-1][1].startswith(
         "Manipulated. Rule: the verdict on which all models agree"

@@ -58,22 +58,38 @@ def test_changes_lie_on_the_face(analysed_sample: Analysed) -> None:
         assert left < x < right and top < y < bottom
 
 
-def test_frames_of_a_segment_are_explained_on_request(
-    analysed_sample: Analysed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(segment_maps, "MOST_FRAMES", 2)
+def test_frames_of_a_segment_are_explained_on_request(analysed_sample: Analysed, tmp_path: Path) -> None:
+    analysis, exhibit = analysed_sample.analysis, analysed_sample.path
+    (segment,) = analysis.segments
+    time = segment.peaks[0].time
+    short = segment.model_copy(update={"start": time - 0.05, "end": time + 0.05})
+    scores = segment_maps.scores_inside(short, analysis.persons[0])
+    assert 2 <= len(scores) <= 3 and time in [score.time for score in scores]
     out = tmp_path / "maps"
     out.mkdir()
     stages: list[str] = []
-    analysis, exhibit = analysed_sample.analysis, analysed_sample.path
+    analysis = analysis.model_copy(update={"segments": (short,)})
     segment_maps_confined(exhibit, analysis, "A1", out, lambda stage, share: stages.append(stage))
     listed = json.loads((out / segment_maps.INDEX).read_text())
-    (segment,) = analysis.segments
-    assert [one["time"] for one in listed] == pytest.approx([segment.start, segment.end], abs=0.2)
-    assert max(one["heat"] for one in listed) == 1.0 and set(stages) == {"explaining"}
+    assert [one["pts"] for one in listed] == [score.pts for score in scores]
+    assert [one["time"] for one in listed] == pytest.approx([score.time for score in scores], abs=1e-3)
+    assert max(one["heat"] for one in listed) == 1.0 and stages[-1] == "explaining"
+    assert set(stages) <= {"starting", "explaining"}
     for one in listed:
         head, over = (cv2.imread(str(out / one[name])) for name in ("frame", "overlay"))
         assert head.shape == over.shape == (320, 320, 3) and (head != over).any()
+
+
+def test_frames_of_a_long_segment_are_thinned_evenly(
+    analysed_sample: Analysed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (segment,), person = analysed_sample.analysis.segments, analysed_sample.analysis.persons[0]
+    whole = segment_maps.scores_inside(segment, person)
+    monkeypatch.setattr(segment_maps, "MOST_FRAMES", 3)
+    first, middle, last = segment_maps.scores_inside(segment, person)
+    assert (first, last) == (whole[0], whole[-1])
+    assert [first.time, last.time] == pytest.approx([segment.start, segment.end], abs=0.2)
+    assert middle.time == pytest.approx((first.time + last.time) / 2, abs=0.2)
 
 
 def test_other_exhibits_and_models_are_refused(analysed_sample: Analysed, tmp_path: Path) -> None:
