@@ -160,7 +160,8 @@ def test_a_heatmap_lies_over_peak_frames_and_can_be_faded(desk: Page) -> None:
     assert max(pixel(desk, *point)[3] for point in inside) == 0
     desk.locator("#heat").fill("0.75")
     pictures = desk.locator("#inspector .peak").first.locator("figure")
-    expect(pictures).to_have_count(3)
+    expect(pictures).to_have_count(4)
+    expect(pictures.nth(3).locator("figcaption")).to_contain_text("Calm moment")
     pictures.nth(2).locator("a").click()
     expect(desk.locator("#lightbox img")).to_have_count(3)
     desk.keyboard.press("Escape")
@@ -173,9 +174,10 @@ def test_pictures_never_scrolled_to_are_there_to_print(desk: Page, whole: bool) 
     ready(desk)
     if whole:
         desk.evaluate("document.getElementById('whole-frames').click()")  # Playwright would scroll there
-    expect(desk.locator("#inspector .peak-three img")).to_have_count(9 if whole else 0)
+    count = 10  # three of each peak, and the calm moment
+    expect(desk.locator("#inspector .peak-three img")).to_have_count(count if whole else 0)
     pictures = desk.locator(f"#inspector .peak-three {'img' if whole else 'image'}")
-    expect(pictures).to_have_count(9)
+    expect(pictures).to_have_count(count)
     for picture in pictures.all():
         expect(picture).to_have_attribute("src" if whole else "href", re.compile(r"/overlays/"))
         assert picture.get_attribute("loading") is None
