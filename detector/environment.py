@@ -48,27 +48,19 @@ def describe_software(
     backend: Backend, batch: int, created: str, file: str, model: str, given: Parameters
 ) -> Software:
     """Return the published facts; ``file`` and ``model`` as in :func:`repeat_command`."""
-    return Software(
-        reelproof=__version__,
-        torch=torch_version(),
-        device=backend.device,
-        created=created,
-        python=platform.python_version(),
-        libraries=libraries(),
-        system=system(),
-        processor=processor(),
-        instructions=instructions(),
-        commit=commit(ROOT),
-        source_sha256=source_sha256(),
-        face_proposals_sha256=FACE_PROPOSALS.sha256(),
-        covered_faces_sha256=COVERED_FACES.sha256(),
-        backend=backend_title(backend),
-        precision=backend.precision,
-        threads=backend.threads,
-        batch=batch,
-        command=repeat_command(
-            file, model, given, backend.name if backend.name in REDUCED_PRECISION else None
-        ),
+    return describe_recording_software(created, file, model, given).model_copy(
+        update={
+            "device": backend.device,
+            "face_proposals_sha256": FACE_PROPOSALS.sha256(),
+            "covered_faces_sha256": COVERED_FACES.sha256(),
+            "backend": backend_title(backend),
+            "precision": backend.precision,
+            "threads": backend.threads,
+            "batch": batch,
+            "command": repeat_command(
+                file, model, given, backend.name if backend.name in REDUCED_PRECISION else None
+            ),
+        }
     )
 
 

@@ -186,7 +186,7 @@ def explain(
 def strengths(explained: Iterable[Explained]) -> dict[MapMethod, float]:
     """Return the highest value of all maps by each method; 1 if none has any heat."""
     highest: dict[MapMethod, float] = {}
-    for heatmap in (heatmap for one in explained for heatmap in one.all):
+    for heatmap in (heatmap for face_map in explained for heatmap in face_map.all):
         highest[heatmap.method] = max(highest.get(heatmap.method, 0.0), float(heatmap.heat.max()))
     return {method: value or 1.0 for method, value in highest.items()}
 
@@ -268,24 +268,26 @@ def hidden_parts_map(face: Explainable) -> Heat | None:
     None if no deciding network can leave patches out. Negative where hiding raises the logit. The maps of
     several networks are added, since each states the fall of the same logit.
     """
-    if not any(one.seen.network is not None and one.seen.network.drops_patches for one in face.deciding):
+    if not any(
+        decider.seen.network is not None and decider.seen.network.drops_patches for decider in face.deciding
+    ):
         return None
-    size = max(one.seen.crop.shape[0] for one in face.shown)
+    size = max(decider.seen.crop.shape[0] for decider in face.shown)
     total = np.zeros((size, size), np.float32)
-    for one in face.shown:
-        own = one.seen.crop.shape[0]
-        network = one.seen.network
+    for decider in face.shown:
+        own = decider.seen.crop.shape[0]
+        network = decider.seen.network
         if network is not None and network.drops_patches:
-            falls = _enlarged_patches(_patch_falls(one), own)
+            falls = _enlarged_patches(_patch_falls(decider), own)
         else:
-            falls = _falls_where_hidden(one.seen.crop, one.output_logits, _SCAN_PLACES)
+            falls = _falls_where_hidden(decider.seen.crop, decider.output_logits, _SCAN_PLACES)
         # Values are for each pixel, so they change with the size of a pixel.
-        pixel = (face.square.side / size) / (one.square.side / own)
-        total += np.float32(one.slope * pixel**2) * moved(falls, one.square, face.square, size)
+        pixel = (face.square.side / size) / (decider.square.side / own)
+        total += np.float32(decider.slope * pixel**2) * moved(falls, decider.square, face.square, size)
     return total
 
 
-def _patch_falls(one: DecidingCrop) -> Heat:
+def _patch_falls(decider: DecidingCrop) -> Heat:
     """Return the derivative of the deciding output by how much each patch counts: (p, p).
 
     How much a patch counts is its weight in attention and in pooling; at weight 0 it is left out.
@@ -294,11 +296,11 @@ def _patch_falls(one: DecidingCrop) -> Heat:
 
     from detector.backends.torch import prepare_images
 
-    network, output = one.seen.network, one.seen.output
+    network, output = decider.seen.network, decider.seen.output
     assert network is not None and output is not None
     device = next(network.parameters()).device
     with torch.no_grad():
-        tokens = network.embed(prepare_images([one.seen.crop], one.seen.input, device))
+        tokens = network.embed(prepare_images([decider.seen.crop], decider.seen.input, device))
     weights = torch.ones(tokens.shape[:2], device=device, requires_grad=True)
     logit = network.score_patches(tokens, (output,), weights)[0, output]
     (falls,) = torch.autograd.grad(logit, weights)

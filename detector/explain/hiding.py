@@ -45,7 +45,7 @@ def logits_without(face: Explainable, masks: Sequence[Mask]) -> Floats:
     """
     if face.fuse is None:
         return face.logits(_blurred_in(face, masks))
-    return face.fuse([_answers_without(one, face.square, masks) for one in face.deciding])
+    return face.fuse([_answers_without(decider, face.square, masks) for decider in face.deciding])
 
 
 def _blurred_in(face: Explainable, masks: Sequence[Mask]) -> list[list[Image]]:
@@ -60,13 +60,13 @@ def _blurred_in(face: Explainable, masks: Sequence[Mask]) -> list[list[Image]]:
     return copies
 
 
-def _answers_without(one: DecidingCrop, square: CropSquare, masks: Sequence[Mask]) -> Floats:
+def _answers_without(decider: DecidingCrop, square: CropSquare, masks: Sequence[Mask]) -> Floats:
     """Return the logits (n, c) of one network without each of ``masks`` in ``square``."""
-    crop, network = one.seen.crop, one.seen.network
-    own = [moved(mask, square, one.square, crop.shape[0]) for mask in masks]
+    crop, network = decider.seen.crop, decider.seen.network
+    own = [moved(mask, square, decider.square, crop.shape[0]) for mask in masks]
     if network is None or not network.drops_patches:
-        return one.run(hide_each(crop, own))
-    return patch_answers(one, [hidden_patches(mask) for mask in own])
+        return decider.run(hide_each(crop, own))
+    return patch_answers(decider, [hidden_patches(mask) for mask in own])
 
 
 def moved(values: Mask, of: CropSquare, to: CropSquare, size: int) -> Mask:
@@ -92,19 +92,19 @@ def hidden_patches(mask: Mask) -> NDArray[np.bool_]:
     return out
 
 
-def patch_answers(one: DecidingCrop, hidden: Sequence[NDArray[np.bool_]]) -> Floats:
+def patch_answers(decider: DecidingCrop, hidden: Sequence[NDArray[np.bool_]]) -> Floats:
     """Return the logits (n, c) of a transformer without the ``hidden`` patches (p²,)."""
     import torch
 
     from detector.backends.torch import prepare_images
 
-    network = one.seen.network
-    assert network is not None and one.outputs is not None and one.seen.output is not None
-    column = one.outputs.index(one.seen.output)  # the answer to the other question keeps its value
+    network = decider.seen.network
+    assert network is not None and decider.outputs is not None and decider.seen.output is not None
+    column = decider.outputs.index(decider.seen.output)  # the answer to the other question keeps its value
     with torch.inference_mode():
         device = next(network.parameters()).device
-        tokens = network.embed(prepare_images([one.seen.crop], one.seen.input, device))
-        out = np.repeat(one.answer, len(hidden), axis=0)
+        tokens = network.embed(prepare_images([decider.seen.crop], decider.seen.input, device))
+        out = np.repeat(decider.answer, len(hidden), axis=0)
         by_count: dict[int, list[int]] = {}
         for number, mask in enumerate(hidden):
             by_count.setdefault(int(mask.sum()), []).append(number)
@@ -112,6 +112,6 @@ def patch_answers(one: DecidingCrop, hidden: Sequence[NDArray[np.bool_]]) -> Flo
             for first in range(0, len(numbers), _AT_ONCE):
                 some = numbers[first : first + _AT_ONCE]
                 kept = np.stack([np.append(0, 1 + np.flatnonzero(~hidden[number])) for number in some])
-                logits = network.score_patches(tokens[0][torch.from_numpy(kept)], (one.seen.output,))
-                out[some, column] = logits[:, one.seen.output].double().cpu().numpy()
+                logits = network.score_patches(tokens[0][torch.from_numpy(kept)], (decider.seen.output,))
+                out[some, column] = logits[:, decider.seen.output].double().cpu().numpy()
     return out

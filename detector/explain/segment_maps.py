@@ -69,14 +69,14 @@ def write_segment_maps(
     :class:`~detector.errors.MediaError` for another exhibit or an unknown segment, and
     :class:`~detector.errors.ModelError` for another model.
     """
-    segment = next((one for one in analysis.segments if one.id == segment_id), None)
+    segment = next((segment for segment in analysis.segments if segment.id == segment_id), None)
     if segment is None or analysis.media.kind is not MediaKind.VIDEO:
         raise MediaError(f"The analysis has no segment {segment_id} of a video. Choose one that it lists.")
     if model.card.sha256 != analysis.model.sha256:
         raise ModelError(
             f"The analysis was made with other weights of {analysis.model.name}. Choose the model it names."
         )
-    person = next(one for one in analysis.persons if one.id == segment.person)
+    person = next(person for person in analysis.persons if person.id == segment.person)
     scores = scores_inside(segment, person)
     maps: list[tuple[Score, Image, Explained]] = []
     with open_media(exhibit, bounds) as reader:
@@ -88,7 +88,7 @@ def write_segment_maps(
             maps.append((score, *_explained(frame.image, score, person, model)))
     out.mkdir(parents=True, exist_ok=True)
     listed = tuple(_written(maps, out))
-    index = [asdict(one) for one in listed]
+    index = [asdict(frame_map) for frame_map in listed]
     write_atomically(out / INDEX, (json.dumps(index, indent=1) + "\n").encode())
     return listed
 
@@ -136,8 +136,8 @@ def _scorer(image: Image, peak: Detection, person: Person, model: LoadedModel) -
     look = PersonLooker(networks, alternate_heads=False).look([peak.track], rows, [moment], 1)
     assert look is not None
     raised = tuple(
-        RaisedInterval(one.track, one.start, one.end, one.contrast, one.raised)
-        for one in person.second_look.contrasts
+        RaisedInterval(contrast.track, contrast.start, contrast.end, contrast.contrast, contrast.raised)
+        for contrast in person.second_look.contrasts
     )
     return FusedScorer(networks, [replace(look, raised=raised)])
 

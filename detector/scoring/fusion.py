@@ -339,26 +339,28 @@ def explainable_of_fused(
 
     def fuse(answers: Sequence[Floats]) -> Floats:
         rows = np.tile(inputs, (len(answers[0]), 1))
-        for column, one, changed in zip(chosen, deciding, answers, strict=True):
+        for column, decider, changed in zip(chosen, deciding, answers, strict=True):
             counts = fusion.within if column == SCAN else 1.0
-            rows[:, by_column[column].columns] += counts * (changed - one.answer)
+            rows[:, by_column[column].columns] += counts * (changed - decider.answer)
         return fusion.logit(rows, np.repeat(raised, len(rows)))
 
     def logits(changed: Sequence[Sequence[Image]]) -> Floats:
         copies = iter(changed)
         return fuse(
             [
-                one.run(next(copies)) if one in of_map else np.repeat(one.answer, len(changed[0]), axis=0)
-                for one in deciding
+                decider.run(next(copies))
+                if decider in of_map
+                else np.repeat(decider.answer, len(changed[0]), axis=0)
+                for decider in deciding
             ]
         )
 
     shown = deciding[:1] if deciding[0].share > _ALONE else deciding
-    largest = max(shown, key=lambda one: one.square.side)
-    of_map = [one for one in shown if one.framing == largest.framing]
+    largest = max(shown, key=lambda decider: decider.square.side)
+    of_map = [decider for decider in shown if decider.framing == largest.framing]
     return Explainable(
         largest.square,
-        tuple(one.seen for one in of_map),
+        tuple(decider.seen for decider in of_map),
         logit,
         logits,
         tuple(deciding),

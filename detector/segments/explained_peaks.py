@@ -69,7 +69,7 @@ def explain_peaks(
     pictures = _PeakPictures(images, still) if images else None
     explainer = PeakExplainer(scorer, seed, faces)
     wanted = peaks_by_pts.keys() | calm_by_pts.keys()
-    with prefetch(reader.at(set(wanted)), 1) as frames:
+    with prefetch(reader.at(wanted), 1) as frames:
         for count, frame in enumerate(frames):
             progress(count / len(wanted))
             for name, peak in peaks_by_pts.get(frame.pts, ()):
@@ -79,7 +79,7 @@ def explain_peaks(
             for name, calm in calm_by_pts.get(frame.pts, ()):
                 explainer.keep(name, calm, frame.image)
                 if pictures is not None:
-                    pictures.keep_calm(name, frame.image)
+                    pictures.keep_frame(name, frame.image)
     for candidate in candidates:
         names = [name for name, _ in _named_peaks(candidate, prefix)]
         explainer.compare(names, _calm_name(candidate, prefix))
@@ -188,11 +188,11 @@ class _PeakPictures:
 
     def keep(self, name: str, peak: Detection, image: Image) -> None:
         """Write the frame of a peak; for a photo, which is stored already, the surroundings of the face."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self.frames[name] = PHOTO if self._still else f"overlays/{name}-frame.png"
         if not self._still:
-            overlays.write_png(self._images / self.frames[name], overlays.to_kept_size(image))
+            self.keep_frame(name, image)
             return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.frames[name] = PHOTO
         height, width = image.shape[:2]
         if part := overlays.close_up_part(round_box(peak.box), width, height):
             near = f"overlays/{name}-near"
@@ -204,8 +204,8 @@ class _PeakPictures:
             overlays.write_png(self._images / close_up.frame, picture)
             self.close_ups[name], self._parts[name] = close_up, part
 
-    def keep_calm(self, name: str, image: Image) -> None:
-        """Write the frame of a calm face."""
+    def keep_frame(self, name: str, image: Image) -> None:
+        """Write a whole frame."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.frames[name] = f"overlays/{name}-frame.png"
         overlays.write_png(self._images / self.frames[name], overlays.to_kept_size(image))
@@ -255,8 +255,8 @@ def _segment(
             ()
             if explained is None
             else tuple(
-                _published_map(one, strengths[one.method], drawn=pictures is not None)
-                for one in explained.all
+                _published_map(heatmap, strengths[heatmap.method], drawn=pictures is not None)
+                for heatmap in explained.all
             )
         )
         peaks.append(
@@ -293,20 +293,20 @@ def _segment(
 
 def _published_map(explained: heatmaps.Explained, strongest: float, *, drawn: bool) -> PeakMap:
     deciding = explained.deciding
-    networks = [MapNetwork.SCAN if one.is_scan else MapNetwork.SECOND_LOOK for one in deciding]
+    networks = [MapNetwork.SCAN if crop.is_scan else MapNetwork.SECOND_LOOK for crop in deciding]
     if explained.method is MapMethod.CHANGE:
         networks = [MapNetwork.SECOND_LOOK]
     question = None
     if explained.altered is not None:
         question = Question.ALTERED if explained.altered else Question.SYNTHESISED
-    largest = max(deciding, key=lambda one: one.square.side, default=None)
+    largest = max(deciding, key=lambda crop: crop.square.side, default=None)
     path = f"overlays/{explained.name}"
     return PeakMap(
         method=explained.method,
         networks=tuple(dict.fromkeys(networks)) or (MapNetwork.SCAN,),
         question=question,
         framing=None if largest is None else FRAMING_NAMES[largest.framing],
-        share=round(min(1.0, sum(one.share for one in deciding)), 4) if deciding else None,
+        share=round(min(1.0, sum(crop.share for crop in deciding)), 4) if deciding else None,
         overlay=f"{path}.png" if drawn else None,
         map=f"{path}-map.png" if drawn else None,
         heat=min(1.0, float(explained.heat.max()) / strongest),

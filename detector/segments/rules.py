@@ -182,7 +182,9 @@ def find_in_track(
 ) -> list[IndexRange]:
     """Apply :func:`find_intervals` and :func:`narrow` to the entries ``track`` of ``times``."""
     at, values = times[track], smoothed[track]
-    narrowed = (narrow(at, values, found, parameters) for found in find_intervals(at, values, parameters))
+    narrowed = (
+        narrow(at, values, interval, parameters) for interval in find_intervals(at, values, parameters)
+    )
     return [IndexRange(int(track[interval.first]), int(track[interval.last])) for interval in narrowed]
 
 

@@ -13,7 +13,7 @@ from detector.schema.analysis import Media, Parameters
 from detector.schema.voice import SoundStream, Voice, VoiceSegment, VoiceVerdict
 from detector.verdict.sentences import Reason, Statement
 from detector.voice.findings import (
-    Found,
+    SpokenSegment,
     decide,
     find_segments,
     properties,
@@ -58,7 +58,7 @@ def examine_voice(
     segments = find_segments(heard.windows, scores, heard.speech)
     not_judged, gaps, speech = unjudged_spans(heard, facts, start)
     logits = np.array(scores.logit)
-    peaks = [number for found in segments for number in found.peaks]
+    peaks = [number for segment in segments for number in segment.peaks]
     viewed = strongest_windows(heard.windows, logits, peaks or range(len(logits)), _VIEWED)
     stability = share_of_views(
         model,
@@ -152,22 +152,26 @@ def _maps(
 
 
 def _published(
-    segments: Sequence[Found], maps: dict[int, VoiceMap], start: float, images: Path | None, flagged: bool
+    segments: Sequence[SpokenSegment],
+    maps: dict[int, VoiceMap],
+    start: float,
+    images: Path | None,
+    flagged: bool,
 ) -> Iterator[VoiceSegment]:
     """Yield the segments with their peaks, whose maps are drawn on one scale."""
     full = max((float(explained.heat.max()) for explained in maps.values()), default=0.0) or 1.0
-    for count, found in enumerate(segments, start=1):
+    for count, segment in enumerate(segments, start=1):
         peaks = [
             draw_peak(maps[number], f"voice-{count}-{rank}", full, start, images)
-            for rank, number in enumerate(found.peaks, start=1)
+            for rank, number in enumerate(segment.peaks, start=1)
             if number in maps
         ]
         yield VoiceSegment(
             id=f"voice-{count}",
-            start=start + found.start,
-            end=start + found.end,
-            confidence=found.confidence,
-            windows=found.windows.last - found.windows.first + 1,
+            start=start + segment.start,
+            end=start + segment.end,
+            confidence=segment.confidence,
+            windows=segment.windows.last - segment.windows.first + 1,
             flagged=flagged,
             peaks=tuple(peaks),
         )

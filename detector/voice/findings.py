@@ -33,7 +33,7 @@ NOT_DECODED = N_("not decoded")
 
 
 @dataclass(frozen=True)
-class Found:
+class SpokenSegment:
     """A segment: its windows by index, its edges in seconds from the first sample, its logit and peaks."""
 
     windows: IndexRange
@@ -64,7 +64,9 @@ def scores_of(windows: Sequence[Window], model: LoadedVoiceModel, start: float) 
     )
 
 
-def find_segments(windows: Sequence[Window], scores: VoiceScores, speech: Sequence[float]) -> list[Found]:
+def find_segments(
+    windows: Sequence[Window], scores: VoiceScores, speech: Sequence[float]
+) -> list[SpokenSegment]:
     """Return the segments, in order of time; ``speech`` is the share of speech of each cell.
 
     A window is high where most of its speech is synthetic, so a segment begins half a step before the middle
@@ -87,7 +89,7 @@ def find_segments(windows: Sequence[Window], scores: VoiceScores, speech: Sequen
         if not after:
             end = STEP * (last + 1 if last < len(speech) and speech[last] else last)
         segments.append(
-            Found(
+            SpokenSegment(
                 windows=run,
                 start=float(start),
                 end=float(end),
@@ -135,14 +137,14 @@ def unjudged_spans(
 def properties(heard: Listening, model: LoadedVoiceModel) -> tuple[VoiceProperty, ...]:
     """Compare the sound with the ranges in which the network was measured."""
     values = {"bandwidth": heard.levels.bandwidth(), "signal-to-noise ratio": heard.levels.noise_ratio()}
-    found = []
+    compared = []
     for validated in model.card.validated:
         value = values.get(validated.name)
         inside = None
         if value is not None:
             least, most = validated.least, validated.most
             inside = (least is None or value >= least) and (most is None or value <= most)
-        found.append(
+        compared.append(
             VoiceProperty(
                 name=validated.name,
                 value=None if value is None else round(value, 1),
@@ -152,7 +154,7 @@ def properties(heard: Listening, model: LoadedVoiceModel) -> tuple[VoiceProperty
                 inside=inside,
             )
         )
-    return tuple(found)
+    return tuple(compared)
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class Decision:
 
 
 def decide(
-    segments: Sequence[Found],
+    segments: Sequence[SpokenSegment],
     scores: VoiceScores,
     spoken: float,
     judged: float,
@@ -185,7 +187,7 @@ def decide(
         return Decision(VoiceVerdict.INCONCLUSIVE, reason, None, False)
     overall = float(sigmoid(float(np.mean(scores.logit))))
     if segments:
-        probability = max(found.confidence for found in segments)
+        probability = max(segment.confidence for segment in segments)
         if stability is not None and stability < LEAST_STABILITY:
             return Decision(
                 VoiceVerdict.INCONCLUSIVE, Reason(Statement("voice_unstable")), probability, False

@@ -150,7 +150,7 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         facts=sound_facts(analysis),
         not_judged=tuple((translated(cause), timecode(length)) for cause, length in voice.not_judged.items()),
         segments=tuple(_segment(segment, folder) for segment in voice.segments),
-        properties=tuple(_property(each) for each in voice.properties),
+        properties=tuple(_property(voice_property) for voice_property in voice.properties),
         drawing=draw_sound(voice, analysis.media.duration),
         spectrogram=spectrogram,
         meaning=meaning(voice),
@@ -212,20 +212,20 @@ def _effect(check: VoiceCheck | None) -> str:
     )
 
 
-def _property(each: VoiceProperty) -> SoundProperty:
-    unit = f" {each.unit}" if each.unit else ""
+def _property(voice_property: VoiceProperty) -> SoundProperty:
+    unit = f" {voice_property.unit}" if voice_property.unit else ""
     value = gettext("not measured")
-    if isinstance(each.value, str):
-        value = translated(each.value)
-    elif each.value is not None:
-        value = f"{number(each.value)}{unit}"
+    if isinstance(voice_property.value, str):
+        value = translated(voice_property.value)
+    elif voice_property.value is not None:
+        value = f"{number(voice_property.value)}{unit}"
     limits = gettext("not stated")
-    if each.least is not None and each.most is not None:
-        limits = f"{from_to(number(each.least), number(each.most))}{unit}"
-    elif each.least is not None:
-        limits = gettext("%(least)s or more", least=f"{number(each.least)}{unit}")
+    if voice_property.least is not None and voice_property.most is not None:
+        limits = f"{from_to(number(voice_property.least), number(voice_property.most))}{unit}"
+    elif voice_property.least is not None:
+        limits = gettext("%(least)s or more", least=f"{number(voice_property.least)}{unit}")
     states = {True: gettext("inside"), False: gettext("outside"), None: gettext("not known")}
-    return SoundProperty(translated(each.name), value, limits, states[each.inside])
+    return SoundProperty(translated(voice_property.name), value, limits, states[voice_property.inside])
 
 
 def _model(voice: Voice) -> tuple[Fact, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -194,21 +195,33 @@ def test_a_batch_of_five(without_sample, page: Page, seen, five):
     assert picture.evaluate("picture => picture.naturalWidth") > 0
 
 
-def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page, photos, tmp_path: Path):
-    before = exhibits(without_sample.data)
-    large = tmp_path / "large.mp4"
+def begin_slow_upload(page: Page, photos, folder: Path) -> tuple[Path, Callable[[int], None]]:
+    """Hand in a large file and a photo over a slow line, and wait until the first is on its way.
+
+    Returns the large file, and what sets the rate of uploads in bytes a second; -1 lifts the limit.
+    """
+    large = folder / "large.mp4"
     with large.open("wb") as file:
         file.write(BROKEN)
         file.truncate(12_000_000)
-    page.goto(without_sample.address)
-    # A slow line, so that the upload can be met on its way.
     network = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
     network.send("Network.enable")
-    network.send("Network.emulateNetworkConditions", slow)
+
+    def set_upload_rate(rate: int) -> None:
+        conditions = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": rate}
+        network.send("Network.emulateNetworkConditions", conditions)
+
+    set_upload_rate(100_000)
     page.set_input_files("#file", [large, photos[1]])
     page.get_by_role("button", name="Start 2 analyses").click()
     expect(item(page, "large.mp4")).to_contain_text(re.compile(r"Uploading, [1-9]\d?%"), timeout=120_000)
+    return large, set_upload_rate
+
+
+def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page, photos, tmp_path: Path):
+    before = exhibits(without_sample.data)
+    page.goto(without_sample.address)
+    _, set_upload_rate = begin_slow_upload(page, photos, tmp_path)
     expect(item(page, "coffee.png")).to_contain_text("Not sent yet")
 
     asked = []
@@ -219,7 +232,7 @@ def test_uploads_can_be_cancelled_retried_and_removed(without_sample, page: Page
 
     page.get_by_role("button", name="Cancel large.mp4").click()
     expect(item(page, "large.mp4")).to_contain_text("Upload cancelled")
-    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    set_upload_rate(-1)
     expect(item(page, "coffee.png")).to_contain_text("Inconclusive", timeout=_RESULT)
     page.get_by_role("button", name="Retry large.mp4").click()
     expect(item(page, "large.mp4")).to_contain_text("Failed", timeout=_RESULT)
@@ -264,20 +277,10 @@ def test_a_file_that_changed_since_it_was_chosen_is_chosen_again(
 def test_a_file_that_changes_while_it_is_sent_is_not_blamed_on_the_connection(
     idle: Served, page: Page, photos, tmp_path: Path
 ):
-    large = tmp_path / "large.mp4"
-    with large.open("wb") as file:
-        file.write(BROKEN)
-        file.truncate(12_000_000)
     page.goto(idle.address)
-    network = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 100_000}
-    network.send("Network.enable")
-    network.send("Network.emulateNetworkConditions", slow)
-    page.set_input_files("#file", [large, photos[1]])
-    page.get_by_role("button", name="Start 2 analyses").click()
-    expect(item(page, "large.mp4")).to_contain_text(re.compile(r"Uploading, [1-9]\d?%"), timeout=120_000)
+    large, set_upload_rate = begin_slow_upload(page, photos, tmp_path)
     large.write_bytes(BROKEN)
-    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    set_upload_rate(-1)
     expect(item(page, "large.mp4")).to_contain_text(
         "The file was changed since it was chosen", timeout=120_000
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint, render_template
@@ -58,29 +59,28 @@ def show(analysis_id: str) -> str:
 @require(Permission.EXPORT)
 def as_spreadsheet(analysis_id: str) -> Response:
     """Send the entries about an exhibit as a spreadsheet."""
-    row = analysis_queries.get_or_404(analysis_id)
-    with context.database().begin() as session:
-        disclosure.require_full_log(session, current(), row.exhibit.sha256)
-        text = custody_log.export_log(session, row.exhibit.sha256)
-    content = _spreadsheet(read_export(text))
-    disclosure.record_download(row, "custody.xlsx", content, log=text)
-    response = Response(content, mimetype=spreadsheets.MIMETYPE)
-    filename = f"reelproof-{row.exhibit.sha256[:8]}-custody.xlsx"
-    response.headers.set("Content-Disposition", "attachment", filename=filename)
-    return response
+    return _download(
+        analysis_id, "custody.xlsx", spreadsheets.MIMETYPE, lambda text: _spreadsheet(read_export(text))
+    )
 
 
 @blueprint.get("/custody.json")
 @require(Permission.EXPORT)
 def as_json(analysis_id: str) -> Response:
     """Send the entries about an exhibit with count and head of the whole log, to be kept elsewhere."""
+    return _download(analysis_id, CUSTODY, "application/json", lambda text: text)
+
+
+def _download(analysis_id: str, name: str, mimetype: str, write: Callable[[bytes], bytes]) -> Response:
+    """Send what ``write`` makes of the exported log of an exhibit, and record the download."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
         disclosure.require_full_log(session, current(), row.exhibit.sha256)
         text = custody_log.export_log(session, row.exhibit.sha256)
-    disclosure.record_download(row, CUSTODY, text, log=text)
-    response = Response(text, mimetype="application/json")
-    filename = f"reelproof-{row.exhibit.sha256[:8]}-{CUSTODY}"
+    content = write(text)
+    disclosure.record_download(row, name, content, log=text)
+    response = Response(content, mimetype=mimetype)
+    filename = f"reelproof-{row.exhibit.sha256[:8]}-{name}"
     response.headers.set("Content-Disposition", "attachment", filename=filename)
     return response
 

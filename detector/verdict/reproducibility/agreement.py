@@ -12,7 +12,6 @@ import numpy as np
 from detector.backends.runtimes import number_format
 from detector.schema.analysis import Analysis, Score, Segment, Software
 from detector.schema.formatting import timecode
-from detector.schema.metadata import DeclarationKind, HiddenPlace
 from detector.schema.scores import overlap
 from detector.segments.rules import interval_index, is_sampled
 from detector.verdict.judged_persons import (
@@ -255,22 +254,16 @@ def _answers(recorded: Analysis, again: Analysis, tolerance: Tolerance, same_eng
 
 
 def _declarations(recorded: Analysis, again: Analysis) -> list[str]:
-    """Compare declarations.
-
-    Content Credentials and marks in sound count only if both had the library that reads them.
-    """
+    """Compare declarations, as far as both analyses had the libraries that read them."""
     if recorded.declarations is None or again.declarations is None:
         return []
-    checked = all(each.media.credentials and each.media.credentials.checked for each in (recorded, again))
-    heard = all(each.marks is not None and each.marks.sound is not None for each in (recorded, again))
-    old, new = (
-        {
-            (each.kind, each.says, each.meaning)
-            for each in analysis.declarations or ()
-            if (checked or each.kind is not DeclarationKind.CONTENT_CREDENTIALS)
-            and (heard or not (each.hidden and each.hidden.place is HiddenPlace.SOUND))
-        }
+    checked = all(
+        analysis.media.credentials is not None and analysis.media.credentials.checked
         for analysis in (recorded, again)
+    )
+    old, new = (
+        {(declaration.kind, declaration.says, declaration.meaning) for declaration in declarations}
+        for declarations in grounds.comparable_declarations(recorded, again, credentials=checked)
     )
     if old == new:
         return []

@@ -81,8 +81,8 @@ def file_problems(recorded: Analysis, again: Analysis) -> list[str]:
     checked = bool(old_credentials and new_credentials and old_credentials.library == new_credentials.library)
     if checked and old_credentials != new_credentials:
         problems.append("of the file, its Content Credentials are told otherwise")
-    heard = all(each.marks is not None and each.marks.sound is not None for each in (recorded, again))
-    if _told(recorded, checked, heard) != _told(again, checked, heard):
+    old_declarations, new_declarations = comparable_declarations(recorded, again, credentials=checked)
+    if old_declarations != new_declarations:
         problems.append("what the file declares is told otherwise")
     return _shortened(problems)
 
@@ -94,14 +94,27 @@ def _anomalies(analysis: Analysis, other: Analysis) -> list[Anomaly]:
     return [anomaly for anomaly in analysis.media.anomalies if anomaly.kind not in left_out]
 
 
-def _told(analysis: Analysis, checked: bool, heard: bool) -> list[Declaration]:
-    """Return the declarations without those for which one of the two analyses lacked the library."""
-    return [
-        declaration
-        for declaration in analysis.declarations or ()
-        if (checked or declaration.kind is not DeclarationKind.CONTENT_CREDENTIALS)
-        and (heard or not (declaration.hidden and declaration.hidden.place is HiddenPlace.SOUND))
-    ]
+def comparable_declarations(
+    recorded: Analysis, again: Analysis, *, credentials: bool
+) -> tuple[list[Declaration], list[Declaration]]:
+    """Return the declarations of both analyses that both had the library for.
+
+    Without ``credentials`` those of Content Credentials are left out; marks in sound are, if one of the two
+    did not search for them.
+    """
+    sound = all(
+        analysis.marks is not None and analysis.marks.sound is not None for analysis in (recorded, again)
+    )
+
+    def of(analysis: Analysis) -> list[Declaration]:
+        return [
+            declaration
+            for declaration in analysis.declarations or ()
+            if (credentials or declaration.kind is not DeclarationKind.CONTENT_CREDENTIALS)
+            and (sound or not (declaration.hidden and declaration.hidden.place is HiddenPlace.SOUND))
+        ]
+
+    return of(recorded), of(again)
 
 
 def _differences(old: object, new: object, name: str = "") -> Iterator[str]:

@@ -66,6 +66,6 @@ def _groups(real: Floats, fakes: Floats, size: int) -> list[NDArray[np.float64]]
     rng = np.random.default_rng((_SEED, size))
     out = []
     for _ in range(_GROUPS):
-        one = rng.choice(fakes, 1) if len(fakes) else np.empty(0)
-        out.append(np.concatenate([one, rng.choice(real, size - len(one), replace=False)]))
+        drawn = rng.choice(fakes, 1) if len(fakes) else np.empty(0)
+        out.append(np.concatenate([drawn, rng.choice(real, size - len(drawn), replace=False)]))
     return out

@@ -48,7 +48,7 @@ class PeakFace:
     @property
     def whole_head(self) -> bool:
         """Whether the map shows the whole head."""
-        return max(self.face.shown, key=lambda one: one.square.side).framing != INNER
+        return max(self.face.shown, key=lambda crop: crop.square.side).framing != INNER
 
 
 def find_peak(path: Path, networks: BothNetworks, detector: FaceDetector, least: float) -> PeakFace | None:
@@ -195,7 +195,7 @@ def _change_hits(pair: ClipPair, model: LoadedModel, detector: FaceDetector) -> 
         return None
     peak, calm = _moment(fakes[middle], face), _moment(originals[other], calm_face)
     same = KeptMoment(0, 0.0, 0, cut_patch(originals[middle].image, face.box), roll(face))
-    crop, calm_crop, original = (crop_in_view(one, AS_IT_IS, INNER, size) for one in (peak, calm, same))
+    crop, calm_crop, original = (crop_in_view(face, AS_IT_IS, INNER, size) for face in (peak, calm, same))
     heat = token_distances(second.network, second.card.input, crop, aligned(calm_crop, crop))
     differs = np.abs(crop.astype(int) - original).max(axis=2) > _DIFFERENT
     y, x = np.unravel_index(int(heat.argmax()), heat.shape)
