@@ -1,4 +1,4 @@
-"""REST routes of a finished analysis: segments, scores, reports, bundle and exports."""
+"""REST routes of a finished analysis: segments, scores, voice, reports, bundle and exports."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from flask import Blueprint, Response, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from detector.schema.analysis import Analysis, Person
+from detector.schema.voice import Voice
 from detector.verdict.judged_persons import flagged_segments
 from reports.exports import spreadsheets
 from reports.exports.formats import suited
@@ -29,7 +30,12 @@ from webapp.analyses.schemas import (
     ScorePage,
     ScoreSearch,
     Segments,
+    VoiceScore,
+    VoiceScorePage,
+    VoiceScoreSearch,
+    VoiceSegments,
 )
+from webapp.errors import UserError
 from webapp.rest import schemas
 from webapp.rest.operation import Answer, ViewFunction, operation
 from webapp.rest.schemas import RequestModel
@@ -116,6 +122,69 @@ def _indices_within(person: Person, query: ScoreSearch) -> list[int]:
     times = person.scores.time
     indices: list[int] = np.flatnonzero((times >= start) & (times <= end)).tolist()
     return indices
+
+
+@operation(
+    findings_blueprint,
+    "GET",
+    "/analyses/<analysis_id>/voice/segments",
+    permission=Permission.READ,
+    answers={200: Answer("Segments of synthetic speech, flagged or not.", VoiceSegments, headers=("ETag",))},
+    errors=(404, 409),
+)
+def voice_segments(analysis_id: str) -> VoiceSegments:
+    """List the segments of the voice, flagged or not, by time.
+
+    404 if the sound of this analysis was not examined.
+    """
+    return VoiceSegments(segments=_examined_voice(analysis_id).segments)
+
+
+@operation(
+    findings_blueprint,
+    "GET",
+    "/analyses/<analysis_id>/voice/scores",
+    permission=Permission.READ,
+    query=VoiceScoreSearch,
+    answers={200: Answer("A page of scores.", VoiceScorePage, headers=("ETag",))},
+    errors=(404, 409, 422),
+)
+def voice_scores(analysis_id: str, query: VoiceScoreSearch) -> VoiceScorePage:
+    """List the scores of the voice by time, one for each window of speech.
+
+    404 if the sound of this analysis was not examined.
+    """
+    scores = _examined_voice(analysis_id).scores
+    start = -math.inf if query.start is None else query.start
+    end = math.inf if query.end is None else query.end
+    rows = zip(scores.time, scores.logit, scores.probability, scores.smoothed, strict=True)
+    matching = [row for row in rows if start <= row[0] <= end]
+    page = matching[query.cursor : query.cursor + query.limit]
+    more = len(matching) > query.cursor + query.limit
+    return VoiceScorePage(
+        window=scores.window,
+        enter=scores.enter,
+        leave=scores.leave,
+        items=tuple(
+            VoiceScore(time=time, logit=logit, probability=probability, smoothed=smoothed)
+            for time, logit, probability, smoothed in page
+        ),
+        next=schemas.next_page_url(query.cursor + query.limit) if more else None,
+    )
+
+
+def _examined_voice(analysis_id: str) -> Voice:
+    """Return the finding about the voices; raise :class:`UserError` (404) if sound was not examined."""
+    row, folder = require_finished(analysis_id, Disclosure.FINDINGS)
+    record_view(row)
+    voice = load_result(folder).analysis.voice
+    if voice is None:
+        raise UserError(
+            404,
+            "The sound of this exhibit was not examined in this analysis.",
+            "Analyse it again with the parameter “sound”.",
+        )
+    return voice
 
 
 downloads_blueprint = Blueprint("api_files", __name__)  # its name is part of the operation ids

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, Json
 
 from detector.schema.analysis import Answers, ManipulationKind, Parameters, Score, Segment, Value, Verdict
 from detector.schema.joint import MOST_OTHERS, JointRule
-from detector.schema.voice import VoiceSummary, VoiceVerdict
+from detector.schema.voice import Instant, VoiceSegment, VoiceSummary, VoiceVerdict
 from reports.wording.lengths import FULL, Length
 from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
 from webapp.storage.tables import Priority, State
@@ -232,6 +232,40 @@ class ScoreSearch(RequestModel):
     person: Annotated[str, Field(pattern=r"^[A-Z]{1,4}$")] | None = None
     start: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     end: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    limit: int = Field(default=1000, ge=1, le=10_000)
+    cursor: int = Field(default=0, ge=0, le=1_000_000_000, description="from the address in “next”")
+
+
+class VoiceSegments(Value):
+    """The segments of the voice, flagged or not."""
+
+    segments: tuple[VoiceSegment, ...]
+
+
+class VoiceScore(Value):
+    """The score of one window of speech."""
+
+    time: Instant = Field(description="middle of the window; negative: the sound begins before the picture")
+    logit: float
+    probability: float = Field(ge=0, le=1, description="calibrated, of this window alone")
+    smoothed: float = Field(ge=0, le=1, description="after the sliding median; segments are made from it")
+
+
+class VoiceScorePage(Value):
+    """A page of scores of the voice by time, and the thresholds of its segments."""
+
+    window: float = Field(description="length of a window in seconds")
+    enter: float = Field(description="smoothed probability that opens a segment")
+    leave: float = Field(description="smoothed probability that closes it")
+    items: tuple[VoiceScore, ...]
+    next: str | None
+
+
+class VoiceScoreSearch(RequestModel):
+    """Filters for a list of scores of the voice; times in seconds from the first frame."""
+
+    start: float | None = Field(default=None, allow_inf_nan=False)
+    end: float | None = Field(default=None, allow_inf_nan=False)
     limit: int = Field(default=1000, ge=1, le=10_000)
     cursor: int = Field(default=0, ge=0, le=1_000_000_000, description="from the address in “next”")
 

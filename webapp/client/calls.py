@@ -112,6 +112,18 @@ class FindingCalls(Connection):
         """List scores, limited by ``person``, ``start`` and ``end`` in seconds."""
         yield from self._pages(f"analyses/{analysis_id}/scores", search, "items")
 
+    def voice_segments(self, analysis_id: str) -> list[dict[str, Any]]:
+        """List the segments of the voice. Raises :class:`NotFound` if sound was not examined."""
+        segments: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/voice/segments")["segments"]
+        return segments
+
+    def voice_scores(self, analysis_id: str, **search: object) -> Iterator[dict[str, Any]]:
+        """List scores of the voice, limited by ``start`` and ``end`` in seconds, like :meth:`scores`.
+
+        Raises :class:`NotFound` if sound was not examined.
+        """
+        yield from self._pages(f"analyses/{analysis_id}/voice/scores", search, "items")
+
     def annotations(self, analysis_id: str) -> list[dict[str, Any]]:
         """List the annotations of reviewers."""
         annotations: list[dict[str, Any]] = self._get(f"analyses/{analysis_id}/annotations")["annotations"]

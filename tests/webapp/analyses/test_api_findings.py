@@ -10,6 +10,7 @@ import pytest
 from analyses import build, with_stability
 from api_requests import API, form, problem
 from made_results import digest, finished, hand_in
+from voices import voice
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.custody.chain import check_export
@@ -98,8 +99,29 @@ def test_scores_of_one_person_between_two_times(client, flagged):
     assert some and all(each["person"] == "A" and 1 <= each["time"] <= 2 for each in some)
 
 
+def test_segments_and_scores_of_the_voice(app, client):
+    heard = voice(spans=((3.0, 8.5), (11.0, 14.0)))
+    address = f"{API}/analyses/{finished(app, {'voice': heard}).id}/voice"
+    segments = client.get(f"{address}/segments").json["segments"]
+    assert [(each["id"], each["flagged"]) for each in segments] == [("voice-1", True), ("voice-2", True)]
+    page = client.get(f"{address}/scores?start=4&end=12&limit=10").json
+    assert (page["window"], page["enter"], page["leave"]) == (4.0, 0.65, 0.5)
+    rest = client.get(page["next"]).json
+    assert rest["next"] is None
+    assert [each["time"] for each in page["items"] + rest["items"]] == [4 + 0.5 * at for at in range(17)]
+    whole = client.get(f"{address}/scores").json["items"]
+    assert [each["smoothed"] for each in whole] == list(heard.scores.smoothed)
+
+
+@pytest.mark.parametrize("path", ["segments", "scores"])
+def test_sound_that_was_not_examined_has_no_empty_list_of_segments(app, client, path):
+    told = problem(client.get(f"{API}/analyses/{finished(app).id}/voice/{path}"), 404)
+    assert "not examined" in told["detail"]
+
+
 @pytest.mark.parametrize(
-    "path", ["analysis.json", "segments", "scores", "report.pdf", "bundle.zip", "exports"]
+    "path",
+    ["analysis.json", "segments", "scores", "voice/segments", "report.pdf", "bundle.zip", "exports"],
 )
 def test_unfinished_analyses_have_no_results(app, client, path):
     problem(client.get(f"{API}/analyses/{hand_in(app).id}/{path}"), 409)

@@ -16,6 +16,7 @@ import pytest
 from client_connections import CONTENT, clock
 from made_comparisons import compared
 from made_results import finished, hand_in
+from voices import voice
 
 from detector.files import ROOT
 from webapp import client
@@ -62,6 +63,16 @@ def test_upload_wait_and_download(app, live, clip, tmp_path, monkeypatch, quick_
     assert reelproof.annotations(done.id) == [said]
     assert any(each["default"] for each in reelproof.models())
     assert len(list(reelproof.exhibits())) == 2
+
+
+def test_segments_and_scores_of_the_voice(app, live):
+    reelproof, done, without = Client(live), finished(app, {"voice": voice()}), finished(app, segments=2)
+    stored = reelproof.analysis(done.id)["voice"]
+    assert reelproof.voice_segments(done.id) == stored["segments"] != []
+    scores = list(reelproof.voice_scores(done.id, limit=9))
+    assert [each["time"] for each in scores] == stored["scores"]["time"]
+    with pytest.raises(NotFound, match="not examined"):
+        reelproof.voice_segments(without.id)
 
 
 def test_a_report_being_rendered_is_waited_for(app, live, tmp_path, monkeypatch, quick_reports):

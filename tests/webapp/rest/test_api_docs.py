@@ -12,6 +12,7 @@ import pytest
 from http_servers import Receiver, served
 from made_results import finished
 from print_api import printed
+from voices import voice
 
 from detector.files import ROOT
 from webapp import create_app
@@ -52,7 +53,7 @@ def test_every_example_runs(tmp_path, sent, quick_reports):
                 "REELPROOF_WEBHOOKS": receiver.address,
             }
         )
-        done = finished(app, segments=2)
+        done = finished(app, {"voice": voice()}, segments=2)
         with app.extensions["database"].alone() as session:
             token = tokens.create(session, LOCAL, "examples", ["read"]).token
         work = tmp_path / "work"
