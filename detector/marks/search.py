@@ -12,7 +12,7 @@ from detector.marks.dwt_dct import FRAME_PIXELS, MOST_CHANCE, PHOTO_PIXELS, Pixe
 from detector.marks.lowest_bits import hidden_texts
 from detector.marks.sound import SoundSearch, search_sound
 from detector.media.frame import Frame
-from detector.media.reader import MediaReader
+from detector.media.reader import ANIMATIONS, MediaReader
 from detector.metadata.embedded_text import EmbeddedText
 from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
@@ -27,12 +27,13 @@ from detector.schema.metadata import (
 
 
 class MarkWatch:
-    """Searches the frames that it is given, and the transparency of the first one."""
+    """Searches a photograph, each picture of an animation or a frame a second, and the first transparency."""
 
     def __init__(self, reader: MediaReader) -> None:
         self.texts: list[EmbeddedText] = []
         self._reader = reader
         self._frames = 0
+        self._second = -1  # of the last frame that was searched
         self._marks: dict[str, list[PixelMark]] = {}
         self._sound = SoundSearch(0.0, (), None)
         reader.watch_alpha = self._read_alpha
@@ -42,8 +43,15 @@ class MarkWatch:
         self.texts += hidden_texts(alpha)
 
     def process_frame(self, frame: Frame) -> None:
-        """Search one sampled frame."""
+        """Search a sampled frame, unless the video's second was searched.
+
+        Compression of videos rarely leaves a mark, and those that it leaves are in most frames.
+        """
         still = self._reader.kind is MediaKind.IMAGE
+        second = int(frame.time)
+        if second == self._second and self._reader.container_format not in ANIMATIONS:
+            return
+        self._second = second
         # Marks begin at the corner of the picture as stored.
         image = np.ascontiguousarray(np.rot90(frame.image, self._reader.rotation // 90))
         if not self._frames:

@@ -35,7 +35,7 @@ from detector.media.stream.decoder import FrameDecoder
 from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
 
-_ANIMATIONS = frozenset({"gif", "apng", "webp_pipe"})
+ANIMATIONS = frozenset({"gif", "apng", "webp_pipe"})
 # From limited range (ITU-R BT.601: black 16, white 235) to full range.
 _FROM_LIMITED = np.clip(np.round((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
 
@@ -112,7 +112,7 @@ class UprightPictures(FrameDecoder):
         self.transparent = max(self.transparent, transparent_share(alpha))
         if self.watch_alpha is not None:
             self.watch_alpha(alpha)
-        is_picture = self.kind is MediaKind.IMAGE or self.container_format in _ANIMATIONS
+        is_picture = self.kind is MediaKind.IMAGE or self.container_format in ANIMATIONS
         return flatten_transparency(image, alpha, WHITE if is_picture else BLACK)
 
     def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:

@@ -66,7 +66,7 @@ class HiddenMark(Value):
     shifted: bool = optional(
         "it does not begin at the corner of the picture, which was cropped or moved", False
     )
-    frames: int | None = optional("of a video, the sampled frames that carry it", ge=1)
+    frames: int | None = optional("of a video, the searched frames that carry it", ge=1)
     strength: Probability | None = optional("of a mark in sound, the highest output of its decoder")
     stretches: tuple[tuple[Seconds, Seconds], ...] = optional(
         "of a mark in sound, where it is heard: starts and ends in the sound, the first 32", (), max_length=32
@@ -76,7 +76,11 @@ class HiddenMark(Value):
 class MarkSearch(Value):
     """Where hidden marks were looked for; what was found is among the declarations."""
 
-    frames: int = Field(ge=0, description="pictures whose pixels were searched")
+    frames: int = Field(
+        ge=0,
+        description="pictures whose pixels were searched: of a video the first sampled frame "
+        "of each second, of an animation each",
+    )
     sound: Seconds | None = optional(
         "seconds of sound that were searched; null: none, for the reason in note"
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
 import PIL.Image
 import pytest
+from clips import numbered, write_clip
 from imwatermark import WatermarkDecoder, WatermarkEncoder
 
 from detector.marks.dwt_dct import (
@@ -19,7 +22,9 @@ from detector.marks.dwt_dct import (
     decode_as_library,
     find_pixel_mark,
 )
+from detector.marks.search import MarkWatch
 from detector.media.frame import Image
+from detector.media.open import open_media
 
 XL = PAYLOADS[0]
 
@@ -129,6 +134,39 @@ def test_plain_pictures_carry_no_mark(picture: Image) -> None:
 
 def test_the_picture_itself_carries_no_mark(scene: Image) -> None:
     assert find_pixel_mark(scene) is None
+
+
+def watch(path: Path) -> MarkWatch:
+    with open_media(path) as reader:
+        marks = MarkWatch(reader)
+        for frame in reader.frames(8):
+            marks.process_frame(frame)
+    return marks
+
+
+def test_of_a_video_a_frame_a_second_is_searched(tmp_path: Path, scene: Image) -> None:
+    marked = write_mark(scene, XL)
+    plain_at = (0, 4, 11)  # frames of 5 a second
+    pictures = [scene if number in plain_at else marked for number in range(12)]
+    path = write_clip(
+        tmp_path / "marked.mkv",
+        pictures,
+        time_base=Fraction(1, 5),
+        rate=5,
+        codec="libx264rgb",
+        pix_fmt="rgb24",
+        options={"qp": "0"},
+    )
+    marks = watch(path)
+    (declared,) = marks.declarations()
+    assert marks.search.frames == 3
+    assert declared.hidden is not None and declared.hidden.frames == 2
+
+
+def test_of_an_animation_each_picture_is_searched(tmp_path: Path) -> None:
+    first, *others = (PIL.Image.fromarray(numbered(number)) for number in range(12))
+    first.save(tmp_path / "short.gif", save_all=True, append_images=others, duration=200)
+    assert watch(tmp_path / "short.gif").search.frames == 12
 
 
 def test_library_and_decoder_agree_bit_by_bit(astronaut: Image) -> None:
