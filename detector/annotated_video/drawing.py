@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from detector.media.frame import Image
 from detector.schema.analysis import Analysis, Box, Person, Segment
 from detector.schema.formatting import probability
+from detector.schema.voice import Voice, VoiceSegment
 from detector.verdict.judged_persons import flagged_segments
 
 LONGEST_SIDE = 1280  # px of the picture
 LEAST_WIDTH = 640  # px of the whole, so that the header is legible
 _MOST_ENLARGED = 4
 MOST_LANES = 6
-_LANE, _TALLEST_LANE = 34, 60  # px; height of one person's scores
+_LANE, _TALLEST_LANE = 34, 60  # px; height of the scores of one person, or of the voice
 _HEADER = 54
 _CLOCK = 42  # the panel's first row, with room for the top of the playhead
 _FOOT = 46  # the axis and the legend
@@ -69,7 +70,7 @@ class FrameLayout:
     lanes: int
 
     def lane(self, row: int) -> Rect:
-        """The part of the strip for one person's scores, with a gap to the next."""
+        """The part of the strip for the scores of one person or of the voice, with a gap to the next."""
         top = self.strip.y + row * self.strip.height // self.lanes
         bottom = self.strip.y + (row + 1) * self.strip.height // self.lanes
         return Rect(self.strip.x, top + 2, self.strip.width, bottom - top - 5)
@@ -80,8 +81,10 @@ class FrameLayout:
         return self.strip.x + round(share * (self.strip.width - 1))
 
 
-def arrange(width: int, height: int, pixel_aspect: Fraction, persons: int, heatmaps: bool) -> FrameLayout:
-    """Lay out a frame of ``width`` × ``height`` pixels of that shape.
+def arrange(
+    width: int, height: int, pixel_aspect: Fraction, persons: int, heatmaps: bool, voice: bool = False
+) -> FrameLayout:
+    """Lay out a frame of ``width`` × ``height`` pixels of that shape; ``voice`` adds a row for its scores.
 
     Pictures are scaled down to 1280 px on their longer side; small ones up to four times larger.
     """
@@ -92,7 +95,7 @@ def arrange(width: int, height: int, pixel_aspect: Fraction, persons: int, heatm
     scale = min(scale, LONGEST_SIDE / max(real_width, real_height))
     picture_width, picture_height = max(2, round(real_width * scale)), max(2, round(real_height * scale))
     width_total = max(LEAST_WIDTH, picture_width + picture_width % 2)
-    lane_count = min(persons, MOST_LANES)
+    lane_count = min(persons, MOST_LANES) + voice
     least = max(1, lane_count) * _LANE
     body = max(least, INSET) if heatmaps else least
     strip_height = min(body, max(1, lane_count) * _TALLEST_LANE)
@@ -202,6 +205,40 @@ def build_lanes(analysis: Analysis) -> tuple[DrawnLane, ...]:
     leave = analysis.parameters.exit_threshold
     segments = flagged_segments(analysis.persons, analysis.segments)
     return tuple(DrawnLane(person, segments, leave) for person in analysis.persons)
+
+
+class VoiceLane:
+    """The voice through time, as arrays over its judged windows."""
+
+    def __init__(self, voice: Voice) -> None:
+        self.segments = voice.flagged
+        self.enter = voice.scores.enter
+        self.step = voice.scores.step
+        self.times = np.array(voice.scores.time)
+        self.smoothed = np.array(voice.scores.smoothed)
+        self._leave = voice.scores.leave
+
+    def at(self, time: float) -> tuple[float | None, VoiceSegment | None, FaceState]:
+        """Return score, flagged segment and state at ``time`` in seconds.
+
+        The score is that of the nearest window whose middle is a step away at most; None without such.
+        """
+        segment = next((segment for segment in self.segments if segment.start <= time <= segment.end), None)
+        score = None
+        if len(self.times):
+            nearest = int(np.abs(self.times - time).argmin())
+            if abs(self.times[nearest] - time) <= self.step:
+                score = float(self.smoothed[nearest])
+        if segment is not None:
+            return score, segment, FaceState.FLAGGED
+        if score is None:
+            return None, None, FaceState.NOT_JUDGED
+        return score, None, FaceState.RAISED if score >= self._leave else FaceState.LOW
+
+
+def build_voice_lane(analysis: Analysis) -> VoiceLane | None:
+    """Build the lane of the voice; None if the exhibit has no sound, or sound was not examined."""
+    return VoiceLane(analysis.voice) if analysis.voice and analysis.voice.stream else None
 
 
 Colour = tuple[int, int, int]  # RGB

@@ -1,7 +1,8 @@
-"""Draw header and panel of annotated frames: title, time and all scores over time."""
+"""Draw header and panel of annotated frames: title, time, and scores of faces and voice over time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -18,7 +19,9 @@ from detector.annotated_video.drawing import (
     FaceState,
     FrameLayout,
     Rect,
+    VoiceLane,
     bold_text_width,
+    build_voice_lane,
     fit_text,
     hatch,
     text_width,
@@ -26,8 +29,9 @@ from detector.annotated_video.drawing import (
     write_bold,
 )
 from detector.media.frame import Image
-from detector.schema.analysis import Analysis
-from detector.schema.formatting import timecode
+from detector.schema.analysis import Analysis, Segment
+from detector.schema.formatting import probability, timecode
+from detector.schema.voice import VoiceSegment
 
 INSET_SECONDS = 2.0
 _GAP_STEPS = 2.5  # samples further apart are not joined by a line
@@ -63,9 +67,11 @@ class Panel:
         self._duration = analysis.media.duration
         self._enter = analysis.parameters.enter_threshold
         self._step = 1 / analysis.parameters.sample_rate
+        self._voice = build_voice_lane(analysis)
         self._base: Image = np.full((layout.height, layout.width, 3), 0, np.uint8)
         self._base[layout.clock.y :] = _BACK
-        visible = shown_lanes(lanes, layout.lanes)
+        persons = layout.lanes - (self._voice is not None)
+        visible = shown_lanes(lanes, persons)
         base, header = self._base, self._layout.header
         base[header.y : header.bottom] = _NOTE_BACK
         write_bold(base, _NOTE, MARGIN, 23, 19, BLACK)
@@ -79,9 +85,15 @@ class Panel:
         write(base, fit_text(text, header.width - 2 * MARGIN, 15), MARGIN, 44, 15, BLACK)
         for row, lane in enumerate(visible):
             self._lane(lane, row)
-        if not visible:
+        if self._voice:
+            area = layout.lane(layout.lanes - 1)
+            windows = zip(self._voice.times, self._voice.smoothed, strict=True)
+            lines = joined(((time, score, 0) for time, score in windows), _GAP_STEPS * self._voice.step)
+            self._scores(area, lines, self._voice.segments, self._voice.enter)
+            write(base, "Voice", MARGIN, area.y + area.height // 2 - 2, 14)
+        elif not visible:
             write(self._base, "No face was found.", MARGIN, layout.strip.y + 22, 15, _QUIET)
-        self._foot(len(lanes) - len(visible))
+        self._foot(len(lanes) - len(visible), not visible)
         self._sound = sound
 
     def frame(self, time: float, number: int, pts: int) -> Image:
@@ -96,6 +108,8 @@ class Panel:
         room = layout.width - MARGIN - left - text_width(text, 15) - 20
         sound = fit_text(f"Sound: {self._sound}", room, 15)
         write(image, sound, layout.width - MARGIN - text_width(sound, 15), baseline, 15, _QUIET)
+        if self._voice:
+            self._write_voice(image, self._voice, time)
         if layout.lanes:
             self._playhead(image, layout.across(time, self._duration))
         return image
@@ -117,40 +131,52 @@ class Panel:
         caption = fit_text(inset.caption, INSET + MARGIN, 12)
         write(image, caption, place.right - text_width(caption, 12), place.bottom + 13, 12, WHITE)
 
+    def _write_voice(self, image: Image, voice: VoiceLane, time: float) -> None:
+        """Write the voice's score at this moment below its name, and mark the name of a flagged one."""
+        area = self._layout.lane(self._layout.lanes - 1)
+        score, segment, state = voice.at(time)
+        middle = area.y + area.height // 2
+        if segment is not None:
+            write(image, "Voice", MARGIN, middle - 2, 14, COLOURS[state])
+        words = "no score" if score is None else probability(score, voice.enter)
+        write(image, fit_text(words, area.x - MARGIN - 4, 13), MARGIN, middle + 13, 13, COLOURS[state])
+
     def _lane(self, lane: DrawnLane, row: int) -> None:
-        base, area = self._base, self._layout.lane(row)
-        base[area.y : area.bottom, area.x : area.right] = _PLOT
+        area = self._layout.lane(row)
         name = fit_text(f"Person {lane.person}", area.x - MARGIN - 4, 14)
-        write(base, name, MARGIN, area.y + area.height // 2 + 5, 14)
-        for segment in lane.segments:
+        write(self._base, name, MARGIN, area.y + area.height // 2 + 5, 14)
+        judged = ~np.isnan(lane.smoothed)
+        scores = zip(lane.times[judged], lane.smoothed[judged], lane.tracks[judged], strict=True)
+        self._scores(area, joined(scores, _GAP_STEPS * self._step), lane.segments, self._enter)
+
+    def _scores(
+        self,
+        area: Rect,
+        lines: Iterable[Sequence[tuple[float, float]]],
+        segments: Sequence[Segment | VoiceSegment],
+        threshold: float,
+    ) -> None:
+        """Draw flagged segments, the threshold that opens one, and ``lines`` of times and scores."""
+        base = self._base
+        base[area.y : area.bottom, area.x : area.right] = _PLOT
+        for segment in segments:
             left = self._layout.across(segment.start, self._duration)
             right = self._layout.across(segment.end, self._duration)
             left = min(left, area.right - 4)
             hatch(base, Rect(left, area.y, max(right - left + 1, 4), area.height), COLOURS[FaceState.FLAGGED])
-        enter = self._height(area, self._enter)
+        enter = self._height(area, threshold)
         for x in range(area.x, area.right, 10):
             cv2.line(base, (x, enter), (min(x + 4, area.right - 1), enter), _QUIET, 1)
-        points: list[tuple[int, int]] = []
-        last: tuple[float, int] | None = None
-
-        def stroke() -> None:
+        for line in lines:
+            points = [
+                (self._layout.across(time, self._duration), self._height(area, score)) for time, score in line
+            ]
             if len(points) == 1:
-                cv2.circle(self._base, points[0], 2, WHITE, cv2.FILLED, cv2.LINE_AA)
-            elif points:
-                line = [np.array(points, np.int32)]
-                cv2.polylines(self._base, line, False, BLACK, 4, cv2.LINE_AA)
-                cv2.polylines(self._base, line, False, WHITE, 2, cv2.LINE_AA)
-            points.clear()
-
-        for time, track, score in zip(lane.times, lane.tracks, lane.smoothed, strict=True):
-            if np.isnan(score):
+                cv2.circle(base, points[0], 2, WHITE, cv2.FILLED, cv2.LINE_AA)
                 continue
-            if last is not None and (track != last[1] or time - last[0] > _GAP_STEPS * self._step):
-                stroke()
-            points.append((self._layout.across(time, self._duration), self._height(area, score)))
-            last = (time, int(track))
-        stroke()
-        for segment in lane.segments:
+            cv2.polylines(base, [np.array(points, np.int32)], False, BLACK, 4, cv2.LINE_AA)
+            cv2.polylines(base, [np.array(points, np.int32)], False, WHITE, 2, cv2.LINE_AA)
+        for segment in segments:
             left = min(
                 self._layout.across(segment.start, self._duration) + 4,
                 area.right - text_width(segment.id, 13) - 6,
@@ -162,13 +188,17 @@ class Panel:
     def _height(self, area: Rect, score: float) -> int:
         return area.bottom - 2 - round(score * (area.height - 4))
 
-    def _foot(self, more: int) -> None:
+    def _foot(self, more: int, no_face: bool) -> None:
         base, layout = self._base, self._layout
         strip, foot = layout.strip, layout.foot
         start, end = timecode(0), timecode(self._duration)
         write(base, start, strip.x, strip.bottom + 13, 12, _QUIET)
         write(base, end, strip.right - text_width(end, 12), strip.bottom + 13, 12, _QUIET)
-        words = ["Line: score, 0 to 1", f"dashed: {self._enter:g}, opens a segment", "hatched: flagged"]
+        of_voice = f" (voice {self._voice.enter:g})" if self._voice else ""
+        dashed = f"dashed: {self._enter:g}{of_voice}, opens a segment"
+        words = ["Line: score, 0 to 1", dashed, "hatched: flagged"]
+        if no_face and self._voice:
+            words.append("no face was found")
         if more:
             words.append(f"{more} more person{'s' if more > 1 else ''}")
         text = fit_text("   ".join(words), layout.width - 2 * MARGIN, 13)
@@ -180,6 +210,18 @@ class Panel:
         cv2.line(image, (x, strip.y - 3), (x, strip.bottom), WHITE, 2)
         marker = np.array([(x - 6, strip.y - 8), (x + 7, strip.y - 8), (x, strip.y)], np.int32)
         cv2.fillPoly(image, [marker], WHITE)
+
+
+def joined(scores: Iterable[tuple[float, float, int]], most_gap: float) -> list[list[tuple[float, float]]]:
+    """Split ``scores`` (time, score and track in order of time) into lines without gaps or cuts."""
+    lines: list[list[tuple[float, float]]] = []
+    last: tuple[float, int] | None = None
+    for time, score, track in scores:
+        if last is None or track != last[1] or time - last[0] > most_gap:
+            lines.append([])
+        lines[-1].append((float(time), float(score)))
+        last = (time, int(track))
+    return lines
 
 
 def crop_face(image: Image, box: tuple[int, int, int, int], picture: Rect) -> Image:

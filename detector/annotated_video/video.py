@@ -21,6 +21,7 @@ from detector.annotated_video.drawing import (
     FrameLayout,
     arrange,
     build_lanes,
+    build_voice_lane,
     draw_faces,
     draw_heat,
     place_box,
@@ -47,7 +48,7 @@ class SoundRefused(Exception):
 
 
 class Sound:
-    """The first audio track of an exhibit; ``state`` describes how it is used."""
+    """The audio track of an exhibit that players play; ``state`` describes how it is used."""
 
     def __init__(self, exhibit: av.container.InputContainer, wanted: bool) -> None:
         self._container = exhibit
@@ -59,7 +60,9 @@ class Sound:
         self.state = "none in the exhibit"
         if not exhibit.streams.audio:
             return
-        stream = exhibit.streams.audio[0]
+        default = av.stream.Disposition.default
+        tracks = exhibit.streams.audio
+        stream = next((track for track in tracks if track.disposition & default), tracks[0])
         codec = stream.codec_context.codec.canonical_name if stream.codec_context else "of no known kind"
         if not wanted or codec not in _IN_MP4 or stream.time_base is None:
             self.state = f"left out ({codec})"
@@ -256,11 +259,15 @@ class _Making:
     def _layout(self, frame: av.VideoFrame) -> FrameLayout:
         if _changes_size(self._analysis):
             media = self._analysis.media
-            return arrange(media.width, media.height, Fraction(1), len(self._lanes), bool(self._maps))
+            return self._arrange(media.width, media.height, Fraction(1))
         is_turned = self._reader.orientation(frame)[0] % 2
         width, height = (frame.height, frame.width) if is_turned else (frame.width, frame.height)
         aspect = 1 / self._reader.pixel_aspect if is_turned else self._reader.pixel_aspect
-        return arrange(width, height, aspect, len(self._lanes), bool(self._maps))
+        return self._arrange(width, height, aspect)
+
+    def _arrange(self, width: int, height: int, aspect: Fraction) -> FrameLayout:
+        with_voice = build_voice_lane(self._analysis) is not None
+        return arrange(width, height, aspect, len(self._lanes), bool(self._maps), with_voice)
 
     def _writer(self, layout: FrameLayout) -> H264Writer:
         return H264Writer(
