@@ -66,7 +66,7 @@ def install(app: Flask) -> None:
         damage=describe_damage,
     )
     app.jinja_env.filters.update(
-        {name: translation.at_each_rendering(each) for name, each in filters.items()}
+        {name: translation.at_each_rendering(template_filter) for name, template_filter in filters.items()}
     )
     place = Folders.local(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: sessions.has_sessions(place)

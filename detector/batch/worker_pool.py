@@ -172,16 +172,16 @@ def score_files(
 
 class _Worker:
     def __init__(self, context: Any, work: Work) -> None:
-        self.pipe, theirs = context.Pipe()
+        self.pipe, child_end = context.Pipe()
         self.file: File | None = None
-        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self.process = context.Process(target=_serve, args=(child_end, work), daemon=True)
         # Ctrl-C goes to all processes of a terminal. A worker must not receive it before it ignores it,
         # nor SIGTERM before it handles it; a signal during the fork would be lost.
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
         try:
             self.process.start()
         finally:
-            theirs.close()
+            child_end.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
     def give(self, file: File) -> None:

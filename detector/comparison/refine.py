@@ -39,8 +39,8 @@ class FramePair:
     def scales(self) -> tuple[Floats, Floats]:
         pictures = (self.exhibit, self.reference)
         scaled = [
-            np.array([one.shape[1] / width, one.shape[0] / height])
-            for one, (width, height) in zip(pictures, self.sizes, strict=True)
+            np.array([picture.shape[1] / width, picture.shape[0] / height])
+            for picture, (width, height) in zip(pictures, self.sizes, strict=True)
         ]
         return scaled[0], scaled[1]
 

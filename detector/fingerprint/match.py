@@ -263,17 +263,17 @@ def find_matches(
 def _best_view(own: Fingerprint, other: Fingerprint) -> _View | None:
     """Return the view under which pictures of both are most similar; None if none are similar."""
     coarse = compute_window_codes(own.pictures[own.looks], COARSE)
-    theirs = np.flatnonzero(other.usable)
+    usable = np.flatnonzero(other.usable)
     best: tuple[float, _View] | None = None
     for mirror in (False, True):
         turned = mirror_codes(coarse) if mirror else coarse
         likeness = code_similarity(turned, other.codes[other.looks]).reshape(len(COARSE), len(own.looks), -1)
         probes = np.argsort(-likeness.max(axis=(0, 2)))[:_PROBES]
         # Compare each probe with the most similar pictures of the other.
-        likeness = code_similarity(turned[:, probes], other.codes[theirs]).reshape(
+        likeness = code_similarity(turned[:, probes], other.codes[usable]).reshape(
             len(COARSE), len(probes), -1
         )
-        nearest = theirs[np.argsort(-likeness.max(axis=0), axis=1)[:, :_CANDIDATES]]
+        nearest = usable[np.argsort(-likeness.max(axis=0), axis=1)[:, :_CANDIDATES]]
         value, (mine, its) = _finest(own.pictures[own.looks[probes]], other.pictures[nearest], mirror)
         if best is None or value > best[0]:
             best = value, _View(mirror, mine, its)

@@ -166,17 +166,17 @@ def read_appended_content(file: BinaryIO) -> AppendedContent:
 
 
 def _pictures(data: mmap.mmap, place: int, stop: int) -> int:
-    found = broken = 0
-    while found < _MOST_PICTURES and broken < _MOST_BROKEN:
+    count = broken = 0
+    while count < _MOST_PICTURES and broken < _MOST_BROKEN:
         start = _PICTURE.search(data, place, stop)
         if start is None:
             break
         end = _end_of_picture(data, start.start())
         whole = end is not None and start.end() < end <= stop
         place = end if end is not None and whole else start.end()
-        found += whole
+        count += whole
         broken += not whole
-    return found
+    return count
 
 
 def _end_of_picture(data: mmap.mmap, at: int) -> int | None:

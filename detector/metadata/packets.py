@@ -51,8 +51,8 @@ _MOST_GIF = 1 << 25
 def gif_xmp(file: BinaryIO) -> bytes:
     """Return the XMP of a GIF (XMP Specification Part 3, 1.1.2); empty without one."""
     file.seek(0)
-    _, found, rest = file.read(_MOST_GIF).partition(_GIF_XMP)
-    return rest.partition(_GIF_TRAILER)[0] if found else b""
+    _, marker, rest = file.read(_MOST_GIF).partition(_GIF_XMP)
+    return rest.partition(_GIF_TRAILER)[0] if marker else b""
 
 
 # IPTC-IIM 4.2, record 2. Values that name a digital source type are read wherever they are.

@@ -185,8 +185,8 @@ def _try_confining(*, network: bool) -> Capabilities | None:
         if not process:
             try:
                 with contextlib.suppress(OSError):
-                    found = confine(Limits(), AllowedPaths(), Path(scratch), network=network)
-                    os.write(writer, struct.pack("3i", found.network, found.calls, found.files))
+                    layers = confine(Limits(), AllowedPaths(), Path(scratch), network=network)
+                    os.write(writer, struct.pack("3i", layers.network, layers.calls, layers.files))
             finally:
                 os._exit(0)
         os.close(writer)

@@ -196,10 +196,10 @@ def group_persons(first_pass: FirstPassResult, seconds: rules.Floats) -> dict[st
     by_track = first_pass.detections.by_track()
     groups = []
     for group in first_pass.person_tracks:
-        theirs = np.zeros(len(first_pass.detections), np.bool_)
+        of_person = np.zeros(len(first_pass.detections), np.bool_)
         for number in group:
-            theirs[by_track[number]] = True
-        groups.append(first_pass.detections.only(theirs))
+            of_person[by_track[number]] = True
+        groups.append(first_pass.detections.only(of_person))
     times = first_pass.times
     groups.sort(key=lambda group: (-screen_time(group, times, seconds), group[0].time, group[0].box))
     return {person_letters(rank): group for rank, group in enumerate(groups)}

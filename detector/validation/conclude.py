@@ -185,7 +185,7 @@ def build_validation(
 
 
 def _item(labelled: LabelledFile, line: ResultLine | None, numbers: Mapping[str, int]) -> ValidationItem:
-    told: dict[str, Any] = dict(line or {"error": N_("It was not analysed.")})
+    answer: dict[str, Any] = dict(line or {"error": N_("It was not analysed.")})
     known: dict[str, Any] = {
         "file": labelled.name,
         "bytes": labelled.bytes,
@@ -196,21 +196,21 @@ def _item(labelled: LabelledFile, line: ResultLine | None, numbers: Mapping[str,
         "attributes": labelled.attributes,
         "truth": tuple(LabelledSegment(start=start, end=end) for start, end in labelled.truth or ()),
     }
-    if "error" in told:
-        return ValidationItem(**known, error=str(told["error"])[:500])
+    if "error" in answer:
+        return ValidationItem(**known, error=str(answer["error"])[:500])
     return ValidationItem(
         **known,
-        kind=MediaKind(told["media"]),
-        verdict=Verdict(told["verdict"]),
-        probability=told["probability"],
-        stability=told["stability"],
-        duration=told["duration"],
-        codec=told["codec"],
-        faces=told["faces"],
-        segments=tuple(_segment(each) for each in told["segments"]),
-        values=told["values"],
-        outside=tuple(told["outside"]),
-        others=validation_rates.read_other_results(told),
+        kind=MediaKind(answer["media"]),
+        verdict=Verdict(answer["verdict"]),
+        probability=answer["probability"],
+        stability=answer["stability"],
+        duration=answer["duration"],
+        codec=answer["codec"],
+        faces=answer["faces"],
+        segments=tuple(_segment(segment) for segment in answer["segments"]),
+        values=answer["values"],
+        outside=tuple(answer["outside"]),
+        others=validation_rates.read_other_results(answer),
     )
 
 
@@ -280,7 +280,7 @@ def _elsewhere(items: Sequence[ValidationItem], other: Validation) -> tuple[Repe
 
 
 def _in_both(files: Sequence[LabelledFile], items: Sequence[ValidationItem]) -> set[str]:
-    return {each.sha256 for each in files} & {each.sha256 for each in items}
+    return {file.sha256 for file in files} & {file.sha256 for file in items}
 
 
 def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) -> Repetition | None:

@@ -175,10 +175,10 @@ def _outside(items: Sequence[ValidationItem]) -> Iterator[str]:
 def _without_ratios(
     items: Sequence[ValidationItem], levels: Sequence[Level], ratios: Sequence[LikelihoodRatios]
 ) -> Iterator[str]:
-    there = {each.kind for each in ratios}
+    there = {ratio.kind for ratio in ratios}
     for level in levels:
         if not level.attribute and level.kind not in there:
-            scored = scored_items([each for each in items if each.kind is level.kind])
+            scored = scored_items([item for item in items if item.kind is level.kind])
             words = N_(
                 "No likelihood ratios for %(clips)s: that takes at least %(least)s judged ones of either "
                 "label."
@@ -189,8 +189,8 @@ def _without_ratios(
                     "could not be tried on others than they were made of."
                 )
             yield words % {"clips": UNITS[level.kind], "least": LEAST_OF_A_CLASS}
-    for each in ratios:
-        cost = round(each.systems[1].cllr, 2)
+    for ratio in ratios:
+        cost = round(ratio.systems[1].cllr, 2)
         if cost >= 1:
             words = N_(
                 "The likelihood ratios of %(clips)s cost more (Cllr %(cllr)s) than saying nothing (1): do "
@@ -201,7 +201,7 @@ def _without_ratios(
                     "The likelihood ratios of %(clips)s cost as much (Cllr %(cllr)s) as saying nothing (1): "
                     "do not use them."
                 )
-            yield words % {"clips": UNITS[each.kind], "cllr": f"{cost:.2f}"}
+            yield words % {"clips": UNITS[ratio.kind], "cllr": f"{cost:.2f}"}
 
 
 def _not_repeatable(repetitions: Sequence[Repetition]) -> Iterator[str]:

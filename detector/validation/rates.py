@@ -294,13 +294,13 @@ def side_by_side(
 def _levels(items: Sequence[ValidationItem], number: int, threshold: float) -> tuple[Level, ...]:
     """Compute the levels of another model, over all of each kind and by generator."""
     own = [
-        each.model_copy(
+        item.model_copy(
             update={
-                "verdict": each.others[number].verdict,
-                "probability": each.others[number].probability,
+                "verdict": item.others[number].verdict,
+                "probability": item.others[number].probability,
             }
         )
-        for each in items
+        for item in items
     ]
     return tuple(level for level in compute_levels(own, threshold) if level.attribute in ("", "generator"))
 

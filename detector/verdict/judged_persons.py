@@ -297,8 +297,8 @@ def representative_person(analysis: Analysis) -> Person | None:
         return None
     if (segment := representative_segment(analysis)) is not None:
         return next((person for person in analysis.persons if person.id == segment.person), None)
-    theirs = (person for person in analysis.persons if person.probability == analysis.probability)
-    return next(theirs, None)
+    persons = (person for person in analysis.persons if person.probability == analysis.probability)
+    return next(persons, None)
 
 
 # One answer of the second look must exceed the other by this logit difference to name the kind of

@@ -368,8 +368,8 @@ def _other_pictures(words: Words, faces: int, flaws: Sequence[str], other_flaws:
     unmeasured = N_(
         "The networks were neither made for such pictures nor measured on them, so no figure is given."
     )
-    found = words.fill(text, flaws=words.flaws(flaws), other_flaws=words.flaws(other_flaws))
-    return f"{found} {words.fill(unmeasured)}"
+    sentence = words.fill(text, flaws=words.flaws(flaws), other_flaws=words.flaws(other_flaws))
+    return f"{sentence} {words.fill(unmeasured)}"
 
 
 @_sentence

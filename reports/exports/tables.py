@@ -193,7 +193,9 @@ SEGMENT_COLUMNS = _Row._fields
 
 def in_order(analysis: Analysis) -> list[Segment]:
     """Sort segments by start, then by person."""
-    return sorted(analysis.segments, key=lambda each: (each.start, each.end, each.person, each.id))
+    return sorted(
+        analysis.segments, key=lambda segment: (segment.start, segment.end, segment.person, segment.id)
+    )
 
 
 def refuse_still(analysis: Analysis, kind: str) -> None:
@@ -217,7 +219,7 @@ def segment_rows(analysis: Analysis) -> list[_Row]:
     for segment in in_order(analysis):
         look = looks.get(segment.person)
         figures = None if look is None else look.in_segments or look
-        peak = max(segment.peaks, key=lambda each: each.probability, default=None)
+        peak = max(segment.peaks, key=lambda frame: frame.probability, default=None)
         rows.append(
             _Row(
                 segment=segment.id,
@@ -251,7 +253,7 @@ VOICE = "voice"  # in place of a person, of a segment of the voice
 
 def voice_segments(analysis: Analysis) -> tuple[VoiceSegment, ...]:
     """Return the segments of the voice in order of time; none if sound was not examined."""
-    return tuple(sorted(analysis.voice.segments, key=lambda each: each.start)) if analysis.voice else ()
+    return tuple(sorted(analysis.voice.segments, key=lambda segment: segment.start)) if analysis.voice else ()
 
 
 def voice_phrase(segment: VoiceSegment) -> str:
@@ -266,7 +268,7 @@ def _voice_rows(analysis: Analysis) -> Iterator[_Row]:
     for segment in voice_segments(analysis):
         assert analysis.voice is not None
         start, end = max(0.0, segment.start), max(0.0, segment.end)
-        peak = max(segment.peaks, key=lambda each: each.probability, default=None)
+        peak = max(segment.peaks, key=lambda window: window.probability, default=None)
         yield _Row(
             segment=segment.id,
             person=VOICE,

@@ -97,12 +97,12 @@ def _translate(code: str, text: str) -> str:
         goes_on = text.startswith(", ")  # a list within another sentence
         return (_listed(code, text) if goes_on else None) or _one(code, text) or _listed(code, text) or text
     # A message that ends with a placeholder would take all sentences after it for what stands there.
-    parts = [_one(code, each) for each in sentences]
+    parts = [_one(code, sentence) for sentence in sentences]
     if all(parts):
         return " ".join(map(str, parts))
     whole = _one(code, text)
     return (
-        " ".join(part or each for part, each in zip(parts, sentences, strict=True))
+        " ".join(part or sentence for part, sentence in zip(parts, sentences, strict=True))
         if whole is None
         else whole
     )
@@ -138,7 +138,7 @@ def _look_up(code: str, text: str) -> str | None:
     if (counted := _COUNT.fullmatch(text)) is not None and counted[2] in _counted(code):
         return f"{counted[1]} {_counted(code)[counted[2]]}"
     if (ends := _RANGE.fullmatch(text)) is not None:
-        least, most = (_value(code, "", each) for each in ends.groups()[:2])
+        least, most = (_value(code, "", end) for end in ends.groups()[:2])
         between = catalogue(code).ugettext("%(start)s to %(end)s")
         return between % {"start": least, "end": most + ends[3]}
     shortest = _LEAST_SHARE * (len(text) - _length_of_clauses(code, text))
@@ -205,7 +205,7 @@ def _both(code: str, text: str) -> str:
 def _length_of_clauses(code: str, text: str) -> int:
     """How many characters of a sentence are clauses that are messages of their own."""
     ends = [] if text.startswith("; ") else _CLAUSES.split(text.rstrip("."))[1:]
-    return sum(len(each) for each in ends if _clause(code, each) is not None)
+    return sum(len(end) for end in ends if _clause(code, end) is not None)
 
 
 def _value(code: str, name: str, value: str) -> str:
@@ -219,8 +219,8 @@ def _value(code: str, name: str, value: str) -> str:
     if (quotations := _QUOTATIONS.get(name)) is not None and quotations.search(value):
         marked = catalogue(code).ugettext(_QUOTATION)
         value = quotations.sub(lambda match: marked % {"text": match[1]}, value)
-    if (ours := _OF_FILES.get(name)) is not None and ours.search(value):
-        return ours.sub(lambda match: _translate(code, match[0]), value)
+    if (pattern := _OF_FILES.get(name)) is not None and pattern.search(value):
+        return pattern.sub(lambda match: _translate(code, match[0]), value)
     if (clauses := _clauses(code, value)) is not None:
         return clauses
     if (messages := _each(code, value)) is not None:
@@ -231,7 +231,7 @@ def _value(code: str, name: str, value: str) -> str:
         return value[:-1].rstrip() + "\u00a0%" if value.endswith("%") else value
     translation = _translate(code, value)
     if translation == value and ", " in value:  # a list of words
-        return ", ".join(_translate(code, each) for each in value.split(", "))
+        return ", ".join(_translate(code, part) for part in value.split(", "))
     return translation
 
 

@@ -139,7 +139,7 @@ def dots(scores: Scores, plot: LanePlot, buckets: int) -> str:
         points = [
             point
             for group in _grouped(points, plot.span, buckets)
-            for point in (min(group, key=lambda each: each[1]), max(group, key=lambda each: each[1]))
+            for point in (min(group, key=lambda score: score[1]), max(group, key=lambda score: score[1]))
         ]
     return "".join(f"M{plot.x(time):.1f} {plot.y(value):.1f}h.1" for time, value, _ in points)
 

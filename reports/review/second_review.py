@@ -236,7 +236,7 @@ def review_of(text: bytes | None, exhibit_sha256: str) -> SecondReview | None:
 
 def ordered(statements: Iterable[Statement]) -> tuple[Statement, ...]:
     """Sort statements by time, then by id."""
-    return tuple(sorted(statements, key=lambda each: (each.made, each.id)))
+    return tuple(sorted(statements, key=lambda statement: (statement.made, statement.id)))
 
 
 def differences(first: Judgement, second: Judgement) -> tuple[ReviewDifference, ...]:

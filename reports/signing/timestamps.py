@@ -129,11 +129,11 @@ async def _unfit(made: Any, digest: bytes, algorithm: str) -> str:
     from pyhanko_certvalidator import ValidationContext
 
     signed = made["content"]
-    told = signed["encap_content_info"]["content"].parsed
+    content = signed["encap_content_info"]["content"].parsed
     nobody = ValidationContext(trust_roots=[], allow_fetching=False)
     status = await validate_tst_signed_data(signed, nobody, lambda name: digest if name == algorithm else b"")
     if not (status["intact"] and status["valid"]):
         return "its answer is not a timestamp of the requested data"
-    if abs(told["gen_time"].native - datetime.now(UTC)) > APART:
+    if abs(content["gen_time"].native - datetime.now(UTC)) > APART:
         return "its time differs from this machine's by more than a day: set the clock"
     return ""

@@ -135,7 +135,7 @@ def _same_gap(gap: UnmatchedInterval, other: UnmatchedInterval, room: float) -> 
 
 
 def _of_transform(old: Transform, new: Transform) -> Iterator[str]:
-    distance = max(abs(one - other) for one, other in zip(old.crop, new.crop, strict=True))
+    distance = max(abs(value - other) for value, other in zip(old.crop, new.crop, strict=True))
     room = _PIXELS + (old.uncertainty + new.uncertainty) / min(old.scale, new.scale)
     if (
         old.mirror is not new.mirror
@@ -160,7 +160,7 @@ def _of_region(old: Region, new: Region, frame: float) -> Iterator[str]:
 def _same_place(old: Box, new: Box) -> bool:
     sizes = (old[2] - old[0], old[3] - old[1]) * 2
     pairs = zip(old, new, sizes, strict=True)
-    return all(abs(one - other) <= max(_PIXELS, _SPREAD * size) for one, other, size in pairs)
+    return all(abs(value - other) <= max(_PIXELS, _SPREAD * size) for value, other, size in pairs)
 
 
 def _allowed(edge: float, difference: float, frames: int) -> float:

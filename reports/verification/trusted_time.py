@@ -92,19 +92,19 @@ def require_strict(signed_data: cms.SignedData, versions: tuple[str, str], odd: 
     """
     (signer,) = signed_data["signer_infos"]
     algorithms = [*signed_data["digest_algorithms"], signer["digest_algorithm"]]
-    first, *others = (each["algorithm"].native for each in algorithms)
+    first, *others = (record["algorithm"].native for record in algorithms)
     if len(algorithms) != 2 or others != [first] or signed_data["crls"].native:
         raise ValueError(odd)
-    if not all(isinstance(each["parameters"], (core.Void, core.Null)) for each in algorithms):
+    if not all(isinstance(record["parameters"], (core.Void, core.Null)) for record in algorithms):
         raise ValueError(odd)
     if (signed_data["version"].native, signer["version"].native) != versions:
         raise ValueError(odd)
     certificates = [choice.chosen for choice in signed_data["certificates"]]
-    issuers = {(each["tbs_certificate"]["issuer"].dump(), each.serial_number) for each in certificates}
+    issuers = {(record["tbs_certificate"]["issuer"].dump(), record.serial_number) for record in certificates}
     sid = signer["sid"].chosen  # names are compared with no regard to case, bytes are not
     if (sid["issuer"].dump(), sid["serial_number"].native) not in issuers:
         raise ValueError(odd)
-    _check_issuers([x509.load_der_x509_certificate(each.dump()) for each in certificates])
+    _check_issuers([x509.load_der_x509_certificate(record.dump()) for record in certificates])
 
 
 def is_der(content: cms.ContentInfo, data: bytes) -> bool:

@@ -81,7 +81,7 @@ def _manipulated(analysis: Analysis) -> str:
         return gettext("%(who)s judged to be manipulated in this photograph%(what)s.", who=subject, what=kind)
     # Overlapping segments of several persons count once.
     total, reached = 0.0, 0.0
-    for segment in sorted(segments, key=lambda each: each.start):
+    for segment in sorted(segments, key=lambda item: item.start):
         total += max(0.0, segment.end - max(segment.start, reached))
         reached = max(reached, segment.end)
     return gettext(

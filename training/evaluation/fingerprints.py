@@ -91,10 +91,10 @@ class CopyTally:
     def figures(self) -> dict[str, float]:
         """Return the numbers of the table."""
         kind, out = self._kind, {}
-        for variant, found in self._found.items():
-            out[f"{kind}, {variant}: found (of {len(found)})"] = _share(found)
+        for variant, matches in self._found.items():
+            out[f"{kind}, {variant}: found (of {len(matches)})"] = _share(matches)
             out[f"{kind}, {variant}: said to be what it is"] = _share(self._described[variant])
-        every = [found for of_variant in self._found.values() for found in of_variant]
+        every = [match for of_variant in self._found.values() for match in of_variant]
         out[f"{kind}: found (of {len(every)})"] = _share(every)
         out[f"{kind}: false matches (of {self._pairs} pairs)"] = float(self._false)
         out[f"{kind}: matches with another version of the same scene"] = float(self._kin)
@@ -154,19 +154,19 @@ def measure_parts(store: HashStore, every: Sequence[ResearchClip]) -> dict[str, 
         print("film", number, films[-1][0].fingerprint.duration, "s", file=sys.stderr, flush=True)
     entries = [(hashes.fingerprint, frozenset({path.name})) for hashes, path in films]
     entries += [(store.original(clip).fingerprint, clip.scenes) for clip in every]
-    library, found, timed = FingerprintLibrary(entries), [], []
+    library, matches, timed = FingerprintLibrary(entries), [], []
     for number, (film, path) in enumerate(films):
         for turn in range(_PARTS_A_FILM):
             start = float(rng.uniform(0, film.fingerprint.duration - _PART))
             part = store.part(path, start, _PART, COPIES[(number + turn) % len(COPIES)])
             match = library.search(part.fingerprint).get(number)
-            found.append(match is not None)
+            matches.append(match is not None)
             if match is not None:
                 first = match.pieces[0]
                 timed.append(abs(first.other_start - first.start - start) <= 1.0)
     length = sum(film.fingerprint.duration for film, _ in films) / len(films)
     return {
-        f"parts of {_PART:g} s in films of {length:.0f} s: found (of {len(found)})": _share(found),
+        f"parts of {_PART:g} s in films of {length:.0f} s: found (of {len(matches)})": _share(matches),
         "parts: found at the right second": _share(timed),
     }
 

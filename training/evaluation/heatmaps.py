@@ -327,7 +327,7 @@ def measure_maps(
     """
     faces = blended_faces(archive, scorer.card.input.size, count)
     logits = np.concatenate([scorer.logits(some) for some in batches(faces.crops)])
-    found = logits >= 0
+    flagged = logits >= 0
     few = slice(0, _ROAD_FACES)
     rows = []
     size = scorer.card.input.size
@@ -339,11 +339,11 @@ def measure_maps(
             "layer": layer,
             "pointing": _mean(hits),
             "energy": _mean(ratios),
-            "pointing, found": _mean(hits[found]),
-            "energy, found": _mean(ratios[found]),
+            "pointing, found": _mean(hits[flagged]),
+            "energy, found": _mean(ratios[flagged]),
             "ROAD": _mean(road(scorer, faces.crops[few], maps[few])),
             "faces": len(hits),
-            "faces found": int(found.sum()),
+            "faces found": int(flagged.sum()),
         }
 
     for method, layer, maps in all_maps(scorer, faces.crops, methods):

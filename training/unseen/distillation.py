@@ -93,10 +93,10 @@ def distil(
                 wanted = teacher(given)
             made = branch(given)
         loss = torch.zeros(())
-        for one, other in zip(made, wanted, strict=True):
+        for student, other in zip(made, wanted, strict=True):
             spread = other.std(dim=(0, 1)) + 1e-3
-            loss = loss + functional.smooth_l1_loss(one / spread, other / spread)
-            of_one, of_other = pool_tokens([one]), pool_tokens([other])
+            loss = loss + functional.smooth_l1_loss(student / spread, other / spread)
+            of_one, of_other = pool_tokens([student]), pool_tokens([other])
             scale = of_other.std(dim=0) + 1e-2
             loss = loss + recipe.feature_weight * functional.smooth_l1_loss(of_one / scale, of_other / scale)
         cosine = 0.5 * (1 + np.cos(np.pi * step / recipe.steps))

@@ -76,8 +76,8 @@ def families(folds: Sequence[FoldScores]) -> list[FamilyFigures]:
         for family, kind in keys:
             mine = np.array([(item.family, item.kind) == (family, kind) for item in fold.items])
             scores = fold.scores[mine]
-            found = float((scores > limit).mean())
-            out.append(FamilyFigures(family, kind, int(mine.sum()), auc(scores, fold.real), found))
+            share = float((scores > limit).mean())
+            out.append(FamilyFigures(family, kind, int(mine.sum()), auc(scores, fold.real), share))
     return sorted(out, key=lambda row: (row.kind, row.family))
 
 

@@ -51,8 +51,8 @@ def read_start(wheels: Iterable[Path]) -> dict[str, np.ndarray]:
             for part in ("weight", "bias"):
                 tensors[f"{layer}.{part}"] = stored[f"encoder/{layer}/{part}"]
         for block in range(BLOCKS):
-            for name, theirs in _NAMES.items():
-                tensors[f"block{block}.{name}"] = stored[f"encoder/layer_{block}/{theirs}"]
+            for name, stored_name in _NAMES.items():
+                tensors[f"block{block}.{name}"] = stored[f"encoder/layer_{block}/{stored_name}"]
     except KeyError as error:
         raise ModelError(f"The packages lack {error}. Fetch both of them again.") from None
     if tensors["conv2.weight"].shape != (WIDTH, WIDTH, 3):

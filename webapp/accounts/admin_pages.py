@@ -137,7 +137,10 @@ def _page(
     return render_template(
         "accounts/accounts.html",
         users=rows,
-        roles={str(role): [each for each in MEANINGS if each in PERMISSIONS[role]] for role in Role},
+        roles={
+            str(role): [permission for permission in MEANINGS if permission in PERMISSIONS[role]]
+            for role in Role
+        },
         meanings=MEANINGS,
         problem=problem,
         done=done,

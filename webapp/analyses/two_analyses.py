@@ -97,13 +97,17 @@ def match_segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
 
 def parameter_differences(first: Analysis, second: Analysis) -> tuple[ParameterDifference, ...]:
     """List differing networks and engines, by SHA-256, and differing parameters."""
-    ours, theirs = ({str(fact.name): fact for fact in decided_by(analysis)} for analysis in (first, second))
+    first_facts, second_facts = (
+        {str(fact.name): fact for fact in decided_by(analysis)} for analysis in (first, second)
+    )
     values: dict[str, ParameterView] = {parameter.name: parameter for parameter in parameter_views(second)}
     # Models of one name may have other weights, or fusions.
     return tuple(
-        ParameterDifference(name, _short_hash(ours.get(name)), _short_hash(theirs.get(name)))
-        for name in {**ours, **theirs}
-        if name not in ours or name not in theirs or ours[name].value != theirs[name].value
+        ParameterDifference(name, _short_hash(first_facts.get(name)), _short_hash(second_facts.get(name)))
+        for name in {**first_facts, **second_facts}
+        if name not in first_facts
+        or name not in second_facts
+        or first_facts[name].value != second_facts[name].value
     ) + tuple(
         ParameterDifference(parameter.name, parameter.value, values[parameter.name].value)
         for parameter in parameter_views(first)

@@ -134,15 +134,15 @@ def copies_of(exhibit_id: int, than: AnalysisRow | None = None) -> tuple[Copy, .
     for other_id, row in analyses.items():
         match = Match.model_validate_json(matches[other_id].body)
         first_upload, count = uploads[other_id]
-        said = annotations[row.id]
+        statements = annotations[row.id]
         copies.append(
             Copy(
                 match=match if matches[other_id].exhibit_id == exhibit_id else match.inverse(),
                 analysis=row,
                 analyses=count,
                 earlier=than is None or first_upload < than.created,
-                said=tuple(said[:_MAX_ANNOTATIONS]),
-                more_said=max(0, len(said) - _MAX_ANNOTATIONS),
+                said=tuple(statements[:_MAX_ANNOTATIONS]),
+                more_said=max(0, len(statements) - _MAX_ANNOTATIONS),
                 compared=comparisons.get(other_id),
             )
         )

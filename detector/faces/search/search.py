@@ -70,13 +70,13 @@ class FaceSearch:
         settled = self.flush() if is_cut or shown_long else []
         last = None if is_cut else self._last
         if last is None or frame.time - self._searched_at >= self._search_interval(frame.image):
-            found = self._search(frame, last.faces if last and self._interval else [])
+            result = self._search(frame, last.faces if last and self._interval else [])
         elif self._hold and not self._is_due(frame, last):
             self._held.append(_Held(frame, is_cut, []))
             return settled
         else:
-            found = self._look(frame, last.faces)
-        return settled + self._settle(_Held(frame, is_cut, []), *found)
+            result = self._look(frame, last.faces)
+        return settled + self._settle(_Held(frame, is_cut, []), *result)
 
     def _search_interval(self, image: Image) -> float:
         """Return the seconds between searches of whole frames."""

@@ -73,8 +73,10 @@ def ground_problems(
 
 def file_problems(recorded: Analysis, again: Analysis) -> list[str]:
     """Return differences of what is read from the file: facts, tags, anomalies and declarations."""
-    old, new = (each.media.model_dump(mode="json", exclude=set(_BESIDE)) for each in (recorded, again))
-    problems = [f"of the file, {each}" for each in _differences(old, new)]
+    old, new = (
+        analysis.media.model_dump(mode="json", exclude=set(_BESIDE)) for analysis in (recorded, again)
+    )
+    problems = [f"of the file, {difference}" for difference in _differences(old, new)]
     if _anomalies(recorded, again) != _anomalies(again, recorded):
         problems.append("of the file, other anomalies are found than are recorded")
     old_credentials, new_credentials = recorded.media.credentials, again.media.credentials

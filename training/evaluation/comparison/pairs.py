@@ -269,7 +269,7 @@ def _published(videos: Path) -> Iterator[KnownPair]:
             file = entry["file"]
             target = file.removesuffix(".mp4").split("-")[-1].split("_")[0]
             original = videos / f"ffpp-c40-original-{target}.mp4"
-            spans = tuple((one["start"], one["end"]) for one in entry["segments"])
+            spans = tuple((span["start"], span["end"]) for span in entry["segments"])
             yield KnownPair(
                 file,
                 "splice" if spans else "control",

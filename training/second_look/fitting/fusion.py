@@ -70,8 +70,8 @@ def fit_half(
 
     fitted = weights_of.shape[1]
     bounds = [(0, None)] * fitted + [(None, None)]
-    found = minimize(loss, np.full(fitted + 1, 0.5), bounds=bounds, method="L-BFGS-B")
-    return Half(columns, centre, spread, weights_of @ found.x[:-1], float(found.x[-1]))
+    solution = minimize(loss, np.full(fitted + 1, 0.5), bounds=bounds, method="L-BFGS-B")
+    return Half(columns, centre, spread, weights_of @ solution.x[:-1], float(solution.x[-1]))
 
 
 def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:

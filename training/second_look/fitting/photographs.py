@@ -84,8 +84,8 @@ def photographs_card(
     chosen += [patch for patch in load(out, PORTRAITS) if patch.role == "develop"]
     frames = first_patches([patch for patch in clips if patch.role == "develop"])
     chosen += [as_shared(patch) for patch in chosen]
-    found = fit_photographs(PhotographScores.of([*chosen, *frames], scorer, network), parameters)
-    judged = card.model_copy(update={"photographs": found})
+    rule = fit_photographs(PhotographScores.of([*chosen, *frames], scorer, network), parameters)
+    judged = card.model_copy(update={"photographs": rule})
     stills = [patch for patch in stills if patch.role == "test"]
     tested = PhotographScores.of(stills, scorer, network)
     handed_on = PhotographScores.of([as_shared(patch) for patch in stills], scorer, network)

@@ -131,11 +131,11 @@ def measure_attacks(
             ("fused", fusion.logit(inputs)),
             ("second look", fusion.logit(alone)),
         ):
-            told = round(float(roc_auc_score(fake, logits)), 3)
+            area = round(float(roc_auc_score(fake, logits)), 3)
             flagged = (logits >= enter) & ~(contradicted & (of == "fused"))
-            figures[f"{FACES} faces, {name}, AUC, {of}"] = told
+            figures[f"{FACES} faces, {name}, AUC, {of}"] = area
             report(
-                f"{name}, {of}: AUC {told}, flagged {flagged[fake].sum()} of {fake.sum()} manipulated, "
+                f"{name}, {of}: AUC {area}, flagged {flagged[fake].sum()} of {fake.sum()} manipulated, "
                 f"{flagged[~fake].sum()} of {(~fake).sum()} unmanipulated"
             )
     return card.model_copy(update={"figures": figures})

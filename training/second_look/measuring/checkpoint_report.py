@@ -72,9 +72,9 @@ def matched_auc(
     z = (covariates - covariates.mean(axis=0)) / covariates.std(axis=0)
     reals = np.flatnonzero(~fake)
     out = []
-    for one in np.flatnonzero(fake & kept):
-        close = reals[np.argsort(((z[reals] - z[one]) ** 2).sum(axis=1))[:_NEAREST]]
-        out.append(np.mean((score[one] > score[close]) + 0.5 * (score[one] == score[close])))
+    for index in np.flatnonzero(fake & kept):
+        close = reals[np.argsort(((z[reals] - z[index]) ** 2).sum(axis=1))[:_NEAREST]]
+        out.append(np.mean((score[index] > score[close]) + 0.5 * (score[index] == score[close])))
     return float(np.mean(out))
 
 
@@ -104,8 +104,8 @@ def label_auc(x: NDArray[np.float64], patches: Sequence[Patch]) -> float:
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced"))
     several = len(set(groups.tolist())) >= _FOLDS
     folds = GroupKFold(_FOLDS) if several else KFold(_FOLDS, shuffle=True, random_state=0)
-    said = cross_val_predict(model, x, y, groups=groups, cv=folds, method="decision_function")
-    return float(roc_auc_score(y, said))
+    predictions = cross_val_predict(model, x, y, groups=groups, cv=folds, method="decision_function")
+    return float(roc_auc_score(y, predictions))
 
 
 def _pool(patch: Patch) -> str:
@@ -163,8 +163,8 @@ def report_checkpoint(inputs: Inputs, report: ReportText) -> None:
     left_out = fusion.left_out_logits(clips.scores, clips.fake, clips.talking, clips.group)
     report(f"{'fused, left out':20} {clip_aucs(clips, left_out)}")
     for share in (0.03, 0.05, 0.1):
-        said = fusion.left_out_decisions(left_out, clips.fake, clips.group, share)
-        report(f"left out, threshold for {share:.0%}: {describe_flagged(said, clips.fake)}")
+        decisions = fusion.left_out_decisions(left_out, clips.fake, clips.group, share)
+        report(f"left out, threshold for {share:.0%}: {describe_flagged(decisions, clips.fake)}")
     threshold = fusion.threshold_for(fused, clips.fake)
     report(f"fit on all, threshold {threshold:.3f}: {describe_flagged(fused >= threshold, clips.fake)}")
     _report_extremes(clips, left_out, report)

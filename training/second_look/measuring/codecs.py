@@ -65,7 +65,7 @@ def measure_codecs(
     assert model.card.second_look is not None
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"{deciding_sha256(model.card)[:12]}.jsonl"
-    known = {(one.file, one.codec): one for one in _read(kept)}
+    known = {(record.file, record.codec): record for record in _read(kept)}
     for path, row in develop_clips(data)[::every]:
         film, fake = None, row["label"] == "fake"
         if fake and not manipulated:
@@ -75,12 +75,12 @@ def measure_codecs(
                 continue
             film = film or _beginning(read_short_clip(path))
             copy = _encode(film, chain, folder / "copy.mp4")
-            one = _measure(path.name, codec, fake, analyze(copy, model=model), model.card.second_look)
-            known[path.name, codec] = one
+            record = _measure(path.name, codec, fake, analyze(copy, model=model), model.card.second_look)
+            known[path.name, codec] = record
             with kept.open("a") as file:
-                file.write(json.dumps(asdict(one)) + "\n")
+                file.write(json.dumps(asdict(record)) + "\n")
     for codec in _VERSIONS:
-        report(f"{codec}: {_describe([one for one in known.values() if one.codec == codec])}")
+        report(f"{codec}: {_describe([record for record in known.values() if record.codec == codec])}")
     return {codec: _added(list(known.values()), codec) for codec in ENCODERS}
 
 
@@ -111,7 +111,7 @@ def update_codecs(model: str, added: dict[str, float]) -> Path:
     _, weights = load_card(model)
     path = second_look_path(weights)
     card = SecondLookCard.model_validate_json(path.with_suffix(".json").read_bytes())
-    codecs = {codec: round(max(each, 0.0), 1) for codec, each in added.items()}
+    codecs = {codec: round(max(shift, 0.0), 1) for codec, shift in added.items()}
     write_second_look_card(card.model_copy(update={"codecs": codecs}), path)
     return path
 
@@ -129,7 +129,7 @@ def _measure(file: str, codec: str, fake: bool, analysis: Analysis, card: Second
 
 
 def _added(encoded: Sequence[Encoded], codec: str) -> float:
-    level = {(one.file, one.codec): one.altered for one in encoded if not one.fake}
+    level = {(record.file, record.codec): record.altered for record in encoded if not record.fake}
     pairs = [(level.get((file, _AS_IT_IS)), high) for (file, of), high in level.items() if of == codec]
     differences = [high - low for low, high in pairs if low is not None and high is not None]
     return float(np.mean(differences)) if differences else 0.0
@@ -138,7 +138,7 @@ def _added(encoded: Sequence[Encoded], codec: str) -> float:
 def _describe(encoded: Sequence[Encoded]) -> str:
     counts = []
     for fake, truth in ((True, "manipulated"), (False, "unmanipulated")):
-        verdicts = [one.verdict for one in encoded if one.fake is fake]
+        verdicts = [record.verdict for record in encoded if record.fake is fake]
         by_verdict = (f"{verdicts.count(verdict)} {verdict}" for verdict in Verdict)
         counts.append(f"of {len(verdicts)} {truth} ones {', '.join(by_verdict)}")
     return "; ".join(counts)
@@ -148,4 +148,4 @@ def _read(kept: Path) -> list[Encoded]:
     if not kept.exists():
         return []
     before = [json.loads(line) for line in kept.read_text().splitlines()]
-    return [Encoded(**{**each, "verdict": Verdict(each["verdict"])}) for each in before]
+    return [Encoded(**{**row, "verdict": Verdict(row["verdict"])}) for row in before]

@@ -64,8 +64,8 @@ def measure_composite_maps(data: Path, out: Path, model: LoadedModel, report: Re
     detector, placed = FaceDetector(_LEAST_CONFIDENCE), []
     for patch in load(out, "stills"):
         if patch.family == COMPOSITE and patch.role != TRAIN and parts[patch.file] != _ALL:
-            found = map_of(model, detector, decode_jpeg(patch.data), parts[patch.file])
-            placed += [found] if found else []
+            composite_map = map_of(model, detector, decode_jpeg(patch.data), parts[patch.file])
+            placed += [composite_map] if composite_map else []
     figures = composite_figures(placed)
     for name, value in figures.items():
         report(f"{name}: {value:.3f}")
@@ -74,14 +74,26 @@ def measure_composite_maps(data: Path, out: Path, model: LoadedModel, report: Re
 
 def composite_figures(placed: Sequence[CompositeMap]) -> dict[str, float]:
     """Return shares of hits and energy on replaced parts, and on those replaced in other composites."""
-    pairs = [(one, other.replaced) for one in placed for other in placed if other is not one]
+    pairs = [
+        (placed_map, other.replaced) for placed_map in placed for other in placed if other is not placed_map
+    ]
     return {
         "composites": float(len(placed)),
-        "hottest place on a replaced part": float(np.mean([one.hit(one.replaced) for one in placed])),
-        "the same, parts replaced in the others": float(np.mean([one.hit(which) for one, which in pairs])),
-        "the same, by their area": float(np.mean([one.on(one.replaced).mean() for one in placed])),
-        "energy on replaced parts": float(np.mean([one.energy(one.replaced) for one in placed])),
-        "energy on parts replaced in the others": float(np.mean([one.energy(which) for one, which in pairs])),
+        "hottest place on a replaced part": float(
+            np.mean([placed_map.hit(placed_map.replaced) for placed_map in placed])
+        ),
+        "the same, parts replaced in the others": float(
+            np.mean([placed_map.hit(which) for placed_map, which in pairs])
+        ),
+        "the same, by their area": float(
+            np.mean([placed_map.on(placed_map.replaced).mean() for placed_map in placed])
+        ),
+        "energy on replaced parts": float(
+            np.mean([placed_map.energy(placed_map.replaced) for placed_map in placed])
+        ),
+        "energy on parts replaced in the others": float(
+            np.mean([placed_map.energy(which) for placed_map, which in pairs])
+        ),
     }
 
 

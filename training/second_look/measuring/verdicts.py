@@ -65,9 +65,9 @@ def measure_verdicts(
             report(f"{'second' if second else 'first'} collection: {describe_verdicts(of_collection)}")
     report(f"as shipped: {describe_verdicts(answers)}")
     if slow:
-        theirs = _slow_verdicts(data, model, folder, every)
-        report(f"slow: {describe_verdicts(theirs)}")
-        for line in changed_verdicts(theirs, answers):
+        slow_answers = _slow_verdicts(data, model, folder, every)
+        report(f"slow: {describe_verdicts(slow_answers)}")
+        for line in changed_verdicts(slow_answers, answers):
             report(line)
     return answers
 

@@ -380,9 +380,12 @@ def _index_page(
     data = desk_data.desk_document(bundle.row.id, bundle.result, media.playback, addresses)
     references = [
         comparison_view(
-            one.comparison, folders.data, one.sums[COMPARISON_FILE], f"comparisons/{one.folder.name}/"
+            attached.comparison,
+            folders.data,
+            attached.sums[COMPARISON_FILE],
+            f"comparisons/{attached.folder.name}/",
         )
-        for one in comparisons
+        for attached in comparisons
     ]
     links = {
         name: gettext(words) for name, words in _LINKED.items() if name in files or name not in _OPTIONAL
