@@ -76,8 +76,8 @@ def pictures(seed: int, width: int, height: int) -> tuple[bytes, bytes, bytes]:
     picture = scene(seed, width, height)
     warm = cv2.applyColorMap(picture[..., 0], cv2.COLORMAP_INFERNO)
     frame, overlay, heat = (
-        cv2.imencode(".png", each)[1].tobytes()
-        for each in (picture, warm, np.dstack([warm, picture[..., 0]]))
+        cv2.imencode(".png", image)[1].tobytes()
+        for image in (picture, warm, np.dstack([warm, picture[..., 0]]))
     )
     return frame, overlay, heat
 
@@ -88,14 +88,14 @@ def scores(
 ) -> tuple[Score, ...]:
     """One score a sample: high inside ``hot``, an unusable stretch and a lost face in between."""
     total = count if count is not None else int(duration * RATE)
-    found = []
+    samples = []
     for step in range(total):
         time = duration * step / max(total, 1)
         share = step / max(total, 1)
         if 0.62 < share < 0.66 and index % 2 == 0:
             continue
         if 0.70 < share < 0.76:
-            found.append(
+            samples.append(
                 Score(time=time, pts=int(time * 12800), track=2 * index, box=(10, 10, 40, 50), usable=False)
             )
             continue
@@ -105,7 +105,7 @@ def scores(
             max(base + 0.08 * math.sin(step * 1.7 + index) + 0.05 * math.cos(step * 0.37), 0.01), 0.99
         )
         smooth = min(max(base + 0.03 * math.sin(step * 0.3), 0.0), 1.0)
-        found.append(
+        samples.append(
             Score(
                 time=time,
                 pts=int(time * 12800),
@@ -117,7 +117,7 @@ def scores(
                 smoothed=smooth,
             )
         )
-    return tuple(found)
+    return tuple(samples)
 
 
 def peak(segment: str, number: int, time: float, kept: bool, confirmed: bool = True) -> Peak:
@@ -202,17 +202,17 @@ def build(
     """
     still = kind is MediaKind.IMAGE
     names = [person_name(index) for index in range(persons)]
-    found = _segments(names, segments, 1 if still else peaks, duration, still=still, kept=kept)
+    findings = _segments(names, segments, 1 if still else peaks, duration, still=still, kept=kept)
     if kept:
-        for index, segment in enumerate(found):
+        for index, segment in enumerate(findings):
             _write_pictures(folder, segment, index, picture)
     if verdict is None:
-        verdict = Verdict.MANIPULATED if found else Verdict.NOT_FOUND
+        verdict = Verdict.MANIPULATED if findings else Verdict.NOT_FOUND
     judged = verdict is not Verdict.INCONCLUSIVE
     people = tuple(
         _person(
             index,
-            [each for each in found if each.person == name],
+            [finding for finding in findings if finding.person == name],
             duration,
             count,
             still=still,
@@ -221,12 +221,12 @@ def build(
         for index, name in enumerate(names)
     )
     parameters, coverage = Parameters(enter_threshold=0.75), _coverage(persons, duration, still=still)
-    exhibit = JudgedExhibit(kind, parameters, coverage, people, found)
+    exhibit = JudgedExhibit(kind, parameters, coverage, people, findings)
     return Analysis(
         verdict=verdict,
-        reason=_reason(verdict, len(found)),
+        reason=_reason(verdict, len(findings)),
         probability=exhibit_probability(exhibit, verdict),
-        segments=tuple(found),
+        segments=tuple(findings),
         persons=people,
         media=media(kind, duration, sha256=sha256, **({"file": file} if file else {})),
         model=model(),
@@ -242,7 +242,7 @@ def _segments(
     names: Sequence[str], count: int, peaks: int, duration: float, *, still: bool, kept: bool
 ) -> list[Segment]:
     """``count`` segments, one a person in turn; a person's lie apart in equal parts of the time."""
-    found: list[Segment] = []
+    segments: list[Segment] = []
     rounds = max(1, math.ceil(count / max(len(names), 1)))
     part = duration / rounds
     for index in range(count if names else 0):
@@ -250,7 +250,7 @@ def _segments(
         start = 0.0 if still else turn * part + 0.2 * part
         end = start if still else start + 0.4 * part
         label = f"{names[place]}{turn + 1}"
-        found.append(
+        segments.append(
             Segment(
                 id=label,
                 person=names[place],
@@ -270,13 +270,13 @@ def _segments(
                 ),
             )
         )
-    return found
+    return segments
 
 
 def _write_pictures(folder: Path, segment: Segment, index: int, size: tuple[int, int]) -> None:
     """The three pictures of each peak, others for each segment."""
-    for each in segment.peaks:
-        files = (each.frame, each.overlay, each.map)
+    for peak_frame in segment.peaks:
+        files = (peak_frame.frame, peak_frame.overlay, peak_frame.map)
         for name, data in zip(files, pictures(index * 3 + len(segment.id), *size), strict=True):
             path = folder / str(name)
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ def bare_script_text(folder: Path) -> list[tuple[str, int, str]]:
 
 
 def _texts(source: str) -> Iterator[tuple[int, str]]:
-    tokens = [each for each in tokenize(source) if each.type not in ("linecomment", "multilinecomment")]
+    tokens = [part for part in tokenize(source) if part.type not in ("linecomment", "multilinecomment")]
     for at, token in enumerate(tokens):
         if token.type not in ("string", "template_string"):
             continue
@@ -87,7 +87,7 @@ def _texts(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_bare(tokens: list[Token], at: int, text: str) -> bool:
-    before = [_last(each.value) for each in tokens[max(0, at - 3) : at]]
+    before = [_last(token.value) for token in tokens[max(0, at - 3) : at]]
     after = tokens[at + 1].value if at + 1 < len(tokens) else ""
     called = before[-2] if before[-1:] == ["("] and len(before) > 1 else ""
     if _is_message(tokens, at) or called in _TAKES_CODE or before[-1:] == ["from"]:

@@ -33,14 +33,14 @@ _NOT_READ = re.compile(
 def bare_text(folder: Path) -> list[tuple[str, int, str]]:
     """Template, line and words of each."""
     environment = Environment(extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True)
-    found = []
+    rows = []
     for path in sorted(folder.rglob("*.html")):
         name = path.relative_to(folder)
         if name.as_posix().startswith(LEFT_OUT):
             continue
         for line, text in _texts(environment.parse(path.read_text("utf-8"))):
-            found.append((str(name), line, text))
-    return found
+            rows.append((str(name), line, text))
+    return rows
 
 
 def _texts(tree: nodes.Template) -> Iterator[tuple[int, str]]:
@@ -57,12 +57,12 @@ def _texts(tree: nodes.Template) -> Iterator[tuple[int, str]]:
             constants += [(node.lineno, text) for text in _printed(node)]
 
     def line(at: int) -> int:
-        place, number = next(each for each in reversed(lines) if each[0] <= at)
+        place, number = next(entry for entry in reversed(lines) if entry[0] <= at)
         return number + markup.count("\n", place, at)
 
-    for found in _READ.finditer(markup):
-        yield from _words(line(found.start()), found[1].replace("\0", " "))
-    blank = _NOT_READ.sub(lambda found: "\v" * len(found[0]), markup)
+    for match in _READ.finditer(markup):
+        yield from _words(line(match.start()), match[1].replace("\0", " "))
+    blank = _NOT_READ.sub(lambda match: "\v" * len(match[0]), markup)
     for piece in re.finditer(r"[^\v\n]+", blank):
         yield from _words(line(piece.start()), piece[0].replace("\0", " "))
     for number, text in constants:
@@ -97,8 +97,8 @@ def _printed(node: nodes.Expr) -> Iterator[str]:
             if node.expr2 is not None:
                 yield from _printed(node.expr2)
         case nodes.Concat():
-            for each in node.nodes:
-                yield from _printed(each)
+            for operand in node.nodes:
+                yield from _printed(operand)
         case nodes.Or() | nodes.And() | nodes.Add():
             yield from _printed(node.left)
             yield from _printed(node.right)

@@ -191,9 +191,9 @@ def measured(path: Path, model: LoadedModel) -> dict[str, float]:
         for number, frame in enumerate(reader.frames(RATE)):
             if number % 4 == 0:
                 searched.append(frame.image)
-                found = [f for f in detector(frame.image) if f.confidence >= 0.7 and f.width >= 48]
+                faces = [f for f in detector(frame.image) if f.confidence >= 0.7 and f.width >= 48]
             crops += [
-                crop_square(frame.image, square_for_face(face), scorer.card.input.size) for face in found
+                crop_square(frame.image, square_for_face(face), scorer.card.input.size) for face in faces
             ]
 
     floor: dict[str, Callable[[], object]] = {
@@ -278,16 +278,16 @@ def against_the_open_pipeline(path: Path, model: LoadedModel) -> dict[str, float
     def pipeline() -> None:
         for image in frames[::_FEWER]:
             boxes, _ = mtcnn.detect(image)
-            found = [] if boxes is None else [box for box in boxes.tolist() if box is not None]
-            for box in found:
+            face_boxes = [] if boxes is None else [box for box in boxes.tolist() if box is not None]
+            for box in face_boxes:
                 x0, y0, x1, y1 = (max(0, round(edge)) for edge in box)
                 crop = cv2.resize(image[y0:y1, x0:x1], (size, size), interpolation=cv2.INTER_AREA)
                 with torch.inference_mode():
                     network(torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 127.5 - 1)
 
     wall, _ = timed({"read": read, "theirs": pipeline, "ours": lambda: analyze(path, model=model)})
-    theirs = wall["read"] / len(frames) + wall["theirs"] / len(frames[::_FEWER])
-    by_frame = theirs, wall["ours"] / len(frames)
+    seconds = wall["read"] / len(frames) + wall["theirs"] / len(frames[::_FEWER])
+    by_frame = seconds, wall["ours"] / len(frames)
     return {"open pipeline ÷ analysis, the same clip, by the frame": by_frame[0] / by_frame[1]}
 
 

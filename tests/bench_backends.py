@@ -42,11 +42,13 @@ def main(name: str = "reelproof", data: str = "") -> None:
             model.network(ready)
 
     names = [
-        each for each in backends.BACKEND_NAMES if each in (*backends.available_backends(), "openvino-bf16")
+        backend_name
+        for backend_name in backends.BACKEND_NAMES
+        if backend_name in (*backends.available_backends(), "openvino-bf16")
     ]
-    running = {each: backends.open_backend(model, each) for each in names}
+    running = {backend_name: backends.open_backend(model, backend_name) for backend_name in names}
     parts: dict[str, Callable[[], object]] = {"plain torch": plain}
-    parts |= {each: lambda run=backend.run: run(crops) for each, backend in running.items()}
+    parts |= {backend_name: lambda run=backend.run: run(crops) for backend_name, backend in running.items()}
     seconds, worked = timed(parts)
     rows = {
         part: {
@@ -94,23 +96,23 @@ def judged(model: LoadedModel, names: list[str], data: Path) -> dict[str, dict[s
     size = model.card.input.size
     crops = [framed_crop(decode_jpeg(sample.data), size) for sample in samples]
     labels = [sample.label for sample in samples]
-    found: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    logits: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for name in names:
         scorer = Scorer(model, backend=name)
         batches = [crops[i : i + BATCH] for i in range(0, len(crops), BATCH)]
-        found[name] = (
+        logits[name] = (
             np.concatenate([scorer.logits(some) for some in batches]),
             np.concatenate([scorer.stills.logits(some) for some in batches]),
         )
-    probability = {n: 1 / (1 + np.exp(-single / model.card.temperature)) for n, (single, _) in found.items()}
+    probability = {n: 1 / (1 + np.exp(-single / model.card.temperature)) for n, (single, _) in logits.items()}
     return {
         name: {
             "auc": float(roc_auc_score(labels, still)),
-            "logit_difference": float(np.abs(single - found["torch"][0]).max()),
-            "logit_difference_mean": float(np.abs(single - found["torch"][0]).mean()),
+            "logit_difference": float(np.abs(single - logits["torch"][0]).max()),
+            "logit_difference_mean": float(np.abs(single - logits["torch"][0]).mean()),
             "probability_difference": float(np.abs(probability[name] - probability["torch"]).max()),
         }
-        for name, (single, still) in found.items()
+        for name, (single, still) in logits.items()
     }
 
 

@@ -69,10 +69,10 @@ def fill(database: Database, made: list[Fingerprint]) -> None:
                 "exhibit_id": n,
                 "version": VERSION,
                 "made": moment,
-                "looks": compute_codes(each.pictures).tobytes(),
-                "body": each.to_bytes(),
+                "looks": compute_codes(fingerprint.pictures).tobytes(),
+                "body": fingerprint.to_bytes(),
             }
-            for n, each in part
+            for n, fingerprint in part
         ]
         with database.begin() as session:
             session.execute(insert(Exhibit), rows)
@@ -88,7 +88,7 @@ def fill(database: Database, made: list[Fingerprint]) -> None:
 def measure(database: Database, made: list[Fingerprint]) -> dict[str, float]:
     """Seconds: of reading the index, of searching it, and of comparing what was found."""
     rng = np.random.default_rng(23)
-    found, times = 0, []
+    hits, times = 0, []
     for number in rng.choice(len(made), LOOKUPS, replace=False).tolist():
         changed = made[number].pictures + rng.normal(0, 3, made[number].pictures.shape)
         copy = Fingerprint(np.clip(changed, 0, 255).astype(np.uint8), (320, 180), made[number].still)
@@ -100,12 +100,12 @@ def measure(database: Database, made: list[Fingerprint]) -> dict[str, float]:
         searched, clocked = time.process_time(), time.perf_counter()
         matched = dict(fingerprints.find_matches(database, "0" * 64, copy))
         ended = time.process_time()
-        found += number + 1 in matched
+        hits += number + 1 in matched
         # The last includes both parts before it once more.
         compared = ended - searched - (searched - began)
         times.append((read - began, searched - read, searched - began, clocked - clock, compared))
     columns = np.array(times)
-    out = {"found": found / LOOKUPS, "looks": float(entries.codes.shape[1])}
+    out = {"found": hits / LOOKUPS, "looks": float(entries.codes.shape[1])}
     names = ("reading", "searching", "both", "both, by the clock", "comparing")
     for name, column in zip(names, columns.T, strict=True):
         out[f"{name}, median"] = round(float(np.median(column)), 4)

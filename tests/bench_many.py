@@ -59,9 +59,9 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))[:2]
     with tempfile.TemporaryDirectory() as name:
         make_clips(Path(name), clips)
-        one, two = score(Path(name), set(cores[:1])), score(Path(name), set(cores))
-    figures: dict[str, float] = {"clips": clips, "cores": len(cores), "ratio": one[0] / two[0]}
-    for words, (wall, busy, first), number in (("one", one, 1), ("two", two, len(cores))):
+        single, two = score(Path(name), set(cores[:1])), score(Path(name), set(cores))
+    figures: dict[str, float] = {"clips": clips, "cores": len(cores), "ratio": single[0] / two[0]}
+    for words, (wall, busy, first), number in (("one", single, 1), ("two", two, len(cores))):
         figures[f"{words}: files a second"] = clips / wall
         figures[f"{words}: seconds to the first line"] = first
         figures[f"{words}: processor seconds a file"] = busy / clips

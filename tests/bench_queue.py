@@ -39,12 +39,12 @@ def make_exhibits(folder: Path, clips: int) -> list[Path]:
     made = folder / "made"
     made.mkdir()
     make_clips(made, clips)
-    found = []
+    exhibits = []
     for number, path in enumerate(sorted(made.iterdir())):
         free = struct.pack(">I4sQ", 16, b"free", number)  # an empty box, ISO/IEC 14496-12, 8.1.2
-        found.append(folder / path.name)
-        found[-1].write_bytes(path.read_bytes() + free)
-    return found
+        exhibits.append(folder / path.name)
+        exhibits[-1].write_bytes(path.read_bytes() + free)
+    return exhibits
 
 
 def analysed(exhibits: list[Path], folder: Path, workers: int) -> float:
@@ -94,8 +94,8 @@ def main() -> None:
             folder = Path(name, f"{workers}")
             folder.mkdir()
             figures[f"{workers} worker(s): results a second"] = analysed(exhibits, folder, workers)
-    one, many = (figures[f"{workers} worker(s): results a second"] for workers in WORKERS)
-    figures[f"{WORKERS[1]} ÷ {WORKERS[0]}"] = many / one
+    single, many = (figures[f"{workers} worker(s): results a second"] for workers in WORKERS)
+    figures[f"{WORKERS[1]} ÷ {WORKERS[0]}"] = many / single
     figures["load"] = round(os.getloadavg()[0], 1)
     for words, value in figures.items():
         print(f"{words:40} {value:7.3f}")

@@ -114,7 +114,7 @@ def write_erased(path: Path, codec: str, pix_fmt: str, count: int = 8) -> Path:
     return path
 
 
-def write_resized(path: Path, sizes: Sequence[tuple[int, int]], each: int = 5) -> Path:
+def write_resized(path: Path, sizes: Sequence[tuple[int, int]], count: int = 5) -> Path:
     """A WebM in VP8 of numbered frames whose picture changes its size, ``each`` frames at a time."""
     with av.open(str(path), "w") as container:
         stream = None
@@ -126,7 +126,7 @@ def write_resized(path: Path, sizes: Sequence[tuple[int, int]], each: int = 5) -
             if stream is None:
                 stream = container.add_stream("libvpx", rate=25)
                 stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-            for number in range(part * each, (part + 1) * each):
+            for number in range(part * count, (part + 1) * count):
                 picture = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
                 frame = picture.reformat(width=width, height=height)
                 frame.pts, frame.time_base = number, encoder.time_base

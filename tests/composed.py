@@ -77,13 +77,13 @@ def composed(values: Mapping[str, str], file: Path = FILE) -> dict[str, Any]:
 
     def replaced(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: replaced(each) for key, each in value.items()}
+            return {key: replaced(part) for key, part in value.items()}
         if isinstance(value, list):
-            return [replaced(each) for each in value]
+            return [replaced(part) for part in value]
         if not isinstance(value, str):
             return value
         done = _ASKED.sub(
-            lambda found: values[found[1]] if found[2] == "?" else values.get(found[1], ""), value
+            lambda match: values[match[1]] if match[2] == "?" else values.get(match[1], ""), value
         )
         assert "$" not in done, f"what is to be put into {value}?"
         return done
@@ -154,8 +154,8 @@ class Composition:
 
     def logs(self, name: str) -> str:
         """What a service has printed."""
-        told = _podman("logs", self._name(name), check=False)
-        return told.stdout + told.stderr
+        result = _podman("logs", self._name(name), check=False)
+        return result.stdout + result.stderr
 
     def stop(self) -> None:
         """``docker compose down``: volumes stay."""
@@ -193,15 +193,15 @@ class Composition:
 
     def _arguments(self, service: dict[str, Any]) -> list[str]:
         """Of ``podman run``, without name and ports: what containers for one command have as well."""
-        told = ["--network", self.project, "--pull", "never"]
-        told += [f"--env={name}={value}" for name, value in service.get("environment", {}).items()]
-        told += [f"--cap-drop={each}" for each in service.get("cap_drop", [])]
-        told += [f"--security-opt={each}" for each in service.get("security_opt", [])]
+        arguments = ["--network", self.project, "--pull", "never"]
+        arguments += [f"--env={name}={value}" for name, value in service.get("environment", {}).items()]
+        arguments += [f"--cap-drop={option}" for option in service.get("cap_drop", [])]
+        arguments += [f"--security-opt={option}" for option in service.get("security_opt", [])]
         for volume in service.get("volumes", []):
             name, _, inside = volume.partition(":")
             assert name in self._file["volumes"]
-            told += ["-v", f"{self.project}_{name}:{inside}"]
-        return [*told, "--init"] if service.get("init") else told
+            arguments += ["-v", f"{self.project}_{name}:{inside}"]
+        return [*arguments, "--init"] if service.get("init") else arguments
 
 
 def _podman(
@@ -234,7 +234,7 @@ def make_images() -> None:
             archive = Path(place, "root.tar")
             subprocess.run(["tar", "-C", str(root), "-cf", str(archive), "."], check=True)
             _podman("import", str(archive), _LIBRARY + BASE)
-        for name in SERVERS.keys() & {each.removeprefix(_LIBRARY) for each in absent}:
+        for name in SERVERS.keys() & {image.removeprefix(_LIBRARY) for image in absent}:
             folder = Path(place, name.partition(":")[0])
             folder.mkdir()
             server = name.startswith("postgres")

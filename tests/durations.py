@@ -66,7 +66,7 @@ def _file(name: str) -> str:
 
 def _used() -> float:
     both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(each.ru_utime + each.ru_stime for each in both) + _still_running()
+    return sum(usage.ru_utime + usage.ru_stime for usage in both) + _still_running()
 
 
 def _still_running() -> float:

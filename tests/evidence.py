@@ -57,12 +57,12 @@ def logged(exhibit: str, *acts: tuple[Action, str | None, Mapping[str, str | int
     previous = zeros
     about = [(exhibit, act) for act in acts]
     about[1:1] = [("b" * 64, ("view", None, {}))] * others  # behind the first one
-    for number, (each, (action, analysis, details)) in enumerate(about, 1):
-        done = entry_body(MOMENT, "Ada", action, exhibit=each, analysis=analysis, details=details)
-        before = of_exhibit if each == exhibit else zeros
+    for number, (subject, (action, analysis, details)) in enumerate(about, 1):
+        done = entry_body(MOMENT, "Ada", action, exhibit=subject, analysis=analysis, details=details)
+        before = of_exhibit if subject == exhibit else zeros
         entries.append(sign_entry(done, number, previous, before, KEY))
         previous = entries[-1].sha256
-        of_exhibit = previous if each == exhibit else of_exhibit
+        of_exhibit = previous if subject == exhibit else of_exhibit
     own = [entry for entry in entries if entry.exhibit == exhibit]
     last = entries[-1]
     return "".join(export_parts(exhibit, len(entries), last.sha256, last.mac, MOMENT, own)).encode()
@@ -137,8 +137,8 @@ def contents(
     """
     analysis = small_analysis(folder)
     if played is not None:
-        told = {"bytes": len(EXHIBIT), "sha256": hashlib.sha256(EXHIBIT).hexdigest()}
-        analysis = analysis.model_copy(update={"media": analysis.media.model_copy(update=told)})
+        facts = {"bytes": len(EXHIBIT), "sha256": hashlib.sha256(EXHIBIT).hexdigest()}
+        analysis = analysis.model_copy(update={"media": analysis.media.model_copy(update=facts)})
     text = analysis.to_json().encode()
     digest = hashlib.sha256(text).hexdigest()
     files: dict[str, bytes | Path] = {

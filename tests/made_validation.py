@@ -70,12 +70,12 @@ def items(count: int = 40, kind: MediaKind = MediaKind.VIDEO, seed: int = 1) -> 
 def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) -> Validation:
     """A whole validation of ``of``."""
     of = items() if of is None else of
-    kinds = [kind for kind in (MediaKind.VIDEO, MediaKind.IMAGE) if any(each.kind is kind for each in of)]
+    kinds = [kind for kind in (MediaKind.VIDEO, MediaKind.IMAGE) if any(entry.kind is kind for entry in of)]
     levels = rates.compute_levels(of, 0.65)
     ratios = tuple(
-        found
+        ratio
         for kind in kinds
-        if (found := likelihood_ratios(kind, rates.scored_items([e for e in of if e.kind is kind])))
+        if (ratio := likelihood_ratios(kind, rates.scored_items([e for e in of if e.kind is kind])))
     )
     repetitions = (
         Repetition(how="again, the same back end", items=5, verdicts_changed=0, largest_difference=0.0,
@@ -117,6 +117,6 @@ def of_sixty() -> Validation:
 
 def of_analysis(validation_: Validation, analysis: Analysis) -> Validation:
     """The same as if made with the model and parameters of ``analysis``."""
-    told = ("sha256", "temperature", "segment", "exhibit", "second_look")
-    model = validation_.model.model_copy(update={name: getattr(analysis.model, name) for name in told})
+    fields = ("sha256", "temperature", "segment", "exhibit", "second_look")
+    model = validation_.model.model_copy(update={name: getattr(analysis.model, name) for name in fields})
     return validation_.model_copy(update={"model": model, "parameters": analysis.parameters})

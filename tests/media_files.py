@@ -39,12 +39,12 @@ def photo(path: Path) -> Path:
 
 def boxes(data: bytes) -> dict[bytes, tuple[int, int]]:
     """Where each box of the top level begins and ends."""
-    found, at = {}, 0
+    extents, at = {}, 0
     while at < len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
-        found[kind] = (at, at + size)
+        extents[kind] = (at, at + size)
         at += size
-    return found
+    return extents
 
 
 def beginning_with(first: bytes, folder: Path) -> Path:

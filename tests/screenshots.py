@@ -48,10 +48,10 @@ def running_app(data: Path) -> Iterator[str]:
     )
     try:
         assert process.stdout is not None
-        found = re.search(r"http://[^ ]+", process.stdout.readline())
-        if found is None:
+        match = re.search(r"http://[^ ]+", process.stdout.readline())
+        if match is None:
             raise SystemExit("screenshots: the app did not start")
-        yield found[0].strip()
+        yield match[0].strip()
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)

@@ -20,9 +20,9 @@ _BINARIES = Path("/usr/lib/postgresql")
 
 def free_port() -> int:
     """A port nobody listens on at the moment."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as endpoint:
+        endpoint.bind(("127.0.0.1", 0))
+        return int(endpoint.getsockname()[1])
 
 
 def listening(port: int) -> None:
@@ -67,7 +67,7 @@ class PostgreSQL:
     def start(self) -> None:
         """Start, and return once it answers."""
         settings = ("unix_socket_directories=''", "max_connections=200", "fsync=off")
-        options = f"-p {self._port} -h 127.0.0.1 " + " ".join(f"-c {each}" for each in settings)
+        options = f"-p {self._port} -h 127.0.0.1 " + " ".join(f"-c {setting}" for setting in settings)
         log = self._folder.parent / "log"
         self._run("pg_ctl", "-D", str(self._folder), "-o", options, "-l", str(log), "-w", "start")
 

@@ -77,7 +77,7 @@ def test_started_used_and_started_again(composition: Composition, sample: Path, 
     add = [*program, "add-user", "ada", "--role", "administrator", "--password-file", "/dev/stdin"]
     assert "can sign in" in composition.run("pages", *add, given="otter velvet ladder 93\n")
     composition.up()
-    scopes = [word for each in ("read", "analyse", "export") for word in ("--scope", each)]
+    scopes = [word for scope in ("read", "analyse", "export") for word in ("--scope", scope)]
     made = composition.inside("pages", *program, "add-token", "--user", "ada", "--name", "test", *scopes)
     client = Client(address, token=re.search(r"\S{30,}", made)[0])
 
@@ -107,9 +107,9 @@ def test_started_used_and_started_again(composition: Composition, sample: Path, 
 def finished(client: Client, id_: str, composition: Composition) -> dict:
     """The analysis once it has ended."""
     wait_for(lambda: client.get(id_)["state"] in ("done", "failed"))
-    found = client.get(id_)
-    assert found["state"] == "done", (found, composition.logs("workers"))
-    return found
+    analysis = client.get(id_)
+    assert analysis["state"] == "done", (analysis, composition.logs("workers"))
+    return analysis
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

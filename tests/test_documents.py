@@ -139,9 +139,9 @@ def test_every_module_says_what_it_is_for():
 def test_what_it_says_is_in_a_file_is_there(document: Path):
     """As in `weakness` in `webapp/accounts/passwords.py`."""
     wrong = [
-        found[0]
-        for found in _NAME_IN_FILE.finditer(text(document))
-        if not re.search(rf"\b{found[1]}\b", text(ROOT / found[2]))
+        match[0]
+        for match in _NAME_IN_FILE.finditer(text(document))
+        if not re.search(rf"\b{match[1]}\b", text(ROOT / match[2]))
     ]
     assert not wrong, f"{name(document)} names what is not there: {', '.join(wrong)}"
 
@@ -179,7 +179,7 @@ def test_the_front_door_imports_what_is_there():
     (example,) = re.findall(r"^```python\n(.*?)^```", text(ROOT / "README.md"), re.MULTILINE | re.DOTALL)
     (line,) = re.findall(r"^from detector import (.+)$", example, re.MULTILINE)
     assert set(line.split(", ")) <= set(detector.__all__)
-    assert all(callable(getattr(detector, each)) for each in line.split(", "))
+    assert all(callable(getattr(detector, symbol)) for symbol in line.split(", "))
 
 
 def test_the_front_door_says_what_the_card_says():
@@ -189,11 +189,11 @@ def test_the_front_door_says_what_the_card_says():
     table = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text(ROOT / "README.md"), re.MULTILINE))
     flagged, inconclusive = of["manipulated ones flagged"], of["manipulated ones inconclusive"]
     assert table["211 clips of 93 groups of people, the whole program: AUC"] == f"{of['AUC']:.3f}"
-    said = table["the same: manipulated ones flagged; inconclusive"]
-    assert said == f"{121 * flagged:.0f} of 121; {121 * inconclusive:.0f}"
+    cell = table["the same: manipulated ones flagged; inconclusive"]
+    assert cell == f"{121 * flagged:.0f} of 121; {121 * inconclusive:.0f}"
     flagged, inconclusive = of["unmanipulated ones flagged"], of["unmanipulated ones inconclusive"]
-    said = table["the same: unmanipulated ones flagged; inconclusive"]
-    assert said == f"{f'{90 * flagged:.0f}' if flagged else 'none'} of 90; {90 * inconclusive:.0f}"
+    cell = table["the same: unmanipulated ones flagged; inconclusive"]
+    assert cell == f"{f'{90 * flagged:.0f}' if flagged else 'none'} of 90; {90 * inconclusive:.0f}"
     precisions = (
         card["figures"][f"whole program, 21 partly manipulated clips, AP at tIoU {least}"]
         for least in (0.5, 0.75)
@@ -206,8 +206,8 @@ def test_the_front_door_says_what_the_card_says():
         f"{count * card['figures'][f'stills test, flagged, {kind}']:.0f} of {count}"
         for kind, count in kinds.items()
     ]
-    said = table["159 photographs: generated ones flagged; retouched ones; unmanipulated ones"]
-    assert said == "; ".join(flagged)
+    cell = table["159 photographs: generated ones flagged; retouched ones; unmanipulated ones"]
+    assert cell == "; ".join(flagged)
 
 
 def test_pictures_are_small_and_used():

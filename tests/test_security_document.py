@@ -39,11 +39,11 @@ def test_every_point_has_a_row():
 
 
 def test_every_row_says_something_once():
-    said = rows()
-    assert len(said) > 250
-    assert [point for point, count in Counter(row[0] for row in said).items() if count > 1] == []
-    assert {row[1] for row in said} == {"met", "part", "no", "n/a"}
-    assert [row for row in said if len(row[2]) < 3] == []
+    table = rows()
+    assert len(table) > 250
+    assert [point for point, count in Counter(row[0] for row in table).items() if count > 1] == []
+    assert {row[1] for row in table} == {"met", "part", "no", "n/a"}
+    assert [row for row in table if len(row[2]) < 3] == []
 
 
 def test_the_summary_names_what_is_not_met():
@@ -63,9 +63,9 @@ def test_what_is_used_is_not_called_inapplicable():
     modules = (ROOT / "webapp").rglob("*.py")
     code = "\n".join(path.read_text(encoding="utf-8") for path in modules)
     assert "jwt.decode(" in code and "AESGCM(" in code  # otherwise these rows may change
-    said = {point: state for point, state, _ in rows() if point.startswith(("V9.", "V11.3."))}
-    assert len(said) == 10
-    assert {point for point, state in said.items() if state == "n/a"} == {"V9.2.4"}  # issuers alone
+    states = {point: state for point, state, _ in rows() if point.startswith(("V9.", "V11.3."))}
+    assert len(states) == 10
+    assert {point for point, state in states.items() if state == "n/a"} == {"V9.2.4"}  # issuers alone
 
 
 def test_files_it_names_exist():

@@ -33,12 +33,12 @@ def selected(sheet: Path) -> set[str]:
 
 def named(text: str) -> set[str]:
     """Classes that a template gives; those put together of a beginning and a value end in a hyphen."""
-    found: set[str] = set()
+    classes: set[str] = set()
     for value in [*_ATTRIBUTE.findall(text), *_BLOCK.findall(text)]:
-        found |= set(re.findall(r"""['"]([\w-]+)['"]""", " ".join(_JINJA.findall(value))))
-        found |= set(_NAME.findall(_JINJA.sub(" ", value)))
-        found |= {f"{begun}-" for begun in re.findall(r"([\w-]+)-\{\{", value)}
-    return found
+        classes |= set(re.findall(r"""['"]([\w-]+)['"]""", " ".join(_JINJA.findall(value))))
+        classes |= set(_NAME.findall(_JINJA.sub(" ", value)))
+        classes |= {f"{begun}-" for begun in re.findall(r"([\w-]+)-\{\{", value)}
+    return classes
 
 
 def scripted(text: str) -> set[str]:
@@ -47,7 +47,7 @@ def scripted(text: str) -> set[str]:
 
 
 def is_among(name: str, known: Iterable[str]) -> bool:
-    return any(name == each or (each.endswith("-") and name.startswith(each)) for each in known)
+    return any(name == pattern or (pattern.endswith("-") and name.startswith(pattern)) for pattern in known)
 
 
 def test_every_class_with_a_rule_stands_in_markup_or_in_a_script() -> None:
@@ -63,11 +63,11 @@ def test_every_class_with_a_rule_stands_in_markup_or_in_a_script() -> None:
 
 def parts(template: str) -> set[str]:
     """A template and those it takes pieces from, but for the one that has pieces for all pages."""
-    found = {template}
+    templates = {template}
     for needed in _NEEDED.findall((TEMPLATES / template).read_text("utf-8")):
         if needed != "_parts.html":
-            found |= parts(needed)
-    return found
+            templates |= parts(needed)
+    return templates
 
 
 PAGES = sorted(

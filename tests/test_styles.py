@@ -27,19 +27,23 @@ EXCEPTIONS = {
 def _rules(text: str) -> list[tuple[str, str]]:
     """Selector and declarations of each rule, those inside at-rules too."""
     bare = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
-    return [(found[1].strip(), found[2]) for found in re.finditer(r"([^{};]+)\{([^{}]*)\}", bare)]
+    return [(match[1].strip(), match[2]) for match in re.finditer(r"([^{};]+)\{([^{}]*)\}", bare)]
 
 
 def _physical(path: Path) -> set[str]:
-    return {selector for selector, told in _rules(path.read_text("utf-8")) if _PHYSICAL.search(told)}
+    return {
+        selector
+        for selector, declarations in _rules(path.read_text("utf-8"))
+        if _PHYSICAL.search(declarations)
+    }
 
 
 def test_no_sheet_names_left_and_right_but_where_every_language_does() -> None:
     sheets = [*(ROOT / "static").rglob("*.css"), *(ROOT / "templates").rglob("*.css")]
     assert len(sheets) > 20
-    found = {path.relative_to(ROOT).as_posix(): _physical(path) for path in sheets}
+    violations = {path.relative_to(ROOT).as_posix(): _physical(path) for path in sheets}
     named = {name: set(rules) for name, rules in EXCEPTIONS.items()}
-    assert {name: rules for name, rules in found.items() if rules} == named
+    assert {name: rules for name, rules in violations.items() if rules} == named
 
 
 def test_the_check_finds_physical_sides(tmp_path: Path) -> None:

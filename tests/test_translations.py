@@ -44,11 +44,11 @@ def in_sources(domain: str) -> set[str]:
     """The messages of the sources, by their singular."""
     with (ROOT / MAPPINGS[domain]).open() as file:
         methods, options = parse_mapping_cfg(file)
-    keywords = {name: each for name, each in KEYWORDS.items() if domain == MESSAGES or name != "N_"}
-    found = extract_from_dir(
+    keywords = {name: positions for name, positions in KEYWORDS.items() if domain == MESSAGES or name != "N_"}
+    extracts = extract_from_dir(
         ROOT, methods, options, keywords, directory_filter=lambda path: not _is_left_out(Path(path))
     )
-    return {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in found}
+    return {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in extracts}
 
 
 def _is_left_out(path: Path) -> bool:
@@ -69,13 +69,17 @@ def messages(request: pytest.FixtureRequest) -> tuple[str, set[str]]:
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_message_is_translated(code: str, messages: tuple[str, set[str]]) -> None:
     domain, used = messages
-    known = {(each.id[0] if each.pluralizable else each.id): each for each in kept(code, domain) if each.id}
+    known = {
+        (message.id[0] if message.pluralizable else message.id): message
+        for message in kept(code, domain)
+        if message.id
+    }
     assert sorted(used - set(known)) == [], "run `make translations`, then translate what is new"
     assert sorted(set(known) - used) == [], "run `make translations`: these are used no more"
     lacking = [
         key
-        for key, each in known.items()
-        if each.fuzzy or not (all(each.string) if each.pluralizable else each.string)
+        for key, message in known.items()
+        if message.fuzzy or not (all(message.string) if message.pluralizable else message.string)
     ]
     assert lacking == []
 
@@ -132,13 +136,13 @@ def test_the_reader_of_the_tree_finds_calls_inside_calls() -> None:
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_no_word_is_translated_by_a_letter(code: str, domain: str) -> None:
     """As it is where a word is filled in where its plural forms belong: “A”, “n” of “Anmerkung”."""
-    found = [
+    pairs = [
         (msgid, form)
-        for each in kept(code, domain)
-        for msgid, form in _by_form(each)
+        for message in kept(code, domain)
+        for msgid, form in _by_form(message)
         if sum(map(str.isalpha, msgid)) > 2 and sum(map(str.isalpha, form)) < 2
     ]
-    assert found == []
+    assert pairs == []
 
 
 def _by_form(message: Message) -> list[tuple[str, str]]:
@@ -151,18 +155,22 @@ def _by_form(message: Message) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("domain", MAPPINGS)
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_placeholders_and_elements_agree(code: str, domain: str) -> None:
-    for each in kept(code, domain):
-        if not each.id:
+    for message in kept(code, domain):
+        if not message.id:
             continue
-        if each.pluralizable:
-            allowed = {*PLACEHOLDER.findall(each.id[0]), *PLACEHOLDER.findall(each.id[1])}
-            for form in each.string:
+        if message.pluralizable:
+            allowed = {*PLACEHOLDER.findall(message.id[0]), *PLACEHOLDER.findall(message.id[1])}
+            for form in message.string:
                 assert set(PLACEHOLDER.findall(form)) <= allowed, form
-            assert set(PLACEHOLDER.findall(each.string[1])) == set(PLACEHOLDER.findall(each.id[1])), each.id
+            assert set(PLACEHOLDER.findall(message.string[1])) == set(PLACEHOLDER.findall(message.id[1])), (
+                message.id
+            )
         else:
-            assert set(PLACEHOLDER.findall(each.string)) == set(PLACEHOLDER.findall(each.id)), each.id
-            assert sorted(TAG.findall(each.string)) == sorted(TAG.findall(each.id)), each.id
-        for form in each.string if each.pluralizable else (each.string,):
+            assert set(PLACEHOLDER.findall(message.string)) == set(PLACEHOLDER.findall(message.id)), (
+                message.id
+            )
+            assert sorted(TAG.findall(message.string)) == sorted(TAG.findall(message.id)), message.id
+        for form in message.string if message.pluralizable else (message.string,):
             assert "%" not in PLACEHOLDER.sub("", form).replace("%%", ""), f"write %% for %: {form}"
 
 
@@ -178,7 +186,7 @@ def test_catalogues_of_a_new_language_are_begun_in_its_folder(tmp_path: Path) ->
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     for domain, message in ((MESSAGES, "Saved"), (SCRIPTS, "Sent")):
         begun = read_po(BytesIO((catalogues / f"{domain}.po").read_bytes()))
-        assert [each.id for each in begun if each.id] == [message]
+        assert [entry.id for entry in begun if entry.id] == [message]
         assert (begun.locale_identifier, begun.num_plurals, begun.fuzzy) == ("fr", 2, False)
 
 
@@ -191,8 +199,8 @@ def test_the_checker_finds_bare_text(tmp_path: Path) -> None:
         '<p title="A title">'
         '{{ _("known") }} · {% trans %}known{% endtrans %} Some words {{ "More" if x }}</p>'
     )
-    found = [text for _, _, text in bare_text(tmp_path)]
-    assert found == ["A title", "· Some words", "More"]
+    texts = [text for _, _, text in bare_text(tmp_path)]
+    assert texts == ["A title", "· Some words", "More"]
 
 
 def test_sentences_with_lists_are_found_again_one_by_one() -> None:
@@ -240,9 +248,9 @@ def test_the_checker_finds_bare_text_in_scripts(tmp_path: Path) -> None:
         document.querySelector("button a").dataset.state = "queued";
         """
     )
-    found = [text for _, _, text in bare_script_text(tmp_path)]
-    assert found[:4] == ["many", "Known", "undo", "At … it ends"]
-    assert found[4:] == ['pybabel does not look into template literals: ${_("Lost")}: ${time}']
+    texts = [text for _, _, text in bare_script_text(tmp_path)]
+    assert texts[:4] == ["many", "Known", "undo", "At … it ends"]
+    assert texts[4:] == ['pybabel does not look into template literals: ${_("Lost")}: ${time}']
 
 
 def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,11 +260,11 @@ def test_a_message_is_found_again_in_its_filled_form(monkeypatch: pytest.MonkeyP
             "At least 12 characters. Any will do; four unrelated words are good."
         ).startswith("Mindestens 12 Zeichen.")
         assert translation.translated("Nobody has translated this.") == "Nobody has translated this."
-        told = translation.translated(
+        sentence = translation.translated(
             "Person A: 1 segment flagged as manipulated; it counted that the face there differs from the "
             "same person's before and after."
         )
-        assert told.startswith("Person A: 1 Segment") and "Project-Id" not in told
+        assert sentence.startswith("Person A: 1 Segment") and "Project-Id" not in sentence
         assert translation.translated("") == ""
     assert translation.translated("Your account") == "Your account"
 
@@ -266,19 +274,19 @@ def test_what_is_the_matter_with_a_named_file_is_found_again_behind_its_name() -
         "The file cannot be read: it is not a video or photo, or it is damaged or was copied only in part."
     )
     with translation.speaking("de"):
-        told = translation.translated(damaged)
-        assert told.startswith("Die Datei kann nicht gelesen werden: ")
+        sentence = translation.translated(damaged)
+        assert sentence.startswith("Die Datei kann nicht gelesen werden: ")
         for name in ("broken.mp4", "recording", "Interview. Part 2.mp4", "a: b.mov"):
-            assert translation.translated(f"{name}: {damaged}") == f"{name}: {told}"
-            assert translation.translated(f"{name}: {damaged} {damaged}") == f"{name}: {told} {told}"
+            assert translation.translated(f"{name}: {damaged}") == f"{name}: {sentence}"
+            assert translation.translated(f"{name}: {damaged} {damaged}") == f"{name}: {sentence} {sentence}"
         assert translation.translated("broken.mp4: Nobody has translated this.").endswith("translated this.")
 
 
 @pytest.mark.parametrize("domain", MAPPINGS)
 def test_a_face_has_one_word_in_spanish(domain: str) -> None:
     """*Rostro*, and never *cara*."""
-    said = [form for each in kept("es", domain) for _, form in _by_form(each)]
-    assert [form for form in said if re.search(r"\bcaras?\b", form, re.IGNORECASE)] == []
+    forms = [form for message in kept("es", domain) for _, form in _by_form(message)]
+    assert [form for form in forms if re.search(r"\bcaras?\b", form, re.IGNORECASE)] == []
 
 
 def test_a_median_is_not_called_a_mean() -> None:
@@ -289,11 +297,11 @@ def test_a_median_is_not_called_a_mean() -> None:
 def test_a_key_of_a_file_stays_as_it_is() -> None:
     with translation.speaking("de"):
         assert translation.translated("exhibit") != "exhibit"
-        told = translation.translated(
+        sentence = translation.translated(
             "Model card x.json is malformed at exhibit: Field required. Correct it; "
             "docs/external-models.md has an example."
         )
-    assert told.startswith("Die Modellkarte (x.json) ist bei exhibit fehlerhaft: ")
+    assert sentence.startswith("Die Modellkarte (x.json) ist bei exhibit fehlerhaft: ")
 
 
 def test_figures_of_kept_words_follow_the_language() -> None:
@@ -316,11 +324,11 @@ def test_what_a_shipped_models_card_says_of_it_is_translated(name: str, code: st
         for about in ("figure", "data", "interval", "note")
         if about in rate
     ]
-    ranges = [each[about] for each in card["validated"] for about in ("name", "basis")]
+    ranges = [entry[about] for entry in card["validated"] for about in ("name", "basis")]
     figures = [part for figure in card["figures"] for part in figure.replace("_", " ").split(", ")]
-    words = {each for each in (card["domain"], *card["limits"], *rates, *ranges, *figures) if each}
+    words = {entry for entry in (card["domain"], *card["limits"], *rates, *ranges, *figures) if entry}
     with translation.speaking(code):
-        lacking = {each for each in words if translation.translated(each) == each}
+        lacking = {entry for entry in words if translation.translated(entry) == entry}
     assert lacking <= {"AUC", "211 develop clips"}
 
 
@@ -337,9 +345,9 @@ def test_the_second_looks_card_is_translated_sentence_by_sentence(code: str) -> 
     card = json.loads((MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json").read_bytes())
     rates = [rate[name] for rate in card["rates"] for name in ("data", "interval", "note") if rate.get(name)]
     words = {card["domain"], *card["limits"], *card["learnt"], *rates}
-    sentences = {each for text in words for each in SENTENCES.split(text)}
+    sentences = {sentence for text in words for sentence in SENTENCES.split(text)}
     with translation.speaking(code):
-        lacking = [each for each in sorted(sentences) if translation.translated(each) == each]
+        lacking = [sentence for sentence in sorted(sentences) if translation.translated(sentence) == sentence]
         names = {part for name in card["figures"] for part in name.replace("_", " ").split(", ")}
         unnamed = {
             part for part in names if re.search("[a-z]{3}", part) and translation.translated(part) == part
@@ -350,7 +358,11 @@ def test_the_second_looks_card_is_translated_sentence_by_sentence(code: str) -> 
 
 def test_figures_of_the_second_looks_card_are_taken_over() -> None:
     with translation.speaking("de"):
-        told = translation.translated(
+        sentence = translation.translated(
             "Fusion and thresholds rest on 130 clips, 64 of them unmanipulated, 3.5 to 12 seconds long."
         )
-    assert told.startswith("Verbindung der Netze") and "130 Clips, 64 davon" in told and "3,5 bis 12" in told
+    assert (
+        sentence.startswith("Verbindung der Netze")
+        and "130 Clips, 64 davon" in sentence
+        and "3,5 bis 12" in sentence
+    )

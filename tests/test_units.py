@@ -41,7 +41,7 @@ def test_commands_and_settings_exist(name, capsys):
             cli.run([words[0], "--help"])
         assert ended.value.code == 0
     setting, _, folder = service["Environment"].partition("=")
-    assert setting in {each.name for each in SETTINGS} and folder == service["WorkingDirectory"]
+    assert setting in {option.name for option in SETTINGS} and folder == service["WorkingDirectory"]
     assert service["EnvironmentFile"] == "-/etc/reelproof.env" and service["NoNewPrivileges"] == "yes"
     if "ReadWritePaths" in service:  # all else is read-only there
         assert folder in service["ReadWritePaths"].split()

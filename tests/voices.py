@@ -65,9 +65,9 @@ def voice(
     if folder is not None:
         write_png(folder / "overlays/voice.png", scene(5, 640, 120))
         spectrogram = Spectrogram(path="overlays/voice.png", start=0.0, end=duration, highest=8000.0)
-    found = VoiceVerdict.SYNTHETIC if spans else VoiceVerdict.NOT_FOUND
+    default = VoiceVerdict.SYNTHETIC if spans else VoiceVerdict.NOT_FOUND
     fields: dict[str, Any] = {
-        "verdict": verdict or found,
+        "verdict": verdict or default,
         "reason": "The file has speech." if verdict is VoiceVerdict.INCONCLUSIVE else "",
         "causes": (),
         "probability": 0.94 if spans else 0.14,

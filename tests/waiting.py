@@ -31,11 +31,11 @@ def until(
     Playwright calls nobody while Python sleeps.
     """
     end = time.monotonic() + seconds
-    while not (found := happened()):
+    while not (result := happened()):
         assert process is None or process.poll() is None, f"{otherwise}: the process ended"
         assert time.monotonic() < end, otherwise
         if page is None:
             time.sleep(_LOOK_EVERY)
         else:
             page.wait_for_timeout(1000 * _LOOK_EVERY)
-    return found
+    return result

@@ -98,18 +98,18 @@ class Server:
             self._asking = None
 
     def _started(self) -> socket.socket:
-        ours, theirs = socket.socketpair()
+        parent_end, child_end = socket.socketpair()
         paths = [os.path.dirname(__file__), str(ROOT)]
-        with theirs:
+        with child_end:
             _OriginalPopen(
-                [sys.executable, "-c", _START.format(paths=paths, number=theirs.fileno())],
+                [sys.executable, "-c", _START.format(paths=paths, number=child_end.fileno())],
                 cwd=ROOT,
                 env=os.environ | NO_OPENBLAS_POOL,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[child_end.fileno()],
             ).returncode = 0  # ends when this process does; nobody waits for it
-        return ours
+        return parent_end
 
 
 def _early(environment: Mapping[str, str]) -> dict[str, str]:
@@ -140,7 +140,7 @@ class Popen(subprocess.Popen):
         given.append(2 if errwrite == -1 else errwrite)
         self.pid = server.fork(
             {
-                "arguments": [os.fspath(each) for each in asked[1:]],
+                "arguments": [os.fspath(argument) for argument in asked[1:]],
                 "folder": folder,
                 "environment": environment,
                 "session": start_new_session,
@@ -151,9 +151,9 @@ class Popen(subprocess.Popen):
         )
         self._child_created = True
         devnull = getattr(self, "_devnull", None)
-        for mine, theirs in ((p2cwrite, p2cread), (c2pread, c2pwrite), (errread, errwrite)):
-            if theirs != -1 and mine != -1 and theirs != devnull:
-                os.close(theirs)
+        for mine, child_end in ((p2cwrite, p2cread), (c2pread, c2pwrite), (errread, errwrite)):
+            if child_end != -1 and mine != -1 and child_end != devnull:
+                os.close(child_end)
         if devnull is not None:
             os.close(devnull)
         self._closed_child_pipe_fds = True
@@ -189,16 +189,16 @@ def wait_for_no_disk() -> None:
 
 def fork_server() -> None:
     """Leave a fork behind that forks for this process, which is about to start threads."""
-    ours, theirs = socket.socketpair()
+    parent_end, child_end = socket.socketpair()
     if not os.fork():
-        ours.close()
+        parent_end.close()
         os.setsid()
         null = os.open(os.devnull, os.O_RDWR)
         for standard in (0, 1, 2):
             os.dup2(null, standard)
-        warm_server.serve(theirs)
-    theirs.close()
-    server.attach(ours)
+        warm_server.serve(child_end)
+    child_end.close()
+    server.attach(parent_end)
     server.begin(fresh=False)
     install()
 
@@ -225,12 +225,12 @@ def _may_be_forked(args: Any, cwd: Any, environment: dict[str, str]) -> bool:
 
 def _search_path(environment: dict[str, str]) -> list[str]:
     """Where a new interpreter looks for modules, beside its first place."""
-    added = [each for each in environment.get("PYTHONPATH", "").split(os.pathsep) if each]
-    return [*added, *(each for each in _PLAIN_PATH if each not in added)]
+    added = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return [*added, *(entry for entry in _PLAIN_PATH if entry not in added)]
 
 
 def _plain_path() -> list[str]:
-    return [each for each in sys.path if each.startswith((sys.prefix, sys.base_prefix))]
+    return [entry for entry in sys.path if entry.startswith((sys.prefix, sys.base_prefix))]
 
 
 _PLAIN_PATH = _plain_path()

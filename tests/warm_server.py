@@ -70,8 +70,10 @@ def main(number: int) -> None:
 
         capabilities()  # tried out by a process of its own
         libraries(), source_sha256()  # kept, as that is: else each command finds out for itself
-    for each in weakref.finalize._registry:  # type: ignore[attr-defined]
-        each.atexit = False  # torch takes its list of operators apart, which is half of what ending takes
+    for finalizer in weakref.finalize._registry:  # type: ignore[attr-defined]
+        finalizer.atexit = (
+            False  # torch takes its list of operators apart, which is half of what ending takes
+        )
     into_huge_pages()
     serve(socket.socket(fileno=number))
 
@@ -86,7 +88,7 @@ def into_huge_pages() -> None:
     for line in Path("/proc/self/maps").read_text().splitlines():
         place, may, *_, name = f"{line} ".split(" ", 5)
         if may == "rw-p" and name.strip() in ("", "[heap]"):
-            first, end = (int(each, 16) for each in place.split("-"))
+            first, end = (int(address, 16) for address in place.split("-"))
             advise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), _COLLAPSE)
 
 
@@ -135,8 +137,8 @@ def _orphan(session: bool) -> int | None:
         os.close(writer)
         return None
     os.close(writer)
-    with os.fdopen(reader, "rb") as told:
-        forked = struct.unpack("I", told.read(4))[0]
+    with os.fdopen(reader, "rb") as pipe:
+        forked = struct.unpack("I", pipe.read(4))[0]
     os.waitpid(between, 0)
     return int(forked)
 

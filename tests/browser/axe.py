@@ -22,21 +22,21 @@ def complaints(page: Page, theme: str = "light", part: str = "html") -> list[str
         options["runOnly"] = {"type": "rule", "values": _OF_COLOURS}
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_AXE)
-    found = page.evaluate("async (given) => (await axe.run(...given)).violations", [part, options])
+    violations = page.evaluate("async (given) => (await axe.run(...given)).violations", [part, options])
     return [
-        f"{one['id']}: {one['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
-        for one in found
-        for node in one["nodes"]
+        f"{violation['id']}: {violation['help']}\n  {node['html'][:200]}\n  {node['failureSummary']}"
+        for violation in violations
+        for node in violation["nodes"]
     ]
 
 
 def complaints_in_both(page: Page, part: str = "html") -> list[str]:
     """What it finds in the light theme and in the dark one, of a page that is light and is so afterwards."""
-    found = complaints(page, part=part)
+    violations = complaints(page, part=part)
     page.emulate_media(color_scheme="dark")
-    found += complaints(page, "dark", part)
+    violations += complaints(page, "dark", part)
     page.emulate_media(color_scheme="light")
-    return found
+    return violations
 
 
 def horizontal_overflow(page: Page) -> int:

@@ -50,24 +50,26 @@ def test_no_violations_and_nothing_sticks_out_sideways(
     app, addresses = pages
     context = browser.new_context(viewport={"width": 1280, "height": 720}, bypass_csp=True)
     page = context.new_page()
-    found: dict[str, list[str]] = {}
+    violations: dict[str, list[str]] = {}
     wide = {}
     for name, path in addresses.items():
         page.goto(app.address + path)
         shown(page, name)
-        found[name] = complaints_in_both(page)
+        violations[name] = complaints_in_both(page)
         wide[name] = horizontal_overflow(page)
         for tab in page.locator("[role=tab]").all():
             tab.click()  # which changes nothing beside its panel
             panel = f"#{tab.get_attribute('aria-controls')}"
             expect(page.locator(panel)).to_be_visible()
-            found[f"{name}, {tab.get_attribute('id')}"] = complaints_in_both(page, f"[role=tablist], {panel}")
+            violations[f"{name}, {tab.get_attribute('id')}"] = complaints_in_both(
+                page, f"[role=tablist], {panel}"
+            )
         if name == "video":
             page.keyboard.press("?")
-            found["keys"] = complaints_in_both(page)
+            violations["keys"] = complaints_in_both(page)
             page.keyboard.press("Escape")
     context.close()
-    assert {name: lines for name, lines in found.items() if lines} == {}
+    assert {name: lines for name, lines in violations.items() if lines} == {}
     assert {name: over for name, over in wide.items() if over > 0} == {}
 
 

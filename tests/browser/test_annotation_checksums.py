@@ -45,7 +45,7 @@ def test_numbers_are_written_alike(modules: Page) -> None:
 
 
 def test_annotations_of_every_kind_are_written_alike(modules: Page) -> None:
-    said: list[dict[str, Any]] = [
+    annotations: list[dict[str, Any]] = [
         {
             "kind": "segment",
             "segment": "A1",
@@ -60,8 +60,8 @@ def test_annotations_of_every_kind_are_written_alike(modules: Page) -> None:
         {"kind": "withdrawal", "about": "0" * 32},
     ]
     values = [
-        to_json(parse({"id": f"{n:032x}", "author": "Zoë", "made": "2026-11-20T10:00:00Z", **one}))
-        for n, one in enumerate(said)
+        to_json(parse({"id": f"{n:032x}", "author": "Zoë", "made": "2026-11-20T10:00:00Z", **annotation}))
+        for n, annotation in enumerate(annotations)
     ]
     assert in_javascript(modules, json.dumps(values)) == [canonical(values), checksum(values)]
 

@@ -18,31 +18,31 @@ pytestmark = pytest.mark.browser
 
 def scores(rng: random.Random) -> list[Score]:
     """Samples at uneven distances, on several tracks, with losses of all lengths."""
-    found, time, track = [], 0.0, 0
+    samples, time, track = [], 0.0, 0
     for _ in range(60):
         time += rng.choice([0.04, 0.12, 0.125, 0.28, 0.2999, 0.3001, 0.5, 2.0])
         track += rng.random() < 0.15
         left, top = rng.uniform(-20, 1800), rng.uniform(-20, 900)
         box = (left, top, left + rng.uniform(20, 400), top + rng.uniform(20, 400))
-        found.append(Score(time=time, pts=round(time * 1e6), track=track, box=box, usable=False))
-    return found
+        samples.append(Score(time=time, pts=round(time * 1e6), track=track, box=box, usable=False))
+    return samples
 
 
 def test_boxes_are_where_the_review_desk_has_them(modules: Page, tmp_path: Path) -> None:
     rng = random.Random(20261120)
     person = build(tmp_path, segments=0, persons=1, kept=False, count=1).persons[0]
     samples = scores(rng)
-    times = [each.time for each in samples]
+    times = [sample.time for sample in samples]
     asked = [rng.uniform(-0.2, times[-1] + 0.5) for _ in range(1500)]
     # Just beside samples, and just beside where a box is given up.
     asked += [time + away for time in times for away in (0, 1e-7, 5e-4, 2e-3, -5e-4, -2e-3, 0.149, 0.151)]
     given: dict[str, Any] = {
         "time": times,
-        "track": [each.track for each in samples],
-        "box": [value for each in samples for value in each.box],
+        "track": [sample.track for sample in samples],
+        "box": [value for sample in samples for value in sample.box],
         "asked": asked,
     }
-    theirs = modules.evaluate(
+    desk_boxes = modules.evaluate(
         """async (given) => {
             const { boxAt } = await import("/static/js/review/data.js");
             const scores = { time: Float64Array.from(given.time), track: Int32Array.from(given.track),
@@ -56,7 +56,7 @@ def test_boxes_are_where_the_review_desk_has_them(modules: Page, tmp_path: Path)
     )
     lane = DrawnLane(person.model_copy(update={"scores": Scores(samples)}), (), 0.5)
     seen = 0
-    for time, there in zip(asked, theirs, strict=True):
+    for time, there in zip(asked, desk_boxes, strict=True):
         here = lane.box_at(time)
         assert (here is None) == (there is None), time
         if here is not None:

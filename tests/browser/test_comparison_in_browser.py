@@ -175,7 +175,7 @@ def views(page: Page) -> None:
 
 
 def test_time_map(modules: Page) -> None:
-    found = modules.evaluate("""async () => {
+    times = modules.evaluate("""async () => {
       const { TimeMap } = await import('/static/js/comparisons/time_map.js');
       const map = new TimeMap([
         { exhibit: [1, 2], reference: [5, 6] }, { exhibit: [2.04, 4.04], reference: [8, 10.04] },
@@ -183,9 +183,9 @@ def test_time_map(modules: Page) -> None:
       return [0.9, 0.99, 1, 1.5, 2.03, 2.04, 3.04, 4.07, 4.1].map((time) => map.reference(time));
     }""")
     expected = [None, 4.99, 5, 5.5, 6.03, 8, 9.02, 10.0706, None]
-    for one, other in zip(found, expected, strict=True):
-        assert (one is None) == (other is None)
-        assert one is None or one == pytest.approx(other, abs=1e-6)
+    for time, other in zip(times, expected, strict=True):
+        assert (time is None) == (other is None)
+        assert time is None or time == pytest.approx(other, abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["video", "unrelated", "photo"])
@@ -196,13 +196,13 @@ def test_pages_of_comparisons_are_accessible(app: Served, browser, kind: str) ->
     addresses = [f"/comparisons/{done.id}"]
     if kind != "unrelated":  # whose other pages are those of videos
         addresses += [f"/comparisons/{waits.id}", f"/analyses/{rows[0].id}/compare"]
-    for width, height, found in ((1280, 720, complaints_in_both), (390, 844, complaints)):
+    for width, height, audit in ((1280, 720, complaints_in_both), (390, 844, complaints)):
         context = browser.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
         page = context.new_page()
         for address in addresses:
             page.goto(app.address + address)
             expect(page.locator("h1")).to_be_visible()
-            assert found(page) == []
+            assert audit(page) == []
             assert horizontal_overflow(page) <= 0
         context.close()
 

@@ -82,9 +82,9 @@ def hand_in(app: Served, page: Page, clip: Path, meanwhile: Callable[[], None] =
 
 
 def test_what_was_found_before_is_told(app: Served, page: Page, seen: Seen, clips: tuple[Path, Path]) -> None:
-    told = page.locator("#copies-found")
-    hand_in(app, page, clips[0], meanwhile=lambda: expect(told).to_be_hidden())
-    hand_in(app, page, clips[1], meanwhile=lambda: expect(told).to_be_visible())
+    notice = page.locator("#copies-found")
+    hand_in(app, page, clips[0], meanwhile=lambda: expect(notice).to_be_hidden())
+    hand_in(app, page, clips[1], meanwhile=lambda: expect(notice).to_be_visible())
     copies = page.get_by_role("region", name="This, or a part of it, was examined before")
     expect(copies).to_be_visible()
     expect(copies).to_contain_text("This video shows a part of it")

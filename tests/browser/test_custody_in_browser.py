@@ -64,9 +64,9 @@ def test_a_file_handed_in_once_more_is_said_to_be(workbench: Workbench, page: Pa
     page.locator("#file").set_input_files([str(other)])
     page.get_by_role("button", name="Start the analysis").click()
     page.wait_for_url(re.compile(r"known="))
-    said = page.locator(".known")
-    expect(said).to_contain_text("This file was handed in before, on")
-    expect(said.get_by_role("link").last).to_have_attribute("href", f"/analyses/{workbench.first}")
+    notice = page.locator(".known")
+    expect(notice).to_contain_text("This file was handed in before, on")
+    expect(notice.get_by_role("link").last).to_have_attribute("href", f"/analyses/{workbench.first}")
 
     page.goto(workbench.app.address)
     page.locator("#file").set_input_files([str(other), str(workbench.clip)])

@@ -139,9 +139,9 @@ def test_what_was_recorded_is_said_across_a_phone(phone: Page) -> None:
     phone.locator("#tab-annotations").click()
     phone.get_by_role("button").filter(has=phone.locator("kbd", has_text="I")).click()
     expect(phone.locator("#span-start")).not_to_have_value("")
-    said = phone.locator("#toast span")
-    expect(said).not_to_be_empty()
-    height, line = said.evaluate("(said) => [said.clientHeight || said.getBoundingClientRect().height, 24]")
+    toast = phone.locator("#toast span")
+    expect(toast).not_to_be_empty()
+    height, line = toast.evaluate("(said) => [said.clientHeight || said.getBoundingClientRect().height, 24]")
     assert height <= 2 * line
 
 

@@ -58,13 +58,13 @@ def test_listeners_hear_states_and_silence(modules: Page, answers: list[Any], he
 
 
 def test_a_mistake_of_a_listener_is_no_silence_and_ends_nothing(modules: Page) -> None:
-    found = modules.evaluate(_FOLLOWED, [[_RUNNING, _RUNNING, _DONE], True])
-    assert found == {"heard": ["running", "running", "done"], "uncaught": ["a mistake"]}
+    result = modules.evaluate(_FOLLOWED, [[_RUNNING, _RUNNING, _DONE], True])
+    assert result == {"heard": ["running", "running", "done"], "uncaught": ["a mistake"]}
 
 
 def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page) -> None:
     """The server says that a segment closed, and sends no list of segments to take its words from."""
-    found = modules.evaluate("""async () => {
+    result = modules.evaluate("""async () => {
         document.body.insertAdjacentHTML("beforeend", `<p id="silence" hidden></p><p id="announce"></p>
             <img id="picture" alt="">
             <div id="live" data-state="/anywhere" data-segments="0" data-standing="running"></div>`);
@@ -89,4 +89,4 @@ def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page)
         window.removeEventListener("unhandledrejection", note);
         return { uncaught, silent };
     }""")
-    assert found == {"uncaught": ["TypeError", "TypeError"], "silent": [False, False, False]}
+    assert result == {"uncaught": ["TypeError", "TypeError"], "silent": [False, False, False]}

@@ -43,21 +43,26 @@ def texts(page: Page) -> set[str]:
     expect(page.locator("#review")).to_be_visible()
     expect(page.locator("#inspector")).to_be_visible()
     page.evaluate("document.getElementById('explore').dispatchEvent(new Event('input'))")
-    found = {" ".join(text.split()) for text in page.evaluate(_TEXTS)}
-    return {text for text in found if re.search(r"[^\W\d_]{2}", text)}
+    phrases = {" ".join(text.split()) for text in page.evaluate(_TEXTS)}
+    return {text for text in phrases if re.search(r"[^\W\d_]{2}", text)}
 
 
 def of_a_page(browser: Browser, address: str, code: str) -> set[str]:
     context = browser.new_context(locale=code)
     page = context.new_page()
     page.goto(address)
-    found = texts(page)
+    phrases = texts(page)
     if address.startswith("http"):  # other tests may have annotated the analysis
         kept = page.request.get(f"{address}/annotations.json").json()["annotations"]
-        written = {one[key] for one in kept for key in ("author", "note", "name") if one.get(key)}
-        found = {text for text in found if not any(word in text for word in written)}
+        written = {
+            annotation[key]
+            for annotation in kept
+            for key in ("author", "note", "name")
+            if annotation.get(key)
+        }
+        phrases = {text for text in phrases if not any(word in text for word in written)}
     context.close()
-    return found
+    return phrases
 
 
 @pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
@@ -69,7 +74,7 @@ def test_nothing_of_the_desk_stays_english(
     english = of_a_page(browser, address, "en")
     spoken = of_a_page(browser, address, code)
     assert len(spoken) > 60
-    assert sorted(each for each in english & spoken if not _SAME.fullmatch(each)) == []
+    assert sorted(phrase for phrase in english & spoken if not _SAME.fullmatch(phrase)) == []
     place = tmp_path / "index.html"
     with app.app.test_request_context(), translation.speaking(code):
         result = load_result(app.folders.result(workbench.first))
@@ -78,7 +83,7 @@ def test_nothing_of_the_desk_stays_english(
             bundles.render_offline_page(result.view, data, [], {"report.pdf": "PDF"}), encoding="utf-8"
         )
     offline = of_a_page(browser, place.as_uri(), code)
-    assert sorted(each for each in english & offline if not _SAME.fullmatch(each)) == []
+    assert sorted(phrase for phrase in english & offline if not _SAME.fullmatch(phrase)) == []
     assert len(offline & spoken) > 50, "the same words as on the page"
 
 
@@ -124,5 +129,5 @@ _COUNTED = """async (language) => {
 
 @pytest.mark.parametrize(("code", "of_one"), [("fr", [0, 1, 2]), ("es", [1]), ("de", [1])])
 def test_what_counts_as_one_is_up_to_the_language(modules: Page, code: str, of_one: list[int]) -> None:
-    told = modules.evaluate(_COUNTED, code)
-    assert [place for place, words in enumerate(told) if words.endswith("vue")] == of_one
+    messages = modules.evaluate(_COUNTED, code)
+    assert [place for place, words in enumerate(messages) if words.endswith("vue")] == of_one

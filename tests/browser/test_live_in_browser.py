@@ -127,12 +127,12 @@ def test_it_is_seen_as_it_plays(
     assert [line for line in seen.console if line.startswith(("error", "warning"))] == []
 
     address = page.url
-    for width, height, found in ((1280, 720, complaints_in_both), (390, 844, complaints)):
+    for width, height, audit in ((1280, 720, complaints_in_both), (390, 844, complaints)):
         context = browser.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
         other = context.new_page()
         for path in (address, f"{app.address}/live"):
             other.goto(path)
-            assert found(other) == [], (width, path)
+            assert audit(other) == [], (width, path)
             assert horizontal_overflow(other) <= 0, (width, path)
         context.close()
 

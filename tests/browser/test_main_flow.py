@@ -83,7 +83,10 @@ def test_upload_to_report(reelproof, page: Page, seen, sample: Path, tmp_path: P
     assert len(everything) >= 3, "main process, worker and its child"
     reelproof.process.send_signal(signal.SIGTERM)
     assert reelproof.process.wait(timeout=60) == 0
-    until(lambda: not any(Path(f"/proc/{each}").exists() for each in everything), "one outlives the app")
+    until(
+        lambda: not any(Path(f"/proc/{process_id}").exists() for process_id in everything),
+        "one outlives the app",
+    )
 
 
 def test_a_file_that_is_no_video(without_sample, page: Page, tmp_path: Path):

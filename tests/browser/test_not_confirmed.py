@@ -24,9 +24,9 @@ def test_it_is_not_called_flagged(tmp_path: Path, page: Page, seen: desk.Seen) -
             page.goto(f"{app.address}/analyses/{row.id}")
             expect(page.locator("#tab-segments")).to_have_text("Looked at, not flagged 1")
             expect(page.locator("#inspector-title")).to_have_text("Looked at, not flagged: A1, Person A")
-            said = page.locator("#inspector p").first
-            expect(said).to_contain_text("not flagged. Person A: small changes of the same pictures")
-            assert said.inner_text().lower().count("not flagged") == 1
+            paragraph = page.locator("#inspector p").first
+            expect(paragraph).to_contain_text("not flagged. Person A: small changes of the same pictures")
+            assert paragraph.inner_text().lower().count("not flagged") == 1
             expect(page.locator("#review")).not_to_contain_text("Flagged face A1")
 
             page.evaluate("localStorage.setItem('reelproof-reviewer', 'Ada')")

@@ -280,7 +280,7 @@ def test_a_press_on_a_face_chooses_it(photo: Page) -> None:
     box = photo.locator("#stage").bounding_box()
     assert box is not None
     chosen = of_desk(photo, "desk.face.drawn.face")
-    other = next(each for each in ("A", "B") if each != chosen)
+    other = next(person for person in ("A", "B") if person != chosen)
     middle = of_desk(
         photo,
         f"""(() => {{ const b = desk.persons.find((one) => one.id === '{other}').scores.box;
@@ -322,9 +322,11 @@ def test_labels_of_a_row_of_faces_do_not_bury_one_another(photo: Page) -> None:
             Object.assign(view, {{ persons, flagged }}); desk.player.draw(); return found; }})()""",
         )
         assert drawn == words
-        for one, other in itertools.combinations(labels, 2):
-            beside = max(one["x"], other["x"]) >= min(one["x"] + one["wide"], other["x"] + other["wide"])
-            assert beside or abs(one["y"] - other["y"]) >= 18
+        for label, other in itertools.combinations(labels, 2):
+            beside = max(label["x"], other["x"]) >= min(
+                label["x"] + label["wide"], other["x"] + other["wide"]
+            )
+            assert beside or abs(label["y"] - other["y"]) >= 18
 
 
 def test_the_label_of_a_close_up_is_not_cut_off(photo: Page) -> None:

@@ -97,8 +97,8 @@ def hand_in(app: Flask, clip: Path) -> AnalysisRow:
         exhibit = exhibits.store_file(session, folders, clip, clip.name, spare=0)
         row = states.create_analysis(session, exhibit, clip.name)
         row.state = State.DONE
-        said = {"verdict": None, "attempt": 1}
-        custody_log.append(session, "analysis finished", said, exhibit=exhibit.sha256, analysis=row.id)
+        details = {"verdict": None, "attempt": 1}
+        custody_log.append(session, "analysis finished", details, exhibit=exhibit.sha256, analysis=row.id)
     return row
 
 
@@ -106,19 +106,19 @@ def prepared(app: Flask, clip: Path) -> tuple[AnalysisRow, Playback, list[Fracti
     """The row of a clip, what plays of it, and the times of its frames as the engine counts them."""
     row = hand_in(app, clip)
     with open_media(clip) as reader:
-        found = [(pts, frame.width, frame.height) for frame, pts in reader.every_frame()]
+        frames = [(pts, frame.width, frame.height) for frame, pts in reader.every_frame()]
         media: Media = facts_of(
             MediaKind.VIDEO,
             float(reader.duration),
             container=reader.container_format,
-            width=found[0][1],
-            height=found[0][2],
-            frames_decoded=len(found),
+            width=frames[0][1],
+            height=frames[0][2],
+            frames_decoded=len(frames),
             frames_undecodable=reader.tally.undecodable,
             frame_rate=str(reader.frame_rate),
             sha256=row.exhibit.sha256,
         )
-        times = [(pts - found[0][0]) * reader.time_base for pts, _, _ in found]
+        times = [(pts - frames[0][0]) * reader.time_base for pts, _, _ in frames]
     folders = Folders.local(app.extensions["settings"].data)
     plays = previews.prepare_playback(
         folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits()
@@ -171,12 +171,12 @@ def test_every_frame_is_found_at_its_time(app, page: Page, seen, tmp_path, name,
     # Backwards, so that no frame is shown because it came next anyway.
     wanted = list(reversed(list(enumerate(times))))
     moments = [plays.offset + float(time) + 0.0005 for _, time in wanted]
-    found = page.evaluate(SEEK, [f"/analyses/{row.id}/media", moments])
+    result = page.evaluate(SEEK, [f"/analyses/{row.id}/media", moments])
     first = 5 if name.startswith("cut") else 0
-    assert [number for number, _ in found["seen"]] == [first + index for index, _ in wanted]
-    for (_, time), (_, shown) in zip(wanted, found["seen"], strict=True):
+    assert [number for number, _ in result["seen"]] == [first + index for index, _ in wanted]
+    for (_, time), (_, shown) in zip(wanted, result["seen"], strict=True):
         assert shown - plays.offset == pytest.approx(float(time), abs=1e-4)
-    assert found["size"] == [plays.width, plays.height]
+    assert result["size"] == [plays.width, plays.height]
     assert seen.console == []
 
 

@@ -33,7 +33,11 @@ def test_boxes_are_on_the_right_faces_at_the_right_time(desk: Page) -> None:
     for time, state in ((1.0, "low"), (inside, "high"), (7.5, "low")):
         go_to(desk, time)
         assert now(desk) == pytest.approx(time, abs=0.1)
-        drawn = {one["person"]: one for one in of_desk(desk, "desk.player.overlay.drawn") if "person" in one}
+        drawn = {
+            entry["person"]: entry
+            for entry in of_desk(desk, "desk.player.overlay.drawn")
+            if "person" in entry
+        }
         assert drawn["A"]["state"] == state
         assert drawn["A"]["at"] == pytest.approx(time, abs=0.1)
         # Person A is the one on the left of the sample, B the one on the right.
@@ -87,7 +91,7 @@ def test_it_plays_at_the_speed_that_was_chosen(desk: Page) -> None:
 
 
 def test_the_timeline_tells_scores_in_between_from_those_of_the_network(desk: Page) -> None:
-    told = {}
+    tips = {}
     desk.locator("#lanes").scroll_into_view_if_needed()
     box = desk.locator("#lanes").bounding_box()
     assert box is not None
@@ -101,11 +105,11 @@ def test_the_timeline_tells_scores_in_between_from_those_of_the_network(desk: Pa
             }})()""",
         )
         desk.mouse.move(box["x"] + x, box["y"] + of_desk(desk, "desk.timeline.laneHeight"))
-        told[between] = desk.locator("#lanes-tip").inner_text()
+        tips[between] = desk.locator("#lanes-tip").inner_text()
         tip = desk.locator("#lanes-tip").bounding_box()
         assert tip is not None and tip["y"] >= 0 and tip["y"] + tip["height"] <= desk.viewport_size["height"]
-    assert all("smoothed" in text for text in told.values())
-    assert [("between" in text) for text in told.values()] == [False, True]
+    assert all("smoothed" in text for text in tips.values())
+    assert [("between" in text) for text in tips.values()] == [False, True]
 
 
 def test_a_frame_that_comes_late_takes_no_key_back(desk: Page) -> None:
@@ -252,7 +256,7 @@ def test_the_data_holds_no_more_than_the_page_needs(reviewed: tuple[Served, str]
     app, analysis = reviewed
     data = page.request.get(f"{app.address}/analyses/{analysis}/review.json").json()
     stored = json.loads((Folders.local(app.folders.data).result(analysis) / "analysis.json").read_text())
-    for mine, theirs in zip(data["persons"], stored["persons"], strict=True):
-        assert mine["time"] == pytest.approx([s["time"] for s in theirs["scores"]], abs=1e-4)
-        assert len(mine["box"]) == 4 * len(theirs["scores"])
+    for mine, person in zip(data["persons"], stored["persons"], strict=True):
+        assert mine["time"] == pytest.approx([s["time"] for s in person["scores"]], abs=1e-4)
+        assert len(mine["box"]) == 4 * len(person["scores"])
     assert len(json.dumps(data)) < 0.6 * len(json.dumps(stored))

@@ -47,13 +47,21 @@ def test_annotations_are_kept(reviewed: tuple[Served, str], desk: Page, seen) ->
     expect(desk.locator("#lane-names")).to_contain_text("Rear Admiral")
 
     all_said = desk.request.get(f"{app.address}/analyses/{analysis}/annotations.json").json()["annotations"]
-    said = [one for one in all_said if one["author"] == "Ann Example"]
-    assert [one["kind"] for one in said] == ["segment", "segment", "span", "exhibit", "rename"]
-    assert said[0]["note"] == "a mad add: seams at the jaw"
-    assert said[2]["start"] == pytest.approx(7.0, abs=0.1) and said[2]["end"] == pytest.approx(8.0, abs=0.1)
+    annotations = [annotation for annotation in all_said if annotation["author"] == "Ann Example"]
+    assert [annotation["kind"] for annotation in annotations] == [
+        "segment",
+        "segment",
+        "span",
+        "exhibit",
+        "rename",
+    ]
+    assert annotations[0]["note"] == "a mad add: seams at the jaw"
+    assert annotations[2]["start"] == pytest.approx(7.0, abs=0.1) and annotations[2]["end"] == pytest.approx(
+        8.0, abs=0.1
+    )
     desk.get_by_role("tab", name="Annotations").click()
-    desk.locator(f"[data-annotation='{said[2]['id']}']").get_by_role("button", name="Withdraw").click()
-    expect(desk.locator(f"[data-annotation='{said[2]['id']}']")).to_contain_text("withdrawn")
+    desk.locator(f"[data-annotation='{annotations[2]['id']}']").get_by_role("button", name="Withdraw").click()
+    expect(desk.locator(f"[data-annotation='{annotations[2]['id']}']")).to_contain_text("withdrawn")
     expect(desk.locator("[data-annotation]")).to_have_count(len(all_said))
     assert seen.console == []
 
@@ -156,8 +164,12 @@ def test_a_held_key_or_a_second_press_records_nothing_twice(reviewed: tuple[Serv
     address = f"{app.address}/analyses/{analysis}/annotations.json"
 
     def by_sue() -> list[tuple[str, str, str]]:
-        said = desk.request.get(address).json()["annotations"]
-        return [(one["kind"], one.get("verdict", ""), one["note"]) for one in said if one["author"] == "Sue"]
+        annotations = desk.request.get(address).json()["annotations"]
+        return [
+            (annotation["kind"], annotation.get("verdict", ""), annotation["note"])
+            for annotation in annotations
+            if annotation["author"] == "Sue"
+        ]
 
     desk.evaluate("localStorage.setItem('reelproof-reviewer', 'Sue')")
     desk.locator("#segment-note").fill("seams at the jaw")

@@ -45,16 +45,16 @@ def said(rng: random.Random, analysis: Analysis, count: int) -> list[dict[str, A
     out: list[dict[str, Any]] = []
     for _ in range(count):
         moment += timedelta(milliseconds=rng.choice([0, 1, 250, 90_000]))
-        one: dict[str, Any] = {
+        annotation: dict[str, Any] = {
             "id": f"{rng.getrandbits(128):032x}",
             "author": rng.choice(["Ann", "Ben"]),
             "made": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "kind": rng.choice(["segment", "exhibit", "span", "rename", "merge", "split", "withdrawal"]),
         }
         if rng.random() < 0.2:
-            one["imported_by"] = rng.choice(["Ann", "Ben", "Carl"])
+            annotation["imported_by"] = rng.choice(["Ann", "Ben", "Carl"])
         who = rng.choice(names)
-        one |= {
+        annotation |= {
             "segment": {"segment": rng.choice(["A1", "B1"]), "verdict": "agree", "note": "ü"},
             "exhibit": {"verdict": rng.choice(["agree", "unsure"])},
             "span": {"start": rng.randrange(5000) / 1000, "end": 9.5, "verdict": "manipulated"},
@@ -62,8 +62,8 @@ def said(rng: random.Random, analysis: Analysis, count: int) -> list[dict[str, A
             "merge": {"person": who, "into": rng.choice([n for n in names if n != who])},
             "split": {"person": who, "tracks": rng.sample(range(6), rng.randrange(1, 3))},
             "withdrawal": {"about": rng.choice(out)["id"] if out else "0" * 32},
-        }[one["kind"]]
-        out.append(one)
+        }[annotation["kind"]]
+        out.append(annotation)
     return out
 
 
@@ -93,13 +93,13 @@ def test_probabilities_read_alike(modules: Page) -> None:
     near = [edge + step for edge in (0.01, 0.4, 0.65, 0.99) for step in (-0.005, -0.0001, 0.0, 0.0001)]
     values = [0.0, 1.0, *near, *(n / 200 for n in range(201)), *(rng.random() for _ in range(2000))]
     shown = call(modules, "formats.js", "return given.map(m.probability);", values)
-    assert shown == [probability(each) for each in values]
+    assert shown == [probability(value) for value in values]
     own = (0.2, 0.725)
     near = [edge + step for edge in own for step in (-0.005, -0.0001, 0.0, 0.0001)]
     shown = call(
         modules, "formats.js", f"return given.map((each) => m.probability(each, {own[0]}, {own[1]}));", near
     )
-    assert shown == [probability(each, *own) for each in near]
+    assert shown == [probability(value, *own) for value in near]
 
 
 def test_what_stands_and_who_is_who(modules: Page, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def scored(values: np.ndarray, times: np.ndarray, tracks: np.ndarray) -> Person:
 def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     base = build(tmp_path, persons=1, segments=0, duration=20.0)
-    found = in_pieces = 0
+    total = in_pieces = 0
     for _ in range(25):
         steps = rng.choice([0.125, 0.125, 0.125, 0.4, 1.1], 140)
         times = np.round(np.cumsum(steps), 4)
@@ -187,8 +187,8 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
                 expected.append([start, end])
         assert len(got) == len(expected), enter
         assert np.array(got).ravel() == pytest.approx(np.array(expected).ravel()), enter
-        found += len(expected)
-    assert found > 40 and in_pieces > 5
+        total += len(expected)
+    assert total > 40 and in_pieces > 5
 
 
 def test_checksums_of_annotations(modules: Page, tmp_path: Path) -> None:

@@ -198,10 +198,10 @@ def test_pages_of_accounts_and_cases(
     def look(name: str) -> None:
         for theme in themes:
             page.emulate_media(color_scheme=theme)
-            found = complaints(page, theme)
+            violations = complaints(page, theme)
             over = horizontal_overflow(page)
-            if found or over > 0:
-                problems[f"{name}, {theme}"] = found, over
+            if violations or over > 0:
+                problems[f"{name}, {theme}"] = violations, over
             if _SHOTS:
                 page.screenshot(path=f"{_SHOTS}/{name}-{theme}-{size[0]}.png", full_page=True)
         page.emulate_media(color_scheme="light")

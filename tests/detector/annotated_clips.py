@@ -63,8 +63,8 @@ class Frame:
         scale = area.width / WIDTH
         rows = slice(area.y + round((TOP + 4) * scale), area.y + round((BOTTOM - 4) * scale))
         near = np.abs(self.image[rows, area.x : area.right].astype(int) - COLOURS[state]).max(axis=2) < 70
-        found = np.flatnonzero(near.mean(axis=0) > 0.3)
-        return (found[0] / scale, (found[-1] + 1) / scale) if len(found) else None
+        indices = np.flatnonzero(near.mean(axis=0) > 0.3)
+        return (indices[0] / scale, (indices[-1] + 1) / scale) if len(indices) else None
 
 
 @dataclass
@@ -148,7 +148,7 @@ def flagged(made: Case, first: int, last: int, peaks: Iterable[int] = ()) -> tup
     """A segment from one frame's number to another's, with peak frames."""
     template = build(made.folder, segments=1, persons=1, peaks=1, kept=False, count=1).segments[0]
     pts = {score.time: score.pts for score in made.analysis.persons[0].scores}
-    found = tuple(
+    peak_frames = tuple(
         template.peaks[0].model_copy(
             update={
                 "time": float(made.times[number]),
@@ -160,7 +160,7 @@ def flagged(made: Case, first: int, last: int, peaks: Iterable[int] = ()) -> tup
         for number in peaks
     )
     start, end = float(made.times[first]), float(made.times[last])
-    return (template.model_copy(update={"id": "A1", "start": start, "end": end, "peaks": found}),)
+    return (template.model_copy(update={"id": "A1", "start": start, "end": end, "peaks": peak_frames}),)
 
 
 def assert_in_step(frames: list[Frame], made: Case, state: FaceState = FaceState.LOW) -> None:
@@ -171,8 +171,8 @@ def assert_in_step(frames: list[Frame], made: Case, state: FaceState = FaceState
     for number, frame in enumerate(frames):
         assert number_of(frame.source(made.layout)) == number
         expected = np.interp(float(frame.time), at, [score.box[0] for score in scores])
-        found = frame.columns(made.layout, state)
-        assert found is not None, number
+        columns = frame.columns(made.layout, state)
+        assert columns is not None, number
         # A line is 2 px of the 640, so half a px of the source; a frame is 3.
-        assert found[0] == pytest.approx(expected, abs=0.8), number
-        assert found[1] == pytest.approx(expected + BOX_WIDTH, abs=0.8), number
+        assert columns[0] == pytest.approx(expected, abs=0.8), number
+        assert columns[1] == pytest.approx(expected + BOX_WIDTH, abs=0.8), number

@@ -9,11 +9,11 @@ from detector.schema.analysis import Analysis
 
 def person(analysis: Analysis, **values: Any) -> Analysis:
     """With other values of its person."""
-    (one,) = analysis.persons
-    return analysis.model_copy(update={"persons": (one.model_copy(update=values),)})
+    (original,) = analysis.persons
+    return analysis.model_copy(update={"persons": (original.model_copy(update=values),)})
 
 
 def segment(analysis: Analysis, **values: Any) -> Analysis:
     """With other values of its segment."""
-    (one,) = analysis.segments
-    return analysis.model_copy(update={"segments": (one.model_copy(update=values),)})
+    (original,) = analysis.segments
+    return analysis.model_copy(update={"segments": (original.model_copy(update=values),)})

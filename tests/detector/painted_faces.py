@@ -30,7 +30,7 @@ def portrait(look: int) -> np.ndarray:
 def scene(*placed: tuple[Face, int]) -> np.ndarray:
     """A frame with a ``look`` painted where each face is."""
     picture = EMPTY.copy()
-    for one, look in placed:
-        x, y = round((one.box[0] + one.box[2]) / 2) - 60, round((one.box[1] + one.box[3]) / 2) - 60
+    for head, look in placed:
+        x, y = round((head.box[0] + head.box[2]) / 2) - 60, round((head.box[1] + head.box[3]) / 2) - 60
         picture[y : y + 120, x : x + 120] = portrait(look)
     return picture

@@ -49,7 +49,7 @@ def test_two_persons_stay_separate(
     assert first.scores[-1].time < second.scores[0].time
     assert abs(first.scores[-1].time - middle) < 0.25 and abs(second.scores[0].time - middle) < 0.25
     for person in (first, second):
-        (segment,) = (one for one in analysis.segments if one.person == person.id)
+        (segment,) = (candidate for candidate in analysis.segments if candidate.person == person.id)
         assert len(person.tracks) == 1
         moments = person.second_look.moments
         for time in (segment.start, segment.end, *(moment.time for moment in moments)):
@@ -60,9 +60,9 @@ def test_two_persons_stay_separate(
 def test_same_person_in_another_pose_is_one(
     tmp_path: Path, heads: tuple[np.ndarray, np.ndarray], fused: LoadedModel
 ) -> None:
-    one = heads[0]
-    posed = cv2.warpAffine(one, np.array([[1.1, 0.05, -20], [-0.05, 1.1, -5.0]]), one.shape[1::-1])
-    analysis = analysed(dissolved(tmp_path / "one.mp4", one, posed), fused)
+    head = heads[0]
+    posed = cv2.warpAffine(head, np.array([[1.1, 0.05, -20], [-0.05, 1.1, -5.0]]), head.shape[1::-1])
+    analysis = analysed(dissolved(tmp_path / "one.mp4", head, posed), fused)
     (person,) = analysis.persons
     assert person.usable_frames == analysis.coverage.frames_sampled
 
@@ -75,6 +75,6 @@ def test_comparison_and_recording_separate_them_too(
     recording, crops = record(clip, 64, tmp_path / "recordings", Parameters())
     assert sorted(recording.persons) == [[0], [1]]
     assert len(recording.faces) == 36
-    assert sum(one.crop is not None for one in recording.faces) == len(crops)
-    tracks = [one.track for one in recording.faces]
+    assert sum(face.crop is not None for face in recording.faces) == len(crops)
+    tracks = [face.track for face in recording.faces]
     assert tracks == sorted(tracks) and set(tracks) == {0, 1}

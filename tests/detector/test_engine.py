@@ -203,16 +203,18 @@ class TestStill:
         """Four faces in one picture, each its own person; progress still ends at 1 and never runs past it."""
         tile = astronaut[20:220, 125:325, ::-1]
         assert cv2.imwrite(str(tmp_path / "four.png"), np.hstack([tile, tile[:, ::-1], tile, tile[:, ::-1]]))
-        told: list[float] = []
+        progress: list[float] = []
         analysis = analyze(
             tmp_path / "four.png",
             model=scan,
             parameters=Parameters(**ALL_FLAGGED),
-            progress=lambda stage, done: told.append(done),
+            progress=lambda stage, done: progress.append(done),
         )
         assert [person.id for person in analysis.persons] == ["A", "B", "C", "D"]
         assert sorted(segment.person for segment in analysis.segments) == ["A", "B", "C", "D"]
-        assert all(0 <= done <= 1 for done in told) and told == sorted(told) and told[-1] == 1.0
+        assert (
+            all(0 <= done <= 1 for done in progress) and progress == sorted(progress) and progress[-1] == 1.0
+        )
 
 
 class TestFewFramesASecond:
@@ -289,9 +291,9 @@ class TestCutsAndPersons:
 class TestAPictureThatChangesItsSize:
     def test_growing_video_is_examined_at_its_largest_size(self, tmp_path: Path, scan: LoadedModel) -> None:
         path = write_resized(tmp_path / "call.webm", [(96, 96), (WIDTH, HEIGHT), (320, 192)])
-        told: list[float] = []
-        media = analyze(path, model=scan, progress=lambda stage, done: told.append(done)).media
-        assert told == sorted(told)
+        progress: list[float] = []
+        media = analyze(path, model=scan, progress=lambda stage, done: progress.append(done)).media
+        assert progress == sorted(progress)
         assert (media.width, media.height) == (320, 192)
         assert media.details is not None and media.details.picture is not None
         assert media.details.picture.sizes == ((96, 96), (WIDTH, HEIGHT), (320, 192))

@@ -27,15 +27,15 @@ def flagged_and_told(
 ) -> tuple[Analysis, Path, Told]:
     """The talking face with everything flagged, the folder of its pictures, and the progress told."""
     folder = tmp_path_factory.mktemp("flagged")
-    told: Told = []
+    progress: Told = []
     analysis = analyze(
         talking,
         model=fused,
         parameters=Parameters(**ALL_FLAGGED),
         images=folder,
-        progress=lambda stage, done: told.append((stage, done)),
+        progress=lambda stage, done: progress.append((stage, done)),
     )
-    return analysis, folder, told
+    return analysis, folder, progress
 
 
 @pytest.fixture(scope="module")
@@ -143,12 +143,12 @@ class TestProgress:
     )
 
     def test_progress_is_monotone(self, flagged_and_told: tuple[Analysis, Path, Told]) -> None:
-        told = flagged_and_told[2]
-        fractions = [done for _, done in told]
+        progress = flagged_and_told[2]
+        fractions = [done for _, done in progress]
         assert fractions == sorted(fractions)
-        assert fractions[0] == 0.0 and told[-1][1] == 1.0
+        assert fractions[0] == 0.0 and progress[-1][1] == 1.0
         assert len(set(fractions)) > 10
-        stages = list(dict.fromkeys(stage for stage, _ in told))
+        stages = list(dict.fromkeys(stage for stage, _ in progress))
         assert stages == [*self.STAGES, "finishing"]
 
     @pytest.mark.parametrize("stage", STAGES)
@@ -172,7 +172,7 @@ def test_analysis_is_deterministic(
     first, folder = flagged
     second = analyze(talking, model=fused, parameters=Parameters(**ALL_FLAGGED), images=tmp_path)
     assert first.model_copy(update={"software": second.software}) == second
-    overlays = [sorted((each / "overlays").iterdir()) for each in (folder, tmp_path)]
+    overlays = [sorted((place / "overlays").iterdir()) for place in (folder, tmp_path)]
     assert len(overlays[0]) > 1
     for a, b in zip(*overlays, strict=True):
         assert a.name == b.name and a.read_bytes() == b.read_bytes()

@@ -67,7 +67,7 @@ def test_defaults_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "message"),
     [
         ("seed", "write NAME=VALUE. Names are sample_rate"),
         ("speed=3", "write NAME=VALUE"),
@@ -85,21 +85,21 @@ def test_defaults_are_left_out() -> None:
         ("seed=x", "--set seed: Input should be a valid integer"),
     ],
 )
-def test_wrong_setting_is_reported(capsys: pytest.CaptureFixture[str], setting: str, said: str) -> None:
+def test_wrong_setting_is_reported(capsys: pytest.CaptureFixture[str], setting: str, message: str) -> None:
     assert main(["analyze", "clip.mp4", "--set", setting]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--set", "seed=1", "--set", "seed=2"], "seed is given twice, as 1 and as 2."),
         (["--sample-rate", "4", "--set", "sample_rate=6"], "sample_rate is given twice, as 4.0 and as 6."),
     ],
 )
-def test_contradicting_settings_are_refused(capsys, options: list[str], said: str) -> None:
+def test_contradicting_settings_are_refused(capsys, options: list[str], message: str) -> None:
     assert main(["analyze", "clip.mp4", *options]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_repeated_equal_setting_is_accepted() -> None:
@@ -125,11 +125,11 @@ def test_versions_of_this_environment() -> None:
     import numpy
     import torch
 
-    found = {library.name: library.version for library in libraries()}
-    assert found["numpy"] == numpy.__version__
-    assert torch.__version__.startswith(found["torch"])
-    assert found["FFmpeg"].startswith(av.ffmpeg_version_info)
-    assert {"opencv-python", "timm", "torchvision", "av", "c2pa-python", "openvino"} <= set(found)
+    versions = {library.name: library.version for library in libraries()}
+    assert versions["numpy"] == numpy.__version__
+    assert torch.__version__.startswith(versions["torch"])
+    assert versions["FFmpeg"].startswith(av.ffmpeg_version_info)
+    assert {"opencv-python", "timm", "torchvision", "av", "c2pa-python", "openvino"} <= set(versions)
 
 
 def test_software_contains_no_paths_or_host_name() -> None:
@@ -166,13 +166,13 @@ def test_torch_version_and_instructions_match_torch() -> None:
 
 def test_commit_matches_git() -> None:
     try:
-        said = subprocess.run(
+        revision = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("not a git checkout")
     commit.cache_clear()
-    assert commit(ROOT) == said
+    assert commit(ROOT) == revision
 
 
 class TestCommit:

@@ -49,7 +49,7 @@ def of_two(
 
 
 def test_each_person_has_own_quality(of_two: Analysis) -> None:
-    large, small = sorted(of_two.persons, key=lambda each: each.median_box[0])
+    large, small = sorted(of_two.persons, key=lambda candidate: candidate.median_box[0])
     every = of_two.coverage.quality
     assert large.quality and small.quality and every
     for person in (large, small):
@@ -64,19 +64,21 @@ def test_each_person_has_own_quality(of_two: Analysis) -> None:
 def test_score_and_domain_check_use_the_same_person(of_two: Analysis) -> None:
     who = representative_person(of_two)
     assert who is not None and who.quality is not None and who.probability == of_two.probability
-    found = {each.name: each for each in criteria(of_two)}
-    assert found["face width"].spread == who.quality.width and found["face width"].person == who.id
-    assert found["shorter side"].person is None
+    domain_check = {criterion.name: criterion for criterion in criteria(of_two)}
+    assert (
+        domain_check["face width"].spread == who.quality.width and domain_check["face width"].person == who.id
+    )
+    assert domain_check["shorter side"].person is None
     (other,) = (person for person in of_two.persons if person is not who)
     assert persons_outside(of_two).keys() <= {other.id}
 
 
 def test_single_person_uses_all_faces(talking: Path, scan: LoadedModel) -> None:
     analysis = analyze(talking, model=scan, parameters=Parameters(**ALL_FLAGGED))
-    (one,) = analysis.persons
-    assert one.quality is not None and one.quality == analysis.coverage.quality
-    assert {each.person for each in criteria(analysis)} == {None}
-    as_before = one.model_copy(update={"quality": None})
+    (person,) = analysis.persons
+    assert person.quality is not None and person.quality == analysis.coverage.quality
+    assert {criterion.person for criterion in criteria(analysis)} == {None}
+    as_before = person.model_copy(update={"quality": None})
     assert criteria(analysis.model_copy(update={"persons": (as_before,)})) == criteria(analysis)
 
 

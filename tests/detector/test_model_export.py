@@ -109,8 +109,8 @@ def test_a_sequence_network_becomes_two_parts(crops: np.ndarray, tmp_path: Path)
     assert features == pytest.approx(np.stack(scorer.features(list(crops))), abs=TOLERANCE)
     for length in (1, 7, model.network.window):  # a short track is one window
         (logits,) = sessions[1].run(None, {"features": features[None, :length]})
-        told = scorer.track_logits(list(features[:length]))
-        assert logits[0] == pytest.approx(told[len(told) // 2], abs=TOLERANCE)
+        track_logits = scorer.track_logits(list(features[:length]))
+        assert logits[0] == pytest.approx(track_logits[len(track_logits) // 2], abs=TOLERANCE)
 
 
 def test_deviating_export_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

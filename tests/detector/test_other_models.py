@@ -61,13 +61,13 @@ def test_primary_model_is_unaffected_by_others(several: Analysis, clip: Path, mo
 
 def test_each_model_judges_the_same_faces(several: Analysis, clip: Path, other: LoadedModel) -> None:
     first = several.persons[0]
-    assert [each.model.name for each in several.others] == ["tiny", "reelproof-2"]
-    for each in several.others:
-        (person,) = each.persons
+    assert [result.model.name for result in several.others] == ["tiny", "reelproof-2"]
+    for result in several.others:
+        (person,) = result.persons
         assert (person.id, person.tracks) == (first.id, first.tracks)
         times = person.scores.time.tolist()
         assert set(times) <= set(first.scores.time.tolist()) and len(times) == several.coverage.frames_sampled
-        assert each.verdict is Verdict.MANIPULATED and each.ran.precision == "float32"
+        assert result.verdict is Verdict.MANIPULATED and result.ran.precision == "float32"
     tiny = several.others[0]
     assert tiny.model.onnx is not None and tiny.model.onnx.framing.box == 1.3
     # Its scores are those of its own crops.
@@ -82,8 +82,8 @@ def test_each_model_judges_the_same_faces(several: Analysis, clip: Path, other: 
 
 
 def test_segments_of_each_model_are_explained(several: Analysis, folder: Path) -> None:
-    for number, each in enumerate(several.others, start=2):
-        (segment,) = each.segments
+    for number, result in enumerate(several.others, start=2):
+        (segment,) = result.segments
         assert segment.peaks
         for rank, peak in enumerate(segment.peaks, start=1):
             assert peak.overlay == f"overlays/model{number}-{segment.id}-{rank}.png"
@@ -121,8 +121,8 @@ def test_as_json_and_back(several: Analysis) -> None:
 
 
 def test_difference_of_a_further_model_is_reported(several: Analysis) -> None:
-    one = several.others[0].model_copy(update={"verdict": Verdict.NOT_FOUND})
-    again = several.model_copy(update={"others": (one, *several.others[1:])})
+    result = several.others[0].model_copy(update={"verdict": Verdict.NOT_FOUND})
+    again = several.model_copy(update={"others": (result, *several.others[1:])})
     assert any(
         problem.startswith("by model 2, the verdict") for problem in compare_analyses(several, again).problems
     )
@@ -131,10 +131,10 @@ def test_difference_of_a_further_model_is_reported(several: Analysis) -> None:
 def test_a_photograph(tmp_path: Path, astronaut: np.ndarray, model: LoadedModel, other: LoadedModel) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
-    found = analyze(photo, model=model.alone, also=[other], parameters=PARAMETERS, images=tmp_path)
-    assert found.media.kind is MediaKind.IMAGE and found.joint is not None
-    assert found.joint.rule is JointRule.FIRST and found.joint.verdict is found.verdict
-    view = report_view(found, tmp_path)
+    analysis = analyze(photo, model=model.alone, also=[other], parameters=PARAMETERS, images=tmp_path)
+    assert analysis.media.kind is MediaKind.IMAGE and analysis.joint is not None
+    assert analysis.joint.rule is JointRule.FIRST and analysis.joint.verdict is analysis.verdict
+    view = report_view(analysis, tmp_path)
     assert len(view.timeline.lanes) == 2 and view.timeline.lanes[1].detail.startswith("2 ")
     assert view.timeline.lanes[1].figure == view.others.rows[1].figure  # type: ignore[union-attr]
 
@@ -144,11 +144,11 @@ def test_further_model_records_its_fused_calibration(
 ) -> None:
     photo = tmp_path / "photo.png"
     cv2.imwrite(str(photo), cv2.cvtColor(astronaut, cv2.COLOR_RGB2BGR))
-    found = analyze(photo, model=other, also=[fused])
-    (judged,) = found.others
+    analysis = analyze(photo, model=other, also=[fused])
+    (judged,) = analysis.others
     assert judged.model == fused.card.fused.as_model() != fused.card.as_model()
     assert judged.persons[0].second_look is not None
-    assert list(contradictions(found, this_version=True)) == []
+    assert list(contradictions(analysis, this_version=True)) == []
 
 
 def test_no_joint_verdict_without_further_models(clip: Path, model: LoadedModel, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ M, N, U = Verdict.MANIPULATED, Verdict.NOT_FOUND, Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
-    ("rule", "told", "together"),
+    ("rule", "verdicts", "together"),
     [
         (JointRule.FIRST, (N, M, M), N),
         (JointRule.ANY, (N, M, U), M),
@@ -186,9 +186,9 @@ M, N, U = Verdict.MANIPULATED, Verdict.NOT_FOUND, Verdict.INCONCLUSIVE
         (JointRule.ALL, (M, M, N), U),
     ],
 )
-def test_the_rules(rule: JointRule, told: tuple[Verdict, ...], together: Verdict) -> None:
-    found = joint_verdict(
-        rule, [(f"Model {number}", verdict) for number, verdict in enumerate(told, start=1)]
+def test_the_rules(rule: JointRule, verdicts: tuple[Verdict, ...], together: Verdict) -> None:
+    joint = joint_verdict(
+        rule, [(f"Model {number}", verdict) for number, verdict in enumerate(verdicts, start=1)]
     )
-    assert found.verdict is together and found.reason.startswith(f"Rule: {rule.words}")
-    assert all(str(verdict) in found.reason.lower() for verdict in told)
+    assert joint.verdict is together and joint.reason.startswith(f"Rule: {rule.words}")
+    assert all(str(verdict) in joint.reason.lower() for verdict in verdicts)

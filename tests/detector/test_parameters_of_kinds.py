@@ -59,9 +59,9 @@ def test_every_parameter_has_a_kind() -> None:
 
 
 def test_descriptions_mark_parameters_for_photographs() -> None:
-    told = {name: str(field.description) for name, field in Parameters.model_fields.items()}
-    assert {name for name in told if told[name].startswith("photos:")} == PHOTO_PARAMETERS
-    assert {name for name in told if told[name].startswith("videos:")} <= VIDEO_PARAMETERS
+    descriptions = {name: str(field.description) for name, field in Parameters.model_fields.items()}
+    assert {name for name in descriptions if descriptions[name].startswith("photos:")} == PHOTO_PARAMETERS
+    assert {name for name in descriptions if descriptions[name].startswith("videos:")} <= VIDEO_PARAMETERS
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,8 @@ def test_every_kind_is_accepted_by_its_content(tmp_path: Path, name: str) -> Non
     assert media.details is not None
     (stream,) = media.details.streams
     assert stream.examined and stream.channels == 1
-    found = container_of(path.read_bytes()[:HEAD_BYTES])
-    assert found is not None and media.container in found.demuxers
+    container = container_of(path.read_bytes()[:HEAD_BYTES])
+    assert container is not None and media.container in container.demuxers
 
 
 def test_a_recording_has_no_verdict_on_faces(tmp_path: Path) -> None:
@@ -78,8 +78,8 @@ def test_a_recording_that_is_too_long_is_refused(tmp_path: Path) -> None:
     "head", [b"\xff\xfe<\0h\0t\0m\0l\0", b"\xff\xfb", b"ID3", b"\xff\xf1\x00\x00"], ids=repr
 )
 def test_what_only_resembles_sound_is_not_accepted(head: bytes) -> None:
-    found = container_of(head + b"plain words, and no sound" * 40)
-    assert found is None
+    container = container_of(head + b"plain words, and no sound" * 40)
+    assert container is None
 
 
 def test_a_recording_that_breaks_off_lasts_less_than_it_states(tmp_path: Path) -> None:

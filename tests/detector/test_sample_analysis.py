@@ -48,13 +48,15 @@ class TestTheSample:
         parameters = fast.parameters.model_copy(update={"search_interval": 0.0, "interpolate_below": 0.0})
         slow = analyze(sample, model=scan, parameters=parameters)
         assert fast.verdict == slow.verdict and len(fast.segments) == len(slow.segments)
-        for mine, theirs in zip(fast.segments, slow.segments, strict=True):
-            assert mine.person == theirs.person
-            assert mine.start == pytest.approx(theirs.start, abs=0.25)
-            assert mine.end == pytest.approx(theirs.end, abs=0.25)
-            assert mine.confidence == pytest.approx(theirs.confidence, abs=0.1)
+        for mine, reference in zip(fast.segments, slow.segments, strict=True):
+            assert mine.person == reference.person
+            assert mine.start == pytest.approx(reference.start, abs=0.25)
+            assert mine.end == pytest.approx(reference.end, abs=0.25)
+            assert mine.confidence == pytest.approx(reference.confidence, abs=0.1)
         for person, same in zip(fast.persons, slow.persons, strict=True):
-            logits, others = ({score.pts: score.logit for score in each.scores} for each in (person, same))
+            logits, others = (
+                {score.pts: score.logit for score in candidate.scores} for candidate in (person, same)
+            )
             assert len(logits.keys() & others.keys()) > 0.9 * len(logits.keys() | others.keys())
             pairs = [(logits[pts], others[pts]) for pts in logits.keys() & others.keys()]
             gaps = np.array([a - b for a, b in pairs if a is not None and b is not None])

@@ -67,8 +67,8 @@ print(json.dumps(told))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    state: dict[str, Any] = json.loads(done.stdout)
+    return state
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +85,8 @@ def test_help_imports_almost_nothing() -> None:
 def test_photo_without_finding_does_not_import_torch(still: Path, of_scored_crops: set[str]) -> None:
     if backends.gpu_is_here():
         pytest.skip("torch scores where there is a GPU")
-    found = imported_by("score", str(still))
-    assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
+    modules = imported_by("score", str(still))
+    assert not modules & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
     assert "openvino" in of_scored_crops and "torch" not in of_scored_crops
 
 
@@ -104,10 +104,10 @@ def test_torch_is_imported_only_for_explanations() -> None:
         "except Recorded as said:\n    print(said)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    found = set(done.stdout.split())
-    assert "detector.engine" in found, done.stderr
-    assert "scipy" not in found, "its optimizers, which follow several faces, took a third of the imports"
-    assert not found & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
+    modules = set(done.stdout.split())
+    assert "detector.engine" in modules, done.stderr
+    assert "scipy" not in modules, "its optimizers, which follow several faces, took a third of the imports"
+    assert not modules & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")

@@ -41,25 +41,25 @@ def main() -> int:
     children = [context.Process(target=_run, args=(options.seed, part, queue)) for part in numbers]
     for child in children:
         child.start()
-    found = []
+    results = []
     ended = 0
     outcomes = (options.out / "outcomes.jsonl").open("w")
     while ended < len(children):
-        if (said := queue.get()) is None:
+        if (outcome := queue.get()) is None:
             ended += 1
             continue
-        found.append(said)
-        outcomes.write(json.dumps(said) + "\n")
+        results.append(outcome)
+        outcomes.write(json.dumps(outcome) + "\n")
         outcomes.flush()
-        if said["faults"]:
-            print(json.dumps(said), flush=True)
-        if len(found) % 100 == 0:
-            print(f"{len(found)} files, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        if outcome["faults"]:
+            print(json.dumps(outcome), flush=True)
+        if len(results) % 100 == 0:
+            print(f"{len(results)} files, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     for child in children:
         child.join()
     wall = time.perf_counter() - started
     outcomes.close()
-    return _summed(found, options, wall, any(child.exitcode for child in children))
+    return _summed(results, options, wall, any(child.exitcode for child in children))
 
 
 def _run(seed: int, numbers: range, queue: multiprocessing.SimpleQueue) -> None:
@@ -77,9 +77,9 @@ def _plain(made: Recipe) -> dict[str, object]:
 
 def _summed(found: list[dict], options: argparse.Namespace, wall: float, crashed: bool) -> int:
     kinds: dict[str, Counter] = {}
-    for one in found:
-        kinds.setdefault(one["base"].partition("-")[0], Counter())[one["kind"]] += 1
-    columns = sorted({one["kind"] for one in found})
+    for outcome in found:
+        kinds.setdefault(outcome["base"].partition("-")[0], Counter())[outcome["kind"]] += 1
+    columns = sorted({outcome["kind"] for outcome in found})
     print("| | files | " + " | ".join(columns) + " |")
     print("|---|" + "---|" * (len(columns) + 1))
     for kind, counts in [*sorted(kinds.items()), ("all", sum(kinds.values(), Counter()))]:
@@ -87,12 +87,13 @@ def _summed(found: list[dict], options: argparse.Namespace, wall: float, crashed
     if not found:
         print("not one file was looked at")
         return 1
-    seconds = [one["seconds"] for one in found]
-    faults = [one for one in found if one["faults"]]
+    seconds = [outcome["seconds"] for outcome in found]
+    faults = [outcome for outcome in found if outcome["faults"]]
+    peak = max(outcome["peak"] for outcome in found)
     print(
         f"seed {options.seed}, files {options.first} to {options.first + len(found) - 1}, "
         f"{options.processes} processes, {wall:.0f} s; a file {statistics.mean(seconds):.2f} s on average, "
-        f"{max(seconds):.1f} s at most; memory at most {max(one['peak'] for one in found) / 1e6:.0f} MB; "
+        f"{max(seconds):.1f} s at most; memory at most {peak / 1e6:.0f} MB; "
         f"faults: {len(faults)}"
     )
     missing = options.files - len(found)

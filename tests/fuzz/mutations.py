@@ -97,11 +97,11 @@ def _run(chance: random.Random, _name: str, data: bytes) -> Iterator[Edit]:
 
 
 def _sizes(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
-    found = parts(name, data)
-    if not found:
+    pieces = parts(name, data)
+    if not pieces:
         yield from _head(chance, name, data)
         return
-    for part in chance.sample(found, min(len(found), chance.choice([1, 1, 2]))):
+    for part in chance.sample(pieces, min(len(pieces), chance.choice([1, 1, 2]))):
         true = part.end - part.start
         size = chance.choice([*EXTREMES, true - 1, true + 1, true * 2])
         size = max(0, size) % (1 << 8 * part.size_bytes)
@@ -110,11 +110,11 @@ def _sizes(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
 
 def _fields(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
     """Numbers inside a box or chunk set to extremes; a PNG's sum is made to fit again."""
-    found = parts(name, data)
-    if not found:
+    pieces = parts(name, data)
+    if not pieces:
         yield from _head(chance, name, data)
         return
-    part = chance.choice(found)
+    part = chance.choice(pieces)
     inside = range(part.start + 8, max(part.start + 9, min(part.end, part.start + 120)))
     at = chance.choice(inside)
     value = chance.choice(EXTREMES) % 2**32
@@ -131,20 +131,20 @@ def _fields(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
 
 
 def _swap(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
-    found = parts(name, data)
-    if len(found) < 2:
+    pieces = parts(name, data)
+    if len(pieces) < 2:
         yield from _run(chance, name, data)
         return
-    one, two = chance.sample(found, 2)
-    length = one.end - one.start
-    at = two.start if two.start < one.start else max(0, two.start - length)
-    yield ["move", one.start, one.end, at]
+    first, two = chance.sample(pieces, 2)
+    length = first.end - first.start
+    at = two.start if two.start < first.start else max(0, two.start - length)
+    yield ["move", first.start, first.end, at]
 
 
 def _lose(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
-    found = parts(name, data)
-    if found and chance.random() < 0.7:
-        part = chance.choice(found)
+    pieces = parts(name, data)
+    if pieces and chance.random() < 0.7:
+        part = chance.choice(pieces)
         yield ["drop", part.start, part.end]
     else:
         at = chance.randrange(len(data))
@@ -152,9 +152,9 @@ def _lose(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
 
 
 def _double(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
-    found = parts(name, data)
-    if found:
-        part = chance.choice(found)
+    pieces = parts(name, data)
+    if pieces:
+        part = chance.choice(pieces)
         for _ in range(chance.choice([1, 2, 20])):
             yield ["copy", part.end, name, part.start, part.end]
     else:

@@ -63,8 +63,8 @@ def _told_by_a_process(seed: int, numbers: range) -> list[str]:
                 os.write(writer, f"{number} {_outcome(seed, number, Path(folder))}\n".encode())
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        lines = told.read().splitlines()
+    with os.fdopen(reader) as pipe:
+        lines = pipe.read().splitlines()
     status = os.waitpid(process, 0)[1]
     if status:
         lines.append(f"{numbers[len(lines)]} ended its process, with status {status}")

@@ -36,7 +36,7 @@ def misplaced(data: bytes) -> list[int]:
 
     Most readers look them up by number; pyHanko, which is strict about it, and others by their place.
     """
-    reader, found = PdfFileReader(io.BytesIO(data)), []
+    reader, numbers = PdfFileReader(io.BytesIO(data)), []
     in_streams: dict[int, list[int]] = {}
     for number in range(1, int(reader.trailer["/Size"])):
         reference = generic.Reference(number, 0, reader)
@@ -47,13 +47,13 @@ def misplaced(data: bytes) -> list[int]:
             if stream not in in_streams:
                 in_streams[stream] = _numbers(reader.get_object(generic.Reference(stream, 0, reader)))
             if in_streams[stream][place.ix_in_stream : place.ix_in_stream + 1] != [number]:
-                found.append(number)
+                numbers.append(number)
             continue
         try:
             reader.get_object(reference)
         except PdfReadError:
-            found.append(number)
-    return found
+            numbers.append(number)
+    return numbers
 
 
 def _numbers(stream: Any) -> list[int]:
@@ -90,7 +90,7 @@ def _file(pdf: pikepdf.Pdf) -> Iterator[str]:
     for name in ("/AA", "/OpenAction"):
         if name in root:
             yield f"A 6.5: {name}"
-    intents = [each for each in root.get("/OutputIntents", []) if each.S == "/GTS_PDFA1"]
+    intents = [intent for intent in root.get("/OutputIntents", []) if intent.S == "/GTS_PDFA1"]
     if len(intents) != 1 or intents[0].DestOutputProfile.read_bytes()[36:40] != b"acsp":
         yield "A 6.2.3: no output intent with an ICC profile"
     if "/Outlines" not in root:
@@ -107,13 +107,13 @@ def _metadata(pdf: pikepdf.Pdf) -> Iterator[str]:
     root = ElementTree.fromstring(stream.read_bytes())
     if len(list(root.iter(f"{RDF}RDF"))) != 1:
         yield "A 6.6.2: not one RDF in the XMP"
-    found: dict[str, str] = {}
+    properties: dict[str, str] = {}
     for description in root.iter(f"{RDF}Description"):
-        found |= description.attrib
-        found |= {child.tag: (child.text or "").strip() for child in description}
-    if (found.get(f"{A}part"), found.get(f"{A}conformance")) != ("3", "A"):
+        properties |= description.attrib
+        properties |= {child.tag: (child.text or "").strip() for child in description}
+    if (properties.get(f"{A}part"), properties.get(f"{A}conformance")) != ("3", "A"):
         yield "A 6.6.4: not identified as PDF/A-3a"
-    if found.get(f"{UA}part") != "1":
+    if properties.get(f"{UA}part") != "1":
         yield "UA 5: not identified as PDF/UA-1"
     declared = [
         (schema.findtext(f"{SCHEMA}prefix"), name.text)
@@ -124,57 +124,61 @@ def _metadata(pdf: pikepdf.Pdf) -> Iterator[str]:
     if ("pdfuaid", "part") not in declared:
         yield "A 6.6.2.3: pdfuaid is used and not declared"
     titles = [
-        each.text for each in root.iter("{http://purl.org/dc/elements/1.1/}title") for each in each.iter()
+        element.text
+        for element in root.iter("{http://purl.org/dc/elements/1.1/}title")
+        for element in element.iter()
     ]
     if str(pdf.docinfo.get("/Title")) not in titles:
         yield "UA 7.1: no title in XMP, or another"
     for info, tag in (("/CreationDate", "CreateDate"), ("/ModDate", "ModifyDate")):
         if info in pdf.docinfo:
             digits = "".join(
-                char for char in found.get(f"{{http://ns.adobe.com/xap/1.0/}}{tag}", "") if char.isdigit()
+                char
+                for char in properties.get(f"{{http://ns.adobe.com/xap/1.0/}}{tag}", "")
+                if char.isdigit()
             )
             if digits not in str(pdf.docinfo[info]):
                 yield f"{info} and XMP differ"
 
 
 def _objects(pdf: pikepdf.Pdf) -> Iterator[str]:
-    for each in pdf.objects:
-        if isinstance(each, pikepdf.Stream):
-            if "/LZWDecode" in str(each.get("/Filter")):
+    for node in pdf.objects:
+        if isinstance(node, pikepdf.Stream):
+            if "/LZWDecode" in str(node.get("/Filter")):
                 yield "A 6.1.7: LZW"
-            if each.get("/Subtype") == "/Image" and each.get("/Interpolate"):
+            if node.get("/Subtype") == "/Image" and node.get("/Interpolate"):
                 yield "A 6.2.8: interpolated picture"
-            if each.get("/Subtype") == "/Image" and "/Alternates" in each:
+            if node.get("/Subtype") == "/Image" and "/Alternates" in node:
                 yield "A 6.2.8: alternate pictures"
-            if each.get("/Subtype") == "/Form" and ("/PS" in each or "/Ref" in each):
+            if node.get("/Subtype") == "/Form" and ("/PS" in node or "/Ref" in node):
                 yield "A 6.2.9: PostScript or a reference"
-        elif isinstance(each, pikepdf.Dictionary):
-            if each.get("/S") in {"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/Sound", "/Movie"}:
-                yield f"A 6.5.1: action {each.S}"
-            if each.get("/BM") is not None and each.BM not in {"/Normal", "/Compatible", "/Multiply"}:
-                yield f"A 6.2.10: blend mode {each.BM}"
-            if "/TR" in each and "/Type" in each and each.Type == "/ExtGState":
+        elif isinstance(node, pikepdf.Dictionary):
+            if node.get("/S") in {"/JavaScript", "/Launch", "/SubmitForm", "/ImportData", "/Sound", "/Movie"}:
+                yield f"A 6.5.1: action {node.S}"
+            if node.get("/BM") is not None and node.BM not in {"/Normal", "/Compatible", "/Multiply"}:
+                yield f"A 6.2.10: blend mode {node.BM}"
+            if "/TR" in node and "/Type" in node and node.Type == "/ExtGState":
                 yield "A 6.2.5: transfer function"
 
 
 def _fonts(pdf: pikepdf.Pdf) -> Iterator[str]:
-    for each in pdf.objects:
-        if not isinstance(each, pikepdf.Dictionary) or each.get("/Type") != "/Font":
+    for font in pdf.objects:
+        if not isinstance(font, pikepdf.Dictionary) or font.get("/Type") != "/Font":
             continue
-        name = str(each.get("/BaseFont"))
-        if each.get("/Subtype") == "/Type0":
-            if "/ToUnicode" not in each:
+        name = str(font.get("/BaseFont"))
+        if font.get("/Subtype") == "/Type0":
+            if "/ToUnicode" not in font:
                 yield f"A 6.2.11.7: {name} cannot be read as text"
-            descriptor = each.DescendantFonts[0].FontDescriptor
+            descriptor = font.DescendantFonts[0].FontDescriptor
             if not {"/FontFile", "/FontFile2", "/FontFile3"} & set(descriptor.keys()):
                 yield f"A 6.2.11.4: {name} is not embedded"
             if (
-                each.DescendantFonts[0].Subtype == "/CIDFontType2"
-                and "/CIDToGIDMap" not in each.DescendantFonts[0]
+                font.DescendantFonts[0].Subtype == "/CIDFontType2"
+                and "/CIDToGIDMap" not in font.DescendantFonts[0]
             ):
                 yield f"A 6.2.11.3: {name} has no CIDToGIDMap"
-        elif each.get("/Subtype") not in {"/CIDFontType0", "/CIDFontType2", "/Type3"}:
-            yield f"A 6.2.11: {name} is a {each.get('/Subtype')}"
+        elif font.get("/Subtype") not in {"/CIDFontType0", "/CIDFontType2", "/Type3"}:
+            yield f"A 6.2.11: {name} is a {font.get('/Subtype')}"
 
 
 def _content(pdf: pikepdf.Pdf) -> Iterator[str]:
@@ -182,7 +186,7 @@ def _content(pdf: pikepdf.Pdf) -> Iterator[str]:
     root = pdf.Root.StructTreeRoot
     numbers = list(root.ParentTree.Nums)
     parents = {int(key): value for key, value in zip(numbers[::2], numbers[1::2], strict=True)}
-    reachable = {each.objgen for each in elements(pdf)}
+    reachable = {entry.objgen for entry in elements(pdf)}
     owned = _owned(pdf)
     for number, page in enumerate(pdf.pages, 1):
         stack: list[str | int] = []
@@ -194,14 +198,16 @@ def _content(pdf: pikepdf.Pdf) -> Iterator[str]:
                 if name == "BDC" and "/MCID" in operands[1]:
                     kind = int(operands[1].MCID)
                     seen.add(kind)
-                if kind == "/Artifact" and any(isinstance(each, int) for each in stack):
+                if kind == "/Artifact" and any(isinstance(entry, int) for entry in stack):
                     yield f"UA 7.1: page {number}: an artifact inside tagged content"
                 if isinstance(kind, int) and "/Artifact" in stack:
                     yield f"UA 7.1: page {number}: tagged content inside an artifact"
                 stack.append(kind)
             elif name == "EMC":
                 stack.pop()
-            elif name in PAINTS and not any(isinstance(each, int) or each == "/Artifact" for each in stack):
+            elif name in PAINTS and not any(
+                isinstance(entry, int) or entry == "/Artifact" for entry in stack
+            ):
                 yield f"UA 7.1: page {number}: {name} is neither tagged nor an artifact"
             elif name in {"Tj", "TJ"} and b"\x00\x00" in _shown(operands):
                 yield f"A 6.2.11.8: page {number}: a glyph no font holds"
@@ -217,33 +223,33 @@ def _content(pdf: pikepdf.Pdf) -> Iterator[str]:
 
 
 def _owned(pdf: pikepdf.Pdf) -> set[tuple[tuple[int, int], int]]:
-    found = set()
-    for each in elements(pdf):
-        kids = each.get("/K", [])
+    pairs = set()
+    for element in elements(pdf):
+        kids = element.get("/K", [])
         for kid in kids if isinstance(kids, pikepdf.Array) else [kids]:
             if isinstance(kid, int):
-                found.add((each.Pg.objgen, kid))
-    return found
+                pairs.add((element.Pg.objgen, kid))
+    return pairs
 
 
 def _shown(operands: Any) -> bytes:
     """Glyphs of two bytes as one string, each pair aligned."""
     given = operands[0] if isinstance(operands[0], pikepdf.Array) else [operands[0]]
     pairs = []
-    for each in given:
-        if isinstance(each, pikepdf.String):
-            data = bytes(each)
+    for operand in given:
+        if isinstance(operand, pikepdf.String):
+            data = bytes(operand)
             pairs += [data[i : i + 2] for i in range(0, len(data), 2)]
     return b"\x00\x00" if b"\x00\x00" in pairs else b""
 
 
 def _tree(pdf: pikepdf.Pdf) -> Iterator[str]:
     last = 0
-    for each in elements(pdf):
-        kind, parent = str(each.S), each.P
-        if kind == "/Figure" and not str(each.get("/Alt", "")).strip():
+    for element in elements(pdf):
+        kind, parent = str(element.S), element.P
+        if kind == "/Figure" and not str(element.get("/Alt", "")).strip():
             yield "UA 7.3: a figure without alternate text"
-        if kind == "/Figure" and not _inside(each):
+        if kind == "/Figure" and not _inside(element):
             yield "A figure's box is not on its page"
         if kind in HEADINGS:
             level = HEADINGS.index(kind) + 1
@@ -254,7 +260,7 @@ def _tree(pdf: pikepdf.Pdf) -> Iterator[str]:
             yield "UA 7.2: a list item outside a list"
         if kind in {"/Lbl", "/LBody"} and parent.S != "/LI":
             yield f"UA 7.2: {kind} outside a list item"
-        if kind == "/L" and any(str(kid.S) not in {"/LI", "/L", "/Caption"} for kid in _kids(each)):
+        if kind == "/L" and any(str(kid.S) not in {"/LI", "/L", "/Caption"} for kid in _kids(element)):
             yield "UA 7.2: a list holds something else"
     if not last:
         yield "UA 7.4: no headings"
@@ -276,7 +282,7 @@ def _kids(element: Any) -> list[Any]:
 
 
 def _tables(pdf: pikepdf.Pdf) -> Iterator[str]:
-    for table in (each for each in elements(pdf) if each.S == "/Table"):
+    for table in (element for element in elements(pdf) if element.S == "/Table"):
         rows = [
             row
             for child in _kids(table)
@@ -299,31 +305,33 @@ def _tables(pdf: pikepdf.Pdf) -> Iterator[str]:
 def _annotations(pdf: pikepdf.Pdf) -> Iterator[str]:
     linked = {
         kid.Obj.objgen
-        for each in elements(pdf)
-        if each.S == "/Link"
-        for kid in each.K
+        for node in elements(pdf)
+        if node.S == "/Link"
+        for kid in node.K
         if isinstance(kid, pikepdf.Dictionary) and kid.get("/Type") == "/OBJR"
     }
     for page in pdf.pages:
-        for each in page.obj.get("/Annots", []):
-            if each.Subtype != "/Link":
-                yield f"an annotation {each.Subtype}"
-            if not str(each.get("/Contents", "")).strip():
+        for node in page.obj.get("/Annots", []):
+            if node.Subtype != "/Link":
+                yield f"an annotation {node.Subtype}"
+            if not str(node.get("/Contents", "")).strip():
                 yield "UA 7.18.5: a link without a description"
-            if each.objgen not in linked:
+            if node.objgen not in linked:
                 yield "UA 7.18.5: a link outside the tree"
-            if int(each.get("/F", 0)) & 0b100110 != 0b100:
+            if int(node.get("/F", 0)) & 0b100110 != 0b100:
                 yield "A 6.3.2: a link that is not printed"
 
 
 def _attachments(pdf: pikepdf.Pdf) -> Iterator[str]:
     names = pdf.Root.get("/Names", pikepdf.Dictionary()).get("/EmbeddedFiles")
     listed = list(names.Names[1::2]) if names is not None else []
-    associated = [each.objgen for each in pdf.Root.get("/AF", [])]
-    if len(associated) != len(set(associated)) or set(associated) != {each.objgen for each in listed}:
+    associated = [attachment.objgen for attachment in pdf.Root.get("/AF", [])]
+    if len(associated) != len(set(associated)) or set(associated) != {
+        attachment.objgen for attachment in listed
+    }:
         yield "A 6.8: associated files are not the embedded ones, each once"
-    for each in listed:
-        if each.get("/AFRelationship") not in {
+    for attachment in listed:
+        if attachment.get("/AFRelationship") not in {
             "/Source",
             "/Data",
             "/Alternative",
@@ -331,7 +339,7 @@ def _attachments(pdf: pikepdf.Pdf) -> Iterator[str]:
             "/Unspecified",
         }:
             yield "A 6.8: no relationship"
-        if "/UF" not in each or "/F" not in each or "/Desc" not in each:
+        if "/UF" not in attachment or "/F" not in attachment or "/Desc" not in attachment:
             yield "A 6.8: no name or description"
-        if "/Subtype" not in each.EF.F or "/ModDate" not in each.EF.F.Params:
+        if "/Subtype" not in attachment.EF.F or "/ModDate" not in attachment.EF.F.Params:
             yield "A 6.8: no MIME type or date"

@@ -25,9 +25,9 @@ class ReviewedPerson:
     tracks: tuple[int, ...]
 
 
-def reviewed_persons(analysis: Analysis, said: Iterable[Annotation]) -> tuple[ReviewedPerson, ...]:
+def reviewed_persons(analysis: Analysis, acts: Iterable[Annotation]) -> tuple[ReviewedPerson, ...]:
     """The persons in the machine's order. Acts of authors who are not verified change nothing."""
-    known = sorted(filter(verified, said), key=sort_key)
+    known = sorted(filter(verified, acts), key=sort_key)
     tracks = annotations._tracks(analysis, known)
     names = {who: f"Person {who}" for who in tracks}
     names |= {act.person: act.name for act in current(known) if isinstance(act, PersonRename)}

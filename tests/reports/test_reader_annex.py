@@ -41,8 +41,8 @@ def test_the_higher_rate_of_networks_and_program_is_shown() -> None:
 def test_the_annex_says_how_much_is_found_of_unknown_generators_in_videos() -> None:
     model = load_model().card.fused.as_model()
     kinds = ("talking heads and avatars", "swaps and reenactment", "text-to-video", "lip-sync")
-    found = "found where 5 % of unmanipulated clips are flagged"
-    figures = {f"new generators left out, {kind}, {found}": 0.1 * n for n, kind in enumerate(kinds, start=4)}
+    suffix = "found where 5 % of unmanipulated clips are flagged"
+    figures = {f"new generators left out, {kind}, {suffix}": 0.1 * n for n, kind in enumerate(kinds, start=4)}
     measured = model.model_copy(update={"figures": figures})
     words = reader_view_of_model(measured, still=False).unknown
     assert "40 of talking heads and avatars, 50 of face swaps and reenactment, 60 of videos made" in words
@@ -86,7 +86,7 @@ def test_rates_of_one_person_are_marked_if_several_faces_were_judged(
     tmp_path: Path,
 ) -> None:
     model = load_model().card.fused.as_model()
-    for kind, persons, told in (
+    for kind, persons, mention in (
         (MediaKind.IMAGE, 3, True),
         (MediaKind.IMAGE, 1, False),
         (MediaKind.VIDEO, 3, False),
@@ -94,13 +94,15 @@ def test_rates_of_one_person_are_marked_if_several_faces_were_judged(
         made = build(tmp_path / f"{kind}{persons}", kind=kind, persons=persons, kept=False)
         many = made.model_copy(update={"model": model, "parameters": Parameters()})
         view = report_view(many, tmp_path)
-        for said in (view.measured_errors.apart, view.reader.one_person):
+        for sentence in (view.measured_errors.apart, view.reader.one_person):
             assert (
-                said.startswith("These rates were measured on photographs of one person. Here, 3 faces were")
-                == told
+                sentence.startswith(
+                    "These rates were measured on photographs of one person. Here, 3 faces were"
+                )
+                == mention
             )
-            assert ("in 6, 8 and 17 of 100 groups" in said) == told
-        assert (view.reader.one_person in render_html(view, {}).split('id="reader"')[-1]) or not told
+            assert ("in 6, 8 and 17 of 100 groups" in sentence) == mention
+        assert (view.reader.one_person in render_html(view, {}).split('id="reader"')[-1]) or not mention
     older = model.model_copy(update={"limits": ()})
     made = build(tmp_path, kind=MediaKind.IMAGE, persons=2, kept=False)
     made = made.model_copy(update={"model": older, "parameters": Parameters()})

@@ -53,7 +53,7 @@ def test_what_hides_mouth_or_eyes_covers(crops: Crops) -> None:
 @pytest.mark.parametrize("draw", [draw for draw, _ in COVER_KINDS], ids=lambda draw: draw.__name__)
 def test_each_is_drawn_within_its_opacity_and_covers_at_times(crops: Crops, draw: DrawCover) -> None:
     face, piece = crops.faces[0], crops.pieces[0]
-    told = set()
+    outcomes = set()
     for seed in range(60):
         cover = draw(face, piece, np.random.default_rng(seed))
         again = draw(face, piece, np.random.default_rng(seed))
@@ -61,8 +61,8 @@ def test_each_is_drawn_within_its_opacity_and_covers_at_times(crops: Crops, draw
         assert cover.layer.shape == (SIDE, SIDE, 3) and cover.opacity.shape == (SIDE, SIDE)
         changed = apply_cover(face, cover, np.random.default_rng(seed)) != face
         assert not changed.any(axis=2)[cv2.dilate(cover.opacity, np.ones((13, 13), np.uint8)) == 0].any()
-        told.add(cover.hides(crops.landmarks[0]))
-    assert True in told or draw is letters, "letters alone leave most to be seen"
+        outcomes.add(cover.hides(crops.landmarks[0]))
+    assert True in outcomes or draw is letters, "letters alone leave most to be seen"
 
 
 def test_a_cover_goes_on_beyond_the_crop(crops: Crops) -> None:
@@ -100,16 +100,16 @@ def test_it_learns(crops: Crops) -> None:
     """A few steps on one batch bring the loss down by far; examples are of both kinds."""
     rng = np.random.default_rng(1)
     batch: list[CoveredFaceExample] = [example(crops, rng) for _ in range(24)]
-    assert {one.covered for one in batch} == {True, False}
+    assert {sample.covered for sample in batch} == {True, False}
     assert all(
-        one.crop.shape == (COVER_CROP_SIZE, COVER_CROP_SIZE, 3) and one.crop.dtype == np.uint8
-        for one in batch
+        sample.crop.shape == (COVER_CROP_SIZE, COVER_CROP_SIZE, 3) and sample.crop.dtype == np.uint8
+        for sample in batch
     )
     torch.manual_seed(0)
     network = CoveredNetwork()
     shown = (
-        torch.from_numpy(np.stack([one.crop for one in batch])),
-        torch.tensor([one.covered for one in batch]),
+        torch.from_numpy(np.stack([sample.crop for sample in batch])),
+        torch.tensor([sample.covered for sample in batch]),
     )
     values = losses(network, lambda: covered_faces_network._loss(network, shown), steps=30)
     assert values[-1] < 0.5 * values[0]

@@ -35,40 +35,40 @@ def source(astronaut: Image) -> LabelledImage:
     return cv2.resize(astronaut, (448, 448)), kept.boxes, kept.confidence
 
 
-def learnt(one: ProposalExample) -> list[tuple[int, int]]:
-    return [(int(row), int(column)) for row, column in zip(*np.nonzero(one.wanted[0] == 1), strict=True)]
+def learnt(sample: ProposalExample) -> list[tuple[int, int]]:
+    return [(int(row), int(column)) for row, column in zip(*np.nonzero(sample.wanted[0] == 1), strict=True)]
 
 
 def test_what_is_wanted_lies_on_the_faces(source: LabelledImage) -> None:
     """CenterFace finds nearly all faces of the canvases where they are said to be."""
     rng, detect = np.random.default_rng(5), FaceDetector(0.3)
-    there, found = 0, 0
+    there, hits = 0, 0
     for _ in range(30):
-        one = example([source], rng)
-        faces = detect(one.canvas)
-        for row, column in learnt(one):
-            right, below, width, height = one.boxes[:, row, column]
+        sample = example([source], rng)
+        faces = detect(sample.canvas)
+        for row, column in learnt(sample):
+            right, below, width, height = sample.boxes[:, row, column]
             middle = (column + 0.5 + right) * STRIDE, (row + 0.5 + below) * STRIDE
             size = np.exp([width, height]) * STRIDE
             if size[0] < 30:
                 continue  # too small for CenterFace at this size of canvas
             there += 1
-            found += any(
+            hits += any(
                 abs((f.box[0] + f.box[2]) / 2 - middle[0]) < 0.2 * size[0]
                 and abs((f.box[1] + f.box[3]) / 2 - middle[1]) < 0.2 * size[1]
                 and 0.7 < f.width / size[0] < 1.4
                 for f in faces
             )
-    assert there >= 15 and found >= 0.8 * there
+    assert there >= 15 and hits >= 0.8 * there
 
 
 def test_faces_that_are_unsure_or_cut_teach_nothing(source: LabelledImage) -> None:
     image, boxes, _ = source
     unsure = [(image, boxes, np.full(len(boxes), 0.3, np.float32))]
     made = [example(unsure, np.random.default_rng(seed)) for seed in range(12)]
-    assert not any(learnt(one) for one in made)
-    assert any(one.ignored.any() for one in made)
-    assert all(one.canvas.shape == (SIDE, SIDE, 3) and one.canvas.dtype == np.uint8 for one in made)
+    assert not any(learnt(sample) for sample in made)
+    assert any(sample.ignored.any() for sample in made)
+    assert all(sample.canvas.shape == (SIDE, SIDE, 3) and sample.canvas.dtype == np.uint8 for sample in made)
 
 
 def test_it_learns(source: LabelledImage) -> None:
@@ -76,10 +76,10 @@ def test_it_learns(source: LabelledImage) -> None:
     torch.manual_seed(0)
     rng = np.random.default_rng(1)
     batch = [example([source], rng) for _ in range(4)]
-    images = torch.from_numpy(np.stack([one.canvas for one in batch])).permute(0, 3, 1, 2).float()
-    told = [torch.from_numpy(np.stack([one[part] for one in batch])) for part in (1, 2, 3)]
+    images = torch.from_numpy(np.stack([sample.canvas for sample in batch])).permute(0, 3, 1, 2).float()
+    targets = [torch.from_numpy(np.stack([sample[part] for sample in batch])) for part in (1, 2, 3)]
     network = ProposalNetwork()
-    values = losses(network, lambda: loss(*network(images), *told), steps=25)
+    values = losses(network, lambda: loss(*network(images), *targets), steps=25)
     assert values[-1] < 0.5 * values[0]
 
 
@@ -111,8 +111,8 @@ def test_what_is_shipped_gives_what_was_trained(tmp_path: Path) -> None:
     run.setInput(images)
     with torch.no_grad():
         wanted = network(torch.from_numpy(images))
-    for out, theirs in zip(run.forward(["heat", "box"]), wanted, strict=True):
-        assert np.allclose(out, theirs.numpy(), atol=1e-3)
+    for out, reference in zip(run.forward(["heat", "box"]), wanted, strict=True):
+        assert np.allclose(out, reference.numpy(), atol=1e-3)
 
 
 def test_a_few_crops_are_enough(tmp_path: Path) -> None:

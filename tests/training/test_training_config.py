@@ -70,8 +70,8 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
 def test_shares_that_do_not_add_up(tmp_path: Path) -> None:
     text = DEFAULT_RECIPE.read_text()
     assert "dfdc_real = 0.27" in text
-    said = refusal(tmp_path / "recipe.toml", text.replace("dfdc_real = 0.27", "dfdc_real = 0.37"))
-    assert "mix: " in said and "the shares add up to 1.100, not 1" in said
+    message = refusal(tmp_path / "recipe.toml", text.replace("dfdc_real = 0.27", "dfdc_real = 0.37"))
+    assert "mix: " in message and "the shares add up to 1.100, not 1" in message
 
 
 @pytest.mark.parametrize(

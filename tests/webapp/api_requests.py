@@ -11,9 +11,9 @@ def problem(answer, status: int) -> dict:
     """What an answer that must be an error says, as RFC 9457 has it."""
     assert answer.status_code == status, answer.text
     assert answer.content_type == "application/problem+json"
-    told = answer.json
-    assert told["status"] == status and told["title"] and told["detail"]
-    return told
+    details = answer.json
+    assert details["status"] == status and details["title"] and details["detail"]
+    return details
 
 
 def form(content: bytes = b"bytes", name: str = "clip.mp4", **fields: str) -> dict:

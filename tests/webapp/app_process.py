@@ -32,19 +32,19 @@ class App:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
-        with self._errors.open("a") as said:
+        with self._errors.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "webapp"],
                 cwd=ROOT,
                 env=os.environ | {"PORT": "0", "REELPROOF_DATA": str(self.data)} | self._settings,
                 stdout=subprocess.PIPE,
-                stderr=said,
+                stderr=log,
                 text=True,
             )
         assert self.process.stdout is not None
-        found = re.search(r"http://[^ ]+", self.process.stdout.readline())
-        assert found, self._errors.read_text()[-2000:]
-        self.address = found[0]
+        match = re.search(r"http://[^ ]+", self.process.stdout.readline())
+        assert match, self._errors.read_text()[-2000:]
+        self.address = match[0]
 
     def kill(self) -> None:
         assert self.process is not None
@@ -70,16 +70,16 @@ class App:
                 continue
             if state != "Z":
                 parents[int(stat.parent.name)] = int(parent)
-        found = {self.process.pid} & set(parents)
-        while more := {child for child, parent in parents.items() if parent in found} - found:
-            found |= more
-        return found
+        processes = {self.process.pid} & set(parents)
+        while more := {child for child, parent in parents.items() if parent in processes} - processes:
+            processes |= more
+        return processes
 
     def rows(self) -> dict[str, tuple[str, str, int]]:
         """State, stage and attempt by id, read past the app."""
         with sqlite3.connect(f"file:{self.data}/reelproof.sqlite3?mode=ro", uri=True, timeout=30) as database:
-            found = database.execute("SELECT id, state, stage, attempt FROM analyses").fetchall()
-        return {row[0]: (row[1], row[2], row[3]) for row in found}
+            records = database.execute("SELECT id, state, stage, attempt FROM analyses").fetchall()
+        return {row[0]: (row[1], row[2], row[3]) for row in records}
 
     def idle(self) -> bool:
         """Whether all there is has been done."""

@@ -83,7 +83,7 @@ def fill(database: Database, count: int) -> None:
 
 def _said(analysis_id: str, moment: datetime, chance: random.Random) -> list[dict[str, object]]:
     """What reviewers said of one analysis: of the whole, and of a segment; some said it twice."""
-    said = []
+    rows = []
     for number in range(chance.randrange(1, 5)):
         kind = chance.choice(("exhibit", "segment"))
         body = {
@@ -94,7 +94,7 @@ def _said(analysis_id: str, moment: datetime, chance: random.Random) -> list[dic
             "verdict": chance.choice(("agree", "agree", "agree", "disagree", "unsure")),
             "note": "",
         } | ({"segment": "A1"} if kind == "segment" else {})
-        said.append(
+        rows.append(
             {
                 "analysis_id": analysis_id,
                 "id": body["id"],
@@ -105,4 +105,4 @@ def _said(analysis_id: str, moment: datetime, chance: random.Random) -> list[dic
                 "body": json.dumps(body),
             }
         )
-    return said
+    return rows

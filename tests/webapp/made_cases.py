@@ -21,8 +21,8 @@ def ids(app) -> list[str]:
 
 def entries(app, action: str) -> list[dict]:
     with app.extensions["database"].begin() as session:
-        found = session.scalars(select(CustodyRow).where(CustodyRow.action == action))
-        return [json.loads(entry.details) | {"actor": entry.actor} for entry in found]
+        rows = session.scalars(select(CustodyRow).where(CustodyRow.action == action))
+        return [json.loads(entry.details) | {"actor": entry.actor} for entry in rows]
 
 
 def another(app, name: str, *, closed: bool) -> int:

@@ -22,15 +22,15 @@ def match_of(**changes: Any) -> Match:
 
 def matched(app: Flask, row: AnalysisRow, first: AnalysisRow, **changes: Any) -> Match:
     """The exhibits of two analyses, the second of which was there first, show the same."""
-    found = match_of(**changes)
+    match = match_of(**changes)
     with app.extensions["database"].begin() as session:
         session.add(
             MatchRow(
                 exhibit_id=row.exhibit_id,
                 other_id=first.exhibit_id,
-                of_all=found.of_all,
+                of_all=match.of_all,
                 found=now(),
-                body=found.model_dump_json(),
+                body=match.model_dump_json(),
             )
         )
-    return found
+    return match

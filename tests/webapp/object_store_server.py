@@ -52,8 +52,8 @@ class Bucket:
 
     def names(self) -> list[str]:
         """Of all it holds."""
-        found = self._client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
-        return [one["Key"] for one in found]
+        objects = self._client.list_objects_v2(Bucket=BUCKET).get("Contents", [])
+        return [entry["Key"] for entry in objects]
 
     def read(self, name: str) -> bytes:
         """The bytes of one file."""

@@ -63,8 +63,8 @@ class OpenIdProvider:
         claims = {"iss": self.issuer, "aud": CLIENT, "iat": now, "exp": now + 60, "jti": secrets.token_hex(8)}
         claims |= {"events": events, "sub": self.claims["sub"]} | changed
         header = {"alg": self.algorithm, "kid": self.key.kid} | ({} if typ is None else {"typ": typ})
-        told = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(header, told, self.key, algorithms=[self.algorithm, "RS512"], default_type=None)
+        payload = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(header, payload, self.key, algorithms=[self.algorithm, "RS512"], default_type=None)
 
     def _keys(self):
         return jsonify(KeySet([self.key]).as_dict(private=False))

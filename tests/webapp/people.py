@@ -75,9 +75,9 @@ def sign_in(client: FlaskClient, name: str, password: str = PASSWORD, **more: ob
 
 def token(client: FlaskClient) -> str:
     """What forms of this client's session bring along."""
-    found = TOKEN.search(client.get("/account").text)
-    assert found, "nobody is signed in"
-    return found[1]
+    match = TOKEN.search(client.get("/account").text)
+    assert match, "nobody is signed in"
+    return match[1]
 
 
 def signed_in(app: Flask, name: str) -> FlaskClient:
@@ -92,8 +92,8 @@ def signed_in(app: Flask, name: str) -> FlaskClient:
             user = account_store.find(session, name)
         assert user is not None, f"there is no account {name}"
         answer, moment = login_pages.signed_in_response(user), now()
-        for each in answer.headers.getlist("Set-Cookie"):
-            client.set_cookie(*each.partition(";")[0].split("=", 1))
+        for header in answer.headers.getlist("Set-Cookie"):
+            client.set_cookie(*header.partition(";")[0].split("=", 1))
         with database.begin() as session:
             cookie = client.get_cookie(accounts_sessions.SESSION_COOKIE)
             g.session = sessions.find_session(session, app.extensions["settings"], cookie.value, moment)

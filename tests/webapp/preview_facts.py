@@ -39,5 +39,5 @@ def described(path: Path) -> Media:
 def moments(path: Path) -> list[Fraction]:
     """Times of all frames, in seconds from the first."""
     with open_media(path) as reader:
-        found = [pts for _, pts in reader.every_frame()]
-        return [(pts - found[0]) * reader.time_base for pts in found]
+        times = [pts for _, pts in reader.every_frame()]
+        return [(pts - times[0]) * reader.time_base for pts in times]

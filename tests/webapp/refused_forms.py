@@ -26,10 +26,12 @@ class Page(HTMLParser):
         given = dict(attributes)
         name, value = given.get("name") or "", given.get("value") or ""
         ids = given.get("aria-describedby", "").split()
-        self._described += [each for each in ids if each.endswith("-wrong")]
+        self._described += [description for description in ids if description.endswith("-wrong")]
         assert given.get("aria-invalid") in (None, "true")
         assert (
-            tag == "fieldset" or "aria-invalid" in given or not any(each.endswith("-wrong") for each in ids)
+            tag == "fieldset"
+            or "aria-invalid" in given
+            or not any(description.endswith("-wrong") for description in ids)
         )
         if "autofocus" in given and not self.focus:
             assert given["role"] == "alert" and given["tabindex"] == "-1"
@@ -70,5 +72,5 @@ def again(answer: TestResponse, field: str, words: str, **typed: str | list[str]
     assert words in page.wrong.get(field, ""), (page.wrong, answer.status_code)
     for name, texts in typed.items():
         wanted = texts if isinstance(texts, list) else [texts]
-        assert [each for each in page.values[name] if each or "" in wanted] == wanted, name
+        assert [value for value in page.values[name] if value or "" in wanted] == wanted, name
     return page

@@ -48,9 +48,9 @@ class Review:
         return self.clients["root"].post(f"/cases/{self.case}/reviewers", data=form)
 
     def annotate(self, name: str, **changes: object):
-        said = {"kind": "exhibit", "verdict": "disagree", "note": WORDS} | changes
+        body = {"kind": "exhibit", "verdict": "disagree", "note": WORDS} | changes
         return self.clients[name].post(
-            f"/analyses/{self.row.id}/annotations", data=json.dumps(said), content_type="application/json"
+            f"/analyses/{self.row.id}/annotations", data=json.dumps(body), content_type="application/json"
         )
 
 
@@ -104,7 +104,7 @@ def _make(data: Path, sent: list[str], blind: str, **settings: object) -> Review
     assert made.name(blind=blind).status_code == 303
     assert made.annotate("ada").status_code == 201
     assert made.annotate("ada", kind="segment", segment="A1", verdict="agree").status_code == 201
-    said = {"kind": "rename", "person": "A", "name": f"{WORDS} name"}
-    answer = clients["ada"].post(f"/analyses/{row.id}/annotations", json=said)
+    body = {"kind": "rename", "person": "A", "name": f"{WORDS} name"}
+    answer = clients["ada"].post(f"/analyses/{row.id}/annotations", json=body)
     assert answer.status_code == 201, answer.text
     return made

@@ -92,7 +92,7 @@ def test_idle_sockets_give_way_the_oldest_first(port, monkeypatch):
         body = opened(stack, port, b"POST /analyses HTTP/1.1\r\nContent-Length: 9\r\n\r\n")
         many = [opened(stack, port) for _ in range(24)]
         assert works(port)
-        assert all(closed(each) for each in many[:14]) and not closed(body, 0.1)
+        assert all(closed(connection) for connection in many[:14]) and not closed(body, 0.1)
         assert not closed(many[-1], 0.1)
         # Many addresses, each with a few: beyond what there may be in all.
         others = [opened(stack, port, source=(f"127.0.1.{n // 5}", 0)) for n in range(5, 55)]
@@ -123,13 +123,18 @@ def test_slow_headers_and_bodies_end_a_connection_and_steady_ones_do_not(port, m
         fast = opened(stack, port, head + bytes(60 * int(webapp_server.MIN_BODY_RATE)))  # a minute ahead
         ends = time.monotonic() + 0.8
         while time.monotonic() < ends:
-            for each, more in ((trickling, b"A: b\r\n"), (blank, b"\r\n"), (body, b"x"), (fast, bytes(5000))):
+            for connection, more in (
+                (trickling, b"A: b\r\n"),
+                (blank, b"\r\n"),
+                (body, b"x"),
+                (fast, bytes(5000)),
+            ):
                 try:
-                    each.sendall(more)
+                    connection.sendall(more)
                 except OSError:
-                    assert each is not fast
+                    assert connection is not fast
             time.sleep(0.05)
-        assert all(closed(each) for each in (silent, trickling, blank, body))
+        assert all(closed(connection) for connection in (silent, trickling, blank, body))
         assert not closed(fast, 0.1)
         asking = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         monkeypatch.setattr(webapp_server, "HEADERS_TIMEOUT", 20.0)

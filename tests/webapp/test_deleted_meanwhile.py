@@ -49,21 +49,21 @@ def deleted_before(app, monkeypatch) -> Callable[[object, str, str], None]:
 @pytest.mark.usefixtures("quick_reports")
 def test_actions_on_a_deleted_analysis(app, client, deleted_before, act):
     row = finished(app)
-    one, app.testing = f"/analyses/{row.id}", False
+    address, app.testing = f"/analyses/{row.id}", False
     if act == "import":
-        client.post(f"{one}/annotations", json=SAID)
-        saved = client.get(f"{one}/bundle.zip").data
+        client.post(f"{address}/annotations", json=SAID)
+        saved = client.get(f"{address}/bundle.zip").data
     deleted_before(Database, "alone", row.id)
     if act == "annotate":
-        answer = client.post(f"{one}/annotations", json=SAID)
+        answer = client.post(f"{address}/annotations", json=SAID)
     elif act == "import":
         boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(saved), "bundle.zip")})
         kind = f"multipart/form-data; boundary={boundary}"
-        answer = client.post(f"{one}/annotations/import", data=form, content_type=kind)
+        answer = client.post(f"{address}/annotations/import", data=form, content_type=kind)
     elif act == "assign":
-        answer = client.post(f"{one}/assign", data={"case": ""})
+        answer = client.post(f"{address}/assign", data={"case": ""})
     else:
-        answer = client.post(f"{one}/case", data={"case_number": "7"})
+        answer = client.post(f"{address}/case", data={"case_number": "7"})
     assert answer.status_code == 410 and "was deleted on" in answer.text, answer.text
 
 
@@ -103,9 +103,9 @@ def test_a_comparison_that_is_deleted_twice(app, client):
     comparison = compared(app, finished(app, file="a"), finished(app, file="b"))
     folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
     deletion.delete_comparison(database, folders, comparison.id)
-    with pytest.raises(UserError, match="was deleted on") as told, app.test_request_context():
+    with pytest.raises(UserError, match="was deleted on") as error, app.test_request_context():
         deletion.delete_comparison(database, folders, comparison.id)
-    assert told.value.status == 410
+    assert error.value.status == 410
 
 
 def test_an_error_about_an_existing_analysis_is_unchanged(app, client, monkeypatch):

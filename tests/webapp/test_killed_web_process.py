@@ -59,8 +59,8 @@ def test_child_processes_end_with_the_web_process(tmp_path: Path, code: str) -> 
 
 def _wait_for_children(process: subprocess.Popen[bytes]) -> list[int]:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    found = until(lambda: children.read_text().split(), "it starts no process", process=process)
-    return [int(each) for each in found]
+    numbers = until(lambda: children.read_text().split(), "it starts no process", process=process)
+    return [int(number) for number in numbers]
 
 
 def _writer_of(fifo: Path) -> int:

@@ -23,23 +23,23 @@ def test_the_documented_login_throttle_matches() -> None:
     account, address = passwords.throttle_buckets("ada", "10.0.0.1", None)
     (device,) = passwords.throttle_buckets("ada", "10.0.0.1", "browser")
     (code,) = passwords.code_bucket("ada")
-    told = {(by, int(free), timedelta(minutes=int(wait))) for by, free, wait in _COUNTED.findall(_TEXT)}
+    limits = {(by, int(free), timedelta(minutes=int(wait))) for by, free, wait in _COUNTED.findall(_TEXT)}
     by = ("account and network address", account), ("account and browser", device)
     by += ("network address", address), ("account", code)
-    assert {(name, bucket.free, bucket.longest) for name, bucket in by} == told
+    assert {(name, bucket.free, bucket.longest) for name, bucket in by} == limits
 
 
 def test_the_documented_rate_limits_match() -> None:
     (table,) = re.findall(r"^\| requests \| a minute \|\n\|---\|---\|\n((?:\|.+\n)+)", _TEXT, re.MULTILINE)
-    told = {
+    limits = {
         name: RateLimitItemPerMinute(_number(number))
         for name, number in re.findall(
             r"^\| (?:changes of one's )?([a-z ]+?)(?: \(.+\))? \| ([\d,]+) \|$", table, re.MULTILINE
         )
     }
     dear = {permission: parse(text) for permission, text in request_guard._COSTLY.items()}
-    assert told.pop("password") == parse(request_guard._COSTLY_ENDPOINTS["account.password"])
-    assert told == {
+    assert limits.pop("password") == parse(request_guard._COSTLY_ENDPOINTS["account.password"])
+    assert limits == {
         "in all": parse(request_guard._ALL_REQUESTS),
         "downloads": dear.pop(Permission.EXPORT),
         "starting work": dear.pop(Permission.ANALYSE),

@@ -135,8 +135,8 @@ def test_fifty_browsers_and_ten_uploads(tmp_path):
     assert app.process is not None
     try:
         end = threading.Event()
-        pages = ["/", "/analyses", *(f"/analyses/{one}" for one in done[:10])]
-        browsers = [Browser(app.address, f"/analyses/{one}", pages, end) for one in waiting]
+        pages = ["/", "/analyses", *(f"/analyses/{analysis_id}" for analysis_id in done[:10])]
+        browsers = [Browser(app.address, f"/analyses/{analysis_id}", pages, end) for analysis_id in waiting]
         memory: list[int] = []
         before = busy(), time.process_time(), spent(app.process.pid), time.monotonic()
         with ThreadPoolExecutor(_BROWSERS + _UPLOADS) as pool:
@@ -164,7 +164,7 @@ def test_fifty_browsers_and_ten_uploads(tmp_path):
             "pages, median and p95 in ms": [round(1000 * at(seen, share)) for share in (0.5, 0.95)],
             "questions": len(asked),
             "questions, median and p95 in ms": [round(1000 * at(asked, share)) for share in (0.5, 0.95)],
-            "memory in MB, before and after each round": [round(each / 1e6) for each in memory],
+            "memory in MB, before and after each round": [round(size / 1e6) for size in memory],
             "seconds of the server": round(server, 1),
             "share of the processors that others took": round(share, 2),
             "errors": len(errors),

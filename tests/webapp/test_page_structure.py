@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 def assert_well_formed(answers: dict[str, TestResponse]) -> None:
     """Each page, by its path, is there and has no problem."""
     assert {path: answer.status_code for path, answer in answers.items() if answer.status_code != 200} == {}
-    found = {path: problems(answer.text) for path, answer in answers.items()}
-    assert {path: lines for path, lines in found.items() if lines} == {}
+    findings = {path: problems(answer.text) for path, answer in answers.items()}
+    assert {path: lines for path, lines in findings.items() if lines} == {}
 
 
 def test_pages_of_analyses(app, client):
@@ -33,8 +33,8 @@ def test_pages_of_analyses(app, client):
     assert client.post(f"/analyses/{stopped.id}/cancel").status_code == 303
     with app.extensions["database"].begin() as session:  # two analyses of one exhibit, to compare
         session.merge(video).exhibit_id = other.exhibit_id
-    for one in (video, photo, waiting, stopped):
-        matched(app, one, other)
+    for analysis in (video, photo, waiting, stopped):
+        matched(app, analysis, other)
     row = compared(app, photo, other)
     paths = [
         "/",
@@ -49,7 +49,7 @@ def test_pages_of_analyses(app, client):
         "/live",
         "/api/v1/docs",
     ]
-    paths += [f"/analyses/{one.id}" for one in (video, photo, waiting, stopped)]
+    paths += [f"/analyses/{analysis.id}" for analysis in (video, photo, waiting, stopped)]
     paths += [f"/analyses/{other.id}/{page}" for page in ("again", "delete", "custody", "copies", "compare")]
     paths += [
         f"/compare?a={video.id}&b={other.id}",

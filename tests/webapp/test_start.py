@@ -67,9 +67,9 @@ def start(data) -> Iterator[Callable[..., subprocess.Popen]]:
 
 def address(process: subprocess.Popen) -> str:
     line = process.stdout.readline()
-    found = re.search(r"http://[^ ]+", line)
-    assert found, f"{line!r} {process.stderr.read() if process.poll() is not None else ''}"
-    return found[0]
+    match = re.search(r"http://[^ ]+", line)
+    assert match, f"{line!r} {process.stderr.read() if process.poll() is not None else ''}"
+    return match[0]
 
 
 def descendants(process: int) -> set[int]:
@@ -82,12 +82,12 @@ def descendants(process: int) -> set[int]:
             continue
         if fields[0] != "Z":
             below.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found, ahead = set(), [process]
+    processes, ahead = set(), [process]
     while ahead:
         children = below.get(ahead.pop(), [])
-        found.update(children)
+        processes.update(children)
         ahead += children
-    return found
+    return processes
 
 
 def alive(processes: set[int]) -> set[int]:
@@ -109,10 +109,10 @@ def family(process: subprocess.Popen) -> set[int]:
 def mask(process: int) -> str | None:
     """What a process takes from the permissions of its files; None of one that ends at this moment."""
     try:
-        found = re.search(r"^Umask:\s+(\d+)$", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
+        match = re.search(r"^Umask:\s+(\d+)$", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
     except OSError:
         return None
-    return found[1] if found else None
+    return match[1] if match else None
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_starts_at_once_and_stops_everything(start, number):
     everything = family(process)
     # What they make is for their user alone; those that tests fork have not begun with what others had set.
     if number == signal.SIGTERM:
-        assert {mask(each) for each in everything} - {None} == {"0077"}
+        assert {mask(member) for member in everything} - {None} == {"0077"}
     process.send_signal(number)
     assert process.wait(timeout=PATIENCE) == 0
     until(lambda: not alive(everything), "one outlives the app")
@@ -155,7 +155,7 @@ def wait_for_children(process: int, known: set[int]) -> set[int]:
 
 def children(process: int) -> set[int]:
     text = Path(f"/proc/{process}/task/{process}/children").read_text()
-    return {int(each) for each in text.split()}
+    return {int(number) for number in text.split()}
 
 
 @pytest.mark.fresh
@@ -176,8 +176,8 @@ def test_running_jobs_are_queued_again(start, data):
     process.terminate()
     process.wait(timeout=PATIENCE)
     with database.begin() as session:
-        found = session.get_one(AnalysisRow, row.id)
-    assert (found.state, found.attempt) == ("queued", 1)  # an orderly stop is no attempt
+        job = session.get_one(AnalysisRow, row.id)
+    assert (job.state, job.attempt) == ("queued", 1)  # an orderly stop is no attempt
     database.close()
 
 

@@ -117,24 +117,24 @@ def test_an_environment_with_the_wheel_alone_serves_the_sample(installed, tmp_pa
             [str(installed / name), "--help"], cwd=tmp_path, env=environment, capture_output=True
         )
         assert done.returncode == 0 and b"usage" in done.stdout
-    with (tmp_path / "stderr").open("w") as said:
+    with (tmp_path / "stderr").open("w") as log:
         app = subprocess.Popen(
             [str(installed / "reelproof-web")],
             cwd=tmp_path,
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=log,
             text=True,
             start_new_session=True,
         )
     try:
-        found = re.search(r"http://[^ ]+", app.stdout.readline())
-        assert found, (tmp_path / "stderr").read_text()
-        sample = finished(found[0])
+        match = re.search(r"http://[^ ]+", app.stdout.readline())
+        assert match, (tmp_path / "stderr").read_text()
+        sample = finished(match[0])
         assert sample["verdict"] == "manipulated", (sample, (tmp_path / "stderr").read_text()[-2000:])
-        report = body(f"{found[0]}/analyses/{sample['id']}/report.html")
+        report = body(f"{match[0]}/analyses/{sample['id']}/report.html")
         assert b"Reelproof sample" in report and b"<style" in report
-        assert body(f"{found[0]}/analyses/{sample['id']}/bundle.zip")[:2] == b"PK"
+        assert body(f"{match[0]}/analyses/{sample['id']}/bundle.zip")[:2] == b"PK"
     finally:
         os.killpg(app.pid, signal.SIGKILL)
         app.wait()

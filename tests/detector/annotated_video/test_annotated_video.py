@@ -71,7 +71,7 @@ class TestRefusals:
             analysis = analysis.model_copy(update={"media": media})
         with pytest.raises(MediaError):
             annotate(path, analysis, tmp_path / "out.mp4", {})
-        assert {each.name for each in tmp_path.iterdir()} <= {"clip.mp4"}
+        assert {entry.name for entry in tmp_path.iterdir()} <= {"clip.mp4"}
 
     def test_interruption_leaves_no_file(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT)))
@@ -82,7 +82,7 @@ class TestRefusals:
 
         with pytest.raises(KeyboardInterrupt):
             annotate(made.path, made.analysis, tmp_path / "out.mp4", {}, stop)
-        assert [each.name for each in tmp_path.iterdir()] == ["clip.mp4"]
+        assert [entry.name for entry in tmp_path.iterdir()] == ["clip.mp4"]
 
 
 def test_command_draws_in_a_confined_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ class TestCommand:
         assert [frame.time for frame in read(out)] == made.times
 
     @pytest.mark.parametrize(
-        ("change", "said"),
+        ("change", "message"),
         [
             ("other", "not the exhibit"),
             ("gone", "cannot be opened"),
@@ -185,7 +185,7 @@ class TestCommand:
         ],
     )
     def test_errors_take_one_line(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, said: str
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: str, message: str
     ) -> None:
         made = self.written(tmp_path)
         exhibit, out, analysis = made.path, tmp_path / "annotated.mp4", tmp_path / "analysis.json"
@@ -204,7 +204,7 @@ class TestCommand:
         assert main(["annotate", str(exhibit), str(analysis), "--out", str(out)]) == 2
         captured = capsys.readouterr()
         (line,) = captured.err.splitlines()
-        assert captured.out == "" and line.startswith("reelproof: ") and said in line
+        assert captured.out == "" and line.startswith("reelproof: ") and message in line
         assert not out.exists()
 
     def test_is_documented(self) -> None:

@@ -70,19 +70,19 @@ class TestHeatmaps:
         result, frames = made.annotated(maps)
         assert (result.heatmaps, result.heatmaps_missing) == (3, 0)
         for number, frame in enumerate(frames):
-            found = self.green(frame, made.layout)
+            columns = self.green(frame, made.layout)
             if number in self.PEAKS:
-                assert abs(found[0] - (40 + 2 * number)) <= 1 and abs(found[-1] - (47 + 2 * number)) <= 1
+                assert abs(columns[0] - (40 + 2 * number)) <= 1 and abs(columns[-1] - (47 + 2 * number)) <= 1
             else:
-                assert not found, number
+                assert not columns, number
 
     def test_map_of_another_size_is_scaled_into_place(self, tmp_path: Path) -> None:
         made, maps = self.prepared(tmp_path)
         path = next(iter(maps.values()))
         layer = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         write_png(path, cv2.resize(layer, (2 * WIDTH, 2 * HEIGHT), interpolation=cv2.INTER_NEAREST))
-        found = self.green(made.annotated(maps)[1][3], made.layout)
-        assert abs(found[0] - 46) <= 1 and abs(found[-1] - 53) <= 1
+        columns = self.green(made.annotated(maps)[1][3], made.layout)
+        assert abs(columns[0] - 46) <= 1 and abs(columns[-1] - 53) <= 1
 
     def test_inset_is_shown_for_two_seconds(self, tmp_path: Path) -> None:
         """The picture in the panel is that of the last peak frame before; it starts with that frame."""
@@ -141,8 +141,8 @@ class TestWhatIsSaid:
         }.items():
             persons = with_scores(made, lambda score, change=change: score.model_copy(update=change))
             frame = made.annotated(persons=persons)[1][10]
-            found = frame.columns(made.layout, state)
-            assert found is not None
+            columns = frame.columns(made.layout, state)
+            assert columns is not None
             scale = made.layout.picture.width / WIDTH
             column = made.layout.picture.x + round(left_of(10) * scale)
             rows = slice(
@@ -159,12 +159,12 @@ class TestWhatIsSaid:
         frames = made.annotated(segments=flagged(made, 6, 18))[1]
         for number, frame in enumerate(frames):
             state = FaceState.FLAGGED if 6 <= number <= 18 else FaceState.LOW
-            found = frame.columns(made.layout, state)
-            assert found is not None, number
+            columns = frame.columns(made.layout, state)
+            assert columns is not None, number
             # The outer line of a flagged face, 7 px of the 640 further out.
             outside = 7 / 4 if state is FaceState.FLAGGED else 0
             expected = left_of(min(number, 27))  # the last frame sampled
-            assert found[0] == pytest.approx(expected - outside, abs=0.9), number
+            assert columns[0] == pytest.approx(expected - outside, abs=0.9), number
 
     def test_playhead_is_at_the_time_of_the_frame(self, tmp_path: Path) -> None:
         path = write_clip(
@@ -207,10 +207,10 @@ class TestWhatIsSaid:
             )
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:3])))
         made.annotated()
-        said = " ".join(written)
-        assert "DERIVED PICTURE, NOT THE EXHIBIT" in said
-        assert made.analysis.media.sha256[:16] in said
-        assert made.analysis.model.name in said and "clip.mp4" in said
+        note = " ".join(written)
+        assert "DERIVED PICTURE, NOT THE EXHIBIT" in note
+        assert made.analysis.media.sha256[:16] in note
+        assert made.analysis.model.name in note and "clip.mp4" in note
         times = [text for text in written if re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3}", text)]
         assert {"00:00:00.000", "00:00:00.040", "00:00:00.080"} <= set(times)
         assert {"frame 0   PTS 0", "frame 1   PTS 512", "frame 2   PTS 1024"} <= set(written)
@@ -238,9 +238,9 @@ class TestWhatIsSaid:
         plain = made.annotated(persons=())[1]
         drawn = made.annotated(persons=edge)[1]
         header = made.layout.header
-        for one, other in zip(plain, drawn, strict=True):
+        for frame, other in zip(plain, drawn, strict=True):
             assert (
-                np.abs(one.image[: header.bottom - 4].astype(int) - other.image[: header.bottom - 4]).max()
+                np.abs(frame.image[: header.bottom - 4].astype(int) - other.image[: header.bottom - 4]).max()
                 < 60
             )
 
@@ -303,7 +303,7 @@ def test_unstable_persons_are_not_labelled_as_flagged(tmp_path: Path) -> None:
 )
 def test_characters_without_glyph_are_omitted(text: str, seen: str) -> None:
     written = [np.zeros((40, 400, 3), np.uint8) for _ in range(2)]
-    for image, each in zip(written, (text, seen), strict=True):
-        drawing.write(image, each, 4, 26, 18)
+    for image, words in zip(written, (text, seen), strict=True):
+        drawing.write(image, words, 4, 26, 18)
     assert np.array_equal(*written) and written[0].any() == bool(seen)
     assert drawing.text_width(text, 18) == drawing.text_width(seen, 18)

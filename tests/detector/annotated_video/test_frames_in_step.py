@@ -129,8 +129,8 @@ class TestNothingOnTheWrongFrame:
             ),
         )
         for frame, left in zip(made.annotated(persons=moved)[1], lefts, strict=True):
-            found = frame.columns(made.layout, FaceState.LOW)
-            assert found is not None and found[0] == pytest.approx(left, abs=0.8)
+            columns = frame.columns(made.layout, FaceState.LOW)
+            assert columns is not None and columns[0] == pytest.approx(left, abs=0.8)
 
     def test_lost_face_has_no_box(self, tmp_path: Path) -> None:
         """Sampled at frames 0 to 5 and 24 to 29 only: shown for 0.15 s after, then not until it is back."""
@@ -147,8 +147,8 @@ class TestNothingOnTheWrongFrame:
         )  # frames 0, 6 and then 12 on
         frames = made.annotated(persons=changed)[1]
         for number in (7, 8, 9):  # the box stays where it was last seen
-            found = frames[number].columns(made.layout, FaceState.LOW)
-            assert found is not None and found[0] == pytest.approx(left_of(6), abs=0.8)
+            columns = frames[number].columns(made.layout, FaceState.LOW)
+            assert columns is not None and columns[0] == pytest.approx(left_of(6), abs=0.8)
         assert frames[10].columns(made.layout, FaceState.LOW) is None
-        found = frames[13].columns(made.layout, FaceState.LOW)
-        assert found is not None and found[0] == pytest.approx(left_of(13), abs=0.8)
+        columns = frames[13].columns(made.layout, FaceState.LOW)
+        assert columns is not None and columns[0] == pytest.approx(left_of(13), abs=0.8)

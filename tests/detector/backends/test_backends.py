@@ -45,11 +45,11 @@ def crops(astronaut: np.ndarray) -> np.ndarray:
     """A face as the network sees it, lit and compressed in several ways."""
     square = square_for_face(FaceDetector()(astronaut)[0])
     face = crop_square(astronaut, square, 128)
-    found = [face, face[:, ::-1], face // 3, cv2.GaussianBlur(face, (0, 0), 2), 255 - face]
+    variants = [face, face[:, ::-1], face // 3, cv2.GaussianBlur(face, (0, 0), 2), 255 - face]
     for quality in (10, 50):
         data = cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        found.append(cv2.imdecode(data, cv2.IMREAD_COLOR))
-    return np.stack(found)
+        variants.append(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return np.stack(variants)
 
 
 def hide_packages(packages: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,10 +86,10 @@ class TestAgreement:
         expected = backends.open_backend(model, "torch").run(crops)
         backend = backends.open_backend(model, name)
         assert backend.name == name and backend.precision.startswith("float32")
-        found = backend.run(crops)
-        assert found.dtype == np.float32 and found.shape == (len(crops),)
-        assert np.abs(found - expected).max() < CLOSE
-        assert len({round(float(logit), 2) for logit in found}) > 3, "crops that tell nothing apart"
+        logits = backend.run(crops)
+        assert logits.dtype == np.float32 and logits.shape == (len(crops),)
+        assert np.abs(logits - expected).max() < CLOSE
+        assert len({round(float(logit), 2) for logit in logits}) > 3, "crops that tell nothing apart"
 
     @pytest.mark.parametrize("name", EXACT)
     def test_get_ready_does_not_change_results(
@@ -97,9 +97,9 @@ class TestAgreement:
     ) -> None:
         backend = backends.open_backend(model, name)
         backend.get_ready()
-        found = backend.run(crops)
+        logits = backend.run(crops)
         backend.get_ready()
-        assert np.array_equal(backend.run(crops), found)
+        assert np.array_equal(backend.run(crops), logits)
 
     @pytest.mark.parametrize("name", EXACT)
     def test_batches_of_any_size_keep_earlier_results(
@@ -126,21 +126,21 @@ class TestAgreement:
         expected = backends.open_backend(model, "torch").run(given)
         assert expected.std() > 1e-4
         for name in ("openvino", "onnxruntime"):
-            found = backends.open_backend(model, name).run(given)
-            assert found.shape == expected.shape
+            outputs = backends.open_backend(model, name).run(given)
+            assert outputs.shape == expected.shape
             scale = max(1.0, float(np.abs(expected).max()))
-            assert np.abs(found - expected).max() < CLOSE * scale, name
+            assert np.abs(outputs - expected).max() < CLOSE * scale, name
 
     def test_a_sequence_network_through_the_scorer(self, crops: np.ndarray) -> None:
         model = load_model("efficientnet-lstm")
-        told = {}
+        logits = {}
         for name in EXACT:
             scorer = Scorer(model, backend=name)
             features = scorer.features(list(crops))
             assert len(features) == len(crops) and features[0].shape == (256,)
-            told[name] = [*scorer.track_logits(features), *scorer.logits(list(crops))]
+            logits[name] = [*scorer.track_logits(features), *scorer.logits(list(crops))]
         for name in EXACT:
-            assert told[name] == pytest.approx(told["torch"], abs=CLOSE)
+            assert logits[name] == pytest.approx(logits["torch"], abs=CLOSE)
 
     def test_photographs_are_scored_with_their_mirror_image(
         self, model: LoadedModel, crops: np.ndarray
@@ -262,12 +262,12 @@ class TestFromAShell:
         assert compare_analyses(analysis, usual).agree
 
     def test_different_precision_is_no_agreement(self, usual: Analysis) -> None:
-        one = usual
-        changed = one.software.model_copy(update={"precision": "bfloat16"})
-        told = compare_analyses(one, one.model_copy(update={"software": changed}))
-        assert not told.agree and "bfloat16, where float32 is recorded" in told.problems[0]
-        matrix = one.software.model_copy(update={"precision": "float32, matrix products highest"})
-        assert compare_analyses(one, one.model_copy(update={"software": matrix})).agree
+        analysis = usual
+        changed = analysis.software.model_copy(update={"precision": "bfloat16"})
+        comparison = compare_analyses(analysis, analysis.model_copy(update={"software": changed}))
+        assert not comparison.agree and "bfloat16, where float32 is recorded" in comparison.problems[0]
+        matrix = analysis.software.model_copy(update={"precision": "float32, matrix products highest"})
+        assert compare_analyses(analysis, analysis.model_copy(update={"software": matrix})).agree
 
 
 @pytest.fixture(scope="module")
@@ -286,8 +286,8 @@ def test_openvino_accepts_graph_and_constants_separately(
     apart = graphs.UnboundGraph(
         path.read_bytes(), graphs.graph_constants(given.mean, given.std, model.tensors())
     )
-    one, other = OpenVINO(lambda: whole, 1), OpenVINO(lambda: apart, 1)
-    assert np.array_equal(one.run(crops), other.run(crops))
+    backend, other = OpenVINO(lambda: whole, 1), OpenVINO(lambda: apart, 1)
+    assert np.array_equal(backend.run(crops), other.run(crops))
 
 
 def test_networks_are_compiled_in_parallel(crops: np.ndarray, whole: bytes) -> None:
@@ -298,8 +298,10 @@ def test_networks_are_compiled_in_parallel(crops: np.ndarray, whole: bytes) -> N
         return whole
 
     with ThreadPoolExecutor(2) as threads:
-        one, other = threads.map(lambda backend: backend.run(crops), [OpenVINO(network, 1) for _ in range(2)])
-    assert np.array_equal(one, other)
+        logits, other = threads.map(
+            lambda backend: backend.run(crops), [OpenVINO(network, 1) for _ in range(2)]
+        )
+    assert np.array_equal(logits, other)
 
 
 def test_large_crops_are_processed_in_pairs(model: LoadedModel) -> None:

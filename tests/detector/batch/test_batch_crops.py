@@ -150,9 +150,9 @@ class TestCrops:
         entries = {f"{i:03d}.png": encoded(looks[i % 3], ".png") for i in range(90)}
         lines = crops(zipped(tmp_path / "many.zip", entries))
         assert [line["file"] for line in lines] == list(entries)
-        found = np.array([line["probability"] for line in lines], np.float64).reshape(30, 3)
-        assert np.ptp(found, axis=0) == pytest.approx(np.zeros(3), abs=1e-3)
-        assert len({round(p, 4) for p in found[0]}) == 3
+        probabilities = np.array([line["probability"] for line in lines], np.float64).reshape(30, 3)
+        assert np.ptp(probabilities, axis=0) == pytest.approx(np.zeros(3), abs=1e-3)
+        assert len({round(p, 4) for p in probabilities[0]}) == 3
 
     def test_several_zips_stay_separate(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
         zips = [
@@ -300,10 +300,10 @@ def test_auc_on_the_validation_crops(data: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(data / "dfdc-val.zip") as archive:
         entries = {row["file"]: io.BytesIO(archive.read(row["file"])).getvalue() for row in rows}
     lines = crops(zipped(tmp_path / "first.zip", entries), parameters=DEFAULT)
-    found = {line["file"]: line["probability"] for line in lines}
+    probabilities = {line["file"]: line["probability"] for line in lines}
     labels = [row["label"] == "fake" for row in rows]
     assert 0 < sum(labels) < 100
-    assert roc_auc_score(labels, [found[row["file"]] for row in rows]) >= 0.85
+    assert roc_auc_score(labels, [probabilities[row["file"]] for row in rows]) >= 0.85
 
 
 class TestZipTricks:

@@ -34,19 +34,19 @@ class TestFolders:
         return folder
 
     def test_videos_and_photos_of_a_folder_in_order(self, tmp_path: Path, folder: Path) -> None:
-        found, handed_in = self.found(tmp_path, folder)
+        input_files, handed_in = self.found(tmp_path, folder)
         names = ["a.jpg", "b.MP4", "photo-without-ending", "below/c.mkv", "below/deeper/d.webp"]
-        assert [file.name for file in found] == [str(folder / name) for name in names]
-        assert not any(file.error or file.unpacked for file in found)
+        assert [file.name for file in input_files] == [str(folder / name) for name in names]
+        assert not any(file.error or file.unpacked for file in input_files)
         assert handed_in.left_out == {".txt": 1, ".jpg": 1, "without ending": 2}
 
     def test_crops_take_images_only(self, tmp_path: Path, folder: Path) -> None:
-        found, _ = self.found(tmp_path, folder, only_images=True)
-        assert [file.path.name for file in found] == ["a.jpg", "d.webp"]
+        input_files, _ = self.found(tmp_path, folder, only_images=True)
+        assert [file.path.name for file in input_files] == ["a.jpg", "d.webp"]
 
     def test_file_given_by_name_is_always_taken(self, tmp_path: Path, folder: Path) -> None:
-        found, handed_in = self.found(tmp_path, folder / "notes.txt", folder / "gone.mp4")
-        assert [(file.path.name, file.error) for file in found] == [
+        input_files, handed_in = self.found(tmp_path, folder / "notes.txt", folder / "gone.mp4")
+        assert [(file.path.name, file.error) for file in input_files] == [
             ("notes.txt", ""),
             (
                 "gone.mp4",
@@ -63,8 +63,8 @@ class TestFolders:
     def test_circular_links_terminate(self, tmp_path: Path, folder: Path) -> None:
         (folder / "below" / "up").symlink_to(folder)
         (folder / ".up").symlink_to(folder)
-        found, handed_in = self.found(tmp_path, folder)
-        assert len(found) == 5 and handed_in.left_out["linked folder"] == 1
+        input_files, handed_in = self.found(tmp_path, folder)
+        assert len(input_files) == 5 and handed_in.left_out["linked folder"] == 1
 
     def test_search_is_lazy(self, tmp_path: Path, folder: Path) -> None:
         handed_in = iter(InputFiles([folder, tmp_path / "gone"], tmp_path))
@@ -112,7 +112,7 @@ class TestZips:
         struct.pack_into("<I", tail, 12, size + len(extra))
         path.write_bytes(data[:at] + listed + tail)
         (name, place, good), _ = self.found(path)
-        assert {each.error.split(":")[0] for each in (name, place)} == {"The entry cannot be unpacked"}
+        assert {entry.error.split(":")[0] for entry in (name, place)} == {"The entry cannot be unpacked"}
         assert good.name == "good.jpg" and not good.error
 
     @pytest.mark.parametrize("only_images", [False, True])
@@ -121,8 +121,8 @@ class TestZips:
         with zipfile.ZipFile(tmp_path / "mac.zip", "w") as archive:
             for name in names:
                 archive.writestr(name, PHOTO)
-        found, _ = self.found(tmp_path / "mac.zip", only_images=only_images)
-        assert [(file.name, file.error) for file in found] == [("a.jpg", ""), ("../g.jpg", "")]
+        input_files, _ = self.found(tmp_path / "mac.zip", only_images=only_images)
+        assert [(file.name, file.error) for file in input_files] == [("a.jpg", ""), ("../g.jpg", "")]
 
     @pytest.mark.parametrize("only_images", [False, True])
     def test_other_files_are_counted(self, tmp_path: Path, only_images: bool) -> None:
@@ -139,6 +139,6 @@ class TestZips:
         with zipfile.ZipFile(tmp_path / "given.zip", "w") as archive:
             for name in names:
                 archive.writestr(name, b"" if name.endswith("/") else PHOTO)
-        found, handed_in = self.found(tmp_path / "given.zip", only_images=only_images)
-        assert [file.name for file in found] == ["a.jpg"]
+        input_files, handed_in = self.found(tmp_path / "given.zip", only_images=only_images)
+        assert [file.name for file in input_files] == ["a.jpg"]
         assert handed_in.left_out == {".mp4": 2, ".zip": 1, "without ending": 1}

@@ -17,7 +17,7 @@ def test_lines_of_files_and_of_crops_have_the_documented_fields(tmp_path: Path) 
     analysis = build(tmp_path, kept=False)
     of_files = [*verdict_fields(analysis), "reason", *summarise(analysis)]
     assert ["file", *of_files, "seconds"] == list(KEYS)
-    (told,) = re.findall(
+    (line,) = re.findall(
         r"^`score` prints one line per file.*$", (ROOT / "docs" / "cli.md").read_text("utf-8"), re.M
     )
-    assert [name for name in of_files if f"`{name}`" not in told] == []
+    assert [name for name in of_files if f"`{name}`" not in line] == []

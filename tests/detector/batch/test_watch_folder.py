@@ -73,7 +73,10 @@ def test_unflagged_segments_are_not_counted(tmp_path, monkeypatch):
     def engine(path, folder, **_options):
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         analysis = with_stability(build(folder, persons=3, segments=3, sha256=sha256), A=1.0, B=0.4)
-        covered = [one.model_copy(update={"covered": float(one.person == "C")}) for one in analysis.segments]
+        covered = [
+            segment.model_copy(update={"covered": float(segment.person == "C")})
+            for segment in analysis.segments
+        ]
         return analysis.model_copy(update={"segments": tuple(covered)})
 
     monkeypatch.setattr(watch_module, "analyze_confined", engine)
@@ -152,16 +155,16 @@ def test_other_model_or_parameters_are_another_analysis(tmp_path, analysed):
 
 
 def test_temporarily_missing_folder_is_awaited(tmp_path, analysed):
-    inbox, out, clock, said = tmp_path / "inbox", tmp_path / "out", Clock(), []
+    inbox, out, clock, warnings = tmp_path / "inbox", tmp_path / "out", Clock(), []
     inbox.mkdir()
     watch = watching(inbox, clock, out)
-    watch.warn, watch.stopping = said.append, lambda: len(analysed) == 2
+    watch.warn, watch.stopping = warnings.append, lambda: len(analysed) == 2
     (inbox / "a.mp4").write_bytes(b"one")
     back = [lambda: (inbox / "b.mp4").write_bytes(b"two"), *[lambda: None] * 10]
     away = [lambda: inbox.rename(tmp_path / "away"), lambda: None, lambda: (tmp_path / "away").rename(inbox)]
     clock.plans = [*[lambda: None] * 4, *away, *back]
     assert [line["file"] for line in watch.lines()] == ["a.mp4", "b.mp4"]
-    assert len(said) == 1 and "cannot be read" in said[0]
+    assert len(warnings) == 1 and "cannot be read" in warnings[0]
 
 
 def test_file_moved_between_hash_and_analysis(tmp_path, analysed, monkeypatch):
@@ -171,9 +174,9 @@ def test_file_moved_between_hash_and_analysis(tmp_path, analysed, monkeypatch):
     (inbox / "a.mp4").write_bytes(b"one")
 
     def moving(path):
-        told = hash_file(path)
+        result = hash_file(path)
         path.rename(tmp_path / "aside")
-        return told
+        return result
 
     with monkeypatch.context() as patched:
         patched.setattr(watch_module, "hash_file", moving)
@@ -283,7 +286,7 @@ def test_file_growing_during_its_analysis_is_awaited(tmp_path, analysed, monkeyp
     assert line["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() and line["result"] == "a.mp4"
     made = json.loads((tmp_path / "results" / "a.mp4" / "analysis.json").read_text())
     assert made["media"]["sha256"] == line["sha256"] and len(analysed) == 2
-    assert {each.name for each in (tmp_path / "results").iterdir()} == {"a.mp4", LOG}
+    assert {entry.name for entry in (tmp_path / "results").iterdir()} == {"a.mp4", LOG}
 
 
 def test_full_disk_does_not_end_the_watch(tmp_path, analysed, monkeypatch):
@@ -343,8 +346,8 @@ def test_new_file_under_an_old_name_of_maximum_length(tmp_path, analysed):
 def test_concurrent_watches_do_not_repeat_work(tmp_path, analysed, monkeypatch):
     for name in ("a.mp4", "b.mp4"):
         (tmp_path / name).write_bytes(name.encode())
-    one, other = watching(tmp_path, Clock()), watching(tmp_path, Clock())
-    lines = one.lines(once=True)
+    watch, other = watching(tmp_path, Clock()), watching(tmp_path, Clock())
+    lines = watch.lines(once=True)
     next(lines)
     with pytest.raises(ParameterError, match="another watch writes its results there"):
         next(other.lines(once=True))

@@ -104,13 +104,13 @@ class TestProcesses:
         """A decoder that crashes, a whole process that is killed, and a mistake in the program."""
         files(tmp_path, "crash.jpg", "killed.jpg", "raise.jpg", *(f"good-{n}.jpg" for n in range(6)))
         lines, err, status = done(tmp_path, "--workers", "2")
-        found = {Path(line["file"]).stem: line for line in lines}
+        results = {Path(line["file"]).stem: line for line in lines}
         assert status == 1 and len(lines) == 9 and err == ""
-        assert "decoder crash" in found["crash"]["error"]
-        assert "ended from outside" in found["killed"]["error"]
-        assert "nobody thought of this" in found["raise"]["error"]
-        assert all(tuple(found[name]) == ("file", "error") for name in ("crash", "killed", "raise"))
-        assert all(found[f"good-{n}"]["verdict"] == "good" for n in range(6))
+        assert "decoder crash" in results["crash"]["error"]
+        assert "ended from outside" in results["killed"]["error"]
+        assert "nobody thought of this" in results["raise"]["error"]
+        assert all(tuple(results[name]) == ("file", "error") for name in ("crash", "killed", "raise"))
+        assert all(results[f"good-{n}"]["verdict"] == "good" for n in range(6))
 
     def test_lines_arrive_as_files_finish(self, tmp_path: Path) -> None:
         paths = files(tmp_path, "held.jpg", "held-2.jpg", "good.jpg")
@@ -239,18 +239,18 @@ class TestProcesses:
 
 def session(leader: int) -> list[int]:
     """The processes that still run in the session that ``leader`` began."""
-    found = []
+    processes = []
     for place in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, _, _, number = place.read_text().rpartition(")")[2].split()[:4]
             if int(number) == leader and state != "Z":
-                found.append(int(place.parent.name))
-    return found
+                processes.append(int(place.parent.name))
+    return processes
 
 
 def children(parent: int) -> list[int]:
     """The processes that ``parent`` began."""
-    return [int(one) for one in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    return [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
 
 def gone(leader: int) -> None:
@@ -323,8 +323,8 @@ class TestFromAProcessWithThreads:
         (line, gone) = BatchRun([path, tmp_path / "gone.mp4"], None, SCAN, workers=1, others=others).lines()
         assert line["faces"] == 1 and "error" in gone
         # Other models judge the same faces.
-        (said,) = line["others"]  # type: ignore[attr-defined]
-        assert said["model"] == "tiny" and 0 <= said["probability"] <= 1
+        (answer,) = line["others"]  # type: ignore[attr-defined]
+        assert answer["model"] == "tiny" and 0 <= answer["probability"] <= 1
         assert line["joint"] == {"rule": "all", "verdict": line["joint"]["verdict"]}  # type: ignore[index]
 
     @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ class TestAnalyze:
         assert all(line.isprintable() for line in lines)
         assert lines[0] == r"\x1b[8mclip\nclip.mp4: no manipulation found\u202e.mp4: inconclusive"
         assert main(["analyze", str(hostile.with_suffix(".mov"))]) == 2
-        assert r"\x1b[8mclip clip.mp4" in (told := capsys.readouterr().err) and told[:-1].isprintable()
+        assert r"\x1b[8mclip clip.mp4" in (output := capsys.readouterr().err) and output[:-1].isprintable()
 
     def test_json(self, capsys: pytest.CaptureFixture[str], still: Path) -> None:
         assert main(["analyze", str(still), "--format", "json"]) == 0
@@ -296,7 +296,7 @@ class TestSummary:
     def test_only_stable_persons_are_flagged(self, tmp_path: Path) -> None:
         analysis = with_stability(build(tmp_path, persons=2, segments=3, kept=False), B=0.6)
         listed = compact_form(analysis)["manipulated_segments"]
-        assert [each["start_time"] for each in listed] == ["00:06", "00:36"]  # type: ignore[attr-defined]
+        assert [entry["start_time"] for entry in listed] == ["00:06", "00:36"]  # type: ignore[attr-defined]
 
 
 def test_schema(capsys: pytest.CaptureFixture[str]) -> None:
@@ -352,12 +352,12 @@ def test_train_reads_the_documented_own_set_and_names_the_next_step(
     card = SimpleNamespace(temperature=1.5, rates=())
     monkeypatch.setattr("training.publish.publish", lambda *_: card)
     shipped = (ROOT / "training/recipes/resnet18.toml").read_text().partition("[mix]")[0]
-    told = re.search(
+    match = re.search(
         r"^    \[set\]\n(?:    .+\n)+", (ROOT / "docs/training/training.md").read_text(), re.MULTILINE
     )
-    assert told is not None
+    assert match is not None
     recipe = tmp_path / "my.toml"
-    recipe.write_text(shipped + told[0])
+    recipe.write_text(shipped + match[0])
     assert main(["train", str(recipe), "--data", "videos"]) == 0
     assert "python -m detector evaluate resnet18 DATA" in capsys.readouterr().out
     card.rates = ("measured",)

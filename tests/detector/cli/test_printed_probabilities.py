@@ -33,9 +33,9 @@ def test_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFixtu
     analyze._print_analysis(
         made.model_copy(update={"segments": (sure, near), "others": (other,), "parameters": raised}), None
     )
-    told = capsys.readouterr().out
-    assert "  probability > 0.99" in told and "  probability 0.647" in told and "1.00" not in told
-    assert f"{made.model.title}: {made.verdict}, probability 0.796\n" in told
+    output = capsys.readouterr().out
+    assert "  probability > 0.99" in output and "  probability 0.647" in output and "1.00" not in output
+    assert f"{made.model.title}: {made.verdict}, probability 0.796\n" in output
 
 
 def test_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

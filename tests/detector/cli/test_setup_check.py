@@ -60,12 +60,14 @@ def test_requirements_have_a_section_for_developers() -> None:
 
 
 def test_packages(requirements: Path) -> None:
-    found = {f.name: f for f in setup_check._packages(requirements)}
-    assert found["package no-such-package"].state == "missing"
-    assert found["package no-such-package"].words == "1.2 is not installed"
-    assert found["package numpy"].state == "missing" and "0.1 was tested" in found["package numpy"].words
-    assert found["package pytest"].state == "optional"
-    assert found["packages"].words == "1 of 4 are installed as pinned"
+    findings = {f.name: f for f in setup_check._packages(requirements)}
+    assert findings["package no-such-package"].state == "missing"
+    assert findings["package no-such-package"].words == "1.2 is not installed"
+    assert (
+        findings["package numpy"].state == "missing" and "0.1 was tested" in findings["package numpy"].words
+    )
+    assert findings["package pytest"].state == "optional"
+    assert findings["packages"].words == "1 of 4 are installed as pinned"
     assert {f.state for f in setup_check._packages(requirements.with_name("gone.txt"))} == {"missing"}
 
 
@@ -121,10 +123,10 @@ def test_models(models: Path) -> None:
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    found = {f.name: f for f in setup_check._models(models)}
-    assert "SHA-256 differs" in found[f"model {DEFAULT_MODEL}"].words
-    assert "stray.json not found" in found["model stray"].words
-    assert {f.state for f in found.values()} == {"missing"}
+    findings = {f.name: f for f in setup_check._models(models)}
+    assert "SHA-256 differs" in findings[f"model {DEFAULT_MODEL}"].words
+    assert "stray.json not found" in findings["model stray"].words
+    assert {f.state for f in findings.values()} == {"missing"}
     assert hashlib.sha256(data).hexdigest() not in (models / f"{DEFAULT_MODEL}.json").read_text()
 
 
@@ -173,7 +175,7 @@ def test_runs_without_heavy_packages() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and not done.stderr
-    said = " ".join(done.stdout.split())  # columns are as wide as the longest name
-    assert "torch and torchvision MISSING" in said
-    assert f"model {DEFAULT_MODEL} ok" in said
-    assert "decoders MISSING" in said and "PDF reports MISSING" in said
+    output = " ".join(done.stdout.split())  # columns are as wide as the longest name
+    assert "torch and torchvision MISSING" in output
+    assert f"model {DEFAULT_MODEL} ok" in output
+    assert "decoders MISSING" in output and "PDF reports MISSING" in output

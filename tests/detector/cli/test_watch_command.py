@@ -52,8 +52,8 @@ def test_help_says_that_subfolders_are_ignored(capsys):
 def test_missing_model_is_reported_before_the_first_file(tmp_path, capsys):
     (tmp_path / "a.mp4").write_bytes(b"one")
     assert main(["watch", str(tmp_path), "--once", "--model", "reelprof"]) == 2
-    told = capsys.readouterr()
-    assert "reelprof" in told.err and told.out == ""
+    output = capsys.readouterr()
+    assert "reelprof" in output.err and output.out == ""
 
 
 def test_command_with_once(tmp_path):

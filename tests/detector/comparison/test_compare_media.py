@@ -41,18 +41,18 @@ def swapped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_photo_with_another_face(swapped: Path, original: Path, tmp_path: Path) -> None:
-    found = compare(swapped, original, images=tmp_path)
-    assert found.related
-    assert found.transform is not None
-    assert found.transform.scale == pytest.approx(0.8, rel=0.01)
-    (segment,) = found.segments
+    comparison = compare(swapped, original, images=tmp_path)
+    assert comparison.related
+    assert comparison.transform is not None
+    assert comparison.transform.scale == pytest.approx(0.8, rel=0.01)
+    (segment,) = comparison.segments
     assert segment.person == "A"
     assert segment.start == segment.end == 0
     assert segment.difference > segment.surroundings + 1
     assert "the face of person A differs from the reference by" in segment.statement
     assert "while its surroundings" in segment.statement
-    assert found.limits == LIMITS
-    assert found.example is None
+    assert comparison.limits == LIMITS
+    assert comparison.example is None
     (peak,) = segment.peaks
     for name in (peak.side_by_side, peak.difference, peak.overlay):
         assert name is not None
@@ -65,12 +65,12 @@ def test_photo_with_another_face(swapped: Path, original: Path, tmp_path: Path) 
 def test_resaved_photo(original: Path, tmp_path: Path) -> None:
     picture = demo_clip.portraits()[0][:, ::-1]  # mirrored
     brighter = cv2.convertScaleAbs(picture, alpha=1.1, beta=8)
-    found = compare(write_photo(tmp_path / "again.jpg", brighter), original)
-    assert found.related
-    assert found.transform is not None and found.transform.mirror
-    assert len(found.persons) == 1
-    assert found.segments == ()
-    assert "No face differs" in found.statement
+    comparison = compare(write_photo(tmp_path / "again.jpg", brighter), original)
+    assert comparison.related
+    assert comparison.transform is not None and comparison.transform.mirror
+    assert len(comparison.persons) == 1
+    assert comparison.segments == ()
+    assert "No face differs" in comparison.statement
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +96,14 @@ def short_samples(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path,
 
 def test_sample_clip_against_its_original(short_samples: tuple[Path, Path, tuple[float, float]]) -> None:
     sample, original, inside = short_samples
-    found = compare(sample, original)
-    (segment,) = found.segments
+    comparison = compare(sample, original)
+    (segment,) = comparison.segments
     assert segment.start == pytest.approx(inside[0], abs=0.15)
     assert segment.end == pytest.approx(inside[1], abs=0.15)
-    (person,) = (one for one in found.persons if one.id == segment.person)
+    (person,) = (candidate for candidate in comparison.persons if candidate.id == segment.person)
     assert person.median_box[2] < 640 / 2  # the person on the left
-    assert len(found.persons) == 2
-    (piece,) = found.time_map
+    assert len(comparison.persons) == 2
+    (piece,) = comparison.time_map
     assert piece.reference.start == pytest.approx(piece.exhibit.start, abs=0.02)
 
 
@@ -129,12 +129,12 @@ class TestCommand:
     ) -> None:
         out = tmp_path / "result"
         assert main(["compare", str(swapped), str(original), "--out", str(out)]) == 0
-        found = Comparison.from_json((out / "comparison.json").read_bytes())
-        assert found.exhibit.file == "swapped.jpg"
-        assert found.reference.file == "original.jpg"
-        assert (out / str(found.segments[0].peaks[0].overlay)).is_file()
+        comparison = Comparison.from_json((out / "comparison.json").read_bytes())
+        assert comparison.exhibit.file == "swapped.jpg"
+        assert comparison.reference.file == "original.jpg"
+        assert (out / str(comparison.segments[0].peaks[0].overlay)).is_file()
         printed = capsys.readouterr().out
-        assert found.statement in printed
+        assert comparison.statement in printed
         assert LIMITS in printed
 
     @pytest.mark.parametrize("which", [0, 1])
@@ -161,10 +161,10 @@ def test_comparison_is_confined(original: Path, tmp_path: Path, capsys: pytest.C
         main(["compare", str(original), str(original), "--out", str(tmp_path / "out"), "--format", "json"])
         == 0
     )
-    found = json.loads(capsys.readouterr().out)
-    assert found["related"] is True
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["related"] is True
     # One moment is shown all the same, so that a person can see that nothing differs.
-    assert (tmp_path / "out" / found["example"]["side_by_side"]).is_file()
+    assert (tmp_path / "out" / answer["example"]["side_by_side"]).is_file()
 
 
 def test_published_schema_is_current() -> None:

@@ -58,8 +58,8 @@ def segments_of(difference: float, surroundings: float) -> int:
         for at in range(16)
     ]
     tracker = SimpleNamespace(people=lambda: [[1]], faces=faces, kind=MediaKind.VIDEO)
-    _, found = find_segments(cast(PersonTracker, tracker), ComparisonParameters())
-    return len(found)
+    _, segments = find_segments(cast(PersonTracker, tracker), ComparisonParameters())
+    return len(segments)
 
 
 def test_face_differing_like_its_surroundings_is_no_segment() -> None:

@@ -30,15 +30,15 @@ def test_matching_part_of_an_exhibit_is_found(
     shown = range(30, 70)
     other = [(number, 5 + number // 70) for number in range(before + after)]
     frames = [*other[:before], *((number, 1) for number in shown), *other[before:]]
-    found = mapped(written(tmp_path / "exhibit.mp4", frames), reference)
-    assert found.related
-    (piece,) = found.time_map
+    comparison = mapped(written(tmp_path / "exhibit.mp4", frames), reference)
+    assert comparison.related
+    (piece,) = comparison.time_map
     assert piece.exhibit.start == pytest.approx(before / RATE, abs=1.1 / RATE)
     assert piece.exhibit.end == pytest.approx((before + len(shown) - 1) / RATE, abs=1.1 / RATE)
     assert piece.reference.start == pytest.approx(30 / RATE, abs=1.1 / RATE)
-    assert found.transform is not None
-    assert np.array(found.transform.matrix) == pytest.approx(np.array([[1, 0, 0], [0, 1, 0]]), abs=0.01)
-    assert [gap.file for gap in found.gaps] == ["exhibit"] * 2 + ["reference"] * 2
+    assert comparison.transform is not None
+    assert np.array(comparison.transform.matrix) == pytest.approx(np.array([[1, 0, 0], [0, 1, 0]]), abs=0.01)
+    assert [gap.file for gap in comparison.gaps] == ["exhibit"] * 2 + ["reference"] * 2
 
 
 def test_other_scenes_only_are_unrelated(tmp_path: Path, reference: Path) -> None:

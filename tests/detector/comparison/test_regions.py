@@ -57,9 +57,9 @@ def test_changed_tones_are_no_region(
 def test_painted_or_removed_objects_are_regions(picture: Image, level: int, brighter: float) -> None:
     changed = cv2.convertScaleAbs(picture, alpha=brighter)
     cv2.rectangle(changed, (330, 380), (410, 450), (level, level, level), -1)
-    for found in (regions(changed, picture), regions(picture, changed)):
-        assert len(found) == 1
-        x0, y0, x1, y1 = found[0].box
+    for areas in (regions(changed, picture), regions(picture, changed)):
+        assert len(areas) == 1
+        x0, y0, x1, y1 = areas[0].box
         assert abs(x0 - 330) < 25 and abs(y0 - 380) < 25 and abs(x1 - 410) < 25 and abs(y1 - 450) < 25
 
 
@@ -85,9 +85,9 @@ def test_words_of_a_caption_form_one_region(picture: Image) -> None:
         # Another thing, elsewhere.
         cv2.rectangle(captioned, (20, 20), (80, 70), (0, 90, 200), -1)
         grids.append(compare_frame(number / 8, captioned, saved(picture), SAME, []))
-    found = sorted(find_regions(grids, (width, height), 0.5), key=lambda one: one.box[1])
-    assert len(found) == 2
-    mark, caption = found
+    areas = sorted(find_regions(grids, (width, height), 0.5), key=lambda area: area.box[1])
+    assert len(areas) == 2
+    mark, caption = areas
     assert mark.box[2] < 120 and mark.box[3] < 110
     assert (caption.first, caption.last) == (0, 23)
     assert caption.box[0] < 60 and caption.box[2] > width / 2
@@ -137,8 +137,8 @@ def test_caption_is_one_region_anywhere(
         captioned[top : top + bar, width // 10 : width * 6 // 10] = 230
     start = width // 8, top + bar - bar // 3
     cv2.putText(captioned, "BREAKING NEWS", start, font, bar / 45, letters, 2, cv2.LINE_AA)
-    (found,) = regions(captioned, picture)
-    x0, y0, x1, y1 = found.box
+    (region,) = regions(captioned, picture)
+    x0, y0, x1, y1 = region.box
     assert y0 > top - 30 and y1 < top + bar + 30
     assert x1 - x0 > 0.3 * width
 

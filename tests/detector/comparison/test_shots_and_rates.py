@@ -62,9 +62,9 @@ def mapped(exhibit: Path, reference: Path) -> tuple[Strip, Strip, TimeMap]:
     """Both strips, and what the exhibit's frames show of the reference."""
     with open_media(exhibit) as here, open_media(reference) as there:
         seen = read_strip(here, lambda share: None)
-        found = locate(seen, there, lambda share: None)
-    assert found.times is not None
-    return seen, found.strip, found.times
+        location = locate(seen, there, lambda share: None)
+    assert location.times is not None
+    return seen, location.strip, location.times
 
 
 def farthest(exhibit: Path, reference: Path, truth: Callable[[float], float]) -> float:
@@ -115,10 +115,10 @@ def test_two_shots_at_different_speeds(tmp_path: Path, reference: Path) -> None:
     shown = [*range(60, 148, 2), *(150 + at // 2 for at in range(100))]
     exhibit = copied(tmp_path, shown)
     _, known, times = mapped(exhibit, reference)
-    found = known.times[times.places] * RATE
+    numbers = known.times[times.places] * RATE
     assert (times.places != NOWHERE).mean() > 0.95
-    assert float(np.median(np.abs(found - shown))) <= 1
-    assert float((np.abs(found - shown)[times.places != NOWHERE] <= 3).mean()) > 0.9
+    assert float(np.median(np.abs(numbers - shown))) <= 1
+    assert float((np.abs(numbers - shown)[times.places != NOWHERE] <= 3).mean()) > 0.9
 
 
 def test_unrelated_still_pictures_do_not_match(tmp_path: Path, reference: Path) -> None:

@@ -52,12 +52,12 @@ def error_in_frames(found: Comparison, truth: Callable[[float], float]) -> float
 
 
 def test_different_start(tmp_path: Path, reference: Path) -> None:
-    found = mapped(exhibit(tmp_path, range(60, 160)), reference)
-    assert found.related
-    assert len(found.time_map) == 1
-    assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
-    assert found.time_map[0].uncertainty <= 2 / RATE
-    assert [gap.reason for gap in found.gaps] == [
+    comparison = mapped(exhibit(tmp_path, range(60, 160)), reference)
+    assert comparison.related
+    assert len(comparison.time_map) == 1
+    assert error_in_frames(comparison, lambda t: t + 60 / RATE) <= 0.5
+    assert comparison.time_map[0].uncertainty <= 2 / RATE
+    assert [gap.reason for gap in comparison.gaps] == [
         "comes before what the exhibit shows",
         "comes after what the exhibit shows",
     ]
@@ -70,22 +70,22 @@ def test_coarse_path_ending_half_a_second_early(
     coarse_path = locate.coarse_path
 
     def too_slow(*given: Any) -> list[MappedStretch]:
-        (one,) = coarse_path(*given)
-        return [replace(one, reference_end=one.reference_end - 0.5)]
+        (stretch,) = coarse_path(*given)
+        return [replace(stretch, reference_end=stretch.reference_end - 0.5)]
 
     monkeypatch.setattr(locate, "coarse_path", too_slow)
-    found = mapped(exhibit(tmp_path, range(60, 160)), reference)
-    assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
-    assert found.time_map[0].uncertainty <= 2 / RATE
+    comparison = mapped(exhibit(tmp_path, range(60, 160)), reference)
+    assert error_in_frames(comparison, lambda t: t + 60 / RATE) <= 0.5
+    assert comparison.time_map[0].uncertainty <= 2 / RATE
 
 
 def test_removed_stretch(tmp_path: Path, reference: Path) -> None:
-    found = mapped(exhibit(tmp_path, [*range(20, 80), *range(110, 180)]), reference)
-    first, second = found.time_map
+    comparison = mapped(exhibit(tmp_path, [*range(20, 80), *range(110, 180)]), reference)
+    first, second = comparison.time_map
     assert first.exhibit.end == pytest.approx(59 / RATE, abs=1.1 / RATE)
     assert second.exhibit.start == pytest.approx(60 / RATE, abs=1.1 / RATE)
-    assert error_in_frames(found, lambda t: t + (20 if t < 59.5 / RATE else 50) / RATE) <= 0.5
-    between = [gap for gap in found.gaps if gap.reason == "is left out of the exhibit"]
+    assert error_in_frames(comparison, lambda t: t + (20 if t < 59.5 / RATE else 50) / RATE) <= 0.5
+    between = [gap for gap in comparison.gaps if gap.reason == "is left out of the exhibit"]
     assert len(between) == 1
     assert between[0].start == pytest.approx(79 / RATE, abs=0.06)
     assert between[0].end == pytest.approx(110 / RATE, abs=0.06)
@@ -94,9 +94,9 @@ def test_removed_stretch(tmp_path: Path, reference: Path) -> None:
 def test_different_frame_rate(tmp_path: Path, reference: Path) -> None:
     rate = 30
     numbers = [int(at * RATE / rate) for at in range(rate * 4)]
-    found = mapped(exhibit(tmp_path, numbers, rate), reference)
-    assert len(found.time_map) == 1
-    assert error_in_frames(found, lambda t: t) <= 1
+    comparison = mapped(exhibit(tmp_path, numbers, rate), reference)
+    assert len(comparison.time_map) == 1
+    assert error_in_frames(comparison, lambda t: t) <= 1
 
 
 def test_long_reference_is_read_partly(
@@ -119,15 +119,15 @@ def test_long_reference_is_read_partly(
 
     monkeypatch.setattr(locate, "read_strip", read_strip)
     monkeypatch.setattr(locate, "read_spans", read_spans)
-    found = mapped(exhibit(tmp_path, [*range(0, 45), *range(140, 200)]), reference)
+    comparison = mapped(exhibit(tmp_path, [*range(0, 45), *range(140, 200)]), reference)
     assert len(lengths) == 1 and lengths[0] < 150
     ((spans, read),) = spans_read
     assert spans == 2 and lengths[0] < read < LENGTH
-    first, second = found.time_map
+    first, second = comparison.time_map
     assert first.exhibit.end == pytest.approx(44 / RATE, abs=1.1 / RATE)
     assert second.reference.start == pytest.approx(140 / RATE, abs=1.1 / RATE)
     later = 140 / RATE - 45 / RATE
-    assert error_in_frames(found, lambda t: t if t < 44.5 / RATE else t + later) <= 0.5
+    assert error_in_frames(comparison, lambda t: t if t < 44.5 / RATE else t + later) <= 0.5
 
 
 @pytest.fixture(scope="module")
@@ -164,29 +164,29 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_key_frames_limit_the_part_to_read(tmp_path: Path, scenes: Path, read: list[str]) -> None:
-    found = mapped(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(355, 390)]), scenes)
+    comparison = mapped(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(355, 390)]), scenes)
     assert [name.split()[0] for name in read] == ["read_key_frames", "read_spans"]
     assert int(read[1].split()[1]) < 250  # of 400
-    first, second = found.time_map
+    first, second = comparison.time_map
     assert first.exhibit.end == pytest.approx(49 / RATE, abs=1.1 / RATE)
-    assert error_in_frames(found, lambda t: t + (110 if t < 49.5 / RATE else 305) / RATE) <= 0.5
-    assert found.reference.duration == pytest.approx(16.0)
-    assert found.gaps[-1].end == pytest.approx(16.0)
+    assert error_in_frames(comparison, lambda t: t + (110 if t < 49.5 / RATE else 305) / RATE) <= 0.5
+    assert comparison.reference.duration == pytest.approx(16.0)
+    assert comparison.gaps[-1].end == pytest.approx(16.0)
 
 
 def test_full_search_when_key_frames_miss(tmp_path: Path, scenes: Path, read: list[str]) -> None:
     """The second part lies between two key frames."""
-    found = mapped(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(302, 322)]), scenes)
+    comparison = mapped(exhibit_of_scenes(tmp_path, [*range(110, 160), *range(302, 322)]), scenes)
     assert [name.split()[0] for name in read] == ["read_key_frames", "read_spans", "read_strip"]
     assert read[2] == "read_strip 400"
-    assert error_in_frames(found, lambda t: t + (110 if t < 49.5 / RATE else 252) / RATE) <= 0.5
+    assert error_in_frames(comparison, lambda t: t + (110 if t < 49.5 / RATE else 252) / RATE) <= 0.5
 
 
 def test_single_scene_is_read_completely(tmp_path: Path, reference: Path, read: list[str]) -> None:
     """Where all key frames look alike they tell nothing."""
-    found = mapped(exhibit(tmp_path, range(60, 110)), reference)
+    comparison = mapped(exhibit(tmp_path, range(60, 110)), reference)
     assert read[-1] == f"read_strip {LENGTH}"
-    assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
+    assert error_in_frames(comparison, lambda t: t + 60 / RATE) <= 0.5
 
 
 def test_unrelated_long_reference(tmp_path: Path, scenes: Path, read: list[str]) -> None:
@@ -202,8 +202,8 @@ def test_long_reference_without_skippable_frames(tmp_path: Path, monkeypatch: py
     reference = write_clip(
         tmp_path / "reference.mp4", (scene(n) for n in range(LENGTH)), rate=RATE, options=options
     )
-    found = mapped(exhibit(tmp_path, range(60, 160)), reference)
-    assert error_in_frames(found, lambda t: t + 60 / RATE) <= 0.5
+    comparison = mapped(exhibit(tmp_path, range(60, 160)), reference)
+    assert error_in_frames(comparison, lambda t: t + 60 / RATE) <= 0.5
 
 
 @pytest.mark.parametrize(
@@ -211,38 +211,38 @@ def test_long_reference_without_skippable_frames(tmp_path: Path, monkeypatch: py
 )
 def test_changed_speed(tmp_path: Path, reference: Path, speed: Fraction, count: int) -> None:
     """The same frames at a rate 2 % higher, lower as television is shown as film, and much higher."""
-    found = mapped(exhibit(tmp_path, range(count), RATE * speed), reference)
-    assert len(found.time_map) == 1
-    assert found.time_map[0].speed == pytest.approx(float(speed), abs=0.002)
-    assert found.time_map[0].uncertainty <= 2 / RATE
-    assert error_in_frames(found, lambda t: float(speed) * t) <= 1
-    assert not [gap for gap in found.gaps if gap.file == "exhibit" or not gap.start]
-    assert found.regions == ()
+    comparison = mapped(exhibit(tmp_path, range(count), RATE * speed), reference)
+    assert len(comparison.time_map) == 1
+    assert comparison.time_map[0].speed == pytest.approx(float(speed), abs=0.002)
+    assert comparison.time_map[0].uncertainty <= 2 / RATE
+    assert error_in_frames(comparison, lambda t: float(speed) * t) <= 1
+    assert not [gap for gap in comparison.gaps if gap.file == "exhibit" or not gap.start]
+    assert comparison.regions == ()
 
 
 @pytest.mark.parametrize("speed", [0.5, 2.0])
 def test_half_and_double_speed(tmp_path: Path, reference: Path, speed: float) -> None:
     """Every other frame left out, or each shown twice."""
-    found = mapped(exhibit(tmp_path, [int(at * speed) for at in range(round(120 / speed))]), reference)
-    assert len(found.time_map) == 1
-    assert found.time_map[0].speed == pytest.approx(speed, abs=0.01)
-    assert error_in_frames(found, lambda t: speed * t) <= 1.5
-    assert found.regions == ()
+    comparison = mapped(exhibit(tmp_path, [int(at * speed) for at in range(round(120 / speed))]), reference)
+    assert len(comparison.time_map) == 1
+    assert comparison.time_map[0].speed == pytest.approx(speed, abs=0.01)
+    assert error_in_frames(comparison, lambda t: speed * t) <= 1.5
+    assert comparison.regions == ()
 
 
 def test_quarter_speed_is_not_found(tmp_path: Path, reference: Path) -> None:
     """Its frames would not find their own moments."""
-    found = mapped(exhibit(tmp_path, [at // 4 for at in range(200)]), reference)
-    assert not found.related
-    assert "more than twice as fast or as slowly" in found.limits
+    comparison = mapped(exhibit(tmp_path, [at // 4 for at in range(200)]), reference)
+    assert not comparison.related
+    assert "more than twice as fast or as slowly" in comparison.limits
 
 
 def test_changing_speed_raises_the_uncertainty(tmp_path: Path, reference: Path) -> None:
     slowed = [*range(60), *(60 + at // 2 for at in range(50)), *range(85, 120)]
-    found = mapped(exhibit(tmp_path, slowed), reference)
+    comparison = mapped(exhibit(tmp_path, slowed), reference)
     truth = np.array(slowed) / RATE
-    assert found.time_map
-    for piece in found.time_map:
+    assert comparison.time_map
+    for piece in comparison.time_map:
         here = np.arange(round(piece.exhibit.start * RATE), round(piece.exhibit.end * RATE) + 1)
         line = piece.reference.start + piece.speed * (here / RATE - piece.exhibit.start)
         assert float(np.median(np.abs(line - truth[here]))) <= piece.uncertainty
@@ -252,13 +252,13 @@ def test_mirrored_scaled_and_cropped(tmp_path: Path, reference: Path) -> None:
     def change(picture: np.ndarray) -> np.ndarray:
         return cv2.resize(picture[8:128, 14:226], None, fx=1.5, fy=1.5)[:, ::-1]
 
-    found = mapped(exhibit(tmp_path, range(40, 140), change=change, crf=30), reference)
-    transform = found.transform
+    comparison = mapped(exhibit(tmp_path, range(40, 140), change=change, crf=30), reference)
+    transform = comparison.transform
     assert transform is not None
     assert transform.mirror
     assert transform.scale == pytest.approx(1.5, rel=0.01)
     assert transform.crop == pytest.approx((14, 8, 226, 128), abs=1.0)
-    assert error_in_frames(found, lambda t: t + 40 / RATE) <= 0.5
+    assert error_in_frames(comparison, lambda t: t + 40 / RATE) <= 0.5
 
 
 def test_letterboxed_and_turned(tmp_path: Path, reference: Path) -> None:
@@ -267,21 +267,21 @@ def test_letterboxed_and_turned(tmp_path: Path, reference: Path) -> None:
         turned = cv2.warpAffine(picture, turn, SIZE, borderMode=cv2.BORDER_REPLICATE)
         return cv2.copyMakeBorder(turned, 20, 20, 0, 0, cv2.BORDER_CONSTANT)
 
-    found = mapped(exhibit(tmp_path, range(60), change=change), reference)
-    assert found.transform is not None
-    assert found.transform.rotation == pytest.approx(3.0, abs=0.3)
-    assert found.transform.scale == pytest.approx(1.0, abs=0.01)
-    assert not found.transform.mirror
+    comparison = mapped(exhibit(tmp_path, range(60), change=change), reference)
+    assert comparison.transform is not None
+    assert comparison.transform.rotation == pytest.approx(3.0, abs=0.3)
+    assert comparison.transform.scale == pytest.approx(1.0, abs=0.01)
+    assert not comparison.transform.mirror
 
 
 def test_unrelated(tmp_path: Path, reference: Path) -> None:
     frames = (scene(n, seed=7) for n in range(60))
     other = write_clip(tmp_path / "other.mp4", frames, rate=RATE)
-    found = compare(other, reference)
-    assert not found.related
-    assert found.time_map == found.persons == found.segments == found.regions == ()
-    assert found.transform is None
-    assert "unrelated" in found.statement
+    comparison = compare(other, reference)
+    assert not comparison.related
+    assert comparison.time_map == comparison.persons == comparison.segments == comparison.regions == ()
+    assert comparison.transform is None
+    assert "unrelated" in comparison.statement
 
 
 def test_painted_out_object(tmp_path: Path, reference: Path) -> None:
@@ -294,18 +294,18 @@ def test_painted_out_object(tmp_path: Path, reference: Path) -> None:
         return picture
 
     path = write_clip(tmp_path / "exhibit.mp4", map(frame, range(150)), rate=RATE)
-    found = compare(path, reference)
-    (region,) = found.regions
+    comparison = compare(path, reference)
+    (region,) = comparison.regions
     assert region.start == pytest.approx(2.0, abs=0.3)
     assert region.end == pytest.approx(5.0, abs=0.3)
     assert region.box == pytest.approx((150, 90, 200, 120), abs=12)
-    assert found.segments == ()
+    assert comparison.segments == ()
 
 
 def test_same_file_has_no_differences(tmp_path: Path) -> None:
     path = exhibit(tmp_path, range(60))
-    found = compare(path, path)
-    assert found.regions == found.segments == found.gaps == ()
+    comparison = compare(path, path)
+    assert comparison.regions == comparison.segments == comparison.gaps == ()
 
 
 def test_path_jumps_where_necessary() -> None:

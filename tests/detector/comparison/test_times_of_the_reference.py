@@ -37,18 +37,18 @@ def published(offset: float, first: int, last: int) -> tuple[TimePiece, list[tup
     """The one piece and the gaps of an exhibit of 200 frames against a reference of 100."""
     seen, known = strip(200), strip(100)
     times = TimeMap((StripPiece(first, last, 1.0, offset, 0.02, 0.9),), np.zeros(200, np.intp))
-    (one,) = time_pieces(seen, known, times)
-    return one, [
+    (piece,) = time_pieces(seen, known, times)
+    return piece, [
         (gap.file, gap.start, gap.end) for gap in find_gaps(file(200), file(100), seen, known, times)
     ]
 
 
 def test_times_lie_within_the_reference() -> None:
     """Its 100 frames are the 50th to the 149th of the exhibit; two more on each side count as it."""
-    one, left = published(-50 / RATE, 48, 151)
-    assert (one.exhibit.start, one.exhibit.end) == pytest.approx((50 / RATE, 149 / RATE))
-    assert (one.reference.start, one.reference.end) == pytest.approx((0.0, 99 / RATE))
-    assert one.frames == 100
+    piece, left = published(-50 / RATE, 48, 151)
+    assert (piece.exhibit.start, piece.exhibit.end) == pytest.approx((50 / RATE, 149 / RATE))
+    assert (piece.reference.start, piece.reference.end) == pytest.approx((0.0, 99 / RATE))
+    assert piece.frames == 100
     assert left == [
         ("exhibit", 0.0, pytest.approx(50 / RATE)),
         ("exhibit", pytest.approx(149 / RATE), pytest.approx(200 / RATE)),
@@ -56,13 +56,13 @@ def test_times_lie_within_the_reference() -> None:
 
 
 def test_times_within_half_a_frame_are_kept() -> None:
-    one, _ = published(0.4 / RATE, 0, 99)
-    assert (one.exhibit.start, one.exhibit.end) == pytest.approx((0.0, 99 / RATE))
-    assert (one.reference.start, one.reference.end) == pytest.approx((0.4 / RATE, 99 / RATE))
+    piece, _ = published(0.4 / RATE, 0, 99)
+    assert (piece.exhibit.start, piece.exhibit.end) == pytest.approx((0.0, 99 / RATE))
+    assert (piece.reference.start, piece.reference.end) == pytest.approx((0.4 / RATE, 99 / RATE))
 
 
 def test_held_last_frame_is_no_gap() -> None:
     """The exhibit's last 110 frames show the reference, the last of them its last frame eleven times."""
-    one, left = published(-90 / RATE, 90, 199)
-    assert one.frames == 100 and one.reference.end == pytest.approx(99 / RATE)
+    piece, left = published(-90 / RATE, 90, 199)
+    assert piece.frames == 100 and piece.reference.end == pytest.approx(99 / RATE)
     assert left == [("exhibit", 0.0, pytest.approx(90 / RATE))]

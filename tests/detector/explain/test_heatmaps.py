@@ -79,7 +79,7 @@ class TestHeatmaps:
 
     def test_crops_do_not_change_the_scale_of_others(self, scorer: Scorer, crop: np.ndarray) -> None:
         faint = cv2.addWeighted(crop, 0.2, np.full_like(crop, 128), 0.8, 0)
-        alone = [maps_of_crops(scorer, [one])[0] for one in (crop, faint)]
+        alone = [maps_of_crops(scorer, [picture])[0] for picture in (crop, faint)]
         together = maps_of_crops(scorer, [crop, faint])
         for a, b in zip(alone, together, strict=True):
             assert a == pytest.approx(b, rel=1e-2, abs=1e-4)

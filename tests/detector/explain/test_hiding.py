@@ -54,8 +54,8 @@ def face_of(*crops: DecidingCrop) -> Explainable:
     def fuse(answers: list[np.ndarray]) -> np.ndarray:
         return sum(2.0 * answer[:, OUTPUT] for answer in answers)
 
-    largest = max(crops, key=lambda one: one.square.side).square
-    logit = float(fuse([one.answer for one in crops])[0])
+    largest = max(crops, key=lambda crop: crop.square.side).square
+    logit = float(fuse([crop.answer for crop in crops])[0])
     return Explainable(largest, (), logit, lambda changed: np.zeros(1), crops, fuse, True)
 
 
@@ -116,7 +116,7 @@ def test_map_states_how_far_the_logit_falls(network: ViTSmall14PatchHeads, pictu
     face = face_of(deciding(network, picture, INNER, 1.0))
     heat = hidden_parts_map(face)
     assert heat is not None and heat.shape == (SIZE, SIZE)
-    (one,) = face.deciding
+    (crop,) = face.deciding
     tokens = network.embed(network.normalise(torch.from_numpy(picture[None])))
     weights = torch.ones(1, 257)
     weights[0, 1 + 120] -= 0.01
@@ -126,8 +126,8 @@ def test_map_states_how_far_the_logit_falls(network: ViTSmall14PatchHeads, pictu
         )
     from detector.explain.heatmaps import _patch_falls
 
-    assert _patch_falls(one).ravel()[120] == pytest.approx(float(fall[0, OUTPUT]) / 0.01, rel=0.05, abs=1e-4)
-    assert heat.sum() == pytest.approx(2 * _patch_falls(one).sum(), rel=0.1, abs=0.05)
+    assert _patch_falls(crop).ravel()[120] == pytest.approx(float(fall[0, OUTPUT]) / 0.01, rel=0.05, abs=1e-4)
+    assert heat.sum() == pytest.approx(2 * _patch_falls(crop).sum(), rel=0.1, abs=0.05)
 
 
 def test_hiding_what_the_map_marks_lowers_the_logit_most(

@@ -47,17 +47,17 @@ class TestSeveralNetworks:
         def logits(changed: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
             assert len(changed) == len(crops)
             with torch.inference_mode():  # in torch, which takes crops of any size
-                return sum(scorer.network(scorer.tensor(each)).double().numpy() for each in changed)
+                return sum(scorer.network(scorer.tensor(pictures)).double().numpy() for pictures in changed)
 
         return Explainable(CropSquare(0, 0, 1, 0), seen, float(logits([[c] for c in crops])[0]), logits)
 
     def test_map_is_hot_where_all_networks_are(self, scorer: Scorer, crop: np.ndarray) -> None:
         larger = cv2.resize(crop[:, ::-1], (192, 192), interpolation=cv2.INTER_CUBIC)
-        one, other = (heatmap_of(self.face(scorer, each)) for each in (crop, larger))
+        heatmap, other = (heatmap_of(self.face(scorer, image)) for image in (crop, larger))
         both = heatmap_of(self.face(scorer, crop, larger))
         assert both.shape == (192, 192) and both.any()
         assert not both[other == 0].any()
-        enlarged = np.maximum(cv2.resize(one, (192, 192), interpolation=cv2.INTER_CUBIC), 0)
+        enlarged = np.maximum(cv2.resize(heatmap, (192, 192), interpolation=cv2.INTER_CUBIC), 0)
         assert both == pytest.approx(np.sqrt(enlarged * other), rel=1e-3, abs=1e-5)
 
     def test_first_map_is_used_without_common_heat(self, scorer: Scorer, crop: np.ndarray) -> None:
@@ -72,7 +72,7 @@ class TestSeveralNetworks:
         larger = cv2.resize(crop, (192, 192), interpolation=cv2.INTER_CUBIC)
         heat = np.zeros((192, 192), np.float32)
         heat[60:130, 60:130] = 1
-        alone = [occlusion_check(scorer, self.face(scorer, each), heat, 0) for each in (crop, larger)]
+        alone = [occlusion_check(scorer, self.face(scorer, image), heat, 0) for image in (crop, larger)]
         both = occlusion_check(scorer, self.face(scorer, crop, larger), heat, 0)
-        assert both.drop_highlight == pytest.approx(sum(one.drop_highlight for one in alone), abs=1e-3)
-        assert both.drop_random == pytest.approx(sum(one.drop_random for one in alone), abs=1e-3)
+        assert both.drop_highlight == pytest.approx(sum(check.drop_highlight for check in alone), abs=1e-3)
+        assert both.drop_random == pytest.approx(sum(check.drop_random for check in alone), abs=1e-3)

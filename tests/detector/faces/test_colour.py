@@ -41,8 +41,8 @@ def test_weak_or_shifted_colour_counts(portrait: np.ndarray) -> None:
     face = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
     pale = cv2.addWeighted(face, 0.6, apply_tone(face, GREY), 0.4, 0)
     dark = (face * 0.25).astype(np.uint8)
-    for each in (face, compress(face), pale, dark, (face * SEPIA).astype(np.uint8)):
-        assert not is_grey(each)
+    for image in (face, compress(face), pale, dark, (face * SEPIA).astype(np.uint8)):
+        assert not is_grey(image)
 
 
 @pytest.mark.parametrize(("tone", "colourless"), [(None, False), (NIGHT, True), (GREY, True)])
@@ -62,7 +62,7 @@ def test_grey_faces_cause_no_finding(
     assert analysis.verdict is (Verdict.INCONCLUSIVE if colourless else Verdict.MANIPULATED)
     assert flagged_persons(analysis.persons, analysis.segments) == ([] if colourless else ["A"])
     assert left_open.cause_of(analysis) is (LeftOpen.COLOURLESS if colourless else None)
-    said = "Person A: the threshold for a finding is reached, but by faces without colour"
-    assert analysis.reason.startswith(said) is colourless
+    reason = "Person A: the threshold for a finding is reached, but by faces without colour"
+    assert analysis.reason.startswith(reason) is colourless
     assert ("Most faces judged are without colour" in analysis.reason) is colourless
     assert compare_analyses(analysis, analysis).agree

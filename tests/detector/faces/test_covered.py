@@ -87,8 +87,8 @@ def test_every_fourth_face_of_a_track_is_measured(portrait: Image) -> None:
     (bare,), (hidden,) = find_faces(bare), find_faces(hidden)
     covers = Covers()
     shown = [bare, hidden, hidden, hidden, hidden, bare, bare, bare, bare]
-    told = [covers.is_covered(0, number, crop) for number, crop in enumerate(shown)]
-    assert told == [False] * 4 + [True] * 4 + [False]
+    flags = [covers.is_covered(0, number, crop) for number, crop in enumerate(shown)]
+    assert flags == [False] * 4 + [True] * 4 + [False]
     assert covers.is_covered(1, 9, hidden), "another track is looked at in its first frame"
 
 
@@ -109,8 +109,8 @@ def test_covered_faces_cause_no_finding(
     assert analysis.verdict is (Verdict.INCONCLUSIVE if covered else Verdict.MANIPULATED)
     assert flagged_persons(analysis.persons, analysis.segments) == ([] if covered else ["A"])
     assert left_open.cause_of(analysis) is (LeftOpen.COVERED if covered else None)
-    said = "Person A: the threshold for a finding is reached, but mouth or eyes seem covered"
-    assert analysis.reason.startswith(said) is covered
+    reason = "Person A: the threshold for a finding is reached, but mouth or eyes seem covered"
+    assert analysis.reason.startswith(reason) is covered
     assert "what was altered beneath" not in analysis.reason, "it is said once"
     assert compare_analyses(analysis, analysis).agree
 

@@ -38,11 +38,20 @@ def gather_detections(count: int) -> tuple[Detections, list[Face]]:
 def test_added_faces_are_returned(count: int) -> None:
     seen, faces = gather_detections(count)
     assert len(seen) == count
-    for step, (one, found) in enumerate(zip(seen, faces, strict=True)):
-        assert (one.pts, one.time, one.index, one.track) == (step * 1001, step / 7, step or None, step % 4)
-        assert one.box == found.box and one.roll == roll(found) and one.square == square_for_face(found)
-        assert one.usable is (step % 5 > 0) and one.logit is None and one.smoothed is None
-        types = [type(one.pts), type(one.time), type(one.track), *map(type, one.box)]
+    for step, (detection, face) in enumerate(zip(seen, faces, strict=True)):
+        assert (detection.pts, detection.time, detection.index, detection.track) == (
+            step * 1001,
+            step / 7,
+            step or None,
+            step % 4,
+        )
+        assert (
+            detection.box == face.box
+            and detection.roll == roll(face)
+            and detection.square == square_for_face(face)
+        )
+        assert detection.usable is (step % 5 > 0) and detection.logit is None and detection.smoothed is None
+        types = [type(detection.pts), type(detection.time), type(detection.track), *map(type, detection.box)]
         assert types == [int, float, int, *[float] * 4]
     assert set(seen.rows["flaw"]) <= {TOO_UNSURE, None}
     judged = seen.only(seen.rows["grey"])

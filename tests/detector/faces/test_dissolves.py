@@ -77,8 +77,13 @@ def test_a_split_leaves_the_faces_of_other_tracks_alone() -> None:
 
 
 def test_returning_face_is_the_same_person() -> None:
-    one, other = scene((PLACE, 1)), scene((PLACE, 2))
-    pictures = [*make_frames(1, 12), *dissolve(one, other, 4), *make_frames(2, 12), *dissolve(other, one, 4)]
+    picture, other = scene((PLACE, 1)), scene((PLACE, 2))
+    pictures = [
+        *make_frames(1, 12),
+        *dissolve(picture, other, 4),
+        *make_frames(2, 12),
+        *dissolve(other, picture, 4),
+    ]
     tracker = Tracker(0.75)
     tracks = follow([*pictures, *make_frames(1, 12)], tracker)
     assert set(tracks[:12]) == {0} and set(tracks[16:28]) == {1} and set(tracks[-12:]) == {2}
@@ -118,9 +123,9 @@ def draw_room(number: int) -> np.ndarray:
     return cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
 
 
-def mix(one: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
+def mix(picture: np.ndarray, other: np.ndarray, share: float) -> np.ndarray:
     """The ``one`` picture with so large a share of the ``other`` one."""
-    return cv2.addWeighted(one, 1 - share, other, share, 0)
+    return cv2.addWeighted(picture, 1 - share, other, share, 0)
 
 
 def follow_wipe(

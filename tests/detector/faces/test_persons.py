@@ -16,7 +16,7 @@ def group_persons(*shots: list[tuple[Face, int]]) -> list[list[int]]:
     tracker, time = Tracker(0.75), 0.0
     for shot in shots:
         for i in range(4):
-            tracker.process_frame(time, scene(*shot), [one for one, _ in shot], i == 0)
+            tracker.process_frame(time, scene(*shot), [head for head, _ in shot], i == 0)
             time += 0.125
     return sorted(sorted(group) for group in group_tracks(tracker.tracks))
 
@@ -46,9 +46,9 @@ def test_a_third_track_joins_only_one_of_two_twins() -> None:
 
 @pytest.mark.parametrize(("likeness", "persons"), [(0.86, [[0, 1]]), (0.84, [[0], [1]])])
 def test_grouping_requires_a_correlation_of_0_85(likeness: float, persons: list[list[int]]) -> None:
-    one, other = np.linalg.qr(np.random.default_rng(1).normal(size=(32 * 32 * 3, 2)))[0].T
-    one, other = one - one.mean(), other - other.mean()
-    pictures = one, likeness * one + (1 - likeness**2) ** 0.5 * other
+    vector, other = np.linalg.qr(np.random.default_rng(1).normal(size=(32 * 32 * 3, 2)))[0].T
+    vector, other = vector - vector.mean(), other - other.mean()
+    pictures = vector, likeness * vector + (1 - likeness**2) ** 0.5 * other
     tracks = [
         Track(
             number, (0, 0, 80, 80), number, number + 0.5, thumbnail=look.reshape(32, 32, 3).astype(np.float32)

@@ -78,10 +78,10 @@ def test_shown_photo_stays_upright_if_turning_did_not_help(
     monkeypatch.setattr(engine, "find_upright_turn", lambda *given, still: 1)
     upright = to_grey(astronaut)[:, 60:460]
     Image.fromarray(upright).save(tmp_path / "grey.png")
-    found = analyze(tmp_path / "grey.png", model=model, images=tmp_path)
-    assert found.media.turned == 0 and found.picture and found.boxed
-    assert np.array_equal(np.asarray(Image.open(tmp_path / found.picture).convert("RGB")), upright)
-    boxed = np.asarray(Image.open(tmp_path / found.boxed).convert("RGB"))
+    analysis = analyze(tmp_path / "grey.png", model=model, images=tmp_path)
+    assert analysis.media.turned == 0 and analysis.picture and analysis.boxed
+    assert np.array_equal(np.asarray(Image.open(tmp_path / analysis.picture).convert("RGB")), upright)
+    boxed = np.asarray(Image.open(tmp_path / analysis.boxed).convert("RGB"))
     assert boxed.shape == upright.shape and not np.array_equal(boxed, upright)
 
 
@@ -94,9 +94,11 @@ def test_unjudgeable_face_turns_no_photo(astronaut: np.ndarray) -> None:
 
 def test_analysis_reports_the_flaw(astronaut: np.ndarray, tmp_path: Path, model: LoadedModel) -> None:
     Image.fromarray(to_grey(astronaut)).save(tmp_path / "grey.png")
-    found = analyze(tmp_path / "grey.png", model=model)
-    assert found.verdict is Verdict.INCONCLUSIVE and found.probability is None and found.answers is None
-    assert "black and white" in found.reason and "no figure" in found.reason
-    assert found.coverage.flaws == {faces_quality.WITHOUT_COLOUR: 1}
+    analysis = analyze(tmp_path / "grey.png", model=model)
+    assert (
+        analysis.verdict is Verdict.INCONCLUSIVE and analysis.probability is None and analysis.answers is None
+    )
+    assert "black and white" in analysis.reason and "no figure" in analysis.reason
+    assert analysis.coverage.flaws == {faces_quality.WITHOUT_COLOUR: 1}
     any_colour = analyze(tmp_path / "grey.png", model=model.alone, parameters=Parameters(minimum_colour=0))
     assert any_colour.probability is not None

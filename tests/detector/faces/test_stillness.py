@@ -94,7 +94,7 @@ def test_photograph_made_into_a_video_is_inconclusive(
     assert analysis.verdict is (Verdict.INCONCLUSIVE if still else Verdict.NOT_FOUND)
     assert ("Person A: the picture does not move" in analysis.reason) is still
     assert analysis.reason.startswith("1 person judged in")
-    outside = [each.name for each in criteria(analysis) if each.inside is False]
+    outside = [criterion.name for criterion in criteria(analysis) if criterion.inside is False]
     assert (STILL_AS_VIDEO in outside) is still
     assert any(line.startswith("Stills: the picture of person A") for line in not_examined(analysis)) is still
 

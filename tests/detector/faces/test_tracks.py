@@ -68,12 +68,12 @@ class TestTracker:
         """It reads as a cut at every sampled frame, which would leave tracks of one sample each."""
         tracker, cuts = Tracker(0.75), CutDetector(8)
         bright = scene((face(200), 1), (face(450), 2))
-        numbers, found = [], []
+        numbers, flags = [], []
         for sample in range(8):
             image = bright // 6 if sample % 2 else bright
-            found.append(cuts.process_frame(image))
-            numbers.append(tracker.process_frame(sample / 8, image, [face(200), face(450)], found[-1]))
-        assert found == [False] + [True] * 7 and numbers == [[0, 1]] * 8
+            flags.append(cuts.process_frame(image))
+            numbers.append(tracker.process_frame(sample / 8, image, [face(200), face(450)], flags[-1]))
+        assert flags == [False] + [True] * 7 and numbers == [[0, 1]] * 8
 
     def test_a_cut_breaks_tracks_of_faces_that_moved_or_changed(self) -> None:
         for other in ((face(260), 1), (face(200), 2)):

@@ -24,12 +24,12 @@ def make_pictures(seed: int, count: int = 4) -> np.ndarray:
 
 
 def test_codes_distinguish_pictures():
-    one, other = compute_codes(make_pictures(1)), compute_codes(make_pictures(2))
-    assert one.shape == (4, 4) and one.dtype == np.uint64
-    assert np.diag(code_distances(one, one)).max() == 0
-    assert abs(float(code_similarity(one, other).mean())) < 0.15
+    codes, other = compute_codes(make_pictures(1)), compute_codes(make_pictures(2))
+    assert codes.shape == (4, 4) and codes.dtype == np.uint64
+    assert np.diag(code_distances(codes, codes)).max() == 0
+    assert abs(float(code_similarity(codes, other).mean())) < 0.15
     assert (
-        float(np.diag(code_similarity(one, compute_codes(fingerprint(noisy(scene(1, 4))).pictures))).min())
+        float(np.diag(code_similarity(codes, compute_codes(fingerprint(noisy(scene(1, 4))).pictures))).min())
         > 0.85
     )
 
@@ -51,10 +51,10 @@ def test_window_code_equals_crop_code():
     pictures = scene(5, 3)
     height, width = pictures.shape[1:]
     cropped = fingerprint(pictures[:, round(0.1 * height) :, round(0.1 * width) :])
-    found = code_similarity(
+    similarity = code_similarity(
         compute_codes(fingerprint(pictures).pictures, Window(0.1, 0.1, 1, 1)), cropped.codes
     )
-    assert np.diag(found).min() > 0.75
+    assert np.diag(similarity).min() > 0.75
 
 
 def test_fingerprint_round_trip():

@@ -36,9 +36,9 @@ def test_first_frame_of_each_half_second_counts():
     made = sample(["0", "0.1", "0.4", "0.5", "1.2", "1.3"], scene(1, 6))
     assert made is not None and len(made) == 3 and made.size == (240, 180)
     expected = [scene(1, 6)[number] for number in (0, 3, 4)]
-    for found, wanted in zip(made.pictures, expected, strict=True):
+    for picture, wanted in zip(made.pictures, expected, strict=True):
         small = cv2.resize(wanted, (24, 24), interpolation=cv2.INTER_AREA)
-        assert np.abs(found - small.astype(int)).max() < 25
+        assert np.abs(picture - small.astype(int)).max() < 25
 
 
 def test_damaged_file_has_short_gaps_filled_and_long_ones_blank():
@@ -67,9 +67,9 @@ def test_slides_recorded_at_a_varying_rate_are_found_as_a_copy_of_a_constant_one
     clip = write_clip(tmp_path / "slides.mkv", slides, pts=[0, 75, 150, 225])
     constant = [slides[min(3, number // 15)] for number in range(48)]
     copy = write_clip(tmp_path / "copy.mp4", constant, time_base=Fraction(1, 5), rate=5)
-    found, other = fingerprint_file(clip), fingerprint_file(copy)
-    assert found is not None and other is not None and found.usable.all()
-    same = find_match(found, other)
+    original, other = fingerprint_file(clip), fingerprint_file(copy)
+    assert original is not None and other is not None and original.usable.all()
+    same = find_match(original, other)
     assert same is not None and same.of_all
 
 
@@ -83,10 +83,10 @@ def test_a_file_and_its_copy(tmp_path):
     small = [cv2.resize(picture, (160, 120)) for picture in pictures]
     copy = write_clip(tmp_path / "copy.mp4", small, options={"crf": "38"})
     (tmp_path / "folder").mkdir()
-    found, other = fingerprint_confined(clip, tmp_path / "folder", Limits()), fingerprint_file(copy)
-    assert found is not None and other is not None
-    assert len(found) == 6 and other.size == (160, 120)
-    same = find_match(other, found)
+    original, other = fingerprint_confined(clip, tmp_path / "folder", Limits()), fingerprint_file(copy)
+    assert original is not None and other is not None
+    assert len(original) == 6 and other.size == (160, 120)
+    same = find_match(other, original)
     assert same is not None and same.of_all
 
 

@@ -28,15 +28,15 @@ def source(path: Path) -> LiveSource:
 
 def children() -> list[Path]:
     """This process's children that run, as folders below /proc."""
-    found = []
+    processes = []
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
             text = status.read_text()
         except OSError:
             continue
         if f"\nPPid:\t{os.getpid()}\n" in text and "State:\tZ" not in text:
-            found.append(status.parent)
-    return found
+            processes.append(status.parent)
+    return processes
 
 
 def test_frames_match_the_file(clip):
@@ -44,8 +44,8 @@ def test_frames_match_the_file(clip):
         expected = [(frame.pts, frame.time, frame.image) for frame in frames]
     with open_confined(source(clip), 8.0) as frames:
         got = [(frame.pts, frame.time, frame.image) for frame in frames]
-    assert [each[:2] for each in got] == [each[:2] for each in expected]
-    assert all(np.array_equal(one[2], other[2]) for one, other in zip(got, expected, strict=True))
+    assert [row[:2] for row in got] == [row[:2] for row in expected]
+    assert all(np.array_equal(sample[2], other[2]) for sample, other in zip(got, expected, strict=True))
     assert [number_of(image) for *_, image in got][:3] == [0, 4, 7]
 
 

@@ -64,22 +64,22 @@ class Played:
 def live(sample: Path, scanned_alone: Analysis, scorer: Scorer) -> Played:
     """It is looked at two seconds into its first segment."""
     session = Watched(scorer, min(segment.start for segment in scanned_alone.segments) + 2)
-    found: list[LiveSegment] = []
-    return Played(session, found, play(parse_source(str(sample)), session, 8.0, closed=found.append))
+    segments: list[LiveSegment] = []
+    return Played(session, segments, play(parse_source(str(sample)), session, 8.0, closed=segments.append))
 
 
 def test_file_without_dropped_frames_matches_its_analysis(live: Played, scanned_alone: Analysis):
     """As its sampled frames give them, but for a sample at an end whose score lies at the threshold."""
-    session, found, played = live.session, live.found, live.how
+    session, segments, played = live.session, live.found, live.how
     expected = scanned_alone.segments
     assert expected and played.dropped == 0
     assert played.sampled == played.scored == scanned_alone.coverage.frames_sampled
-    found.sort(key=lambda segment: segment.start)
-    for one, other in zip(found, sorted(expected, key=lambda s: s.start), strict=True):
-        assert (one.start, one.end) == pytest.approx((other.start, other.end), abs=1.5 / 8)
-        assert abs(one.frames - other.frames) <= 2
-        assert one.confidence == pytest.approx(other.confidence, abs=0.03)
-    assert session.segments_closed == len(found) and played.ended == "the source ended"
+    segments.sort(key=lambda segment: segment.start)
+    for interval, other in zip(segments, sorted(expected, key=lambda s: s.start), strict=True):
+        assert (interval.start, interval.end) == pytest.approx((other.start, other.end), abs=1.5 / 8)
+        assert abs(interval.frames - other.frames) <= 2
+        assert interval.confidence == pytest.approx(other.confidence, abs=0.03)
+    assert session.segments_closed == len(segments) and played.ended == "the source ended"
 
 
 def test_snapshot(live: Played, scanned_alone: Analysis):
@@ -101,11 +101,11 @@ def test_slow_machine_still_finds_the_segment(sample: Path, scanned_alone: Analy
         scored = list(islice(frames, 0, None, 11))
     apart = 11 / DEFAULT.sample_rate
     assert apart > 1.5 * DEFAULT.bridge_gap
-    found = [segment for frame in scored for segment in session.process_frame(frame)] + session.finish()
+    segments = [segment for frame in scored for segment in session.process_frame(frame)] + session.finish()
     expected = scanned_alone.segments
-    assert len(found) == len(expected)
-    for one, other in zip(found, sorted(expected, key=lambda s: s.start), strict=True):
-        assert (one.start, one.end) == pytest.approx((other.start, other.end), abs=apart)
+    assert len(segments) == len(expected)
+    for interval, other in zip(segments, sorted(expected, key=lambda s: s.start), strict=True):
+        assert (interval.start, interval.end) == pytest.approx((other.start, other.end), abs=apart)
 
 
 class Slow:

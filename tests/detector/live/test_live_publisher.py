@@ -75,20 +75,20 @@ def shared(place: Path, session: object) -> SharedSession:
 
 def test_state_round_trip(tmp_path):
     began = time.time()
-    with shared(tmp_path, Seen()) as told:
-        until(lambda: read_state(told.folder), "nothing is written")
-        told.scored(0.25, 3)
-        assert read_state(told.folder)[0].ended is None
-        told.ended = "the source ended"
-    state, written = read_state(told.folder)
-    assert is_id(told.folder.name) and told.folder.stat().st_mode & 0o077 == 0
+    with shared(tmp_path, Seen()) as publisher:
+        until(lambda: read_state(publisher.folder), "nothing is written")
+        publisher.scored(0.25, 3)
+        assert read_state(publisher.folder)[0].ended is None
+        publisher.ended = "the source ended"
+    state, written = read_state(publisher.folder)
+    assert is_id(publisher.folder.name) and publisher.folder.stat().st_mode & 0o077 == 0
     assert (state.source, state.model, state.ended) == ("Camera 0", "a model", "the source ended")
     assert (state.time, state.scored, state.dropped, state.delay) == (3.0, 5, 3, 0.25)
     assert state.picture.faces[0].box == (1.0, 2.0, 30.0, 40.0)
     assert state.lanes[0].scores == ((2.0, 0.5), (2.125, 0.75))
     assert state.open[0].start == 2.0 and state.segments[0].confidence == 0.9
     assert began - 1 <= written <= time.time()  # a file system's clock ticks some times a second
-    picture = Image.open(io.BytesIO(read_picture(told.folder, state.picture.number)))
+    picture = Image.open(io.BytesIO(read_picture(publisher.folder, state.picture.number)))
     assert (picture.format, picture.size) == ("JPEG", (160, 96))
 
 
@@ -104,33 +104,33 @@ def test_largest_state_is_within_the_read_limit(tmp_path, size):
         open=[{"track": n, "start": 1.0, "end": 2.0} for n in many],
         segments=[SEGMENT] * 200,
     )
-    with shared(tmp_path, session) as told:
-        until(lambda: (told.folder / STATE).exists(), "nothing is written")
-    state, _ = read_state(told.folder)
+    with shared(tmp_path, session) as publisher:
+        until(lambda: (publisher.folder / STATE).exists(), "nothing is written")
+    state, _ = read_state(publisher.folder)
     assert (len(state.lanes), len(state.picture.faces)) == (MOST_LANES, MOST_FACES)
     assert all(len(lane.scores) == MOST_SCORES for lane in state.lanes)
     times = [time for time, _ in state.lanes[0].scores]
     assert times == sorted(times) and times[0] < 0.2 and abs(times[-1] - at[-1][0]) < 1e-3
-    data = read_picture(told.folder, 5)
+    data = read_picture(publisher.folder, 5)
     assert max(Image.open(io.BytesIO(data)).size) == 960
     assert (state.picture.height, state.picture.width) == size
 
 
 def test_only_latest_pictures_are_kept(tmp_path, quick):
     session = Seen()
-    with shared(tmp_path, session) as told:
+    with shared(tmp_path, session) as publisher:
         for number in range(6, 26):
             session.seen["frames"] = number
-            until(lambda number=number: read_picture(told.folder, number), "a picture is missing")
-            assert len(list(told.folder.glob("*.jpg"))) <= 9
-    assert read_picture(told.folder, 6) is None
-    assert {path.name for path in told.folder.iterdir()} == {STATE, *(f"{n}.jpg" for n in range(18, 26))}
+            until(lambda number=number: read_picture(publisher.folder, number), "a picture is missing")
+            assert len(list(publisher.folder.glob("*.jpg"))) <= 9
+    assert read_picture(publisher.folder, 6) is None
+    assert {path.name for path in publisher.folder.iterdir()} == {STATE, *(f"{n}.jpg" for n in range(18, 26))}
 
 
 def test_readers_never_see_a_partial_state(tmp_path, quick):
-    with shared(tmp_path, Seen(segments=[SEGMENT] * 200)) as told:
-        until(lambda: (told.folder / STATE).exists(), "nothing is written")
-        assert all(read_state(told.folder) for _ in range(300))
+    with shared(tmp_path, Seen(segments=[SEGMENT] * 200)) as publisher:
+        until(lambda: (publisher.folder / STATE).exists(), "nothing is written")
+        assert all(read_state(publisher.folder) for _ in range(300))
 
 
 def test_ended_names_the_cause(tmp_path):
@@ -138,17 +138,17 @@ def test_ended_names_the_cause(tmp_path):
         (MediaError("The stream broke."), "The stream broke."),
         (OSError(), "it broke off"),
     ):
-        with pytest.raises(type(problem)), shared(tmp_path, Seen()) as told:
+        with pytest.raises(type(problem)), shared(tmp_path, Seen()) as publisher:
             raise problem
-        assert read_state(told.folder)[0].ended == words
+        assert read_state(publisher.folder)[0].ended == words
 
 
 def test_missing_folder_does_not_stop_the_session(tmp_path, quick, capsys):
     session = Seen()
-    with shared(tmp_path, session) as told:
-        until(lambda: (told.folder / STATE).exists(), "nothing is written")
-        shutil.rmtree(told.folder, ignore_errors=True)
-        shutil.rmtree(told.folder, ignore_errors=True)
+    with shared(tmp_path, session) as publisher:
+        until(lambda: (publisher.folder / STATE).exists(), "nothing is written")
+        shutil.rmtree(publisher.folder, ignore_errors=True)
+        shutil.rmtree(publisher.folder, ignore_errors=True)
         written = session.asked
         until(lambda: session.asked > written + 3, "it asks no more")
     assert capsys.readouterr().err.count("the session cannot be shared") == 1
@@ -156,9 +156,9 @@ def test_missing_folder_does_not_stop_the_session(tmp_path, quick, capsys):
 
 def test_names_that_are_not_unicode_or_too_long(tmp_path):
     for name in ("a\udcff.mp4", "x" * 400):
-        with SharedSession(tmp_path, Seen(), LiveSource("file", name), name, Parameters()) as told:
-            told.ended = name
-        state, _ = read_state(told.folder)
+        with SharedSession(tmp_path, Seen(), LiveSource("file", name), name, Parameters()) as publisher:
+            publisher.ended = name
+        state, _ = read_state(publisher.folder)
         assert state.source == state.model == state.ended == name.replace("\udcff", "\\udcff")[:300]
 
 
@@ -185,9 +185,9 @@ def test_source_label_hides_private_parts(source, label):
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """A session as it was written."""
-    with shared(tmp_path, Seen()) as told:
+    with shared(tmp_path, Seen()) as publisher:
         pass
-    return told.folder
+    return publisher.folder
 
 
 def changed(folder: Path, **changes: object) -> None:

@@ -25,11 +25,11 @@ def online(
     track = OnlineSegments(parameters, probability)
     smoothed, closed, known = [], [], []
     for time, logit in zip(times, logits, strict=True):
-        for one in track.add(float(time), float(logit), spacing):
-            (closed if isinstance(one, ClosedInterval) else smoothed).append(one)
-            known += [float(time)] * isinstance(one, ClosedInterval)
-    for one in track.end():
-        (closed if isinstance(one, ClosedInterval) else smoothed).append(one)
+        for result in track.add(float(time), float(logit), spacing):
+            (closed if isinstance(result, ClosedInterval) else smoothed).append(result)
+            known += [float(time)] * isinstance(result, ClosedInterval)
+    for result in track.end():
+        (closed if isinstance(result, ClosedInterval) else smoothed).append(result)
     return smoothed, closed, known
 
 
@@ -45,11 +45,11 @@ def same(times, logits, parameters, spacing=0.0) -> None:
     assert [time for time, _ in smoothed] == list(times)
     assert np.allclose([height for _, height in smoothed], heights)
     assert [(c.start, c.end) for c in closed] == [(times[i.first], times[i.last]) for i in intervals]
-    for one, interval in zip(closed, intervals, strict=True):
+    for segment, interval in zip(closed, intervals, strict=True):
         inside = slice(interval.first, interval.last + 1)
-        assert one.frames == interval.last - interval.first + 1
-        assert np.isclose(one.level, np.mean(logits[inside]))
-        assert np.isclose(one.height, heights[inside].max())
+        assert segment.frames == interval.last - interval.first + 1
+        assert np.isclose(segment.level, np.mean(logits[inside]))
+        assert np.isclose(segment.height, heights[inside].max())
 
 
 @given(

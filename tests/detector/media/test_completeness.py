@@ -62,9 +62,11 @@ class TestACaptureThatBeginsBetweenTwoKeyFrames:
         assert media.lost_at_start == pytest.approx(17 / 25, abs=0.05)
         assert missing == 0
         assert media.frames_undecodable == pytest.approx(17, abs=2)
-        (said,) = unexamined_sentences(media, missing)
-        assert "incomplete: the first 0.7 s cannot be decoded (they begin between two key frames); " in said
-        assert "at its end" not in said
+        (sentence,) = unexamined_sentences(media, missing)
+        assert (
+            "incomplete: the first 0.7 s cannot be decoded (they begin between two key frames); " in sentence
+        )
+        assert "at its end" not in sentence
 
     def test_complete_capture_lost_nothing(self, clip: Path) -> None:
         media, missing, shown = read_facts(clip)
@@ -97,8 +99,8 @@ def test_undecodable_content_is_not_missing(tmp_path: Path) -> None:
     media, missing, shown = read_facts(path)
     assert shown == [0, 1, 2, 3] and missing == 0
     assert media.lost_at_end == pytest.approx(56 / 25)
-    (said,) = unexamined_sentences(media, missing)
-    assert "the last 2.2 s cannot be decoded" in said and "missing" not in said
+    (sentence,) = unexamined_sentences(media, missing)
+    assert "the last 2.2 s cannot be decoded" in sentence and "missing" not in sentence
     assert read_facts(whole)[0].lost_at_end == 0
 
 
@@ -110,8 +112,8 @@ def test_truncated_windows_media_file_lacks_its_end(tmp_path: Path) -> None:
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     media, missing, shown = read_facts(cut)
     assert missing == pytest.approx((60 - len(shown)) / 25, abs=0.1) and missing > 0.8
-    (said,) = unexamined_sentences(media, missing)
-    assert "missing" in said
+    (sentence,) = unexamined_sentences(media, missing)
+    assert "missing" in sentence
     # A header that breaks off, or with a length that no file has, says nothing.
     data = bytearray(whole.read_bytes())
     assert stated_seconds(io.BytesIO(data[:100])) is None
@@ -157,8 +159,8 @@ class TestAnEditListThatWaits:
         assert media.details.picture.stream_duration == pytest.approx(played)
         # The sound, of one second, begins with the file.
         assert media.details.picture.container_duration == pytest.approx(played + 3 * sound, abs=0.1)
-        told = [anomaly.kind for anomaly in container_anomalies(media, media.details)]
-        assert "edit list" in told and ("durations disagree" in told) == sound
+        kinds = [anomaly.kind for anomaly in container_anomalies(media, media.details)]
+        assert "edit list" in kinds and ("durations disagree" in kinds) == sound
 
     @pytest.mark.parametrize("played", [2.4, 2.0])
     def test_truncated_file_lacks_its_end(self, tmp_path: Path, played: float) -> None:
@@ -229,8 +231,10 @@ def test_repeated_times_are_no_damage(tmp_path: Path) -> None:
     media, missing, shown = read_facts(tmp_path / "twice.mkv")
     assert shown == [number for number in range(30) if number % 10 != 9]
     assert (media.frames, media.frames_undecodable, media.frames_out_of_order, missing) == (27, 0, 3, 0)
-    (said,) = unexamined_sentences(media, missing)
-    assert said == "3 intact frames, each at a time that is not after the one before, were not looked at."
+    (sentence,) = unexamined_sentences(media, missing)
+    assert sentence == "3 intact frames, each at a time that is not after the one before, were not looked at."
     assert media.details is not None
-    told = {anomaly.kind: anomaly.observation for anomaly in container_anomalies(media, media.details)}
-    assert "3 of decoded frames" in told["time stamps out of order"]
+    observations = {
+        anomaly.kind: anomaly.observation for anomaly in container_anomalies(media, media.details)
+    }
+    assert "3 of decoded frames" in observations["time stamps out of order"]

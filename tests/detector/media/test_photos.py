@@ -175,14 +175,14 @@ class TestPhotos:
     def test_tiled_tiff_of_numbers_is_refused(self, tmp_path: Path) -> None:
         """What is black and what is white stands nowhere."""
         (tmp_path / "photo.tif").write_bytes(make_tiled_tiff(cornered()[:, :, :1].astype(np.uint32) << 16))
-        said = refusal(tmp_path / "photo.tif")
-        assert "damaged" not in said and "colours are stored in a way that is not read here" in said
+        message = refusal(tmp_path / "photo.tif")
+        assert "damaged" not in message and "colours are stored in a way that is not read here" in message
 
     @pytest.mark.parametrize("kind", ["int32", "float32"])
     def test_tiff_of_numbers_is_not_reported_as_damaged(self, tmp_path: Path, kind: str) -> None:
         Pillow.fromarray(cornered()[:, :, 0].astype(kind)).save(tmp_path / "photo.tif")
-        said = refusal(tmp_path / "photo.tif")
-        assert "damaged" not in said and "colours are stored in a way that is not read here" in said
+        message = refusal(tmp_path / "photo.tif")
+        assert "damaged" not in message and "colours are stored in a way that is not read here" in message
         (tmp_path / "photo.tif").write_bytes((tmp_path / "photo.tif").read_bytes()[:5000])
         assert "damaged" in refusal(tmp_path / "photo.tif")
 
@@ -233,7 +233,7 @@ class TestPhotos:
         assert np.array_equal(frame.image, read(alone, 8)[0][0].image)
         with open_media(path) as reader:
             (again,) = list(reader.frames(8))
-            assert [one.pts for one in reader.at({again.pts})] == [again.pts]
+            assert [picture.pts for picture in reader.at({again.pts})] == [again.pts]
             reader.rewind()
             assert len(list(reader.every_frame())) == 1
 

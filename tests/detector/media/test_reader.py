@@ -91,7 +91,9 @@ class TestConstantRate:
             spans = [(0, 3), (5, 5), (6, 11), (27, 29)]
             again = list(reader.spans((frames[first].pts, frames[last].pts) for first, last in spans))
             wanted = [frame for first, last in spans for frame in frames[first : last + 1]]
-            assert [(one.pts, one.time) for one in again] == [(one.pts, one.time) for one in wanted]
+            assert [(picture.pts, picture.time) for picture in again] == [
+                (picture.pts, picture.time) for picture in wanted
+            ]
             assert all(np.array_equal(a.image, b.image) for a, b in zip(again, wanted, strict=True))
 
     def test_spans_with_missing_ends(self, tmp_path: Path) -> None:
@@ -232,8 +234,8 @@ class TestSampling:
         path = clip(tmp_path, kind)
         every, _ = read(path)
         firsts = {int(frame.time * Fraction(rate).limit_denominator(1000)): frame for frame in every[::-1]}
-        found, tally = read(path, rate)
-        assert [frame.index for frame in found] == sorted(frame.index or 0 for frame in firsts.values())
+        frames, tally = read(path, rate)
+        assert [frame.index for frame in frames] == sorted(frame.index or 0 for frame in firsts.values())
         assert tally.decoded == 30
 
     @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts"])
@@ -246,9 +248,9 @@ class TestSampling:
         usual = {min(n for n in range(30) if 8 * pts[n] // 25 == slot) for slot in {8 * p // 25 for p in pts}}
         for all_decoded in (True, False):
             with open_media(path) as reader:
-                found = list(reader.frames(8.0, all_decoded))
-            assert [number_of(frame.image) for frame in found] == sorted(usual | {place})
-            assert [frame.index for frame in found] == sorted(usual | {place})
+                frames = list(reader.frames(8.0, all_decoded))
+            assert [number_of(frame.image) for frame in frames] == sorted(usual | {place})
+            assert [frame.index for frame in frames] == sorted(usual | {place})
 
     def test_barely_short_frame_is_not_sampled(self, tmp_path: Path) -> None:
         for following, sampled in ((225, [0, 2, 3, 4, 5]), (226, [0, 1, 2, 3, 4, 5])):
@@ -271,8 +273,8 @@ class TestSampling:
                 made.mux(packet)
         for all_decoded in (True, False):
             with open_media(tmp_path / "clip.mp4") as reader:
-                found = list(reader.frames(8.0, all_decoded))
-                assert [number_of(frame.image) for frame in found] == sampled
+                frames = list(reader.frames(8.0, all_decoded))
+                assert [number_of(frame.image) for frame in frames] == sampled
                 assert reader.duration == Fraction(5 + lasts, 25)
 
     @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
@@ -337,7 +339,7 @@ def test_frames_are_freed_without_garbage_collection(tmp_path: Path) -> None:
     try:
         with open_media(path) as reader:
             assert sum(1 for _ in reader.frames(EVERY_FRAME)) == 40
-            held = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+            held = sum(isinstance(instance, av.VideoFrame) for instance in gc.get_objects())
     finally:
         gc.enable()
     assert held <= 4

@@ -41,14 +41,14 @@ from detector.schema.analysis import MediaKind
 def test_accepted_files_are_read(tmp_path: Path, make: Maker) -> None:
     path = make(tmp_path)
     with open_media(path) as reader:
-        found = container_of(path.read_bytes()[:HEAD_BYTES])
-        assert found is not None and (found.brands or reader.container_format in found.demuxers)
+        container = container_of(path.read_bytes()[:HEAD_BYTES])
+        assert container is not None and (container.brands or reader.container_format in container.demuxers)
         assert len(list(reader.frames(5))) >= 1
 
 
 def test_names_for_people_match_the_table() -> None:
     words = {f".{word}" for word in KINDS_IN_WORDS.split(", ")}
-    assert [each.name for each in CONTAINERS if words.isdisjoint(each.endings)] == []
+    assert [container.name for container in CONTAINERS if words.isdisjoint(container.endings)] == []
     assert words <= PHOTO_ENDINGS | VIDEO_ENDINGS | SOUND_ENDINGS
 
 

@@ -108,19 +108,23 @@ def test_erased_pixels_are_not_examined(tmp_path: Path, name: str) -> None:
     assert frame.image[60:].max() < 230
     assert details.picture is not None and details.picture.transparent == pytest.approx(0.5, abs=0.05)
     media = facts(MediaKind.IMAGE, 0.0).model_copy(update={"details": details})
-    (told,) = (one for one in find_anomalies(media, details, NOW) if one.kind == "transparent areas")
-    assert "% of the picture is transparent" in told.observation
+    (finding,) = (
+        anomaly for anomaly in find_anomalies(media, details, NOW) if anomaly.kind == "transparent areas"
+    )
+    assert "% of the picture is transparent" in finding.observation
     assert any("are transparent" in words for words in unexamined_sentences(media, 0.0))
     few = details.model_copy(update={"picture": details.picture.model_copy(update={"transparent": 3e-6})})
-    (told,) = (one for one in find_anomalies(media, few, NOW) if one.kind == "transparent areas")
-    assert told.observation.startswith("Less than 0.1 % of the picture is transparent")
+    (finding,) = (
+        anomaly for anomaly in find_anomalies(media, few, NOW) if anomaly.kind == "transparent areas"
+    )
+    assert finding.observation.startswith("Less than 0.1 % of the picture is transparent")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp", "palette.png"])
 def test_opaque_alpha_channel_changes_nothing(tmp_path: Path, name: str) -> None:
     rng = np.random.default_rng(1)
     whole = PIL.Image.fromarray(rng.integers(0, 255, (64, 80, 3), np.uint8))
-    found = []
+    images = []
     for picture in (whole, whole.convert("RGBA")):
         if name == "palette.png":
             picture = whole.quantize(64)
@@ -128,5 +132,5 @@ def test_opaque_alpha_channel_changes_nothing(tmp_path: Path, name: str) -> None
         with open_media(tmp_path / name) as reader:
             (frame,) = reader.frames(8)
             assert reader.transparent == 0
-        found.append(frame.image)
-    assert np.array_equal(*found)
+        images.append(frame.image)
+    assert np.array_equal(*images)

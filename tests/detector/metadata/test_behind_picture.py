@@ -50,8 +50,8 @@ def test_motion_video_is_reported_as_not_examined(
     assert details.photo is not None and details.photo.appended_video == len(video)
     analysis = build(tmp_path, kind=MediaKind.IMAGE)
     media = analysis.media.model_copy(update={"details": details})
-    (said,) = unexamined_sentences(media, 0.0)
-    assert said == "Behind the picture the file holds a video, as motion photos do; it was not looked at."
+    (sentence,) = unexamined_sentences(media, 0.0)
+    assert sentence == "Behind the picture the file holds a video, as motion photos do; it was not looked at."
     assert any(
         "A video stored after the picture" in line
         for line in not_examined(analysis.model_copy(update={"media": media}))

@@ -86,7 +86,7 @@ def make_certificates() -> tuple[bytes, bytes]:
     chain = [certificate("Test Camera", key.public_key(), False)]
     chain.append(certificate("Test Root", root_key.public_key(), True))
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return b"".join(each.public_bytes(pem) for each in chain), private
+    return b"".join(member.public_bytes(pem) for member in chain), private
 
 
 def sign(data: bytes, kind: str, remote: str | None = None) -> bytes:
@@ -118,13 +118,18 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_valid_photo(jpeg: bytes) -> None:
-    found = read_credentials(sign(jpeg, "image/jpeg"), "jpeg_pipe")
-    assert (found.checked, found.found, found.valid, found.trusted) == (True, True, True, False)
-    assert found.failed == ()
-    assert (found.signer, found.issuer) == ("Test Camera", "Test Organisation")
-    assert found.generator == "Test Maker 1.0"
-    assert found.actions == ("c2pa.created, digitalCapture", "c2pa.color_adjustments")
-    assert found.library is not None and found.library.startswith("c2pa-python 0.")
+    credentials = read_credentials(sign(jpeg, "image/jpeg"), "jpeg_pipe")
+    assert (credentials.checked, credentials.found, credentials.valid, credentials.trusted) == (
+        True,
+        True,
+        True,
+        False,
+    )
+    assert credentials.failed == ()
+    assert (credentials.signer, credentials.issuer) == ("Test Camera", "Test Organisation")
+    assert credentials.generator == "Test Maker 1.0"
+    assert credentials.actions == ("c2pa.created, digitalCapture", "c2pa.color_adjustments")
+    assert credentials.library is not None and credentials.library.startswith("c2pa-python 0.")
 
 
 def test_valid_video(tmp_path: Path) -> None:
@@ -133,18 +138,18 @@ def test_valid_video(tmp_path: Path) -> None:
     assert read_credentials(data, MP4).valid is True
     broken = bytearray(data)
     broken[broken.index(b"mdat") + 300] ^= 1
-    found = read_credentials(broken, MP4)
-    assert (found.found, found.valid) == (True, False)
-    assert any("ash" in check and "mismatch" in check for check in found.failed)
+    credentials = read_credentials(broken, MP4)
+    assert (credentials.found, credentials.valid) == (True, False)
+    assert any("ash" in check and "mismatch" in check for check in credentials.failed)
 
 
 def test_changed_byte_is_reported(jpeg: bytes) -> None:
     data = bytearray(sign(jpeg, "image/jpeg"))
     data[-300] ^= 1
-    found = read_credentials(data, "jpeg_pipe")
-    assert (found.found, found.valid, found.trusted) == (True, False, False)
-    assert any(check.startswith("assertion.dataHash.mismatch") for check in found.failed)
-    assert found.signer == "Test Camera"
+    credentials = read_credentials(data, "jpeg_pipe")
+    assert (credentials.found, credentials.valid, credentials.trusted) == (True, False, False)
+    assert any(check.startswith("assertion.dataHash.mismatch") for check in credentials.failed)
+    assert credentials.signer == "Test Camera"
 
 
 def test_every_fortieth_byte_of_the_manifest(jpeg: bytes) -> None:
@@ -154,26 +159,31 @@ def test_every_fortieth_byte_of_the_manifest(jpeg: bytes) -> None:
     for at in range(start, start + 12_000, 400):
         changed = bytearray(data)
         changed[at] ^= 0x10
-        found = read_credentials(changed, "jpeg_pipe")
-        assert found.valid is not True or not found.found, at
+        credentials = read_credentials(changed, "jpeg_pipe")
+        assert credentials.valid is not True or not credentials.found, at
 
 
 def test_a_file_without_a_manifest(jpeg: bytes) -> None:
-    found = read_credentials(jpeg, "jpeg_pipe")
-    assert (found.checked, found.found, found.valid, found.note) == (True, False, None, None)
+    credentials = read_credentials(jpeg, "jpeg_pipe")
+    assert (credentials.checked, credentials.found, credentials.valid, credentials.note) == (
+        True,
+        False,
+        None,
+        None,
+    )
 
 
 def test_a_manifest_elsewhere_is_not_fetched(jpeg: bytes) -> None:
     address = "https://manifests.invalid/a.c2pa"
-    found = read_credentials(sign(jpeg, "image/jpeg", remote=address), "jpeg_pipe")
-    assert (found.checked, found.found, found.valid) == (True, False, None)
-    assert found.remote == address
-    assert found.note is not None and "not fetched" in found.note
+    credentials = read_credentials(sign(jpeg, "image/jpeg", remote=address), "jpeg_pipe")
+    assert (credentials.checked, credentials.found, credentials.valid) == (True, False, None)
+    assert credentials.remote == address
+    assert credentials.note is not None and "not fetched" in credentials.note
 
 
 def test_types_without_credentials() -> None:
-    found = read_credentials(b"anything", "matroska,webm")
-    assert not found.checked and found.note is not None
+    credentials = read_credentials(b"anything", "matroska,webm")
+    assert not credentials.checked and credentials.note is not None
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xeb\x00\x10JP" + b"\0" * 30, b"x" * 5000])
@@ -190,8 +200,8 @@ def test_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch, jpeg: byte
         return import_(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    found = read_credentials(jpeg, "jpeg_pipe")
-    assert not found.checked and "Install it" in str(found.note)
+    credentials = read_credentials(jpeg, "jpeg_pipe")
+    assert not credentials.checked and "Install it" in str(credentials.note)
 
 
 def test_settings_name_no_network() -> None:

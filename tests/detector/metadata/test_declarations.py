@@ -38,12 +38,16 @@ NONE = Credentials(checked=True)
 def read_declarations(path: Path) -> tuple[Declaration, ...]:
     with open_media(path) as reader:
         list(reader.frames(8))
-        found = collect_facts(reader, path)
-    return collect_declarations(found.texts, found.details.photo, NONE, ())
+        facts = collect_facts(reader, path)
+    return collect_declarations(facts.texts, facts.details.photo, NONE, ())
 
 
 def read_statements(path: Path) -> list[tuple[DeclarationKind, Meaning, str | None]]:
-    return [(each.kind, each.meaning, each.program) for each in read_declarations(path) if each.is_statement]
+    return [
+        (declaration.kind, declaration.meaning, declaration.program)
+        for declaration in read_declarations(path)
+        if declaration.is_statement
+    ]
 
 
 @pytest.fixture
@@ -240,8 +244,10 @@ def test_thumbnails(tmp_path: Path, portrait: PIL.Image.Image) -> None:
     whole, path = portrait.resize((160, 160)), tmp_path / "a.jpg"
 
     def said(picture: PIL.Image.Image, thumb: PIL.Image.Image) -> list[str]:
-        found = read_declarations(with_thumbnail(picture, thumb, path))
-        return [each.says for each in found if each.kind is DeclarationKind.THUMBNAIL]
+        declarations = read_declarations(with_thumbnail(picture, thumb, path))
+        return [
+            declaration.says for declaration in declarations if declaration.kind is DeclarationKind.THUMBNAIL
+        ]
 
     assert said(portrait, whole) == []
     assert said(PIL.Image.eval(portrait, lambda value: round(255 * (value / 255) ** 0.7)), whole) == []
@@ -263,13 +269,13 @@ def test_content_credentials(signed: bool) -> None:
         Claim(IngredientRole.PARENT, "c2pa.created", "Firefly", f"{TYPES}trainedAlgorithmicMedia", None),
         Claim(IngredientRole.COMPONENT, "c2pa.created", "Imager", f"{TYPES}trainedAlgorithmicMedia", None),
     ]
-    found = collect_declarations([], None, Credentials(checked=True, found=True, valid=signed), claims)
-    assert [(each.meaning, each.program) for each in found] == [
+    declarations = collect_declarations([], None, Credentials(checked=True, found=True, valid=signed), claims)
+    assert [(declaration.meaning, declaration.program) for declaration in declarations] == [
         (GENERATED, "Firefly"),
         (PART, "Imager"),
         (Meaning.EDITED, "Adobe Photoshop 26"),
     ]
-    assert ("does NOT hold" in found[0].means) is not signed
+    assert ("does NOT hold" in declarations[0].means) is not signed
 
 
 class TestHostile:
@@ -288,7 +294,7 @@ class TestHostile:
         )
         with path.open("rb") as file:
             assert [len(text.value) <= LONGEST_TEXT for text in png_texts(file).texts] == [True, True]
-        assert [each.program for each in read_declarations(path)][1:] == ["InvokeAI"]
+        assert [declaration.program for declaration in read_declarations(path)][1:] == ["InvokeAI"]
 
     @pytest.mark.parametrize(
         "data",
@@ -309,10 +315,16 @@ class TestHostile:
         path = write_png(
             tmp_path / "a.png", portrait, {f"parameters{n}": f"{text}{n}" for n in range(40)}, "iTXt"
         )
-        found = read_declarations(path)
-        assert 0 < len(found) <= 32
-        for each in found:
-            for value in (each.source, each.says, each.means, each.program or "", each.short):
+        declarations = read_declarations(path)
+        assert 0 < len(declarations) <= 32
+        for declaration in declarations:
+            for value in (
+                declaration.source,
+                declaration.says,
+                declaration.means,
+                declaration.program or "",
+                declaration.short,
+            ):
                 assert len(value) <= 300 and value.isprintable()
 
     def test_xmp_without_end_is_searched_quickly(self) -> None:

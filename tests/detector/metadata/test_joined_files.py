@@ -25,7 +25,7 @@ def read_frames(path: Path) -> tuple[list[int], Media]:
 def join_clips(tmp_path: Path, ending: str, codec: str = "libx264", **second: str) -> Path:
     """Frames 0 to 49, and behind them 500 to 549 of another file."""
     options = X264 if codec == "libx264" else {}
-    one, other = (
+    clip, other = (
         write_clip(
             tmp_path / f"{first}.{ending}",
             map(numbered, range(first, first + 50)),
@@ -36,7 +36,7 @@ def join_clips(tmp_path: Path, ending: str, codec: str = "libx264", **second: st
         for first in (0, 500)
     )
     path = tmp_path / f"joined.{ending}"
-    path.write_bytes(one.read_bytes() + other.read_bytes())
+    path.write_bytes(clip.read_bytes() + other.read_bytes())
     return path
 
 
@@ -55,8 +55,10 @@ def test_streams_of_another_program_are_reported(tmp_path: Path) -> None:
     assert shown == list(range(50))
     assert media.details is not None and media.details.picture is not None
     assert media.details.picture.ends_at == pytest.approx(0.5, abs=0.03)
-    (told,) = (each for each in media.anomalies if each.kind == "more behind the pictures")
-    assert "end at 49 % of the file" in told.observation or "end at 50 % of the file" in told.observation
+    (finding,) = (anomaly for anomaly in media.anomalies if anomaly.kind == "more behind the pictures")
+    assert (
+        "end at 49 % of the file" in finding.observation or "end at 50 % of the file" in finding.observation
+    )
     assert "of the file; what follows was not looked at." in " ".join(unexamined_sentences(media, 0.0))
 
 
@@ -65,9 +67,9 @@ def test_appended_file_is_reported(tmp_path: Path, ending: str, codec: str) -> N
     path = join_clips(tmp_path, ending, codec)
     shown, media = read_frames(path)
     assert shown == list(range(50))
-    assert [each.kind for each in media.anomalies].count("more behind the pictures") == 1
+    assert [anomaly.kind for anomaly in media.anomalies].count("more behind the pictures") == 1
     _, alone = read_frames(tmp_path / f"0.{ending}")
-    assert "more behind the pictures" not in [each.kind for each in alone.anomalies]
+    assert "more behind the pictures" not in [anomaly.kind for anomaly in alone.anomalies]
 
 
 def test_late_sound_is_not_reported(tmp_path: Path) -> None:

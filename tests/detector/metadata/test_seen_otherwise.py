@@ -27,8 +27,8 @@ def read_picture(path: Path) -> tuple[Picture, dict[str, str]]:
         list(reader.frames(8))
         media, details = media_facts(reader, path.name, 1, "0" * 64), collect_facts(reader, path).details
     assert details.picture is not None
-    found = {anomaly.kind: anomaly.observation for anomaly in find_anomalies(media, details, NOW)}
-    return details.picture, {kind: said for kind, said in found.items() if kind in KINDS}
+    observations = {anomaly.kind: anomaly.observation for anomaly in find_anomalies(media, details, NOW)}
+    return details.picture, {kind: observation for kind, observation in observations.items() if kind in KINDS}
 
 
 def write_with_box(path: Path, kind: bytes, contents: bytes) -> Path:
@@ -47,9 +47,9 @@ def write_with_box(path: Path, kind: bytes, contents: bytes) -> Path:
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov"])
 def test_mp4_crop_is_reported(tmp_path: Path, name: str) -> None:
     clap = struct.pack(">8i", 100, 1, 160, 2, -10, 1, 0, 1)
-    picture, found = read_picture(write_with_box(tmp_path / name, b"clap", clap))
+    picture, observations = read_picture(write_with_box(tmp_path / name, b"clap", clap))
     assert picture.shown == (100, 80)
-    assert "show 100×80 px of each picture" in found["players are to crop the picture"]
+    assert "show 100×80 px of each picture" in observations["players are to crop the picture"]
 
 
 @pytest.mark.parametrize(("side", "shown"), [(b"\x54\xaa", (160, 66)), (b"\x54\xdd", (130, 96))])
@@ -58,8 +58,8 @@ def test_matroska_crop_is_reported(tmp_path: Path, side: bytes, shown: tuple[int
     data, unit = path.read_bytes(), b"\x54\xb2\x81\x04"  # an element beside the size, of no account here
     assert data.count(unit) == 1 and read_picture(path)[0].shown is None
     path.write_bytes(data.replace(unit, side + b"\x81\x1e"))
-    picture, found = read_picture(path)
-    assert picture.shown == shown and list(found) == ["players are to crop the picture"]
+    picture, observations = read_picture(path)
+    assert picture.shown == shown and list(observations) == ["players are to crop the picture"]
 
 
 def test_truncated_matroska_has_no_crop(tmp_path: Path) -> None:
@@ -75,8 +75,8 @@ def test_truncated_matroska_has_no_crop(tmp_path: Path) -> None:
 @pytest.mark.parametrize("clap", [(160, 1, 96, 1), (100, 0, 80, 1)])
 def test_invalid_crop_is_ignored(tmp_path: Path, clap: tuple[int, ...]) -> None:
     contents = struct.pack(">8i", *clap, 0, 1, 0, 1)
-    picture, found = read_picture(write_with_box(tmp_path / "a.mp4", b"clap", contents))
-    assert (picture.shown, found) == (None, {})
+    picture, observations = read_picture(write_with_box(tmp_path / "a.mp4", b"clap", contents))
+    assert (picture.shown, observations) == (None, {})
 
 
 @pytest.mark.parametrize(("kind", "profile", "base"), [(b"dvcC", 5, 0), (b"dvvC", 8, 4), (b"dvvC", 10, 0)])
@@ -85,15 +85,15 @@ def test_dolby_vision_without_base_colours_is_reported(
 ) -> None:
     flags = profile << 9 | 5 << 3 | 0b101
     contents = struct.pack(">BBHB", 1, 0, flags, base << 4) + bytes(19)
-    picture, found = read_picture(write_with_box(tmp_path / "a.mp4", kind, contents))
+    picture, observations = read_picture(write_with_box(tmp_path / "a.mp4", kind, contents))
     assert picture.dolby_vision == f"{profile}.{base}"
-    assert list(found) == ([] if base else ["colours of Dolby Vision"])
+    assert list(observations) == ([] if base else ["colours of Dolby Vision"])
 
 
 @pytest.mark.parametrize("cut", [3, 10, 20])
 def test_truncated_description_is_ignored(tmp_path: Path, cut: int) -> None:
-    picture, found = read_picture(write_with_box(tmp_path / "a.mp4", b"clap", bytes(cut)))
-    assert (picture.shown, found) == (None, {})
+    picture, observations = read_picture(write_with_box(tmp_path / "a.mp4", b"clap", bytes(cut)))
+    assert (picture.shown, observations) == (None, {})
 
 
 @pytest.mark.parametrize("interlaced", [True, False])
@@ -110,7 +110,7 @@ def test_interlacing_is_reported(tmp_path: Path, interlaced: bool) -> None:
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    picture_facts, found = read_picture(path)
+    picture_facts, observations = read_picture(path)
     assert picture_facts.interlaced == (1.0 if interlaced else None)
-    assert list(found) == (["interlaced pictures"] if interlaced else [])
-    assert not interlaced or "100 % of the sampled frames" in found["interlaced pictures"]
+    assert list(observations) == (["interlaced pictures"] if interlaced else [])
+    assert not interlaced or "100 % of the sampled frames" in observations["interlaced pictures"]

@@ -99,7 +99,7 @@ class TestTiming:
         assert timing is not None
         assert (timing.least_interval, timing.greatest_interval) == (0.033, 1.04)
         assert [(gap.start, gap.length) for gap in timing.gaps] == [(0.36, 1.04)]
-        observed = {one.kind: one.observation for one in find_anomalies(*read_facts(path), NOW)}
+        observed = {anomaly.kind: anomaly.observation for anomaly in find_anomalies(*read_facts(path), NOW)}
         assert observed["gaps in time"] == "For unusually long no new frame comes: 1.040 s from 00:00:00.360."
 
     def test_failures_have_times(self, tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ class TestLayout:
         struct.pack_into(">i", data, box(bytes(data), b"elst") + 12, 12800)  # media_time: 1 s
         path.write_bytes(data)
         assert "edit list" in anomaly_kinds(path)
-        told = find_anomalies(*read_facts(path), NOW)
-        assert any("1.000 s into its material" in anomaly.observation for anomaly in told)
+        anomalies = find_anomalies(*read_facts(path), NOW)
+        assert any("1.000 s into its material" in anomaly.observation for anomaly in anomalies)
 
     def test_empty_edits_and_speed_are_reported(self, tmp_path: Path) -> None:
         """FFmpeg plays the beginning while a track waits, and all at its own speed."""
@@ -164,9 +164,11 @@ class TestLayout:
             start = box(data, kind) - 8
             struct.pack_into(">I", data, start, int.from_bytes(data[start : start + 4]) + 24)
         path.write_bytes(data)
-        (told,) = (each for each in find_anomalies(*read_facts(path), NOW) if each.kind == "edit list")
-        assert "track 0 waits 1.000 s after a stretch, for which its beginning was" in told.observation
-        assert "plays at rate 0.5, is put together of 2 stretches" in told.observation
+        (finding,) = (
+            anomaly for anomaly in find_anomalies(*read_facts(path), NOW) if anomaly.kind == "edit list"
+        )
+        assert "track 0 waits 1.000 s after a stretch, for which its beginning was" in finding.observation
+        assert "plays at rate 0.5, is put together of 2 stretches" in finding.observation
 
     @pytest.mark.parametrize("cut", [0, 3, 9, 17, 40, 200])
     def test_broken_boxes_are_ignored(self, tmp_path: Path, cut: int) -> None:
@@ -190,7 +192,7 @@ class TestLayout:
             io.BytesIO(make_box(b"moov", make_box(b"udta", inside) + track) + make_box(b"mdat"))
         )
         assert layout.xmp == b"<x:xmpmeta/>" and layout.boxes == ["moov", "mdat"]
-        assert [(each.place, each.written) for each in layout.times] == [
+        assert [(stamp.place, stamp.written) for stamp in layout.times] == [
             ("track 0", "100"),
             ("track 0", "200"),
         ]
@@ -334,15 +336,15 @@ def test_sound_is_reported_as_not_examined(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hidden", "said"), [(1, "1 frame is in the file and not"), (2, "2 frames are in the file and not")]
+    ("hidden", "words"), [(1, "1 frame is in the file and not"), (2, "2 frames are in the file and not")]
 )
-def test_frames_hidden_by_an_edit_are_counted(tmp_path: Path, hidden: int, said: str) -> None:
+def test_frames_hidden_by_an_edit_are_counted(tmp_path: Path, hidden: int, words: str) -> None:
     media, details = read_facts(make_clip(tmp_path / "a.mp4"))
     assert details.timing is not None
     timing = details.timing.model_copy(update={"packets_not_shown": hidden})
-    found = find_anomalies(media, details.model_copy(update={"timing": timing}), NOW)
-    (told,) = (each.observation for each in found if each.kind == "edit list")
-    assert said in told
+    anomalies = find_anomalies(media, details.model_copy(update={"timing": timing}), NOW)
+    (observation,) = (anomaly.observation for anomaly in anomalies if anomaly.kind == "edit list")
+    assert words in observation
 
 
 def test_frames_out_of_order_at_one_a_second_are_no_edit_list(tmp_path: Path) -> None:
@@ -386,5 +388,5 @@ def test_webm_transparency_is_reported(tmp_path: Path, codec: str, pixels: str) 
             frame.pts, frame.time_base = number, Fraction(1, 10)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    told = "transparency that was not examined" in anomaly_kinds(tmp_path / "clip.webm")
-    assert told == (pixels == "yuva420p")
+    has_anomaly = "transparency that was not examined" in anomaly_kinds(tmp_path / "clip.webm")
+    assert has_anomaly == (pixels == "yuva420p")

@@ -109,8 +109,8 @@ class TestCard:
             MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json",
             tmp_path / SECOND_LOOK_FOLDER / "mine.v2.json",
         )
-        found = read_second_look(card, tmp_path / "mine.v2.safetensors")
-        assert found is not None and found == read_second_look(card, weights)
+        second_look = read_second_look(card, tmp_path / "mine.v2.safetensors")
+        assert second_look is not None and second_look == read_second_look(card, weights)
 
     @pytest.mark.parametrize("name", ["../reelproof", "Reelproof", "reelproof\n"])
     def test_second_look_name_is_validated(self, name: str) -> None:
@@ -276,9 +276,9 @@ class TestPickles:
 
 class TestKnown:
     def test_shipped_models_are_known(self) -> None:
-        found = {card.name: weights for card, weights in known_models()}
-        assert found[DEFAULT_MODEL] == MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors"
-        assert all(weights.is_file() for weights in found.values())
+        paths = {card.name: weights for card, weights in known_models()}
+        assert paths[DEFAULT_MODEL] == MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors"
+        assert all(weights.is_file() for weights in paths.values())
 
     def test_only_complete_pairs_are_known(self, copied: Path, tmp_path: Path) -> None:
         for name, card_name in (("other", "other"), ("renamed", "other"), ("Bad", "Bad"), ("alone", "alone")):

@@ -100,10 +100,10 @@ class TestOutput:
     def test_outputs_become_logits(
         self, gives: Gives, manipulated: int, out: list[float], logit: float
     ) -> None:
-        found = convert_to_logits(
+        logits = convert_to_logits(
             np.array(out, np.float32), 1, Output(gives=gives, manipulated=manipulated), "x"
         )
-        assert found == pytest.approx([logit], abs=1e-3)
+        assert logits == pytest.approx([logit], abs=1e-3)
 
     @pytest.mark.parametrize(
         ("gives", "out", "words"),
@@ -145,10 +145,10 @@ class TestCard:
         assert "SHA-256 differs" in refusal_of(put(tmp_path, "tiny", sha256=hashlib.sha256(b"").hexdigest()))
 
     def test_deciding_fields_change_the_hash(self, tmp_path: Path) -> None:
-        one, _ = load_card(put(tmp_path, "tiny"))
+        card, _ = load_card(put(tmp_path, "tiny"))
         about = {"framing": {"box": 1.5}, "output": {"gives": "logit"}}
         other, _ = load_card(put(tmp_path, "tiny", onnx=about))
-        assert deciding_sha256(one) != deciding_sha256(other)
+        assert deciding_sha256(card) != deciding_sha256(other)
 
     @pytest.mark.parametrize(
         ("about", "place"),
@@ -233,7 +233,7 @@ class TestRefused:
 
     def test_unrunnable_network_is_refused(self, tmp_path: Path) -> None:
         def unfit(model: onnx.ModelProto) -> None:
-            weight = next(each for each in model.graph.initializer if len(each.dims) == 2)
+            weight = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 2)
             weight.CopyFrom(numpy_helper.from_array(np.ones((1, 9), np.float32), weight.name))
 
         assert "cannot be run by openvino and onnxruntime" in refusal_of(change_network(tmp_path, unfit))

@@ -56,9 +56,9 @@ libc.fclose(ctypes.c_void_p(file))
 def test_threads_share_heaps(tmp_path: Path) -> None:
     counts = {}
     for how in ("shared", "each"):
-        told = tmp_path / how
-        subprocess.run([sys.executable, "-c", _HEAPS, how, str(told)], check=True)
-        counts[how] = told.read_text().count("<heap nr=")
+        report = tmp_path / how
+        subprocess.run([sys.executable, "-c", _HEAPS, how, str(report)], check=True)
+        counts[how] = report.read_text().count("<heap nr=")
     assert counts["shared"] <= 2 < counts["each"]
 
 

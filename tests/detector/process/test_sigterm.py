@@ -51,13 +51,13 @@ def test_ignored_sigterm_stays_ignored():
 def test_another_thread_sets_no_handler():
     def other() -> None:
         with sigterm_interrupts():
-            found.append(signal.getsignal(signal.SIGTERM))
+            handlers.append(signal.getsignal(signal.SIGTERM))
 
-    found: list[object] = []
+    handlers: list[object] = []
     thread = threading.Thread(target=other)
     thread.start()
     thread.join()
-    assert found == [signal.SIG_DFL]
+    assert handlers == [signal.SIG_DFL]
 
 
 @pytest.mark.parametrize(

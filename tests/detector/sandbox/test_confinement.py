@@ -155,10 +155,10 @@ class TestRefusals:
                 "beside": attempt(lambda: (tmp_path / "new").touch()),
             }
 
-        found = run(target, places=AllowedPaths(readable=(exhibit,), writable=(out,)))
+        outcomes = run(target, places=AllowedPaths(readable=(exhibit,), writable=(out,)))
         allowed = {"exhibit", "result", "temporary"}
-        assert {name for name, what in found.items() if what == "done"} == allowed
-        assert {what for name, what in found.items() if name not in allowed} <= {"EACCES", "EPERM"}
+        assert {name for name, what in outcomes.items() if what == "done"} == allowed
+        assert {what for name, what in outcomes.items() if name not in allowed} <= {"EACCES", "EPERM"}
 
     def test_only_the_commit_of_git_is_readable(self, tmp_path):
         git = tmp_path / ".git"
@@ -194,12 +194,12 @@ class TestRefusals:
         place.chmod(0o777)
         try:
             (place / "key").touch()
-            found = run(_probe, place) if user == "as it is" else _probe_as_nobody(place)
+            outcomes = run(_probe, place) if user == "as it is" else _probe_as_nobody(place)
         finally:
             shutil.rmtree(place)
         own = {"own prlimit", "own scheduling", "own folder"}
-        assert {name for name, what in found.items() if what == "done"} == own
-        assert {what for name, what in found.items() if name not in own} <= {"EPERM", "EACCES"}
+        assert {name for name, what in outcomes.items() if what == "done"} == own
+        assert {what for name, what in outcomes.items() if name not in own} <= {"EPERM", "EACCES"}
 
     @pytest.mark.parametrize("user", ["as it is", "nobody"])
     def test_allowed_network_reaches_one_port(self, run, user):
@@ -208,22 +208,25 @@ class TestRefusals:
             pytest.skip("only root can become somebody else")
         place = Path(tempfile.mkdtemp(prefix="sandbox-test-"))
         place.chmod(0o777)
-        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-            ports = one.getsockname()[1], other.getsockname()[1]
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            socket.create_server(("127.0.0.1", 0)) as other,
+        ):
+            ports = server.getsockname()[1], other.getsockname()[1]
             places = AllowedPaths(ports=ports[:1])
             try:
                 (place / "key").touch()
                 if user == "nobody":
-                    found = _probe_as_nobody(place, _probe_all, *ports, places=places)
+                    outcomes = _probe_as_nobody(place, _probe_all, *ports, places=places)
                 else:
-                    found = run(_probe_all, place, *ports, places=places)
+                    outcomes = run(_probe_all, place, *ports, places=places)
             finally:
                 shutil.rmtree(place)
         allowed = {"own prlimit", "own scheduling", "own folder", "its port", "names"}
         if capabilities().files < 4:  # knows nothing of ports
             allowed |= {"another port", "listening"}
-        assert {name for name, what in found.items() if what == "done"} == allowed
-        assert {what for name, what in found.items() if name not in allowed} <= {"EPERM", "EACCES"}
+        assert {name for name, what in outcomes.items() if what == "done"} == allowed
+        assert {what for name, what in outcomes.items() if name not in allowed} <= {"EPERM", "EACCES"}
 
     def test_no_open_files_are_inherited(self, run, tmp_path):
         def target(_report):

@@ -49,25 +49,27 @@ def start(data) -> Iterator[Callable[..., ReadySandbox]]:
     started: list[ReadySandbox] = []
 
     def start(prepare=prepare, work=work, patience=600.0, limits=None) -> ReadySandbox:
-        functions = (partial(called, cloudpickle.dumps(each)) for each in (prepare, prepare_more, work))
+        functions = (
+            partial(called, cloudpickle.dumps(function)) for function in (prepare, prepare_more, work)
+        )
         more = {"limits": limits or Limits(), "readable": (), "folder": data / "ready", "patience": patience}
         started.append(ReadySandbox(*functions, 21, **more))
         return started[-1]
 
     yield start
     cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
-    for each in started:
-        each.close()
+    for sandbox in started:
+        sandbox.close()
     assert list((data / "ready").iterdir()) == []
 
 
 def test_one_job_uses_the_preparations(start, data):
-    said = []
+    reports = []
     result = data / "analyses/result"
-    done = start().submit(data / "exhibit", result, "word", report=lambda *at: said.append(at))
+    done = start().submit(data / "exhibit", result, "word", report=lambda *at: reports.append(at))
     assert done["number"] == 21 and done["process"] != os.getpid()
     assert (result / "out.txt").read_text() == "bytes word"
-    assert ("working", 0.5) in said
+    assert ("working", 0.5) in reports
 
 
 @pytest.mark.parametrize(
@@ -101,16 +103,16 @@ def test_nothing_else_is_accessible(start, data):
             "write beside": lambda: (folder.parent / "more").write_text("x"),
             "write exhibit": lambda: path.write_text("x"),
         }
-        told = {}
+        errors = {}
         for name, attempt in tried.items():
             try:
                 attempt()
             except OSError as problem:
-                told[name] = error_of(problem)
-        return told
+                errors[name] = error_of(problem)
+        return errors
 
-    told = start(work=curious).submit(data / "exhibit", data / "analyses/result", other)
-    assert told == dict.fromkeys(("read", "write beside", "write exhibit"), "EACCES")
+    answer = start(work=curious).submit(data / "exhibit", data / "analyses/result", other)
+    assert answer == dict.fromkeys(("read", "write beside", "write exhibit"), "EACCES")
 
 
 def test_process_ends_after_its_patience(start, data):

@@ -44,20 +44,23 @@ def test_results_and_progress_are_returned(run):
         report("done", 1.0)
         return {"twice": number * 2}
 
-    said = []
-    assert run(target, 21, report=lambda *at: said.append(at)) == {"twice": 42}
-    assert [at for i, at in enumerate(said) if at not in said[:i]][-2:] == [("reading", 0.25), ("done", 1.0)]
+    reports = []
+    assert run(target, 21, report=lambda *at: reports.append(at)) == {"twice": 42}
+    assert [at for i, at in enumerate(reports) if at not in reports[:i]][-2:] == [
+        ("reading", 0.25),
+        ("done", 1.0),
+    ]
 
 
 def test_progress_is_repeated_and_may_end_the_process(run):
     class Enough(Exception):
         pass
 
-    said = []
+    reports = []
 
     def report(*at):
-        said.append(at)
-        if said.count(("stuck", 0.5)) == 3:
+        reports.append(at)
+        if reports.count(("stuck", 0.5)) == 3:
             raise Enough
 
     def silent(report):

@@ -229,7 +229,7 @@ def test_analyses_before_1_8_have_no_kind_and_judged_every_photograph(document: 
 
 def test_fields_belong_to_the_exhibit_or_a_model(tmp_path: Path) -> None:
     """Else what the first model says of an exhibit is told as if another one had said it."""
-    one = build(tmp_path, kept=False).model_copy(
+    analysis = build(tmp_path, kept=False).model_copy(
         update={
             "kind": ManipulationKind.EDITED,
             "answers": Answers(altered=0.9, synthesised=0.1),
@@ -237,20 +237,20 @@ def test_fields_belong_to_the_exhibit_or_a_model(tmp_path: Path) -> None:
             "joint": Joint(rule=JointRule.ALL, verdict=Verdict.MANIPULATED, reason=""),
         }
     )
-    model = one.model.model_copy(update={"name": "other"})
+    model = analysis.model.model_copy(update={"name": "other"})
     other = OtherModel(
         model=model,
         verdict=Verdict.NOT_FOUND,
         reason="other",
         causes=(Cause(code="mostly_grey"),),
         probability=0.1,
-        segments=one.segments[:1],
-        persons=one.persons[:1],
+        segments=analysis.segments[:1],
+        persons=analysis.persons[:1],
         ran=Ran(backend="torch", precision="float32", device="cpu"),
     )
-    told = one.model_copy(update={"others": (other,)})
-    alone = told.by(other)
-    kept = {name for name in Analysis.model_fields if getattr(alone, name) is getattr(told, name)}
+    full_analysis = analysis.model_copy(update={"others": (other,)})
+    alone = full_analysis.by(other)
+    kept = {name for name in Analysis.model_fields if getattr(alone, name) is getattr(full_analysis, name)}
     assert kept == {
         "schema_version", "declarations", "marks", "picture", "boxed", "media", "parameters", "coverage",
         "software", "voice",

@@ -33,10 +33,10 @@ class Before(Value):
 def make_scores(count: int) -> list[Score]:
     """Judged and unjudged ones, and numbers that any rounding would change."""
     rng = random.Random(20261121)
-    found = []
+    scores = []
     for step in range(count):
         judged = step % 3 > 0
-        found.append(
+        scores.append(
             Score(
                 time=step / 7,
                 pts=step * 1001 - 5,
@@ -48,7 +48,7 @@ def make_scores(count: int) -> list[Score]:
                 smoothed=rng.random() if step % 3 > 1 else None,
             )
         )
-    return found
+    return scores
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +81,9 @@ def test_invalid_index_raises(columns: Scores) -> None:
 
 
 def test_values_are_exact_python_objects(objects: tuple[Score, ...], columns: Scores) -> None:
-    for mine, theirs in zip(columns, objects, strict=True):
-        assert mine.model_dump() == theirs.model_dump() and type(mine.box) is tuple
-        types = [{type(part) for part in (*one.box, *dict(one).values())} for one in (mine, theirs)]
+    for mine, original in zip(columns, objects, strict=True):
+        assert mine.model_dump() == original.model_dump() and type(mine.box) is tuple
+        types = [{type(part) for part in (*score.box, *dict(score).values())} for score in (mine, original)]
         assert types[0] == types[1]
     assert columns[1] is not columns[1] and columns[1].model_fields_set == set(Score.model_fields)
     with pytest.raises(ValidationError, match="frozen"):
@@ -160,8 +160,8 @@ def test_json_is_unchanged(objects: tuple[Score, ...], columns: Scores) -> None:
 
 @pytest.mark.parametrize("mode", ["validation", "serialization"])
 def test_the_schema_is_that_of_a_tuple(mode: Any) -> None:
-    mine, theirs = (kind.model_json_schema(mode=mode) for kind in (Holder, Before))
-    assert (mine["properties"], mine["$defs"]) == (theirs["properties"], theirs["$defs"])
+    mine, original = (kind.model_json_schema(mode=mode) for kind in (Holder, Before))
+    assert (mine["properties"], mine["$defs"]) == (original["properties"], original["$defs"])
 
 
 @pytest.mark.parametrize("kind", [tuple, list, iter, Scores])
@@ -176,7 +176,7 @@ def test_dictionaries_as_input(objects: tuple[Score, ...]) -> None:
 
 def damaged_lists() -> Iterator[Any]:
     """What is not a list of scores: one damaged at the fourth place, two, and no list at all."""
-    good = [one.model_dump(mode="json") for one in make_scores(6)]
+    good = [score.model_dump(mode="json") for score in make_scores(6)]
     for change in (
         {"time": -1},
         {"time": None},

@@ -33,7 +33,7 @@ def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) ->
     waiting: list[NumberedCrop] = []
     running: list[NumberedCrop] = []
     places: list[tuple[int, int]] = []
-    found = {track: [np.nan] * len(logits) for track, logits in tracks.items()}
+    scores = {track: [np.nan] * len(logits) for track, logits in tracks.items()}
 
     def score() -> None:
         nonlocal waiting, running
@@ -41,8 +41,8 @@ def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) ->
         logits = np.array([face.crop[0, 0, 0] for face in done], np.float32)
         for face, logit in zip(done, logits.tolist(), strict=True):
             track, place = places[face.number]
-            assert np.isnan(found[track][place]), "scored twice"
-            found[track][place] = logit
+            assert np.isnan(scores[track][place]), "scored twice"
+            scores[track][place] = logit
         if done:
             waiting += coarse.scored([face.number for face in done], logits)
 
@@ -57,26 +57,26 @@ def scored(tracks: dict[int, Sequence[float]], batch: int, rate: float = 8.0) ->
     waiting += coarse.flush()
     while waiting or running:
         score()
-    return found
+    return scores
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32])
 def test_every_fourth_face_of_a_calm_track_is_scored(batch: int) -> None:
     """The last one is, with nothing behind it to lie between."""
-    found = scored({0: [LOW] * 12}, batch)[0]
-    assert [place for place, logit in enumerate(found) if not np.isnan(logit)] == [0, 4, 8, 11]
+    scores = scored({0: [LOW] * 12}, batch)[0]
+    assert [place for place, logit in enumerate(scores) if not np.isnan(logit)] == [0, 4, 8, 11]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 32])
 def test_all_faces_beside_a_face_that_is_not_calm_are_scored(batch: int) -> None:
-    found = scored({0: [LOW] * 8 + [HIGH] + [LOW] * 8}, batch)[0]
-    assert [place for place, logit in enumerate(found) if np.isnan(logit)] == [1, 2, 3, 5, 11, 13, 14, 15]
+    scores = scored({0: [LOW] * 8 + [HIGH] + [LOW] * 8}, batch)[0]
+    assert [place for place, logit in enumerate(scores) if np.isnan(logit)] == [1, 2, 3, 5, 11, 13, 14, 15]
 
 
 def test_every_face_is_scored_without_calm_stretches() -> None:
     logits = np.random.default_rng(3).uniform(CALM, HIGH, (3, 50))
-    found = scored({track: row.tolist() for track, row in enumerate(logits)}, 32)
-    assert np.allclose(list(found.values()), logits)
+    scores = scored({track: row.tolist() for track, row in enumerate(logits)}, 32)
+    assert np.allclose(list(scores.values()), logits)
 
 
 def test_selection_is_independent_of_batches() -> None:

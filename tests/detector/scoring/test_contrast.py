@@ -23,7 +23,7 @@ def track(seconds: float, *higher: tuple[float, float, float]) -> tuple[np.ndarr
 
 
 def found(times: np.ndarray, logits: np.ndarray, least: float = 2.0) -> list[tuple[float, float]]:
-    return [(times[one.first], times[one.last]) for one in find_outliers(times, logits, least)]
+    return [(times[outlier.first], times[outlier.last]) for outlier in find_outliers(times, logits, least)]
 
 
 def test_calm_track_has_no_outlier() -> None:
@@ -70,10 +70,10 @@ def test_clearer_of_two_window_results_is_kept() -> None:
     """What it is compared with lies lower in the first minute than around it."""
     times, logits = track(120.0, (45.0, 46.5, 6.0))
     logits[times >= 60] += 1.5
-    (one,) = find_outliers(times, logits, 2.0)
+    (outlier,) = find_outliers(times, logits, 2.0)
     minute, around = times < 60, (times >= 30) & (times < 90)
     (first,), (second,) = (find_outliers(times[seen], logits[seen], 2.0) for seen in (minute, around))
-    assert one.contrast == first.contrast > second.contrast + 0.3
+    assert outlier.contrast == first.contrast > second.contrast + 0.3
 
 
 @pytest.mark.parametrize("samples", [5, 6])
@@ -96,15 +96,17 @@ def test_glimpse_is_no_outlier() -> None:
 
 def test_logits_are_raised_inside_by_the_excess() -> None:
     times, logits = track(5.0, (1.0, 2.5, 4.0))
-    (one,) = raised_intervals(3, times, logits, Contrast(least=2.0, gain=0.5))
-    assert one.contrast == pytest.approx(4.0, abs=0.4)
-    assert one.amount == pytest.approx(0.5 * (one.contrast - 2.0))
+    (interval,) = raised_intervals(3, times, logits, Contrast(least=2.0, gain=0.5))
+    assert interval.contrast == pytest.approx(4.0, abs=0.4)
+    assert interval.amount == pytest.approx(0.5 * (interval.contrast - 2.0))
     asked = np.array([0.5, 1.0, 2.375, 2.6, 1.5])
-    added = raise_at([one], np.array([3, 3, 3, 3, 4], np.int32), asked)
-    assert added == pytest.approx([0, one.amount, one.amount, 0, 0])
+    added = raise_at([interval], np.array([3, 3, 3, 3, 4], np.int32), asked)
+    assert added == pytest.approx([0, interval.amount, interval.amount, 0, 0])
     assert raised_intervals(3, times, logits, None) == []
 
 
 def test_amount_follows_the_contrast() -> None:
-    one = RaisedInterval(0, 1.0, 2.0, contrast=3.0, amount=2.0).moved(-0.5, Contrast(least=2.0, gain=2.0))
-    assert (one.contrast, one.amount) == (2.5, 1.0)
+    interval = RaisedInterval(0, 1.0, 2.0, contrast=3.0, amount=2.0).moved(
+        -0.5, Contrast(least=2.0, gain=2.0)
+    )
+    assert (interval.contrast, interval.amount) == (2.5, 1.0)

@@ -24,7 +24,11 @@ def test_documented_example_names_flaws_of_unjudged_faces(
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "docs/ARCHITECTURE.md", "exec"), {})
-    said = capsys.readouterr().out
-    assert said.startswith("0.000 s, PTS 0: 0 found\n0.160 s, PTS 2048: 0 found\n")
-    assert "1.000 s, PTS 12800: 1 found\n  track 0, 26 px," in said
-    assert said.count(": too small\n") == 8 and said.endswith(": judged\n") and said.count(": judged\n") == 8
+    output = capsys.readouterr().out
+    assert output.startswith("0.000 s, PTS 0: 0 found\n0.160 s, PTS 2048: 0 found\n")
+    assert "1.000 s, PTS 12800: 1 found\n  track 0, 26 px," in output
+    assert (
+        output.count(": too small\n") == 8
+        and output.endswith(": judged\n")
+        and output.count(": judged\n") == 8
+    )

@@ -83,23 +83,28 @@ def test_each_detection_gets_its_own_score(monkeypatch: pytest.MonkeyPatch, widt
     assert list(left.times) == [number / 8 for number in range(count)]
     assert left.discarded == count and sorted(sum(left.person_tracks, [])) == [0, 1, 2]
     seen = list(left.detections)
-    assert [(one.index, one.track) for one in seen] == [(n, t) for n in range(count) for t in range(3)]
-    for one in seen:
-        assert one.usable is (one.track < 2 or one.index % 3 == 0)
-        expected = one.index + one.track * 10 + 1000 * one.track * 10
-        assert one.logit == (expected if one.usable else None)
-        assert one.time == one.index / 8 and one.pts == one.index * 100
+    assert [(detection.index, detection.track) for detection in seen] == [
+        (n, t) for n in range(count) for t in range(3)
+    ]
+    for detection in seen:
+        assert detection.usable is (detection.track < 2 or detection.index % 3 == 0)
+        expected = detection.index + detection.track * 10 + 1000 * detection.track * 10
+        assert detection.logit == (expected if detection.usable else None)
+        assert detection.time == detection.index / 8 and detection.pts == detection.index * 100
 
 
 def test_first_usable_face_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that networks are made ready for it, in the thread that scores."""
     monkeypatch.setattr(first_pass, "FaceSearch", Search)
-    told: list[str] = []
+    thread_names: list[str] = []
     first = FirstPass(
-        None, ANY_CROP, Brightness(1), on_first_face=lambda: told.append(threading.current_thread().name)
+        None,
+        ANY_CROP,
+        Brightness(1),
+        on_first_face=lambda: thread_names.append(threading.current_thread().name),
     )
     for number in range(3):
         image = np.full((96, 256, 3), 7, np.uint8)
         first.process_frame(Frame(number * 100, Fraction(number, 8), image, number), is_cut=False)
     first.post_process()
-    assert len(told) == 1 and told[0].startswith("scoring")
+    assert len(thread_names) == 1 and thread_names[0].startswith("scoring")

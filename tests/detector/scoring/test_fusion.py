@@ -47,8 +47,10 @@ def test_distant_networks_contradict_each_other() -> None:
 
 
 def test_codec_offset_is_subtracted_from_the_altered_half() -> None:
-    told = card().model_copy(update={"codecs": {"hevc": 0.8}, "contrast": Contrast(least=1.0, gain=1.0)})
-    usual, other = (Fusion.of(told, codec=codec) for codec in ("h264", "hevc"))
+    model_card = card().model_copy(
+        update={"codecs": {"hevc": 0.8}, "contrast": Contrast(least=1.0, gain=1.0)}
+    )
+    usual, other = (Fusion.of(model_card, codec=codec) for codec in ("h264", "hevc"))
     inputs = np.array([[3.0, 2.0, -1.5, 0.5, -2.5]])
     before, after = usual.altered.logit(inputs), other.altered.logit(inputs)
     assert before - after == pytest.approx(0.8)
@@ -147,12 +149,12 @@ def photographs(**changed: object) -> PhotographFusion:
 
 
 def test_photographs_use_their_own_constants() -> None:
-    told = photographs(agreement=3.0, bounds=(Bound(at=1.0, published=4.0),))
-    both = card().model_copy(update={"photographs": told, "reserve": 2.0, "agreement": 5.0})
+    constants = photographs(agreement=3.0, bounds=(Bound(at=1.0, published=4.0),))
+    both = card().model_copy(update={"photographs": constants, "reserve": 2.0, "agreement": 5.0})
     still, video = Fusion.of(both, still=True), Fusion.of(both)
     assert (still.scale, still.offset, still.reserve, still.larger, still.agreement, still.bounds) == (
         *(2.0, 0.5, 0.0, True, 3.0),
-        told.bounds,
+        constants.bounds,
     )
     assert (video.scale, video.reserve, video.larger, video.agreement, video.bounds) == (
         *(1.0, 2.0, False, 5.0),

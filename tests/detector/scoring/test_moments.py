@@ -70,18 +70,18 @@ def in_file(moment: KeptMoment) -> bool:
 
 
 def test_memory_is_bounded_with_many_tracks() -> None:
-    one = MomentKeeper(8)
-    offered(one, 1)
-    (moment,) = one.of([0])
+    probe = MomentKeeper(8)
+    offered(probe, 1)
+    (moment,) = probe.of([0])
     size = moment.size
     keeper = MomentKeeper(8, most_bytes=40 * size, in_memory=10 * size)
     for track in range(1000):
         offered(keeper, 12, track)
     kept = keeper.of(range(1000))
-    assert sum(each.size for each in kept) <= 40 * size
+    assert sum(entry.size for entry in kept) <= 40 * size
     # Early tracks are thinned for later ones before any later one goes without.
-    assert len({each.track for each in kept}) == len(kept) == 40
-    assert sum(not in_file(each) for each in kept) <= 10
+    assert len({entry.track for entry in kept}) == len(kept) == 40
+    assert sum(not in_file(entry) for entry in kept) <= 10
 
 
 def test_moments_in_the_file_are_unchanged() -> None:
@@ -89,11 +89,16 @@ def test_moments_in_the_file_are_unchanged() -> None:
     for track in range(4):
         offered(loose, 12, track)
         offered(apart, 12, track)
-    for one, other in zip(loose.of(range(4)), apart.of(range(4)), strict=True):
-        assert (one.time, one.pts, one.roll, one.size) == (other.time, other.pts, other.roll, other.size)
-        assert np.array_equal(one.patch.image, other.patch.image)
-        assert one.patch[1:] == other.patch[1:]
-    assert sum(in_file(each) for each in apart.of(range(4))) == len(apart.of(range(4))) - 1
+    for original, other in zip(loose.of(range(4)), apart.of(range(4)), strict=True):
+        assert (original.time, original.pts, original.roll, original.size) == (
+            other.time,
+            other.pts,
+            other.roll,
+            other.size,
+        )
+        assert np.array_equal(original.patch.image, other.patch.image)
+        assert original.patch[1:] == other.patch[1:]
+    assert sum(in_file(moment) for moment in apart.of(range(4))) == len(apart.of(range(4))) - 1
 
 
 def test_file_size_is_bounded() -> None:
@@ -109,14 +114,14 @@ def test_full_disk_keeps_fewer_moments(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "pwrite", full)
-    one = MomentKeeper(8)
-    offered(one, 1)
-    size = one.of([0])[0].size
+    probe = MomentKeeper(8)
+    offered(probe, 1)
+    size = probe.of([0])[0].size
     keeper = MomentKeeper(8, most_bytes=40 * size, in_memory=10 * size)
     for track in range(100):
         offered(keeper, 3, track)
     kept = keeper.of(range(100))
-    assert not any(in_file(each) for each in kept) and len(kept) == 20
+    assert not any(in_file(moment) for moment in kept) and len(kept) == 20
 
 
 def test_padding_around_a_photograph_is_not_kept() -> None:

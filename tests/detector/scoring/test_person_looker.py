@@ -110,8 +110,8 @@ def test_whole_heads_are_scored_in_every_other_moment(
     for alternate in (True, False):
         networks = BothNetworks.of(scan_scorer, with_second_look(model, _LOUD.eval()))
         look = _look(PersonLooker(networks, alternate), kept)
-        told = FusedScorer(networks, [look]).second_look_of(0)
-        assert told is not None
-        assert all(moment.inner_altered > 8 for moment in told.moments)
-        seen[alternate] = [moment.head_altered is not None for moment in told.moments]
+        second_look = FusedScorer(networks, [look]).second_look_of(0)
+        assert second_look is not None
+        assert all(moment.inner_altered > 8 for moment in second_look.moments)
+        seen[alternate] = [moment.head_altered is not None for moment in second_look.moments]
     assert seen == {True: [True, False] * 4, False: [True] * 8}

@@ -156,9 +156,9 @@ class TestTracks:
         ]
 
     def test_no_features_give_no_logits(self, scorer: Scorer, listening: Scorer) -> None:
-        for one in (scorer, listening):
-            assert one.features([]) == []
-            assert one.track_logits([]).shape == (0,)
+        for candidate in (scorer, listening):
+            assert candidate.features([]) == []
+            assert candidate.track_logits([]).shape == (0,)
 
 
 def test_each_level_has_its_own_calibration(model: LoadedModel) -> None:

@@ -33,8 +33,8 @@ def test_clear_second_look_decides_and_is_recorded(talking: Path, model: LoadedM
     assert look.altered > 0.9 > look.synthesised
     assert loud.answers is not None
     looks = [p.second_look for p in loud.persons if p.second_look is not None]
-    assert loud.answers.altered == max(each.altered for each in looks)
-    assert loud.answers.synthesised == max(each.synthesised for each in looks)
+    assert loud.answers.altered == max(second_look.altered for second_look in looks)
+    assert loud.answers.synthesised == max(second_look.synthesised for second_look in looks)
     assert "replaced or altered" in loud.reason and loud.kind is ManipulationKind.EDITED
     assert 1 <= len(look.moments) <= 8
     assert look.moments[0].inner_altered == pytest.approx(9.0, abs=0.05)
@@ -62,8 +62,8 @@ def test_map_shows_the_view_of_the_deciding_network(
     monkeypatch.setattr(scan_scorer, "logits", lambda crops: np.full(len(crops), 4.0))
     sides, crops = {}, {}
     saying = {"scan": (-9.0,) * 4, "both": (5.0, -9.0, -9.0, -9.0), "head": (-9.0, -9.0, -9.0, 9.0)}
-    for name, said in saying.items():
-        networks = BothNetworks.of(scan_scorer, with_second_look(model, Says(said).eval()))
+    for name, answers in saying.items():
+        networks = BothNetworks.of(scan_scorer, with_second_look(model, Says(answers).eval()))
         moment = KeptMoment(0, 0.0, 0, cut_patch(astronaut, face.box), 0.0)
         rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
         look = PersonLooker(networks).look([0], rows, [moment], 8)
@@ -101,11 +101,11 @@ def test_low_second_look_can_overrule_the_scan(photo: Path, model: LoadedModel) 
     assert quiet.probability is not None and quiet.probability < 0.1 and quiet.kind is None
 
 
-@pytest.mark.parametrize("said", [(-9.0, -9.0, -9.0, -9.0), (0.0, -2.0, 1.0, 2.0), (9.0, -9.0, 9.0, -9.0)])
+@pytest.mark.parametrize("answers", [(-9.0, -9.0, -9.0, -9.0), (0.0, -2.0, 1.0, 2.0), (9.0, -9.0, 9.0, -9.0)])
 def test_probability_of_a_photo_is_its_larger_answer(
-    photo: Path, model: LoadedModel, said: tuple[float, ...]
+    photo: Path, model: LoadedModel, answers: tuple[float, ...]
 ) -> None:
-    analysis = judged(photo, model, Says(said))
+    analysis = judged(photo, model, Says(answers))
     assert analysis.answers is not None
     larger = max(analysis.answers.altered, analysis.answers.synthesised)
     assert analysis.probability == pytest.approx(larger, abs=1e-6)
@@ -113,9 +113,9 @@ def test_probability_of_a_photo_is_its_larger_answer(
 
 def test_photos_use_the_heads_for_photographs(photo: Path, talking: Path, model: LoadedModel) -> None:
     network = Says((-2.0, -1.5, 0.5, -2.5, 7.0, 8.0))
-    for exhibit, told in ((photo, (7.0, 8.0)), (talking, (0.5, -2.5))):
+    for exhibit, logits in ((photo, (7.0, 8.0)), (talking, (0.5, -2.5))):
         look = judged(exhibit, model, network).persons[0].second_look
         assert look is not None
         moment = look.moments[0]
         assert (moment.inner_altered, moment.inner_synthesised) == pytest.approx((-2.0, -1.5), abs=0.01)
-        assert (moment.head_altered, moment.head_synthesised) == pytest.approx(told, abs=0.01)
+        assert (moment.head_altered, moment.head_synthesised) == pytest.approx(logits, abs=0.01)

@@ -86,8 +86,8 @@ def test_outliers_are_raised_if_views_agree(
         np.column_stack([at[2], checked.second_logits_at(*at)])
     )
     assert both[0, 0] > 0.02 and (both[0, 1], both[1, 1]) == (0.0, 0.0), "of the altered half alone"
-    told = scorer.second_look_of(0)
-    assert told is not None and told.contrasts[0].raised == checked.raised[0].amount
+    second_look = scorer.second_look_of(0)
+    assert second_look is not None and second_look.contrasts[0].raised == checked.raised[0].amount
 
 
 class OneInput:
@@ -125,9 +125,9 @@ def checked_in_views(
     ) -> np.ndarray:
         nonlocal asked
         asked += sum(view is not AS_IT_IS for view in views)
-        told = np.zeros((len(views), len(chosen), 5))
-        told[:, :, 1] = np.array([seen[view] for view in views])[:, None]
-        return told
+        logits = np.zeros((len(views), len(chosen), 5))
+        logits[:, :, 1] = np.array([seen[view] for view in views])[:, None]
+        return logits
 
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     second_logits = np.tile([as_it_is, -9.0, 0.0, 0.0], (2, 1))
@@ -187,9 +187,9 @@ def test_peaks_of_a_calm_person_are_checked_in_views(
         look: PersonLook, chosen: Sequence[int], framings: object, views: Sequence[MomentView]
     ) -> np.ndarray:
         asked.extend(chosen)
-        told = np.zeros((len(views), len(chosen), 5))
-        told[:, :, 1] = highest + np.array([0.0, *others])[:, None]
-        return told
+        logits = np.zeros((len(views), len(chosen), 5))
+        logits[:, :, 1] = highest + np.array([0.0, *others])[:, None]
+        return logits
 
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     second_logits = np.tile([-3.0, -9.0, 0.0, 0.0], (8, 1))

@@ -125,12 +125,12 @@ def test_ends_are_exact_to_a_frame() -> None:
     added = all_.only(all_.rows["between"])
     assert len(added) and len(added) + len(sampled) == len(all_)
     assert np.array_equal(all_.sampled.rows["pts"], sampled.rows["pts"])
-    for one in added:
-        assert one.pts == one.index * 512 and one.time == one.index / RATE
-        assert one.box == pytest.approx(face(20).box, abs=0.1)
-        assert one.roll == pytest.approx(0, abs=1e-4) and one.usable
-        assert min(abs(one.time - end) for end in before) <= PARAMETERS.edge_window + 2 / 8
-        assert one.logit == (FLAGGED if 52 <= cast(int, one.index) < 99 else -FLAGGED)
+    for detection in added:
+        assert detection.pts == detection.index * 512 and detection.time == detection.index / RATE
+        assert detection.box == pytest.approx(face(20).box, abs=0.1)
+        assert detection.roll == pytest.approx(0, abs=1e-4) and detection.usable
+        assert min(abs(detection.time - end) for end in before) <= PARAMETERS.edge_window + 2 / 8
+        assert detection.logit == (FLAGGED if 52 <= cast(int, detection.index) < 99 else -FLAGGED)
     assert np.all(np.diff(all_.rows["time"]) > 0)
 
 
@@ -146,8 +146,8 @@ def test_only_frames_near_the_ends_are_judged() -> None:
 def test_every_face_in_the_picture_is_refined() -> None:
     footage = Footage(lambda number: 52 <= number < 99, tracks=2)
     _, all_ = run(footage)
-    one, other = (all_.only(all_.rows["track"] == track) for track in (0, 1))
-    assert len(one) == len(other) and np.array_equal(one.rows["pts"], other.rows["pts"])
+    detections, other = (all_.only(all_.rows["track"] == track) for track in (0, 1))
+    assert len(detections) == len(other) and np.array_equal(detections.rows["pts"], other.rows["pts"])
     assert len(footage.asked) == len({first for first, _ in footage.asked}), "no frame is read twice"
 
 
@@ -215,8 +215,8 @@ def test_noise_does_not_change_intervals() -> None:
         noisy = rng.random(RATE * SECONDS) < level[: RATE * SECONDS]
         sampled, all_ = run(Footage(lambda number, noisy=noisy: bool(noisy[number])))  # type: ignore[misc]
         before, after = intervals(sampled), intervals(all_)
-        for one, others in ((before, after), (after, before)):
-            for start, end in one:
+        for stretches, others in ((before, after), (after, before)):
+            for start, end in stretches:
                 assert any(first <= end and last >= start for first, last in others), seed
 
 
@@ -260,16 +260,16 @@ def test_frames_beyond_the_memory_limit_are_skipped(monkeypatch: pytest.MonkeyPa
 def test_demonstration_clip(sample: Path, scanned_alone: Analysis, model: LoadedModel) -> None:
     """The same findings, with ends nearer to where they are; counts are those of sampled frames."""
     analysis = analyze(sample, model=model.alone)
-    (found,), (rough,) = analysis.segments, scanned_alone.segments
-    assert abs(found.start - MANIPULATED[0]) <= abs(rough.start - MANIPULATED[0])
-    assert abs(found.end - MANIPULATED[1]) <= abs(rough.end - MANIPULATED[1])
-    assert found.confidence == pytest.approx(rough.confidence, abs=0.1)
+    (segment,), (rough,) = analysis.segments, scanned_alone.segments
+    assert abs(segment.start - MANIPULATED[0]) <= abs(rough.start - MANIPULATED[0])
+    assert abs(segment.end - MANIPULATED[1]) <= abs(rough.end - MANIPULATED[1])
+    assert segment.confidence == pytest.approx(rough.confidence, abs=0.1)
     assert 0 < analysis.coverage.frames_between <= 4.5 * 25
     assert scanned_alone.coverage.model_dump() == analysis.coverage.model_dump() | {"frames_between": 0}
-    for one, other in zip(analysis.persons, scanned_alone.persons, strict=True):
-        assert (one.screen_time, one.usable_frames) == (other.screen_time, other.usable_frames)
-        assert one.median_box == other.median_box
-        assert set(other.scores.pts.tolist()) <= set(one.scores.pts.tolist())
+    for person, other in zip(analysis.persons, scanned_alone.persons, strict=True):
+        assert (person.screen_time, person.usable_frames) == (other.screen_time, other.usable_frames)
+        assert person.median_box == other.median_box
+        assert set(other.scores.pts.tolist()) <= set(person.scores.pts.tolist())
 
 
 def test_letters_still_follow_screen_time() -> None:

@@ -43,9 +43,9 @@ def test_interval_is_covered_if_most_faces_are(covered: int, figure: float) -> N
     group.rows["logit"] = group.rows["altered"] = logits
     group.rows["synthesised"] = -1.0
     candidates.fill_in_smoothed(group, SCORER, Parameters())
-    found = candidates.find_candidates("A", group, Parameters(), MediaKind.VIDEO)
-    assert [one.covered for one in found] == [0.0, covered / 20]
-    person = segments_candidates.published_person("A", group, found, SCORER, RATE, 7.5)
+    intervals = candidates.find_candidates("A", group, Parameters(), MediaKind.VIDEO)
+    assert [interval.covered for interval in intervals] == [0.0, covered / 20]
+    person = segments_candidates.published_person("A", group, intervals, SCORER, RATE, 7.5)
     assert person.probability == figure / 10
     look = person.second_look
     assert look is not None and look.in_segments is not None
@@ -53,5 +53,5 @@ def test_interval_is_covered_if_most_faces_are(covered: int, figure: float) -> N
     assert inside == pytest.approx((sigmoid((BARE + HIGHER) / 2 if covered == 10 else BARE), sigmoid(-1.0)))
     calm = segments_candidates.published_person("A", group, [], SCORER, RATE, 7.5).second_look
     assert calm is not None and calm.in_segments is None
-    whole = person.model_copy(update={"covered": found[1].covered})
+    whole = person.model_copy(update={"covered": intervals[1].covered})
     assert is_covered(whole) is (figure == BARE), "as for the verdict"

@@ -34,8 +34,8 @@ def people(
 def few(times: Sequence[float], lasts: float, smoothed: Mapping[str, Mapping[int, float]]) -> dict[str, int]:
     seconds = seconds_shown(times, lasts, DEFAULT.sample_rate, ())
     group = people(times, smoothed)
-    found = find_all_candidates(group, DEFAULT, MediaKind.VIDEO)
-    return reaching_in_few_frames(group, found, DEFAULT, times, seconds)
+    candidates = find_all_candidates(group, DEFAULT, MediaKind.VIDEO)
+    return reaching_in_few_frames(group, candidates, DEFAULT, times, seconds)
 
 
 def test_time_lapse_frame_lasts_two_seconds() -> None:

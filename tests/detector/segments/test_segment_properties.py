@@ -57,8 +57,8 @@ def test_segments_are_ordered_disjoint_and_long_enough(
     given_series: tuple[np.ndarray, np.ndarray], parameters: Parameters
 ) -> None:
     times, values = given_series
-    found = find_intervals(times, values, parameters)
-    for interval in found:
+    intervals = find_intervals(times, values, parameters)
+    for interval in intervals:
         assert 0 <= interval.first <= interval.last < len(values)
         assert is_long_enough(times[interval.first], times[interval.last], parameters)
         lasts = times[interval.last] - times[interval.first] + 1 / parameters.sample_rate
@@ -66,7 +66,7 @@ def test_segments_are_ordered_disjoint_and_long_enough(
         inside = values[interval.first : interval.last + 1]
         assert inside[0] >= parameters.exit_threshold and inside[-1] >= parameters.exit_threshold
         assert inside.max() >= parameters.enter_threshold
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in zip(intervals, intervals[1:], strict=False):
         assert before.last < after.first
         assert times[after.first] - times[before.last] >= parameters.merge_gap
 
@@ -105,9 +105,9 @@ def test_shifted_times_shift_the_segments(
     later = times + offset
     smooth = sliding_median(times, series_values, parameters.median_window)
     assert np.array_equal(smooth, sliding_median(later, series_values, parameters.median_window))
-    found = find_intervals(times, smooth, parameters)
-    assert found == find_intervals(later, smooth, parameters)
-    for interval in found:
+    intervals = find_intervals(times, smooth, parameters)
+    assert intervals == find_intervals(later, smooth, parameters)
+    for interval in intervals:
         assert find_peaks(times, smooth, series_values, interval) == find_peaks(
             later, smooth, series_values, interval
         )
@@ -156,10 +156,10 @@ def test_ten_certain_seconds_are_found_at_any_rate(rate: float) -> None:
     times = np.arange(0, 20, 1 / rate)
     logits = np.where((times >= 5) & (times < 15), 6.0, -6.0)
     smooth = 1 / (1 + np.exp(-sliding_median(times, logits, DEFAULT.median_window)))
-    found = find_intervals(times, smooth, DEFAULT)
-    assert len(found) == 1
-    assert times[found[0].first] == pytest.approx(5, abs=1 / rate + 1e-9)
-    assert times[found[0].last] == pytest.approx(15, abs=1 / rate + 1e-9)
+    intervals = find_intervals(times, smooth, DEFAULT)
+    assert len(intervals) == 1
+    assert times[intervals[0].first] == pytest.approx(5, abs=1 / rate + 1e-9)
+    assert times[intervals[0].last] == pytest.approx(15, abs=1 / rate + 1e-9)
 
 
 @given(any_series(least=1), st.data())
@@ -170,14 +170,14 @@ def test_peaks_are_separate_local_maxima_inside(
     first = data.draw(st.integers(0, len(times) - 1))
     interval = IndexRange(first, data.draw(st.integers(first, len(times) - 1)))
     raw = np.array(data.draw(st.lists(probabilities, min_size=len(times), max_size=len(times))))
-    found = find_peaks(times, smooth, raw, interval)
-    assert 1 <= len(found) <= MOST_PEAKS
-    assert found == sorted(set(found))
-    for a, b in zip(found, found[1:], strict=False):
+    peaks = find_peaks(times, smooth, raw, interval)
+    assert 1 <= len(peaks) <= MOST_PEAKS
+    assert peaks == sorted(set(peaks))
+    for a, b in zip(peaks, peaks[1:], strict=False):
         assert times[b] - times[a] >= PEAK_DISTANCE - 1e-6
-    for i in found:
+    for i in peaks:
         assert interval.first <= i <= interval.last
         assert smooth[i] >= smooth[max(interval.first, i - 1)]
         assert smooth[i] >= smooth[min(interval.last, i + 1)]
     inside = smooth[interval.first : interval.last + 1]
-    assert max(smooth[found]) == inside.max(), "the highest moment is among them"
+    assert max(smooth[peaks]) == inside.max(), "the highest moment is among them"

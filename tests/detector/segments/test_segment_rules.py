@@ -102,8 +102,8 @@ class TestFindIntervals:
 
     def test_long_gap_ends_a_run(self) -> None:
         times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 3]
-        found = find_intervals(times, np.full(16, 0.9), DEFAULT)
-        assert found == [IndexRange(0, 7), IndexRange(8, 15)]
+        intervals = find_intervals(times, np.full(16, 0.9), DEFAULT)
+        assert intervals == [IndexRange(0, 7), IndexRange(8, 15)]
 
     def test_bridged_gap_does_not_end_a_run(self) -> None:
         times = np.r_[EIGHTHS[:8], EIGHTHS[:8] + 7 / 8 + 0.75]
@@ -112,8 +112,8 @@ class TestFindIntervals:
     def test_gap_is_measured_between_samples(self) -> None:
         """Many scores close together do not make a gap of seconds between the others."""
         times = np.concatenate([np.arange(0, 3, 0.04), np.arange(3.0, 20.0)])
-        found = find_intervals(times, np.full(len(times), 0.9), Parameters(sample_rate=1.0))
-        assert [(one.first, one.last) for one in found] == [(0, len(times) - 1)]
+        intervals = find_intervals(times, np.full(len(times), 0.9), Parameters(sample_rate=1.0))
+        assert [(interval.first, interval.last) for interval in intervals] == [(0, len(times) - 1)]
 
     def test_no_segments_without_frames(self) -> None:
         assert find_intervals(np.empty(0), np.empty(0), DEFAULT) == []
@@ -149,8 +149,8 @@ class TestFindInPieces:
     def test_long_tracks_are_excluded_from_joining(self) -> None:
         times = np.concatenate([EIGHTHS[:8], self.TIMES + 10])
         tracks = (np.arange(8), *(track + 8 for track in self.TRACKS))
-        found = find_in_pieces(times, np.full(14, 0.98), tracks, DEFAULT)
-        assert found == [IndexRange(8, 10), IndexRange(11, 13)]
+        intervals = find_in_pieces(times, np.full(14, 0.98), tracks, DEFAULT)
+        assert intervals == [IndexRange(8, 10), IndexRange(11, 13)]
 
 
 class TestPeaks:
@@ -183,23 +183,23 @@ class TestEnds:
 
     def test_surroundings_just_above_the_lower_threshold_are_left_out(self) -> None:
         track = np.arange(40)
-        (found,) = find_in_track(self.TIMES, self.RAISED, track, DEFAULT)
-        assert (self.TIMES[found.first], self.TIMES[found.last]) == (2.0, 3.875)
+        (interval,) = find_in_track(self.TIMES, self.RAISED, track, DEFAULT)
+        assert (self.TIMES[interval.first], self.TIMES[interval.last]) == (2.0, 3.875)
         before = DEFAULT.model_copy(update={"edge_level": 0.0})
         assert find_in_track(self.TIMES, self.RAISED, track, before) == [IndexRange(0, 39)]
 
     def test_an_interval_is_never_split(self) -> None:
         values = np.where((self.TIMES >= 2.5) & (self.TIMES < 3), 0.6, self.RAISED)
-        (found,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
-        assert (self.TIMES[found.first], self.TIMES[found.last]) == (2.0, 3.875)
+        (interval,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
+        assert (self.TIMES[interval.first], self.TIMES[interval.last]) == (2.0, 3.875)
 
     def test_one_that_would_become_too_short_stays(self) -> None:
         values = np.where((self.TIMES > 1) & (self.TIMES < 3), 0.55, 0.2)
         values[16:19] = 0.95
-        (found,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
-        assert (self.TIMES[found.first], self.TIMES[found.last]) == (1.125, 2.875)
+        (interval,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
+        assert (self.TIMES[interval.first], self.TIMES[interval.last]) == (1.125, 2.875)
 
     def test_certain_scores_have_a_level(self) -> None:
         values = np.where(self.RAISED > 0.9, 1.0, 0.0)
-        (found,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
-        assert (self.TIMES[found.first], self.TIMES[found.last]) == (2.0, 3.875)
+        (interval,) = find_in_track(self.TIMES, values, np.arange(40), DEFAULT)
+        assert (self.TIMES[interval.first], self.TIMES[interval.last]) == (2.0, 3.875)

@@ -64,8 +64,8 @@ def test_clips_are_counted_exactly_and_crops_by_source() -> None:
 def test_photographs_are_counted_by_verdict_and_exactly_where_none_repeats() -> None:
     of_few = measured_rates({"photographs": level(5, 1, 1, 5)})[0]
     assert (of_few.unit, of_few.threshold, of_few.interval) == ("photographs", None, BOOTSTRAP)
-    each = measured_rates({"photographs": level(5, 1, 1, 5) | {"groups": 12}})[0]
-    assert each.interval == EXACT and each.events == 1 and each.items == 6
+    rate = measured_rates({"photographs": level(5, 1, 1, 5) | {"groups": 12}})[0]
+    assert rate.interval == EXACT and rate.events == 1 and rate.items == 6
 
 
 def test_training_data_is_noted_on_every_rate() -> None:
@@ -102,15 +102,15 @@ def test_shipped_cards_have_rates_that_agree_with_their_figures(name: str) -> No
 def test_loss_on_small_faces_follows_the_card(name: str) -> None:
     card, _ = load_card(name)
     lost = card.figures["dfdc-val crops, AUC"] - card.figures["dfdc-val crops reduced to 48 px, AUC"]
-    (width,) = (one for one in card.validated if one.name == "face width")
+    (width,) = (candidate for candidate in card.validated if candidate.name == "face width")
     assert f"lose {lost:.2f} of AUC" in width.basis
 
 
 def test_loss_on_small_faces_is_written_to_the_card() -> None:
     figures = {"dfdc-val crops, AUC": 0.9, "dfdc-val crops reduced to 48 px, AUC": 0.77}
-    told = with_own_loss(VALIDATED, figures)
-    assert told[0].basis.startswith("crops reduced to 48 px lose 0.13 of AUC; ")
-    assert told[1:] == VALIDATED[1:] and with_own_loss(VALIDATED, {}) == VALIDATED
+    ranges = with_own_loss(VALIDATED, figures)
+    assert ranges[0].basis.startswith("crops reduced to 48 px lose 0.13 of AUC; ")
+    assert ranges[1:] == VALIDATED[1:] and with_own_loss(VALIDATED, {}) == VALIDATED
 
 
 def test_card_without_rates_loads() -> None:

@@ -17,9 +17,9 @@ from detector.validation.rates import scored_items
 
 @pytest.fixture(scope="module")
 def ratios() -> LikelihoodRatios:
-    found = likelihood_ratios(MediaKind.VIDEO, scored_items(items(60)))
-    assert found is not None
-    return found
+    result = likelihood_ratios(MediaKind.VIDEO, scored_items(items(60)))
+    assert result is not None
+    return result
 
 
 def test_cost_of_known_ratios() -> None:
@@ -60,12 +60,12 @@ def test_ratios_without_left_out_groups_are_not_stated() -> None:
     """Where all of a class belong to one group, no fit can leave it out."""
     for together in ((True, False), (True,), (False,)):
         some = tuple(
-            each.model_copy(update={"group": 99}) if each.manipulated in together else each
-            for each in items(20)
+            item.model_copy(update={"group": 99}) if item.manipulated in together else item
+            for item in items(20)
         )
         assert likelihood_ratios(MediaKind.VIDEO, scored_items(some)) is None
-        said = " ".join(validation(some).limits)
-        assert "No likelihood ratios for clips: all of one label belong to one group" in said
+        text = " ".join(validation(some).limits)
+        assert "No likelihood ratios for clips: all of one label belong to one group" in text
 
 
 def test_folds_keep_both_labels_for_fitting() -> None:
@@ -84,15 +84,15 @@ def test_uninformative_ratios_are_a_limit(ratios: LikelihoodRatios) -> None:
     for cost, words in ((0.994, ""), (0.998, "cost as much (Cllr 1.00)"), (1.2, "cost more (Cllr 1.20)")):
         platt = ratios.systems[1].model_copy(update={"cllr": cost})
         dear = ratios.model_copy(update={"systems": (ratios.systems[0], platt, ratios.systems[2])})
-        said = " ".join(find_limits(made.items, made.levels, (dear,), made.repetitions, made.labelled))
-        assert words in said
-        assert ("do not use them" in said) == bool(words)
+        text = " ".join(find_limits(made.items, made.levels, (dear,), made.repetitions, made.labelled))
+        assert words in text
+        assert ("do not use them" in text) == bool(words)
 
 
 def test_uninformative_scores_cost_about_one_bit() -> None:
     some = items(60)
     rng = np.random.default_rng(5)
-    blind = [each.model_copy(update={"probability": float(rng.uniform(0.1, 0.9))}) for each in some]
-    found = likelihood_ratios(MediaKind.VIDEO, scored_items(blind))
-    assert found is not None
-    assert found.systems[1].cllr == pytest.approx(1, abs=0.1)
+    blind = [item.model_copy(update={"probability": float(rng.uniform(0.1, 0.9))}) for item in some]
+    result = likelihood_ratios(MediaKind.VIDEO, scored_items(blind))
+    assert result is not None
+    assert result.systems[1].cllr == pytest.approx(1, abs=0.1)

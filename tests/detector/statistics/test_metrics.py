@@ -61,17 +61,17 @@ def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float:
 def test_worked_example() -> None:
     # Descending: fake .9, real .8, fake .7, real .3 → AUC 3/4, AP (1 + 2/3) / 2.
     items = scored([1, 0, 1, 0], [0.9, 0.8, 0.7, 0.3])
-    found = once(items, 0.75)
-    assert found["AUC"] == pytest.approx(3 / 4)
-    assert found["AP"] == pytest.approx((1 + 2 / 3) / 2)
-    assert found["accuracy"] == found["precision"] == found["recall"] == found["F1"] == 0.5
-    assert found["false positive rate"] == 0.5
-    assert found["accuracy at 0.5"] == 0.75
-    assert found["equal error rate"] == pytest.approx(0.5)
-    assert found["true positive rate at 1 % false positives"] == 0.5
-    assert found["true positive rate at 5 % false positives"] == 0.5
-    assert found["Brier score"] == pytest.approx((0.01 + 0.64 + 0.09 + 0.09) / 4)
-    assert found["expected calibration error"] == pytest.approx((0.1 + 0.8 + 0.3 + 0.3) / 4)
+    values = once(items, 0.75)
+    assert values["AUC"] == pytest.approx(3 / 4)
+    assert values["AP"] == pytest.approx((1 + 2 / 3) / 2)
+    assert values["accuracy"] == values["precision"] == values["recall"] == values["F1"] == 0.5
+    assert values["false positive rate"] == 0.5
+    assert values["accuracy at 0.5"] == 0.75
+    assert values["equal error rate"] == pytest.approx(0.5)
+    assert values["true positive rate at 1 % false positives"] == 0.5
+    assert values["true positive rate at 5 % false positives"] == 0.5
+    assert values["Brier score"] == pytest.approx((0.01 + 0.64 + 0.09 + 0.09) / 4)
+    assert values["expected calibration error"] == pytest.approx((0.1 + 0.8 + 0.3 + 0.3) / 4)
     assert confusion(items, 0.75) == {"tp": 1, "fp": 1, "fn": 1, "tn": 1}
 
 
@@ -84,22 +84,22 @@ def test_ties_count_half() -> None:
 def test_as_scikit_learn_has_it(seed: int, ties: bool) -> None:
     items = drawn(seed, ties=ties)
     labels, scores, probabilities = items.labels, items.scores, items.probabilities
-    found, said = once(items, 0.6), probabilities >= 0.6
+    values, decisions = once(items, 0.6), probabilities >= 0.6
     fpr, tpr, _ = sk.roc_curve(labels, scores, drop_intermediate=False)
-    assert found["AUC"] == pytest.approx(sk.roc_auc_score(labels, scores))
-    assert found["AP"] == pytest.approx(sk.average_precision_score(labels, scores))
-    assert found["accuracy"] == pytest.approx(sk.accuracy_score(labels, said))
-    assert found["precision"] == pytest.approx(sk.precision_score(labels, said))
-    assert found["recall"] == pytest.approx(sk.recall_score(labels, said))
-    assert found["F1"] == pytest.approx(sk.f1_score(labels, said))
-    assert found["Brier score"] == pytest.approx(sk.brier_score_loss(labels, probabilities))
-    assert found["equal error rate"] == pytest.approx(crossing(fpr, tpr))
-    assert found["expected calibration error"] == pytest.approx(
+    assert values["AUC"] == pytest.approx(sk.roc_auc_score(labels, scores))
+    assert values["AP"] == pytest.approx(sk.average_precision_score(labels, scores))
+    assert values["accuracy"] == pytest.approx(sk.accuracy_score(labels, decisions))
+    assert values["precision"] == pytest.approx(sk.precision_score(labels, decisions))
+    assert values["recall"] == pytest.approx(sk.recall_score(labels, decisions))
+    assert values["F1"] == pytest.approx(sk.f1_score(labels, decisions))
+    assert values["Brier score"] == pytest.approx(sk.brier_score_loss(labels, probabilities))
+    assert values["equal error rate"] == pytest.approx(crossing(fpr, tpr))
+    assert values["expected calibration error"] == pytest.approx(
         expected_calibration_error(labels, probabilities)
     )
     for rate, name in ((0.01, "1 %"), (0.05, "5 %")):
-        assert found[f"true positive rate at {name} false positives"] == tpr[fpr <= rate].max()
-    ((tn, fp), (fn, tp)) = sk.confusion_matrix(labels, said)
+        assert values[f"true positive rate at {name} false positives"] == tpr[fpr <= rate].max()
+    ((tn, fp), (fn, tp)) = sk.confusion_matrix(labels, decisions)
     assert confusion(items, 0.6) == {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
     assert np.allclose(np.column_stack(roc(items)), np.column_stack([fpr, tpr]))
 
@@ -142,8 +142,8 @@ def test_groups_widen_the_interval() -> None:
 def test_draws_that_all_agree_say_nothing() -> None:
     """Neither one group alone, nor scores that part the classes whatever is drawn."""
     base = drawn(5, 40)
-    one = Scored(base.labels, base.scores, base.probabilities, np.zeros(40, int))
-    assert {(figure.low, figure.high) for figure in measure(one, 0.5, 50).values()} == {(None, None)}
+    sample = Scored(base.labels, base.scores, base.probabilities, np.zeros(40, int))
+    assert {(figure.low, figure.high) for figure in measure(sample, 0.5, 50).values()} == {(None, None)}
     parted = measure(scored([0, 0, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.7, 0.8, 0.9]), 0.5)["AUC"]
     assert (parted.value, parted.low, parted.high) == (1, None, None)
 

@@ -27,7 +27,7 @@ def video(name: str, truth: list[Any], *proposals: tuple[float, float, float]) -
 
 
 @pytest.mark.parametrize(
-    ("truth", "said", "expected"),
+    ("truth", "predictions", "expected"),
     [
         ([], [], 0.0),
         ([(0, 1)], [], 0.0),
@@ -44,9 +44,9 @@ def video(name: str, truth: list[Any], *proposals: tuple[float, float, float]) -
         ([(0, 2)], [(1, 1)], 0.0),
     ],
 )
-def test_overlap(truth: list[Any], said: list[Any], expected: float) -> None:
-    assert overlap(truth, said) == pytest.approx(expected)
-    assert overlap(said, truth) == pytest.approx(expected)
+def test_overlap(truth: list[Any], predictions: list[Any], expected: float) -> None:
+    assert overlap(truth, predictions) == pytest.approx(expected)
+    assert overlap(predictions, truth) == pytest.approx(expected)
 
 
 spans = st.lists(

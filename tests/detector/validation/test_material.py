@@ -24,12 +24,12 @@ def test_folders_name_labels_and_generators(tmp_path: Path) -> None:
     file(tmp_path / "real" / "a.mp4")
     file(tmp_path / "manipulated" / "swap" / "b.jpg")
     file(tmp_path / "manipulated" / "notes.txt")
-    found = read_material(tmp_path)
-    assert [(each.name, each.manipulated, each.generator) for each in found.files] == [
+    material = read_material(tmp_path)
+    assert [(exhibit.name, exhibit.manipulated, exhibit.generator) for exhibit in material.files] == [
         ("manipulated/swap/b.jpg", True, "swap"),
         ("real/a.mp4", False, None),
     ]
-    assert found.labelled == ("generator",)
+    assert material.labelled == ("generator",)
 
 
 def test_files_are_recognised_by_their_first_bytes(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ def test_files_are_recognised_by_their_first_bytes(tmp_path: Path) -> None:
     file(tmp_path / "manipulated" / "source.ts", "export const not = 'a video'")
     ACCEPTED["ts"](tmp_path / "manipulated")
     ACCEPTED["png"](tmp_path / "manipulated").rename(tmp_path / "manipulated" / "without ending")
-    found = read_material(tmp_path)
-    assert [each.name for each in found.files] == [
+    material = read_material(tmp_path)
+    assert [exhibit.name for exhibit in material.files] == [
         "manipulated/a.ts",
         "manipulated/without ending",
         "real/a.mp4",
@@ -54,16 +54,16 @@ def test_table_holds_all_labels(tmp_path: Path) -> None:
         "b.mp4,real,none,two,,bert,VI,male,y\n"
         "c.mp4,0,,three,,carl,,,\n"
     )
-    found = read_material(table(tmp_path, text))
-    first, second, third = found.files
+    material = read_material(table(tmp_path, text))
+    first, second, third = material.files
     assert first.truth == ((0.5, 1.25), (3.0, 4.0))
     assert first.attributes == {"skin tone": "V", "sex": "female"}
     assert first.persons == ("anna", "bert")
     assert second.truth is None
     assert second.generator is None
     assert first.group == second.group != third.group, "they share a person"
-    assert found.remarks == ("Columns not used: camera.",)
-    assert {"generator", "group", "segments", "persons", "skin tone", "sex"} == set(found.labelled)
+    assert material.remarks == ("Columns not used: camera.",)
+    assert {"generator", "group", "segments", "persons", "skin tone", "sex"} == set(material.labelled)
 
 
 def test_files_of_the_same_name_are_separate_groups() -> None:
@@ -76,7 +76,7 @@ def test_files_of_the_same_name_are_separate_groups() -> None:
     assert len(same.numbers) == 3
     assert same.labelled == ()
     made_of = material_of("x", [one("fake.mp4", "a", "clip.mp4"), one("clip.mp4", "b"), one("c.mp4", "c")])
-    assert [each.group for each in made_of.files] == ["c.mp4", "clip.mp4", "clip.mp4"]
+    assert [exhibit.group for exhibit in made_of.files] == ["c.mp4", "clip.mp4", "clip.mp4"]
     assert made_of.labelled == ("group",)
 
 
@@ -84,9 +84,9 @@ def test_identical_files_count_once(tmp_path: Path) -> None:
     file(tmp_path / "real" / "a.mp4", "same")
     file(tmp_path / "real" / "b.mp4", "same")
     file(tmp_path / "manipulated" / "c.mp4")
-    found = read_material(tmp_path)
-    assert len(found.files) == 2
-    assert found.remarks == ("1 file is a copy of another and was left out.",)
+    material = read_material(tmp_path)
+    assert len(material.files) == 2
+    assert material.remarks == ("1 file is a copy of another and was left out.",)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,11 @@ def test_only_flagged_segments_are_stored(tmp_path: Path) -> None:
     analysis = build(tmp_path)
     assert len(validation_fields(analysis)["segments"]) == len(analysis.segments) == 3  # type: ignore[arg-type]
     unstable = with_stability(analysis, A=0.4, B=1.0)
-    kept = [[each.start, each.end, each.confidence] for each in unstable.segments if each.person == "B"]
+    kept = [
+        [segment.start, segment.end, segment.confidence]
+        for segment in unstable.segments
+        if segment.person == "B"
+    ]
     assert validation_fields(unstable)["segments"] == kept != []
 
 
@@ -45,12 +49,12 @@ def test_clips_of_the_same_name_stay_separate() -> None:
 def test_items_without_probability_do_not_count_as_different() -> None:
     some = items(10)
     there = [
-        each.model_copy(update={"probability": None, "verdict": Verdict.INCONCLUSIVE} if n % 2 else {})
-        for n, each in enumerate(some)
+        result.model_copy(update={"probability": None, "verdict": Verdict.INCONCLUSIVE} if n % 2 else {})
+        for n, result in enumerate(some)
     ]
-    (found,) = conclude._elsewhere(some, validation(tuple(there)))
-    assert found.items == 20 and found.verdicts_changed > 0
-    assert found.largest_difference == 0
+    (comparison,) = conclude._elsewhere(some, validation(tuple(there)))
+    assert comparison.items == 20 and comparison.verdicts_changed > 0
+    assert comparison.largest_difference == 0
 
 
 @pytest.mark.parametrize(

@@ -44,14 +44,14 @@ def test_rate_selects_the_lowest_threshold(made: Validation) -> None:
 
 
 def test_criterion_of_a_threshold_is_exact(made: Validation) -> None:
-    for share, said in ((0.0004, "0.04 %"), (0.0025, "0.25 %"), (0.07, "7 %")):
-        assert f"at most {said}" in thresholds_by_false_positive_rate(made, share)[0].by
-    for share, said in ((0.001, "0.1 %"), (0.996, "99.6 %"), (0.5, "50 %")):
-        assert f"and {said} of all exhibits" in thresholds_by_cost(made, 1, share)[0].by
+    for share, percentage in ((0.0004, "0.04 %"), (0.0025, "0.25 %"), (0.07, "7 %")):
+        assert f"at most {percentage}" in thresholds_by_false_positive_rate(made, share)[0].by
+    for share, percentage in ((0.001, "0.1 %"), (0.996, "99.6 %"), (0.5, "50 %")):
+        assert f"and {percentage} of all exhibits" in thresholds_by_cost(made, 1, share)[0].by
 
 
 def test_rates_at_an_own_threshold_keep_groups_together() -> None:
-    some = tuple(each.model_copy(update={"group": each.group // 10}) for each in items(60))
+    some = tuple(item.model_copy(update={"group": item.group // 10}) for item in items(60))
     (own,) = thresholds_by_cost(validation(some), 1)
     assert own.false_negative.interval == WIDER and own.false_negative.groups == 6
 
@@ -71,7 +71,7 @@ def test_costlier_false_positives_raise_the_threshold(made: Validation) -> None:
 def test_unreachable_rate_is_rejected(made: Validation) -> None:
     with pytest.raises(ParameterError, match="is none"):
         thresholds_by_false_positive_rate(made, 1.0)
-    sure = tuple(each.model_copy(update={"probability": 1.0}) for each in items(12))
+    sure = tuple(item.model_copy(update={"probability": 1.0}) for item in items(12))
     with pytest.raises(ParameterError, match="No threshold up to"):
         thresholds_by_false_positive_rate(validation(sure), 0.5)
     for cost in (0, -1, math.inf, math.nan):
@@ -80,10 +80,10 @@ def test_unreachable_rate_is_rejected(made: Validation) -> None:
 
 
 def test_extract_contains_no_files(made: Validation) -> None:
-    found = quoted_extract(made, made.to_json().encode(), thresholds_by_false_positive_rate(made, 0.05))
-    assert made.items[0].sha256 not in found.to_json()
-    assert Laboratory.from_json(found.to_json()) == found
-    assert found.likelihood_ratios[0].platt == made.likelihood_ratios[0].platt
+    extract = quoted_extract(made, made.to_json().encode(), thresholds_by_false_positive_rate(made, 0.05))
+    assert made.items[0].sha256 not in extract.to_json()
+    assert Laboratory.from_json(extract.to_json()) == extract
+    assert extract.likelihood_ratios[0].platt == made.likelihood_ratios[0].platt
 
 
 def test_other_model_or_parameters_invalidate_the_validation(made: Validation, tmp_path: Path) -> None:
@@ -115,8 +115,10 @@ def test_irrelevant_parameters_do_not_invalidate_it(
     analysis = build(tmp_path, kind=kind, kept=False)
     fits = of_analysis(made, analysis)
     given = analysis.parameters.model_copy(update=changes)
-    told = difference_to_analysis(fits, analysis.model_copy(update={"parameters": given}))
-    assert told == (f"the analysis was made with other parameters ({', '.join(differs)})" if differs else "")
+    difference = difference_to_analysis(fits, analysis.model_copy(update={"parameters": given}))
+    assert difference == (
+        f"the analysis was made with other parameters ({', '.join(differs)})" if differs else ""
+    )
 
 
 @pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
@@ -134,15 +136,15 @@ def test_validation_before_a_parameter_used_none(
     now = analysis.parameters.model_copy(update={lacking: Parameters.model_fields[lacking].default})
     then = analysis.parameters.model_copy(update={lacking: 0})
     no_part = {"skip_unreferenced"} | (PHOTO_PARAMETERS if kind is MediaKind.VIDEO else VIDEO_PARAMETERS)
-    for each in (older, Laboratory.from_json(json.dumps(extract))):
-        value = getattr(each.parameters, lacking)
+    for source in (older, Laboratory.from_json(json.dumps(extract))):
+        value = getattr(source.parameters, lacking)
         assert value == 0 and type(value) is type(getattr(Parameters(), lacking))
-        fits = of_analysis(each, analysis).model_copy(
+        fits = of_analysis(source, analysis).model_copy(
             update={"parameters": analysis.parameters.model_copy(update={lacking: value})}
         )
         assert difference_to_analysis(fits, analysis.model_copy(update={"parameters": then})) == ""
-        told = difference_to_analysis(fits, analysis.model_copy(update={"parameters": now}))
-        assert told == "" if lacking in no_part else lacking in told
+        difference = difference_to_analysis(fits, analysis.model_copy(update={"parameters": now}))
+        assert difference == "" if lacking in no_part else lacking in difference
 
 
 def test_stored_validation_is_read_unchanged(made: Validation) -> None:

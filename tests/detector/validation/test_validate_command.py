@@ -111,7 +111,7 @@ def test_run_writes_validation_and_report_and_resumes(tmp_path: Path, material: 
     assert again.returncode == 1, "one file could not be analysed"
     assert len((out / "measured.jsonl").read_text().splitlines()) == 25
     later = Validation.from_json((out / "validation.json").read_bytes())
-    assert [each.file for each in later.items if each.error] == ["real/real-99-9.mp4"]
+    assert [item.file for item in later.items if item.error] == ["real/real-99-9.mp4"]
     assert later.level(later.items[0].kind) == made.level(made.items[0].kind)  # type: ignore[arg-type]
 
 
@@ -125,9 +125,9 @@ def test_names_that_are_not_utf_8_keep_their_measurements(tmp_path: Path, materi
     assert done.returncode == 0, done.stderr
     made = Validation.from_json((tmp_path / "out" / "validation.json").read_bytes())
     assert made.title == "caf?" and len(made.items) == 24
-    (one,) = [each for each in made.items if "?" in each.file]
-    assert one.file == "manipulated/swap?/manipulated-60-0?.mp4" and one.generator == "swap?"
-    assert one.probability == 0.6
+    (measurement,) = [item for item in made.items if "?" in item.file]
+    assert measurement.file == "manipulated/swap?/manipulated-60-0?.mp4" and measurement.generator == "swap?"
+    assert measurement.probability == 0.6
 
 
 def test_further_model_is_validated_too(tmp_path: Path, material: Path) -> None:
@@ -171,10 +171,10 @@ def test_comparison_with_another_machine(tmp_path: Path, material: Path) -> None
     (tmp_path / "there.json").write_text(json.dumps(there))
     done = validated(material, "--out", out, "--repeat", "0", "--against", tmp_path / "there.json")
     assert done.returncode == 0, done.stderr
-    (found,) = Validation.from_json((out / "validation.json").read_bytes()).repetitions
-    assert found.how.startswith("on another machine")
-    assert found.items == 24
-    assert found.largest_difference == pytest.approx(0.05)
+    (repetition,) = Validation.from_json((out / "validation.json").read_bytes()).repetitions
+    assert repetition.how.startswith("on another machine")
+    assert repetition.items == 24
+    assert repetition.largest_difference == pytest.approx(0.05)
 
 
 def test_errors_are_reported_early(tmp_path: Path, material: Path) -> None:

@@ -41,8 +41,10 @@ def test_rates_match_an_evaluation() -> None:
 
 
 def test_dependent_files_widen_the_interval() -> None:
-    some = [each.model_copy(update={"group": each.group // 10}) for each in items()]
-    rate = next(each for each in compute_levels(some, 0.65)[0].rates if each.figure == "false negative rate")
+    some = [entry.model_copy(update={"group": entry.group // 10}) for entry in items()]
+    rate = next(
+        entry for entry in compute_levels(some, 0.65)[0].rates if entry.figure == "false negative rate"
+    )
     assert rate.interval == WIDER
     low, high = clopper_pearson(rate.events or 0, rate.items)
     assert rate.low is not None and rate.high is not None
@@ -66,24 +68,24 @@ def copies(of_each: int = 10) -> list[ValidationItem]:
 def test_intervals_by_threshold_and_of_one_class_alone_keep_groups_together() -> None:
     """As those over all do; ten versions of each of six sources tell no more than the six."""
     some = copies()
-    found = compute_levels(some, 0.65)
-    whole = next(each for each in found[0].rates if each.figure == "false negative rate")
+    levels = compute_levels(some, 0.65)
+    whole = next(entry for entry in levels[0].rates if entry.figure == "false negative rate")
     assert (whole.interval, whole.low, whole.high) == (WIDER, 0.0, 0.6412)
     drawn = compute_curve(MediaKind.VIDEO, some)
     assert drawn is not None
-    point = next(each for each in drawn.points if each.threshold == 0.65)
+    point = next(entry for entry in drawn.points if entry.threshold == 0.65)
     assert (point.false_negative_low, point.false_negative_high) == (0.0, 0.6412)
     own = rates_at(MediaKind.VIDEO, some, 0.65, "")[1]
     assert (own.interval, own.low, own.high, own.groups, own.threshold) == (WIDER, 0.0, 0.6412, 6, 0.65)
-    (alone,) = next(each for each in found if each.name == "female").rates
+    (alone,) = next(entry for entry in levels if entry.name == "female").rates
     assert (alone.interval, alone.low, alone.high) == (WIDER, 0.0, 0.6412)
 
 
 def test_few_groups_are_a_limit() -> None:
-    said = " ".join(validation(tuple(copies())).limits)
-    assert "The 60 manipulated clips belong to 6 groups only" in said
-    one = [each.model_copy(update={"group": 0}) for each in items()]
-    made = validation(tuple(one))
+    limits = " ".join(validation(tuple(copies())).limits)
+    assert "The 60 manipulated clips belong to 6 groups only" in limits
+    clips = [clip.model_copy(update={"group": 0}) for clip in items()]
+    made = validation(tuple(clips))
     assert "The 40 unmanipulated clips belong to one group" in " ".join(made.limits)
     auc = made.levels[0].rate_of("AUC")
     assert auc is not None and (auc.low, auc.high) == (None, None)
@@ -91,14 +93,14 @@ def test_few_groups_are_a_limit() -> None:
 
 
 def test_levels_partition_the_material() -> None:
-    found = compute_levels(items(), 0.65)
+    levels = compute_levels(items(), 0.65)
     for name in ("face width", "bits per pixel", "sex"):
-        parts = [each for each in found if each.attribute == name]
-        assert sum(each.manipulated.total for each in parts) == 40
-        assert sum(each.unmanipulated.total for each in parts) == 40
-    generators = [each for each in found if each.attribute == "generator"]
-    assert [each.name for each in generators] == ["reenactment", "swap"]
-    assert all(each.unmanipulated.total == 40 for each in generators)
+        parts = [level for level in levels if level.attribute == name]
+        assert sum(level.manipulated.total for level in parts) == 40
+        assert sum(level.unmanipulated.total for level in parts) == 40
+    generators = [level for level in levels if level.attribute == "generator"]
+    assert [level.name for level in generators] == ["reenactment", "swap"]
+    assert all(level.unmanipulated.total == 40 for level in generators)
 
 
 def test_items_without_probability_count_in_no_rate() -> None:
@@ -110,12 +112,12 @@ def test_items_without_probability_count_in_no_rate() -> None:
 
 def test_curve_counts_at_each_threshold() -> None:
     some = items()
-    found = compute_curve(MediaKind.VIDEO, some)
-    assert found is not None
-    point = next(each for each in found.points if each.threshold == 0.5)
-    reals = [each.probability or 0 for each in some if not each.manipulated]
+    curve = compute_curve(MediaKind.VIDEO, some)
+    assert curve is not None
+    point = next(entry for entry in curve.points if entry.threshold == 0.5)
+    reals = [entry.probability or 0 for entry in some if not entry.manipulated]
     assert point.false_positives == sum(p >= 0.5 for p in reals)
-    falling = [each.false_positive_rate for each in found.points]
+    falling = [entry.false_positive_rate for entry in curve.points]
     assert falling == sorted(falling, reverse=True)
 
 
@@ -128,17 +130,19 @@ def test_classes_have_no_gaps() -> None:
 
 def test_limits_name_worse_and_missing_parts() -> None:
     some = [
-        each.model_copy(update={"verdict": Verdict.NOT_FOUND}) if each.generator == "swap" else each
-        for each in items()
+        clip.model_copy(update={"verdict": Verdict.NOT_FOUND}) if clip.generator == "swap" else clip
+        for clip in items()
     ]
-    said = " ".join(validation(tuple(some)).limits)
-    assert "with generator swap: the false negative rate is 100 %" in said
-    assert "Not labelled, so nothing is known of it: group, persons, skin tone." in said
+    limits = " ".join(validation(tuple(some)).limits)
+    assert "with generator swap: the false negative rate is 100 %" in limits
+    assert "Not labelled, so nothing is known of it: group, persons, skin tone." in limits
     few = " ".join(validation(items(8)).limits)
     assert "Only 8 manipulated clips were measured" in few
     assert "No likelihood ratios for clips" in few
-    one = " ".join(validation((items(8)[0], *(each for each in items(8) if not each.manipulated))).limits)
-    assert "Of manipulated clips only one was measured" in one
+    lone_limits = " ".join(
+        validation((items(8)[0], *(clip for clip in items(8) if not clip.manipulated))).limits
+    )
+    assert "Of manipulated clips only one was measured" in lone_limits
 
 
 def test_binary_properties_have_no_range() -> None:
@@ -147,25 +151,25 @@ def test_binary_properties_have_no_range() -> None:
 
     def made(outside: int, name: str) -> Validation:
         of = [
-            each.model_copy(
+            clip.model_copy(
                 update={
-                    "values": each.values | {"other codecs": float(n < outside), "grey faces": 0.0},
+                    "values": clip.values | {"other codecs": float(n < outside), "grey faces": 0.0},
                     "codec": "vp9" if n < outside else "h264",
                     "outside": (name,) if n < outside else (),
                 }
             )
-            for n, each in enumerate(some)
+            for n, clip in enumerate(some)
         ]
         return validation(tuple(of))
 
-    one, two = made(1, "other codecs"), made(2, "other codecs")
-    assert "1 of 12 clips is in a codec that the model's card was not measured in" in " ".join(one.limits)
+    first, two = made(1, "other codecs"), made(2, "other codecs")
+    assert "1 of 12 clips is in a codec that the model's card was not measured in" in " ".join(first.limits)
     assert "2 of 12 clips are in codecs that the model's card was not measured in" in " ".join(two.limits)
     assert "2 of 12 clips are stills shown as videos" in " ".join(made(2, "a still shown as a video").limits)
-    assert not any("range of other codecs" in each for each in one.limits)
-    names = [each.name for each in two.covered]
+    assert not any("range of other codecs" in entry for entry in first.limits)
+    names = [entry.name for entry in two.covered]
     assert "grey faces" in names and "other codecs" not in names
-    assert [(each.name, each.items) for each in two.codecs] == [("h264", 10), ("vp9", 2)]
+    assert [(entry.name, entry.items) for entry in two.codecs] == [("h264", 10), ("vp9", 2)]
 
 
 def test_schema_is_published() -> None:

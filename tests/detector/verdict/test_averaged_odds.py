@@ -19,8 +19,8 @@ def test_single_face_keeps_its_exact_probability(probability: float) -> None:
 
 @given(probabilities)
 def test_average_lies_between_lowest_and_highest(several: list[float]) -> None:
-    told = average_of_odds(several)
-    assert min(several) - 1e-8 <= told <= max(several) + 1e-12
+    average = average_of_odds(several)
+    assert min(several) - 1e-8 <= average <= max(several) + 1e-12
 
 
 @given(probabilities, st.floats(0.0, 1.0))
@@ -50,9 +50,9 @@ def test_average_is_calibrated_where_the_maximum_is_not(faces: int) -> None:
     scores = random.normal(0, 1, (40_000, faces))
     manipulated = np.arange(len(scores)) % 2 == 1
     scores[manipulated, 0] += 2
-    each = 1 / (1 + np.exp(2 - 2 * scores))  # calibrated for one face: the log ratio is 2 s - 2
-    told = np.array([average_of_odds(row) for row in each.tolist()])
-    highest = each.max(axis=1)
+    face_probabilities = 1 / (1 + np.exp(2 - 2 * scores))  # calibrated for one face: the log ratio is 2 s - 2
+    averages = np.array([average_of_odds(row) for row in face_probabilities.tolist()])
+    highest = face_probabilities.max(axis=1)
 
     def off(figures: np.ndarray) -> float:
         """Expected calibration error in ten bins."""
@@ -61,8 +61,8 @@ def test_average_is_calibrated_where_the_maximum_is_not(faces: int) -> None:
             abs(np.sum(figures[bins == number]) - np.sum(manipulated[bins == number])) for number in range(10)
         ) / len(figures)
 
-    assert off(told) < 0.01
+    assert off(averages) < 0.01
     if faces > 1:
         assert off(highest) > 0.1
         alarms = highest[~manipulated] >= 0.65
-        assert np.mean(told[~manipulated] >= 0.65) < 0.5 * np.mean(alarms)
+        assert np.mean(averages[~manipulated] >= 0.65) < 0.5 * np.mean(alarms)

@@ -35,8 +35,8 @@ def stretches(
 
 
 def test_neighbours_with_the_same_reason_are_joined() -> None:
-    found = stretches({0.0: JUDGED, 3.0: Assessment(quality.TOO_DARK)})
-    assert found == [(1.0, 3.0, "no face found"), (3.0, 4.0, "faces too dark or too flat to judge")]
+    gaps = stretches({0.0: JUDGED, 3.0: Assessment(quality.TOO_DARK)})
+    assert gaps == [(1.0, 3.0, "no face found"), (3.0, 4.0, "faces too dark or too flat to judge")]
 
 
 def test_complete_coverage_has_no_gaps() -> None:
@@ -45,8 +45,8 @@ def test_complete_coverage_has_no_gaps() -> None:
 
 @pytest.mark.parametrize(("lost", "missing"), [(2.0, 0.0), (0.0, 5.0), (2.0, 5.0)])
 def test_missing_end_follows_the_last_frame(lost: float, missing: float) -> None:
-    found = stretches(dict.fromkeys((0.0, 1.0, 2.0, 3.0), JUDGED), lost=lost, missing=missing)
+    gaps = stretches(dict.fromkeys((0.0, 1.0, 2.0, 3.0), JUDGED), lost=lost, missing=missing)
     expected = [(4.0, 4.0 + lost, NOT_DECODED)] if lost else []
     if missing:
         expected.append((4.0 + lost, 4.0 + lost + missing, "the file breaks off here"))
-    assert found == expected
+    assert gaps == expected

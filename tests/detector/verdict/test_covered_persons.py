@@ -86,8 +86,8 @@ def test_reason_names_covered_persons() -> None:
 
 
 def test_finding_mentions_persons_with_covered_segments_only() -> None:
-    found = [segment("B", 0.0), segment("A"), segment("B", 1.0, 2)]
-    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [reaching(HIDDEN), reaching(FREE)], found)
+    segments = [segment("B", 0.0), segment("A"), segment("B", 1.0, 2)]
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [reaching(HIDDEN), reaching(FREE)], segments)
     assert verdict is Verdict.MANIPULATED
     assert "1 segment flagged" in reason and reason.endswith(f"Person A: {SAID}")
 

@@ -15,7 +15,7 @@ from detector.verdict.left_open import LeftOpen, left_open
 
 
 @pytest.mark.parametrize(
-    ("probability", "standing_out", "contradiction", "said"),
+    ("probability", "standing_out", "contradiction", "words"),
     [
         (0.6, False, False, "move the score across the threshold"),
         (0.88, False, False, "move the score across the threshold"),  # which is nowhere near
@@ -27,7 +27,7 @@ from detector.verdict.left_open import LeftOpen, left_open
     ],
 )
 def test_reason_says_what_views_disagree_about(
-    probability: float, standing_out: bool, contradiction: bool, said: str
+    probability: float, standing_out: bool, contradiction: bool, words: str
 ) -> None:
     contrast = SecondLookContrast(track=0, start=1.9, end=4.6, contrast=3.0, raised=1.4)
     look = SecondLook(
@@ -41,7 +41,7 @@ def test_reason_says_what_views_disagree_about(
     )
     unstable = person(probability=probability).model_copy(update={"second_look": look})
     verdict, reason = decide(VIDEO, DEFAULT, coverage(), [unstable], [])
-    assert verdict is Verdict.INCONCLUSIVE and reason.startswith("Person A: ") and said in reason
+    assert verdict is Verdict.INCONCLUSIVE and reason.startswith("Person A: ") and words in reason
 
 
 def disagreed_on(probability: float = 0.1) -> Person:
@@ -131,8 +131,10 @@ def test_doubt_is_inconclusive() -> None:
     assert verdict is Verdict.INCONCLUSIVE
     assert reason.startswith("Person B: ") and "threshold" in reason
     assert decide(VIDEO, DEFAULT, coverage(), [low], [])[0] is Verdict.NOT_FOUND
-    one = coverage(frames_sampled=1, frames_with_face=1, frames_with_usable_face=1, faces_found=1)
-    assert decide(IMAGE, DEFAULT, one, [person(usable=1, probability=least)], [])[0] is Verdict.INCONCLUSIVE
+    counts = coverage(frames_sampled=1, frames_with_face=1, frames_with_usable_face=1, faces_found=1)
+    assert (
+        decide(IMAGE, DEFAULT, counts, [person(usable=1, probability=least)], [])[0] is Verdict.INCONCLUSIVE
+    )
 
 
 def test_brief_passer_by_raises_no_doubt() -> None:
@@ -145,8 +147,8 @@ def test_disagreement_depends_on_the_threshold() -> None:
     look = SecondLook(scan=0.3, altered=0.3, synthesised=0.2, stability=0.6, moments=())
     near = person(probability=0.34).model_copy(update={"second_look": look})
     lowered = Parameters(enter_threshold=0.3, exit_threshold=0.3)
-    for found in ([], [segment()]):
-        assert "across the threshold" in decide(VIDEO, lowered, coverage(), [near], found)[1]
+    for segments in ([], [segment()]):
+        assert "across the threshold" in decide(VIDEO, lowered, coverage(), [near], segments)[1]
     low = person(usable=1, probability=0.2).model_copy(update={"second_look": look})
     assert "across the threshold" in decide(IMAGE, DEFAULT, coverage(), [low], [])[1]
 
@@ -204,8 +206,8 @@ def test_brief_threshold_crossing_is_named_beside_another_reason() -> None:
     assert reason.startswith("Person A: no stretch reaches") and reason.endswith(f"rule one out. {BRIEFLY}")
     look = SecondLook(scan=0.5, altered=0.5, synthesised=0.1, stability=0.6, moments=())
     unstable = doubted.model_copy(update={"second_look": look})
-    for found in ([], [segment()]):
-        reason = decide(VIDEO, DEFAULT, coverage(), [unstable, passing], found)[1]
+    for segments in ([], [segment()]):
+        reason = decide(VIDEO, DEFAULT, coverage(), [unstable, passing], segments)[1]
         assert reason.startswith("Person A: small changes") and reason.endswith(BRIEFLY)
     reason = decide(VIDEO, DEFAULT, coverage(faces_unusable=60), [person(), passing], [])[1]
     assert "most faces seen" in reason and reason.endswith(BRIEFLY)
@@ -217,8 +219,8 @@ def test_brief_threshold_crossing_is_named_beside_another_reason() -> None:
 def rarely_judged(stability: float = 1.0, grey: float = 0.0, covered: float = 0.0) -> Person:
     """Somebody who is on screen for long, is judged in three frames, and reaches the threshold in them."""
     look = SecondLook(scan=0.9, altered=0.9, synthesised=0.1, stability=stability, moments=())
-    told = {"screen_time": 3.0, "second_look": look, "grey": grey, "covered": covered}
-    return brief(0.9, 0.9, 0.9, probability=0.99, name="B", usable=3).model_copy(update=told)
+    changes = {"screen_time": 3.0, "second_look": look, "grey": grey, "covered": covered}
+    return brief(0.9, 0.9, 0.9, probability=0.99, name="B", usable=3).model_copy(update=changes)
 
 
 def hidden(who: str) -> Segment:
@@ -226,7 +228,7 @@ def hidden(who: str) -> Segment:
 
 
 @pytest.mark.parametrize(
-    ("other", "one", "segments", "said"),
+    ("other", "subject", "segments", "words"),
     [
         (person(), rarely_judged(), [], "scored high"),
         (person(usable=2), rarely_judged(), [], "scored high"),
@@ -240,12 +242,12 @@ def hidden(who: str) -> Segment:
     ],
 )
 def test_each_person_is_mentioned_with_the_first_cause(
-    other: Person, one: Person, segments: Sequence[Segment], said: str
+    other: Person, subject: Person, segments: Sequence[Segment], words: str
 ) -> None:
     """All but the last scored high in few frames as well, and all reached the threshold for too short."""
-    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [other, one], segments)
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [other, subject], segments)
     assert verdict is Verdict.INCONCLUSIVE
-    assert reason.startswith("Person B") and reason.count("Person B") == 1 and said in reason
+    assert reason.startswith("Person B") and reason.count("Person B") == 1 and words in reason
 
 
 def test_persons_on_whom_views_disagree_are_named_in_order() -> None:

@@ -23,25 +23,26 @@ def test_unexamined_parts_are_described() -> None:
     damaged = video.model_copy(update={"frames_undecodable": 36})
     assert "36 of its frames or packets" in unexamined_sentences(damaged, 0.0)[0]
     assert "2.8 s are missing at its end" in unexamined_sentences(video, 2.76)[0]
-    for kind, told in (("TIFF", ["The file holds 2 more pictures, not looked at."]), ("MPO", [])):
+    for kind, sentences in (("TIFF", ["The file holds 2 more pictures, not looked at."]), ("MPO", [])):
         pages = Details(photo=Photo(format=kind, mode="RGB", frames=3))
         assert (
-            unexamined_sentences(media_facts(IMAGE, 0.0).model_copy(update={"details": pages}), 0.0) == told
+            unexamined_sentences(media_facts(IMAGE, 0.0).model_copy(update={"details": pages}), 0.0)
+            == sentences
         )
     photo = media_facts(IMAGE, 0.0).model_copy(update={"frames_undecodable": 1})
     assert "part of the picture is missing" in unexamined_sentences(photo, 0.0)[0]
 
 
 @pytest.mark.parametrize(
-    ("lost", "resting", "said"), [(1, 0, False), (1, 1, False), (1, 40, True), (0, 40, True)]
+    ("lost", "resting", "mention"), [(1, 0, False), (1, 1, False), (1, 40, True), (0, 40, True)]
 )
-def test_lost_packets_count_with_dependent_frames(lost: int, resting: int, said: bool) -> None:
+def test_lost_packets_count_with_dependent_frames(lost: int, resting: int, mention: bool) -> None:
     media = media_facts(VIDEO, 4.0).model_copy(
         update={"frames_decoded": 100, "frames_undecodable": lost, "frames_from_damaged": resting}
     )
-    told = " ".join(unexamined_sentences(media, 0.0))
-    assert ("rest on damaged or missing ones were not looked at (40)" in told) is said
-    assert ("could not be used" in told) is (said and lost > 0)
+    text = " ".join(unexamined_sentences(media, 0.0))
+    assert ("rest on damaged or missing ones were not looked at (40)" in text) is mention
+    assert ("could not be used" in text) is (mention and lost > 0)
 
 
 def begun(with_key: bool | None) -> Details:
@@ -61,7 +62,7 @@ _START = _BROKEN % "the first 1.2 s cannot be decoded"
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "words"),
     [
         ({"turned": 90}, "as the file is stored; it was examined turned by 90° clockwise."),
         (
@@ -85,13 +86,13 @@ _START = _BROKEN % "the first 1.2 s cannot be decoded"
         ({"lost_at_end": 1.25, "frames_undecodable": 1}, _BROKEN % "the last 1.2 s cannot be decoded"),
     ],
 )
-def test_each_part_has_its_sentence(changed: dict[str, object], told: str | None) -> None:
-    found = unexamined_sentences(intact(**changed), 0.0)
-    if told is None:
-        assert found == []
+def test_each_part_has_its_sentence(changed: dict[str, object], words: str | None) -> None:
+    sentences = unexamined_sentences(intact(**changed), 0.0)
+    if words is None:
+        assert sentences == []
     else:
-        (sentence,) = found
-        assert told in sentence
+        (sentence,) = sentences
+        assert words in sentence
 
 
 def test_further_tracks_and_one_disordered_frame() -> None:

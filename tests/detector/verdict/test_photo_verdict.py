@@ -48,20 +48,20 @@ def test_unstable_face_neither_makes_nor_outweighs_a_finding() -> None:
     assert not outweighed(reaching("A", 0.7), unstable), "A alone counts"
     assert outweighed(reaching("A", 0.7), unstable, *calm)
     assert not outweighed(unstable, *calm), "no finding in any case"
-    found = coverage(faces_found=10, frames_sampled=1)
-    verdict, reason = decide(IMAGE, DEFAULT, found, [reaching("A", 0.7), unstable, *calm], [])
+    counts = coverage(faces_found=10, frames_sampled=1)
+    verdict, reason = decide(IMAGE, DEFAULT, counts, [reaching("A", 0.7), unstable, *calm], [])
     assert verdict is Verdict.INCONCLUSIVE
     assert reason.startswith("Person A: above the threshold") and "of 9 faces on which views agree" in reason
     assert "Person B: " in reason and "at a time" not in reason
     unjudged = person("K", usable=0)
-    reason = decide(IMAGE, DEFAULT, found, [reaching("A", 0.7), *calm, unjudged], [])[1]
+    reason = decide(IMAGE, DEFAULT, counts, [reaching("A", 0.7), *calm, unjudged], [])[1]
     assert "of 9 judged faces one" in reason and reason.endswith("they do not reach it.")
 
 
 def test_answers_are_averaged_over_examined_faces() -> None:
     unseen = person("B", usable=1, probability=0.9)
-    told = exhibit_answers(exhibit(IMAGE, DEFAULT, [reaching("A", 0.9), unseen], []), Verdict.MANIPULATED)
-    assert told is not None and told.altered == pytest.approx(0.9)
+    answers = exhibit_answers(exhibit(IMAGE, DEFAULT, [reaching("A", 0.9), unseen], []), Verdict.MANIPULATED)
+    assert answers is not None and answers.altered == pytest.approx(0.9)
     nobody = person("C", usable=0)
     beside = exhibit(IMAGE, DEFAULT, [reaching("A", 0.3), nobody], [])
     assert exhibit_probability(beside, Verdict.NOT_FOUND) == 0.3
@@ -75,12 +75,12 @@ def test_photo_of_another_kind_is_described() -> None:
 
 def test_flaws_of_an_unclear_photo_are_described() -> None:
     """Of a video it stays general: its spans say more."""
-    found = coverage(faces_found=2, faces_unusable=2, flaws={"too blurred": 1, "too small": 1})
-    _, reason = decide(IMAGE, DEFAULT, found, [person(usable=0)], [])
+    counts = coverage(faces_found=2, faces_unusable=2, flaws={"too blurred": 1, "too small": 1})
+    _, reason = decide(IMAGE, DEFAULT, counts, [person(usable=0)], [])
     assert reason == (
         "The faces found are too blurred, or too small to judge; at least 48 pixels of width are needed."
     )
-    assert "none is large" in decide(VIDEO, DEFAULT, found, [person(usable=0)], [])[1]
+    assert "none is large" in decide(VIDEO, DEFAULT, counts, [person(usable=0)], [])[1]
 
 
 def test_photo_without_finding() -> None:

@@ -47,15 +47,15 @@ def exhibit(
 
 
 def answers(analysis: Analysis) -> dict[str, bool | None]:
-    return {each.name: each.inside for each in criteria(analysis)}
+    return {criterion.name: criterion.inside for criterion in criteria(analysis)}
 
 
 def of_persons(analysis: Analysis, **faces: FaceQuality | None) -> Analysis:
     """``analysis`` with the faces of its persons, by their letters; nobody else was judged."""
     nobody = {"probability": None, "quality": None}
     persons = tuple(
-        each.model_copy(update={"quality": faces[each.id]} if each.id in faces else nobody)
-        for each in analysis.persons
+        person.model_copy(update={"quality": faces[person.id]} if person.id in faces else nobody)
+        for person in analysis.persons
     )
     return analysis.model_copy(update={"persons": persons})
 
@@ -67,13 +67,13 @@ def figure_of(analysis: Analysis, who: str) -> Analysis:
         person.model_copy(update={"probability": 0.96 if person.id == who else others.get(person.id)})
         for person in analysis.persons
     )
-    segments = tuple(each for each in analysis.segments if each.person == who)
+    segments = tuple(segment for segment in analysis.segments if segment.person == who)
     return analysis.model_copy(update={"persons": persons, "segments": segments, "probability": 0.96})
 
 
 def test_usual_video_is_inside(tmp_path: Path) -> None:
-    found = answers(exhibit(tmp_path))
-    assert found == dict.fromkeys(
+    states = answers(exhibit(tmp_path))
+    assert states == dict.fromkeys(
         ("face width", "contrast", "sharpness", "tilt", "grey faces", "other codecs", "shorter side",
          "bits per pixel", "frame rate"), True
     )  # fmt: skip
@@ -110,23 +110,23 @@ def test_film_and_phone_footage_is_inside(tmp_path: Path, rate: str) -> None:
 
 
 def test_bits_per_pixel_are_unknown_for_other_codecs(tmp_path: Path) -> None:
-    found = answers(exhibit(tmp_path, codec="av1"))
-    assert found["other codecs"] is False and found["bits per pixel"] is None
+    states = answers(exhibit(tmp_path, codec="av1"))
+    assert states["other codecs"] is False and states["bits per pixel"] is None
 
 
 def test_photo_has_its_own_criteria(tmp_path: Path) -> None:
-    found = answers(exhibit(tmp_path, MediaKind.IMAGE))
-    assert found["JPEG quality"] is True
-    assert found["still images"] is None, "whole photographs were not measured"
-    assert not {"frame rate", "bits per pixel", "other codecs"} & found.keys()
+    states = answers(exhibit(tmp_path, MediaKind.IMAGE))
+    assert states["JPEG quality"] is True
+    assert states["still images"] is None, "whole photographs were not measured"
+    assert not {"frame rate", "bits per pixel", "other codecs"} & states.keys()
 
 
 def test_unknown_values_are_neither_inside_nor_outside(tmp_path: Path) -> None:
     analysis = exhibit(tmp_path, details=None, frame_rate=None)
     coverage = analysis.coverage.model_copy(update={"quality": None})
-    found = answers(analysis.model_copy(update={"coverage": coverage}))
-    assert found["face width"] is found["bits per pixel"] is found["frame rate"] is None
-    assert found["shorter side"] is True
+    states = answers(analysis.model_copy(update={"coverage": coverage}))
+    assert states["face width"] is states["bits per pixel"] is states["frame rate"] is None
+    assert states["shorter side"] is True
 
 
 def test_model_without_ranges_has_no_criteria(tmp_path: Path) -> None:
@@ -161,11 +161,13 @@ class TestSeveralPersons:
         self, both: Analysis, who: str, width: float, outside: set[str]
     ) -> None:
         analysis = figure_of(both, who)
-        found = {each.name: each for each in criteria(analysis)}
-        assert {name for name, each in found.items() if each.inside is False} == outside
-        assert (found["face width"].value, found["face width"].spread) == (width, spread(width))
-        assert {name for name, each in found.items() if each.person == who} == FACE_PROPERTIES
-        assert all(each.person is None for name, each in found.items() if name not in FACE_PROPERTIES)
+        properties = {criterion.name: criterion for criterion in criteria(analysis)}
+        assert {name for name, criterion in properties.items() if criterion.inside is False} == outside
+        assert (properties["face width"].value, properties["face width"].spread) == (width, spread(width))
+        assert {name for name, criterion in properties.items() if criterion.person == who} == FACE_PROPERTIES
+        assert all(
+            criterion.person is None for name, criterion in properties.items() if name not in FACE_PROPERTIES
+        )
 
     def test_other_persons_outside_are_listed_with_properties(self, both: Analysis) -> None:
         assert persons_outside(figure_of(both, "A")) == {"B": ["face width", "tilt", "grey faces"]}
@@ -180,7 +182,7 @@ class TestSeveralPersons:
         analysis = of_persons(made, A=quality(width=250), B=quality(width=40))
         assert representative_person(analysis) is None
         assert measured_values(analysis) == measured_values(made)
-        assert {each.person for each in criteria(analysis)} == {None}
+        assert {criterion.person for criterion in criteria(analysis)} == {None}
         assert persons_outside(analysis) == {"B": ["face width"]}
         highest = made.parameters.model_copy(update={"average_odds": False})
         small = figure_of(analysis.model_copy(update={"parameters": highest}), "B")
@@ -188,15 +190,17 @@ class TestSeveralPersons:
 
     def test_single_judged_person_is_not_named(self, both: Analysis) -> None:
         analysis = of_persons(both, B=quality(width=40))
-        one = figure_of(analysis, "B")
-        assert answers(one)["face width"] is False
-        assert {each.person for each in criteria(one)} == {None} and persons_outside(one) == {}
+        variant = figure_of(analysis, "B")
+        assert answers(variant)["face width"] is False
+        assert {criterion.person for criterion in criteria(variant)} == {None} and persons_outside(
+            variant
+        ) == {}
 
     def test_analyses_without_person_quality_use_all_faces(self, tmp_path: Path) -> None:
         made = exhibit(tmp_path, faces=quality(width=40))
         assert all(person.quality is None for person in made.persons)
-        found = {each.name: each for each in criteria(made)}
-        assert found["face width"].value == 40 and found["face width"].person is None
+        properties = {criterion.name: criterion for criterion in criteria(made)}
+        assert properties["face width"].value == 40 and properties["face width"].person is None
         assert persons_outside(made) == {}
 
     def test_no_representative_without_probability(self, both: Analysis) -> None:

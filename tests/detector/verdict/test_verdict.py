@@ -24,16 +24,16 @@ def test_contrast_is_mentioned() -> None:
         scan=0.3, altered=0.4, synthesised=0.1, stability=1.0, moments=(), contrasts=(standing_out,)
     )
     differs = person().model_copy(update={"second_look": look})
-    for start, end, said in ((2.0, 4.5, True), (6.0, 7.5, False)):
+    for start, end, mention in ((2.0, 4.5, True), (6.0, 7.5, False)):
         verdict, reason = decide(VIDEO, DEFAULT, coverage(), [differs], [segment(start=start, end=end)])
         assert verdict is Verdict.MANIPULATED
-        assert ("differs from the rest of its track" in reason) is said
+        assert ("differs from the rest of its track" in reason) is mention
     assert "stands out from the rest of its track: 00:00:01.900 to 00:00:04.600" in second_look(differs)
 
 
 def test_persons_are_named_once_in_order() -> None:
-    found = [segment("B", 0, 1), segment("A", 2, 3), segment("B", 5, 6)]
-    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person("A"), person("B")], found)
+    segments = [segment("B", 0, 1), segment("A", 2, 3), segment("B", 5, 6)]
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [person("A"), person("B")], segments)
     assert verdict is Verdict.MANIPULATED
     assert "Persons A, B" in reason and "3 segments" in reason
 
@@ -46,18 +46,18 @@ def test_only_stable_persons_count_in_a_finding() -> None:
     )
     stable, unstable = person(probability=0.8), person("B", probability=0.95)
     unstable = unstable.model_copy(update={"second_look": look})
-    found = [segment(), segment(start=6, end=7), segment("B", 5, 6)]
-    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [stable, unstable], found)
+    segments = [segment(), segment(start=6, end=7), segment("B", 5, 6)]
+    verdict, reason = decide(VIDEO, DEFAULT, coverage(), [stable, unstable], segments)
     assert verdict is Verdict.MANIPULATED
     assert reason == "Person A: 2 segments flagged as manipulated."
-    assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, unstable], found), verdict) == 0.8
-    assert exhibit_answers(exhibit(VIDEO, DEFAULT, [stable, unstable], found), verdict) is None
+    assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, unstable], segments), verdict) == 0.8
+    assert exhibit_answers(exhibit(VIDEO, DEFAULT, [stable, unstable], segments), verdict) is None
     for open_ in (Verdict.INCONCLUSIVE, Verdict.NOT_FOUND):
-        assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, unstable], found[2:]), open_) == 0.95
-        told = exhibit_answers(exhibit(VIDEO, DEFAULT, [stable, unstable], found[2:]), open_)
-        assert told is not None and told.altered == 0.95
+        assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, unstable], segments[2:]), open_) == 0.95
+        answers = exhibit_answers(exhibit(VIDEO, DEFAULT, [stable, unstable], segments[2:]), open_)
+        assert answers is not None and answers.altered == 0.95
     calm = person("C", probability=0.9)  # over the whole video, and no stretch of it is flagged
-    assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, calm], found[:2]), verdict) == 0.8
+    assert exhibit_probability(exhibit(VIDEO, DEFAULT, [stable, calm], segments[:2]), verdict) == 0.8
     assert exhibit_probability(exhibit(VIDEO, DEFAULT, [person(usable=0)], []), Verdict.INCONCLUSIVE) is None
 
 
@@ -70,10 +70,10 @@ def test_brief_appearances_do_not_count() -> None:
     def figures(
         kind: MediaKind, verdict: Verdict, persons: list[Person], found: list[Segment]
     ) -> list[float]:
-        told = exhibit_answers(exhibit(kind, DEFAULT, persons, found), verdict)
+        answers = exhibit_answers(exhibit(kind, DEFAULT, persons, found), verdict)
         figure = exhibit_probability(exhibit(kind, DEFAULT, persons, found), verdict)
-        assert told is not None and figure is not None
-        return [figure, told.altered, told.synthesised]
+        assert answers is not None and figure is not None
+        return [figure, answers.altered, answers.synthesised]
 
     assert figures(VIDEO, Verdict.MANIPULATED, [flagged, passing], [segment()]) == [0.72, 0.72, 0.1]
     assert figures(VIDEO, Verdict.NOT_FOUND, [calm, passing], []) == [0.09, 0.09, 0.05]
@@ -91,11 +91,11 @@ def looked(
 
 def test_kind_requires_one_clear_answer_for_all_flagged() -> None:
     edited, made, both = looked("A", 0.9, 0.2), looked("B", 0.1, 0.95), looked("C", 0.9, 0.85)
-    found = coverage(faces_found=3, frames_sampled=1)
+    counts = coverage(faces_found=3, frames_sampled=1)
 
     def told(*persons: Person) -> tuple[ManipulationKind | None, str]:
-        segments = [segment(each.id, 0, 0) for each in persons]
-        verdict, reason = decide(IMAGE, DEFAULT, found, persons, segments)
+        segments = [segment(subject.id, 0, 0) for subject in persons]
+        verdict, reason = decide(IMAGE, DEFAULT, counts, persons, segments)
         return manipulation_kind(verdict, persons, segments), reason
 
     assert told(edited) == (ManipulationKind.EDITED, told(edited)[1])

@@ -55,8 +55,8 @@ def test_invalid_analyses_are_refused(tmp_path: Path, kind: str, capsys: pytest.
     path = tmp_path / "analysis.json"
     if kind != "missing":
         path.write_bytes({"text": b"{", "other": b'{"verdict": "real"}'}[kind])
-    said = refused(capsys, str(path), "--format", "csv", "--out", str(tmp_path / "x.csv"))
-    assert "analysis.json" in said
+    message = refused(capsys, str(path), "--format", "csv", "--out", str(tmp_path / "x.csv"))
+    assert "analysis.json" in message
     assert not (tmp_path / "x.csv").exists()
 
 
@@ -78,8 +78,8 @@ def test_no_part_of_a_result_is_overwritten(
     before = part.read_bytes()
     (tmp_path / "other.json").write_bytes(result.read_bytes())
     for analysis, out in ((result, part), (tmp_path / "other.json", part), (result, link)):
-        said = refused(capsys, str(analysis), "--format", "csv", "--out", str(out))
-        assert "part of the result" in said
+        message = refused(capsys, str(analysis), "--format", "csv", "--out", str(out))
+        assert "part of the result" in message
     assert part.read_bytes() == before
     assert main(["export", str(result), "--format", "csv", "--out", str(result.parent / "mine.csv")]) == 0
 
@@ -88,8 +88,8 @@ def test_an_unwritable_destination_is_refused(
     result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "folder" in refused(capsys, str(result), "--format", "csv", "--out", str(tmp_path))
-    said = refused(capsys, str(result.parent), "--format", "csv", "--out", str(tmp_path / "x.csv"))
-    assert "is a folder. Name the analysis.json in it." in said
+    message = refused(capsys, str(result.parent), "--format", "csv", "--out", str(tmp_path / "x.csv"))
+    assert "is a folder. Name the analysis.json in it." in message
     nowhere = tmp_path / "no" / "x.csv"
     assert "no such folder" in refused(capsys, str(result), "--format", "csv", "--out", str(nowhere))
 
@@ -100,8 +100,8 @@ def test_a_failed_export_keeps_the_earlier_file(tmp_path: Path, capsys: pytest.C
     out = tmp_path / "x.edl"
     out.write_bytes(b"earlier")
     before = sorted(tmp_path.iterdir())
-    said = refused(capsys, str(tmp_path / "analysis.json"), "--format", "edl", "--out", str(out))
-    assert "photo" in said
+    message = refused(capsys, str(tmp_path / "analysis.json"), "--format", "edl", "--out", str(out))
+    assert "photo" in message
     assert out.read_bytes() == b"earlier" and sorted(tmp_path.iterdir()) == before
 
 

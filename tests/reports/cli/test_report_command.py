@@ -46,7 +46,7 @@ def test_render_elsewhere_leaves_the_folder_alone(tmp_path: Path) -> None:
     assert main(["render", str(source / "analysis.json"), "--out", str(out)]) == 0
     there = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     manifest = json.loads((out / "manifest.json").read_text("utf-8"))
-    assert there == {each["path"] for each in manifest["files"]} | {"manifest.json", "manifest.sha256"}
+    assert there == {entry["path"] for entry in manifest["files"]} | {"manifest.json", "manifest.sha256"}
     for name in ("overlays/A1-1.png", "overlays/A1-1-frame.png"):
         assert (out / name).read_bytes() == (source / name).read_bytes()
     assert not (source / "report.pdf").exists()
@@ -95,20 +95,20 @@ def test_an_unpacked_bundle_is_not_overwritten(
 def test_annotations_of_a_bundle_are_in_its_report(
     unpacked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, said = tmp_path / "out", unpacked / "annotations.json"
+    out, annotation_file = tmp_path / "out", unpacked / "annotations.json"
     command = ["render", str(unpacked / "analysis.json"), "--out", str(out)]
     assert main(command) == 0
     page = (out / "report.html").read_text("utf-8")
     assert "1 reviewer annotated this analysis." in page and "No reviewer has" not in page
-    assert (out / "annotations.json").read_bytes() == said.read_bytes()
+    assert (out / "annotations.json").read_bytes() == annotation_file.read_bytes()
     assert verify(out).results.problems == []
 
-    text = said.read_text("utf-8")
+    text = annotation_file.read_text("utf-8")
     for changed, words in (
         (text.replace('"agree"', '"disagree"'), "was changed after it was saved"),
         (re.sub('(?<="analysis_sha256": ")[0-9a-f]{8}', "0" * 8, text), "is about another analysis.json"),
     ):
-        said.write_text(changed, "utf-8")
+        annotation_file.write_text(changed, "utf-8")
         assert main(command) == 2
         assert words in capsys.readouterr().err
 

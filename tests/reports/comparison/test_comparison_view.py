@@ -78,8 +78,8 @@ def test_faces_that_were_not_compared_are_counted_by_frames_in_every_language(tm
     )
     made = made.model_copy(update={"not_compared": left_out})
     with translation.speaking("de"):
-        told = comparison_view(made, tmp_path).not_compared
-    assert not any("face" in each for each in told) and "1.200 Gesichter" in told[1]
+        sentences = comparison_view(made, tmp_path).not_compared
+    assert not any("face" in sentence for sentence in sentences) and "1.200 Gesichter" in sentences[1]
 
 
 def test_a_frame_is_drawn_until_the_next_one(tmp_path: Path) -> None:

@@ -134,8 +134,8 @@ def test_entries_with_an_earlier_key_are_one_problem():
 def test_a_clock_that_was_set_back_is_a_note_not_a_problem():
     entries = rewritten(
         [
-            each.model_copy(update={"made": made})
-            for each, made in zip(
+            entry.model_copy(update={"made": made})
+            for entry, made in zip(
                 log((A, A, A)),
                 ("2026-11-20T09:00:00.000Z", "2031-01-01T00:00:00.000Z", "2019-05-05T00:00:00.000Z"),
                 strict=True,
@@ -158,7 +158,7 @@ def test_a_clock_that_was_set_back_is_a_note_not_a_problem():
 def test_a_clock_that_runs_backwards_does_not_fill_the_page():
     clock = ClockCheck()
     made = ("2026-11-20T09:00:00.000Z", "2026-11-20T08:00:00.000Z")
-    entries = [each.model_copy(update={"made": made[each.number % 2]}) for each in log((A,) * 99)]
+    entries = [entry.model_copy(update={"made": made[entry.number % 2]}) for entry in log((A,) * 99)]
     assert list(clock.noting(entries)) == entries
     notes = list(clock.notes())
     assert len(notes) == MOST_SET_BACK + 1 and notes[-1] == "So do 29 more entries."

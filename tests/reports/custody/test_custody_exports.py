@@ -36,7 +36,7 @@ def test_an_export_checks_by_itself_and_reads_back(exhibit):
     export = read_export(text)
     assert (export.count, export.head, export.exhibit) == (10, log()[-1].sha256, exhibit)
     assert export.exported == "2026-11-20T18:13:23.123Z"
-    assert list(export.entries) == [each for each in log() if exhibit in (None, each.exhibit)]
+    assert list(export.entries) == [entry for entry in log() if exhibit in (None, entry.exhibit)]
 
 
 def test_removed_last_entries_show_only_against_an_earlier_export():

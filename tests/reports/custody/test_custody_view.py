@@ -160,11 +160,11 @@ def test_invalid_case_details_change_nothing(
     written: Written, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = folder(written, tmp_path / "case")
-    before = {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()}
+    before = {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()}
     assert main(["render", str(path), "--time-zone", "Mars/Base"]) == 2
     assert "must be a name such as Europe/Berlin" in capsys.readouterr().err
     (path.parent / "case.json").write_text("{", "utf-8")
     assert main(["render", str(path)]) == 2
     assert "is not the case.json of a report" in capsys.readouterr().err
     (path.parent / "case.json").write_bytes(before[path.parent / "case.json"])
-    assert {each: each.read_bytes() for each in path.parent.iterdir() if each.is_file()} == before
+    assert {file: file.read_bytes() for file in path.parent.iterdir() if file.is_file()} == before

@@ -43,10 +43,10 @@ def test_tables_of_the_file_speak_the_language_of_the_report() -> None:
     details = Details(picture=picture, timing=timing, groups=groups, streams=(stream,))
     with speaking("de"):
         view = metadata_view(media(MediaKind.VIDEO, 60.0, details=details))
-    told = " ".join(f"{fact.value} {fact.note}" for fact in (*view.encoding, *view.timing))
+    text = " ".join(f"{fact.value} {fact.note}" for fact in (*view.encoding, *view.timing))
     assert view.streams[0][1] == "Untertitel, mov_text"
-    assert "konstant, 33,333 ms" in told and "angegeben: 1339 kbit/s" in told
-    assert not any(english in told for english in ("constant", "stated", "level", "other"))
+    assert "konstant, 33,333 ms" in text and "angegeben: 1339 kbit/s" in text
+    assert not any(english in text for english in ("constant", "stated", "level", "other"))
 
 
 def test_units_of_ranges_speak_it_too(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
         "not used for the verdict): generated: <b>ComfyUI</b> (PNG text, parameters)"
         in capsys.readouterr().out
     )
-    assert [each.short for each in first_statements(analysis.declarations)] == [GENERATED.short]
+    assert [statement.short for statement in first_statements(analysis.declarations)] == [GENERATED.short]
     assert json.loads(segments_json(analysis))["declarations"][0]["meaning"] == "generated"
     assert compare_analyses(analysis, analysis).agree
     assert not compare_analyses(analysis, build(tmp_path, kept=False)).agree
@@ -111,7 +111,7 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "place"),
     [
         ("PNG text, parameters", "PNG-Text, parameters"),
         ("stream 0, file, file", "Strom 0, file, file"),
@@ -120,11 +120,11 @@ def test_shell_export_and_comparison(tmp_path: Path, capsys: pytest.CaptureFixtu
         ("file", "file"),
     ],
 )
-def test_places_of_declarations_are_translated(tmp_path: Path, source: str, told: str) -> None:
+def test_places_of_declarations_are_translated(tmp_path: Path, source: str, place: str) -> None:
     analysis = declaring(tmp_path, GENERATED.model_copy(update={"source": source}))
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).declared
-    assert view.rows[0].source == told
-    assert f"({told})" in view.beside_verdict
+    assert view.rows[0].source == place
+    assert f"({place})" in view.beside_verdict
 
 
 MARK = Declaration(

@@ -64,9 +64,9 @@ def test_an_animation_has_no_rate_but_the_average_and_key_frames_that_are_not_kn
     changed = {"container": "webp_pipe", "details": details.model_copy(update={"groups": groups})}
     media = analysis.media.model_copy(update=changed)
     shown = report_view(analysis.model_copy(update={"media": media}), tmp_path).metadata
-    told = {fact.name: fact.value for fact in shown.timing}
-    assert told["Key frames"] == "not known"
-    assert [name for name in told if "rate" in name] == ["Frame rate on average"]
+    facts = {fact.name: fact.value for fact in shown.timing}
+    assert facts["Key frames"] == "not known"
+    assert [name for name in facts if "rate" in name] == ["Frame rate on average"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_no_anomaly_is_no_clean_bill(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("credentials", "words"),
     [
         (None, ""),
         (Credentials(checked=False, note="no"), "not looked for"),
@@ -125,8 +125,8 @@ def test_no_anomaly_is_no_clean_bill(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_credentials_in_one_line(found: Credentials | None, said: str) -> None:
-    assert short(found) == said
+def test_credentials_in_one_line(credentials: Credentials | None, words: str) -> None:
+    assert short(credentials) == words
 
 
 def test_broken_credentials_are_described(tmp_path: Path) -> None:

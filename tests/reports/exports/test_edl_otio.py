@@ -60,7 +60,7 @@ def test_an_edl_is_read_back_unchanged(tmp_path: Path, rate: str, variable: bool
         variable_frame_rate=variable,
     )
     clips = edl(analysis)
-    segments = sorted(analysis.segments, key=lambda each: (each.start, each.person))
+    segments = sorted(analysis.segments, key=lambda entry: (entry.start, entry.person))
     assert len(clips) == len(segments) == 9
     grid = timecode_grid(analysis.media)
     for clip, segment in zip(clips, segments, strict=True):
@@ -99,7 +99,7 @@ def test_an_otio_is_read_back_unchanged(tmp_path: Path, rate: str, variable: boo
     assert clip.media_reference.target_url == "interview_cut3.mp4"
     if not variable:
         assert grid.rate == Fraction(rate)  # the exhibit's own frames
-    segments = sorted(analysis.segments, key=lambda each: (each.start, each.person))
+    segments = sorted(analysis.segments, key=lambda entry: (entry.start, entry.person))
     for marker, segment in zip(clip.markers, segments, strict=True):
         assert_times(marker.marked_range, segment.start, segment.end, grid.rate)
         assert marker.name == f"{segment.id} person {segment.person} {segment.confidence:.2f}"
@@ -118,8 +118,8 @@ def test_timecode_is_what_opentimelineio_counts(rate: Fraction, frame: int) -> N
     grid = Grid(rate)
     frame %= int(rate * 86_000)
     time = otio.opentime.RationalTime(frame, float(rate))
-    theirs = otio.opentime.to_timecode(time, float(rate), grid.drop_frame)
-    assert grid.timecode(frame) == theirs
+    timecode = otio.opentime.to_timecode(time, float(rate), grid.drop_frame)
+    assert grid.timecode(frame) == timecode
 
 
 def test_drop_frame_by_the_book() -> None:
@@ -266,7 +266,7 @@ def test_a_segment_that_other_views_do_not_confirm_is_not_called_flagged(tmp_pat
     assert "(strong indication)" in comments(first) and "(looked at, not flagged)" in comments(second)
     timeline = otio.adapters.read_from_string(segments_otio(analysis).decode(), "otio_json")
     (clip,) = timeline.video_tracks()[0]
-    assert [(one.color, "looked at, not flagged" in one.comment) for one in clip.markers] == [
+    assert [(marker.color, "looked at, not flagged" in marker.comment) for marker in clip.markers] == [
         ("RED", False),
         ("WHITE", True),
     ]

@@ -33,8 +33,8 @@ def zipped(analysis: Analysis, folder: Path) -> tuple[dict[str, bytes], list[dic
 def changed(analysis: Analysis, **peak: Any) -> Analysis:
     """With the first peak frame of the first segment changed."""
     first, *rest = analysis.segments
-    one, *others = first.peaks
-    first = first.model_copy(update={"peaks": (one.model_copy(update=peak), *others)})
+    first_peak, *others = first.peaks
+    first = first.model_copy(update={"peaks": (first_peak.model_copy(update=peak), *others)})
     return analysis.model_copy(update={"segments": (first, *rest)})
 
 

@@ -49,7 +49,7 @@ def assert_whole(rows: list[dict[str, Any]], analysis: Analysis) -> None:
             for rank, person in enumerate(analysis.persons)
             for score in person.scores
         ),
-        key=lambda each: each[:2],
+        key=lambda entry: entry[:2],
     )
     assert len(rows) == len(expected)
     for row, (time, _, score, person) in zip(rows, expected, strict=True):

@@ -53,13 +53,13 @@ def cells(line: str) -> list[str]:
 
 def test_segments_are_rows_sorted_by_time(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=3, segments=7)
-    found = rows(segments_csv(analysis))
-    assert tuple(found[0]) == SEGMENT_COLUMNS
-    assert {row["segment"] for row in found} == {segment.id for segment in analysis.segments}
-    assert len(found) == 7
-    assert [float(row["start_s"]) for row in found] == sorted(s.start for s in analysis.segments)
+    table = rows(segments_csv(analysis))
+    assert tuple(table[0]) == SEGMENT_COLUMNS
+    assert {row["segment"] for row in table} == {segment.id for segment in analysis.segments}
+    assert len(table) == 7
+    assert [float(row["start_s"]) for row in table] == sorted(s.start for s in analysis.segments)
     by_id = {segment.id: segment for segment in analysis.segments}
-    for row in found:
+    for row in table:
         segment = by_id[row["segment"]]
         assert (row["person"], int(row["frames"])) == (segment.person, segment.frames)
         # Floats come back as the very same.
@@ -158,12 +158,12 @@ def test_json_holds_what_the_analysis_does(tmp_path: Path) -> None:
     }
     assert document["verdict"] == "manipulated" and document["probability"] == analysis.probability
     by_id = {segment.id: segment for segment in analysis.segments}
-    assert [each["id"] for each in document["segments"]] == ["A1", "B1", "A2"]
-    for each in document["segments"]:
-        segment = by_id[each["id"]]
-        assert (each["start"], each["end"]) == (segment.start, segment.end)
-        assert each["confidence"] == segment.confidence
-        assert [(p["time"], p["pts"], p["probability"], tuple(p["box"])) for p in each["peaks"]] == [
+    assert [entry["id"] for entry in document["segments"]] == ["A1", "B1", "A2"]
+    for entry in document["segments"]:
+        segment = by_id[entry["id"]]
+        assert (entry["start"], entry["end"]) == (segment.start, segment.end)
+        assert entry["confidence"] == segment.confidence
+        assert [(p["time"], p["pts"], p["probability"], tuple(p["box"])) for p in entry["peaks"]] == [
             (p.time, p.pts, p.probability, p.box) for p in segment.peaks
         ]
 
@@ -175,7 +175,7 @@ def cues(data: bytes) -> list[tuple[str, float, float, str]]:
     """Cues of a WebVTT file: id, start, end, text. Refuses what the W3C's parser would skip."""
     first, *blocks = data.decode().rstrip("\n").split("\n\n")
     assert first == "WEBVTT"
-    found = []
+    captions = []
     for block in blocks:
         if block.startswith("NOTE\n"):
             assert "-->" not in block
@@ -187,17 +187,17 @@ def cues(data: bytes) -> list[tuple[str, float, float, str]]:
         h0, m0, s0, t0, h1, m1, s1, t1 = map(int, match.groups())
         start, end = h0 * 3600 + m0 * 60 + s0 + t0 / 1000, h1 * 3600 + m1 * 60 + s1 + t1 / 1000
         assert start < end
-        found.append((name, start, end, "\n".join(text)))
-    return found
+        captions.append((name, start, end, "\n".join(text)))
+    return captions
 
 
 def test_a_cue_a_segment(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=2, segments=4, duration=8000.0, kept=False, count=1)
-    found = cues(segments_webvtt(analysis))
-    assert [start for _, start, _, _ in found] == sorted(start for _, start, _, _ in found)
+    captions = cues(segments_webvtt(analysis))
+    assert [start for _, start, _, _ in captions] == sorted(start for _, start, _, _ in captions)
     by_id = {segment.id: segment for segment in analysis.segments}
-    assert len(found) == 4
-    for name, start, end, text in found:
+    assert len(captions) == 4
+    for name, start, end, text in captions:
         segment = by_id[name]
         assert start == pytest.approx(segment.start, abs=6e-4)
         assert end == pytest.approx(segment.end, abs=6e-4)
@@ -217,8 +217,8 @@ def test_no_name_breaks_webvtt(tmp_path: Path) -> None:
     analysis = build(tmp_path, persons=1, segments=1, file=name)
     segment = analysis.segments[0].model_copy(update={"id": "<b>-->", "person": "A\n\n"})
     data = segments_webvtt(analysis.model_copy(update={"segments": (segment,)}))
-    ((found, *_),) = cues(data)
-    assert found == "&lt;b&gt;--&gt;"
+    ((identifier, *_),) = cues(data)
+    assert identifier == "&lt;b&gt;--&gt;"
 
 
 def test_nothing_flagged(tmp_path: Path) -> None:
@@ -230,13 +230,13 @@ def test_nothing_flagged(tmp_path: Path) -> None:
 
 def test_a_photo_has_a_table_and_no_times(tmp_path: Path) -> None:
     analysis: Analysis = build(tmp_path, kind=MediaKind.IMAGE, persons=2, segments=2)
-    found = rows(segments_csv(analysis))
-    assert [(row["start_s"], row["end_s"]) for row in found] == [("0.0", "0.0")] * 2
+    table = rows(segments_csv(analysis))
+    assert [(row["start_s"], row["end_s"]) for row in table] == [("0.0", "0.0")] * 2
     assert json.loads(segments_json(analysis))["exhibit"]["kind"] == "image"
     look = SecondLook(scan=0.4, altered=0.91, synthesised=0.3, stability=None, moments=())
-    persons = tuple(each.model_copy(update={"second_look": look}) for each in analysis.persons)
+    persons = tuple(person.model_copy(update={"second_look": look}) for person in analysis.persons)
     looked = analysis.model_copy(update={"persons": persons, "kind": ManipulationKind.EDITED})
-    assert {row["kind"] for row in found} == {""}
+    assert {row["kind"] for row in table} == {""}
     assert [(r["kind"], r["altered"]) for r in rows(segments_csv(looked))] == [
         ("face swap or edit", "0.91")
     ] * 2
@@ -265,7 +265,7 @@ def test_a_segment_that_other_views_do_not_confirm_is_not_called_flagged(tmp_pat
     analysis = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=1.0, B=0.6)
     expected = ["strong indication", "not flagged"]
     assert [row["strength"] for row in rows(segments_csv(analysis))] == expected
-    assert [each["strength"] for each in json.loads(segments_json(analysis))["segments"]] == expected
+    assert [entry["strength"] for entry in json.loads(segments_json(analysis))["segments"]] == expected
     subtitles = segments_webvtt(analysis).decode()
     assert "Person A: strong indication of manipulation, 0.97" in subtitles
     assert "flagged as manipulated, and those it looked at and did not flag, marked" in subtitles

@@ -57,11 +57,11 @@ def test_typed_rows_of_the_csv(tmp_path: Path, name: str, columns: Any, rows: An
     analysis = build(tmp_path, segments=2, file="Müller.mp4")
     out = io.BytesIO()
     FORMATS[name].write(analysis, tmp_path, out)
-    header, *found = cells_of(out.getvalue(), 1)
+    header, *body = cells_of(out.getvalue(), 1)
     assert tuple(header) == tuple(columns)
     expected = [list(row) for row in rows(analysis)]
-    assert len(found) == len(expected) > 0
-    for cells, values in zip(found, expected, strict=True):
+    assert len(body) == len(expected) > 0
+    for cells, values in zip(body, expected, strict=True):
         assert cells + [None] * (len(values) - len(cells)) == _rounded(values)
     about = dict(row for row in cells_of(out.getvalue(), 2) if len(row) == 2)
     assert about["exhibit"] == "Müller.mp4" and about["exhibit_sha256"] == analysis.media.sha256

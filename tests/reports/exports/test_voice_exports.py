@@ -23,7 +23,7 @@ def test_tables(tmp_path: Path) -> None:
     assert heard["model"] == "voice" and heard["kind"] == ""
     document = json.loads(segments_json(analysis))
     assert document["voice"]["verdict"] == "synthetic speech found"
-    assert [one["id"] for one in document["voice"]["segments"]] == ["voice-1"]
+    assert [segment["id"] for segment in document["voice"]["segments"]] == ["voice-1"]
     assert json.loads(segments_json(build(tmp_path)))["voice"] is None
     cues = segments_webvtt(analysis).decode()
     assert "voice-1\n00:00:03.000 --> 00:00:08.500\nVoice: synthetic speech, 0.94" in cues

@@ -57,18 +57,18 @@ def test_older_analyses_do_not_mention_newer_rules(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "told"),
+    ("version", "words"),
     [
         ("1.22", "determined the kind of manipulation from all of a person's frames"),
         ("1.23", "was determined from the flagged frames of the person only"),
     ],
 )
 def test_the_basis_of_the_kind_of_manipulation_depends_on_the_version(
-    tmp_path: Path, version: str, told: str
+    tmp_path: Path, version: str, words: str
 ) -> None:
     video = build(tmp_path, kept=False).model_copy(update={"schema_version": version})
     assert "kind of manipulation" not in procedure(video)
-    assert told in procedure(video.model_copy(update={"kind": ManipulationKind.EDITED}))
+    assert words in procedure(video.model_copy(update={"kind": ManipulationKind.EDITED}))
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_subtraction_for_a_codec_is_stated(
             "model": video.model.model_copy(update={"second_look": look}),
         }
     )
-    told = procedure(video)
-    assert ("was raised further" in told) is raised
-    assert "up to 8 moments more were scored" in told
-    assert taken_off in told if taken_off else "this amount was subtracted" not in told
+    text = procedure(video)
+    assert ("was raised further" in text) is raised
+    assert "up to 8 moments more were scored" in text
+    assert taken_off in text if taken_off else "this amount was subtracted" not in text
 
 
 def test_the_shipped_card_s_codecs_are_in_the_analysis() -> None:
@@ -103,24 +103,28 @@ def test_covered_faces_are_checked_since_1_21(tmp_path: Path, kind: MediaKind) -
     before = made.model_copy(update={"schema_version": "1.20"})
     asked = "a small network is certain that"
     assert asked in procedure(made) and asked not in procedure(before)
-    for analysis, said, unsaid in (
+    for analysis, words, unsaid in (
         (made, "not smaller covers", "did not check whether faces are covered"),
         (before, "did not check whether faces are covered", "not smaller covers"),
     ):
         limits = " ".join(verdict_limits(analysis))
-        assert "the visible part is judged" in limits and said in limits and unsaid not in limits
+        assert "the visible part is judged" in limits and words in limits and unsaid not in limits
 
 
 def test_older_versions_judged_frames_after_damage(tmp_path: Path) -> None:
     video = build(tmp_path, kept=False)
     damaged = video.media.model_copy(update={"frames_undecodable": 3})
-    told = "the version that made this analysis judged them"
-    for version, undecodable, said in (("1.18", True, True), ("1.18", False, False), ("1.19", True, False)):
+    words = "the version that made this analysis judged them"
+    for version, undecodable, mention in (
+        ("1.18", True, True),
+        ("1.18", False, False),
+        ("1.19", True, False),
+    ):
         media = damaged if undecodable else video.media.model_copy(update={"frames_undecodable": 0})
         made = video.model_copy(update={"schema_version": version, "media": media})
-        assert (told in " ".join(not_examined(made))) is said
+        assert (words in " ".join(not_examined(made))) is mention
         answers = dict(report_view(made, tmp_path).answers)
-        assert ("the state of frames after such parts" in answers["Not examined"]) is said
+        assert ("the state of frames after such parts" in answers["Not examined"]) is mention
 
 
 def test_excluded_kinds_of_photographs_are_named(photo: Analysis) -> None:
@@ -154,7 +158,7 @@ def test_texts_depend_on_the_second_look(photo: Analysis, tmp_path: Path) -> Non
     look = SecondLook(scan=0.5, altered=0.9, synthesised=0.2, stability=None, moments=())
     for looked in (True, False):
         persons = tuple(
-            each.model_copy(update={"second_look": look if looked else None}) for each in photo.persons
+            person.model_copy(update={"second_look": look if looked else None}) for person in photo.persons
         )
         made = of(photo, looked=looked, persons=persons)
         calm = made.model_copy(update={"verdict": Verdict.NOT_FOUND, "segments": ()})
@@ -176,9 +180,12 @@ def test_sequence_networks_score_no_mirror_image(photo: Analysis) -> None:
 
 def test_without_a_list_no_limits_are_mentioned(photo: Analysis) -> None:
     words = "states how many generated photographs were found"
-    for limits, told in (((), False), (("Photographs (159 of the sets learnt from): 33 were found.",), True)):
+    for limits, mention in (
+        ((), False),
+        (("Photographs (159 of the sets learnt from): 33 were found.",), True),
+    ):
         model = photo.model.model_copy(update={"learnt": (), "limits": limits})
-        assert (words in str(verdict_limits(photo.model_copy(update={"model": model})))) is told
+        assert (words in str(verdict_limits(photo.model_copy(update={"model": model})))) is mention
 
 
 @pytest.mark.parametrize(
@@ -190,11 +197,11 @@ def test_rules_of_the_second_look_are_those_of_the_version(
     tmp_path: Path, version: str, raised: bool, apart: bool, above: bool
 ) -> None:
     video = of(build(tmp_path, kept=False), looked=True, schema_version=version)
-    told = procedure(video)
-    assert ("or at a few moments above it" in told) is above
-    assert ("disagreed more than on anyone" in told) is apart
-    assert ("was raised further" in told) is raised
-    assert ("moments more were scored" in told) is raised
-    assert "makes the verdict inconclusive. " in told and ".." not in told
+    text = procedure(video)
+    assert ("or at a few moments above it" in text) is above
+    assert ("disagreed more than on anyone" in text) is apart
+    assert ("was raised further" in text) is raised
+    assert ("moments more were scored" in text) is raised
+    assert "makes the verdict inconclusive. " in text and ".." not in text
     still = of(build(tmp_path, kind=MediaKind.IMAGE, kept=False), looked=True, schema_version=version)
     assert ("disagreed more than on any face" in procedure(still)) is apart

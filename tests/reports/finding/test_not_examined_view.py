@@ -52,12 +52,12 @@ def test_older_analyses_state_that_long_frames_may_be_missed(
     )
     details = Details(timing=timing) if timing else None
     media = {"variable_frame_rate": True, "frames_undecodable": 0, "details": details}
-    told = {
+    changes = {
         "schema_version": version,
         "media": analysis.media.model_copy(update=media),
         "coverage": analysis.coverage.model_copy(update={"not_examined": ()}),
     }
-    view = report_view(analysis.model_copy(update=told), tmp_path)
+    view = report_view(analysis.model_copy(update=changes), tmp_path)
     lines = " ".join(view.not_examined.lines)
     assert ("All of the running time was examined." in render_html(view, {}, ())) == throughout
     assert ("stay on screen for longer were not examined." in lines) != throughout
@@ -92,7 +92,7 @@ def test_the_report_mentions_damaged_frames(tmp_path: Path) -> None:
         "After the last frame: 2.2 s of the file cannot be decoded.",
     }
     whole, spoilt_ones = (
-        dict(report_view(each, tmp_path).answers)["Not examined"] for each in (analysis, damaged)
+        dict(report_view(variant, tmp_path).answers)["Not examined"] for variant in (analysis, damaged)
     )
     between = media.frames - sampled
     assert f"{between:,} of {media.frames:,} frames, between the judged frames; " in whole
@@ -124,8 +124,10 @@ def test_the_report_mentions_data_after_the_pictures(tmp_path: Path) -> None:
     joined = analysis.model_copy(update={"media": media})
     (line,) = set(not_examined(joined)) - set(not_examined(analysis))
     assert line == "Data after the examined pictures: everything beyond the first 49 % of the file."
-    told, before = (dict(report_view(each, tmp_path).answers)["Not examined"] for each in (joined, analysis))
-    assert "data after the examined pictures in the file" in told.lower() and told != before
+    after, before = (
+        dict(report_view(variant, tmp_path).answers)["Not examined"] for variant in (joined, analysis)
+    )
+    assert "data after the examined pictures in the file" in after.lower() and after != before
 
 
 def test_unexamined_parts_are_listed(tmp_path: Path) -> None:
@@ -153,18 +155,18 @@ def test_touching_gaps_join_in_the_figure_but_not_in_the_table(tmp_path: Path) -
 def test_frames_judged_around_the_ends_of_segments_are_mentioned(tmp_path: Path) -> None:
     plain = build(tmp_path, segments=1)
     coverage = plain.coverage.model_copy(update={"frames_between": 84})
-    told = plain.model_copy(update={"coverage": coverage})
-    before, after = (not_examined(one)[0] for one in (plain, told))
+    analysis = plain.model_copy(update={"coverage": coverage})
+    before, after = (not_examined(variant)[0] for variant in (plain, analysis))
     assert "around the ends" not in before and after.endswith(
         "84 of the others were judged around the ends of segments."
     )
-    assert "was then judged by the same rules" in procedure(told)
+    assert "was then judged by the same rules" in procedure(analysis)
     assert "was then judged by the same rules" not in procedure(plain)
     notes = [
-        next(fact.note for fact in report_view(one, tmp_path).recording if fact.name == "Frames decoded")
-        for one in (plain, told)
+        next(fact.note for fact in report_view(variant, tmp_path).recording if fact.name == "Frames decoded")
+        for variant in (plain, analysis)
     ]
     assert notes[0] == "" and notes[1].startswith("in the first pass")
     left = plain.media.frames - plain.coverage.frames_sampled
-    looked = [" ".join(map(str, report_view(one, tmp_path).answers)) for one in (plain, told)]
+    looked = [" ".join(map(str, report_view(variant, tmp_path).answers)) for variant in (plain, analysis)]
     assert f"{left:,} of" in looked[0] and f"{left - 84:,} of" in looked[1]

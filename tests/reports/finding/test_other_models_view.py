@@ -14,18 +14,18 @@ from reports.language import translation
 from reports.report_view import ReportInputs, report_view
 
 
-def with_another(one: Analysis) -> Analysis:
+def with_another(analysis: Analysis) -> Analysis:
     """An analysis by two models that say the same."""
     other = OtherModel(
-        model=one.model,
-        verdict=one.verdict,
-        reason=one.reason,
-        probability=one.probability,
-        segments=one.segments,
-        persons=one.persons,
+        model=analysis.model,
+        verdict=analysis.verdict,
+        reason=analysis.reason,
+        probability=analysis.probability,
+        segments=analysis.segments,
+        persons=analysis.persons,
         ran=Ran(backend="torch", precision="float32", device="cpu"),
     )
-    return one.model_copy(
+    return analysis.model_copy(
         update={
             "others": (other,),
             "joint": Joint(rule=JointRule.ALL, verdict=Verdict.MANIPULATED, reason=""),
@@ -35,12 +35,12 @@ def with_another(one: Analysis) -> Analysis:
 
 def test_only_confirmed_persons_are_flagged(tmp_path: Path) -> None:
     """Pictures of the others stay with the analysis."""
-    one = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
-    view = other_models_view(with_another(one), tmp_path)
+    analysis = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
+    view = other_models_view(with_another(analysis), tmp_path)
     assert view is not None and [row.flagged for row in view.rows] == ["A1", "A1"]
-    assert [each.segment.flagged for each in view.models[0].segments] == [True, False]
+    assert [entry.segment.flagged for entry in view.models[0].segments] == [True, False]
     assert all("/A1-" in str(picture.path) for picture in view.pictures)
-    kept = report_view(with_another(one), tmp_path).kept
+    kept = report_view(with_another(analysis), tmp_path).kept
     assert {path[:12] for path in kept} == {"overlays/A1-", "overlays/B1-"}
 
 
@@ -48,11 +48,11 @@ def test_only_confirmed_persons_are_flagged(tmp_path: Path) -> None:
 def test_the_highest_peak_is_shown_however_its_figure_is_written(
     tmp_path: Path, figures: tuple[float, ...], highest: int
 ) -> None:
-    one = build(tmp_path, persons=1, segments=1)
-    (segment,) = one.segments
-    peaks = [segment.peaks[0].model_copy(update={"probability": each}) for each in figures]
-    one = one.model_copy(update={"segments": (segment.model_copy(update={"peaks": tuple(peaks)}),)})
-    view = other_models_view(with_another(one), tmp_path)
+    analysis = build(tmp_path, persons=1, segments=1)
+    (segment,) = analysis.segments
+    peaks = [segment.peaks[0].model_copy(update={"probability": figure}) for figure in figures]
+    analysis = analysis.model_copy(update={"segments": (segment.model_copy(update={"peaks": tuple(peaks)}),)})
+    view = other_models_view(with_another(analysis), tmp_path)
     assert view is not None
     (flagged,) = view.models[0].segments
     assert flagged.peak is flagged.segment.peaks[highest]
@@ -70,33 +70,33 @@ def test_the_highest_peak_is_shown_however_its_figure_is_written(
 def test_the_glossary_names_the_right_section(
     kind: MediaKind, code: str, term: str, words: str, tmp_path: Path
 ) -> None:
-    one = build(tmp_path, kind=kind, persons=1, segments=1)
-    for analysis, number in ((one, 4), (with_another(one), 5)):
+    base = build(tmp_path, kind=kind, persons=1, segments=1)
+    for analysis, number in ((base, 4), (with_another(base), 5)):
         view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
         assert view.sections["limits"].number == number
         assert words.format(number) in dict(view.glossary)[term]
 
 
 def test_titles_with_commas_of_their_own_are_kept_apart(tmp_path: Path) -> None:
-    one = with_another(build(tmp_path, persons=1, segments=1))
-    titled = one.model.model_copy(update={"title": "Reelproof, fourth generation"})
-    other = one.others[0].model_copy(
+    analysis = with_another(build(tmp_path, persons=1, segments=1))
+    titled = analysis.model.model_copy(update={"title": "Reelproof, fourth generation"})
+    other = analysis.others[0].model_copy(
         update={"model": titled.model_copy(update={"title": "Reelproof Lite0, first generation"})}
     )
-    one = one.model_copy(update={"model": titled, "others": (other,)})
-    view = other_models_view(one, tmp_path)
+    analysis = analysis.model_copy(update={"model": titled, "others": (other,)})
+    view = other_models_view(analysis, tmp_path)
     assert view is not None and view.reason.endswith(
         "Manipulated: Reelproof, fourth generation; Reelproof Lite0, first generation."
     )
     with translation.speaking("de"):
-        spoken = other_models_view(one, tmp_path)
+        spoken = other_models_view(analysis, tmp_path)
     assert spoken is not None and [row.title for row in spoken.rows] == [
         "Reelproof, vierte Generation",
         "Reelproof Lite0, erste Generation",
     ]
     assert spoken.reason.endswith("Reelproof, vierte Generation; Reelproof Lite0, erste Generation.")
     calm = other.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
-    view = other_models_view(one.model_copy(update={"others": (calm,)}), tmp_path)
+    view = other_models_view(analysis.model_copy(update={"others": (calm,)}), tmp_path)
     assert view is not None and view.reason.endswith(
         "Manipulated: Reelproof, fourth generation. Inconclusive: Reelproof Lite0, first generation."
     )

@@ -23,21 +23,21 @@ def said(tmp_path: Path, **choices: object) -> dict[str, str]:
 
 
 def test_flagged_segments_are_exported(tmp_path: Path) -> None:
-    found = said(tmp_path, persons=3, segments=2)
-    assert found["When"] == (
+    answers = said(tmp_path, persons=3, segments=2)
+    assert answers["When"] == (
         "00:00:12.000 to 00:00:36.000 (person A); 00:00:12.000 to 00:00:36.000 (person B)"
     )
-    assert found["Which person"].startswith("Persons A and B. 1 other person not flagged.")
-    assert found["How certain"] == "Strong indication, the second strongest of four degrees."
+    assert answers["Which person"].startswith("Persons A and B. 1 other person not flagged.")
+    assert answers["How certain"] == "Strong indication, the second strongest of four degrees."
     figure = figure_words(build(tmp_path, persons=3, segments=2, kept=False))
     assert re.search(r": 0\.97, interval 0\.\d\d to >\s0\.99\. This is not the probability", figure)
-    assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in found["Not examined"]
-    assert "second examiner" in found["What to do next"]
+    assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in answers["Not examined"]
+    assert "second examiner" in answers["What to do next"]
 
 
 def test_unjudged_persons_are_not_called_unflagged(tmp_path: Path) -> None:
     built = build(tmp_path, persons=4, segments=1, kept=False)
-    unjudged = [each.model_copy(update={"probability": None}) for each in built.persons[2:]]
+    unjudged = [person.model_copy(update={"probability": None}) for person in built.persons[2:]]
     built = built.model_copy(update={"persons": (*built.persons[:2], *unjudged)})
     whose = dict(key_answers(built))["Which person"]
     assert whose.startswith("Person A. 1 other person not flagged. 2 other persons could not be judged.")
@@ -51,10 +51,10 @@ def test_only_confirmed_persons_are_named_as_flagged(tmp_path: Path) -> None:
         "The face of person A was judged to be manipulated in 2 segments of this video, "
         "00:00:24.000 of its 00:01:00.000."
     )
-    found = dict(view.answers)
-    assert found["When"] == "00:00:06.000 to 00:00:18.000; 00:00:36.000 to 00:00:48.000"
-    assert found["Which person"].startswith("Person A. 1 other person not flagged.")
-    assert [(each.strength, each.segments) for each in view.persons] == [
+    answers = dict(view.answers)
+    assert answers["When"] == "00:00:06.000 to 00:00:18.000; 00:00:36.000 to 00:00:48.000"
+    assert answers["Which person"].startswith("Person A. 1 other person not flagged.")
+    assert [(row.strength, row.segments) for row in view.persons] == [
         ("strong indication", ("A1", "A2")),
         ("not flagged", ()),
     ]
@@ -63,10 +63,10 @@ def test_only_confirmed_persons_are_named_as_flagged(tmp_path: Path) -> None:
     nobody = with_stability(built, A=0.6).model_copy(update={"verdict": Verdict.INCONCLUSIVE})
     view = report_view(nobody, tmp_path)
     assert not {"When", "Which person"} & set(dict(view.answers))
-    assert {each.strength for each in view.persons} == {"not flagged"}
+    assert {row.strength for row in view.persons} == {"not flagged"}
     assert view.flagged == 0 and "0 flagged segments" in view.timeline.description
     assert view.sections["segments"].title == "Looked at, not flagged"
-    assert {each.title for each in view.segments} == {
+    assert {row.title for row in view.segments} == {
         f"Looked at, not flagged: {name}" for name in ("A1", "B1", "A2")
     }
 
@@ -113,8 +113,8 @@ def test_the_figure_ignores_persons_seen_too_briefly(tmp_path: Path) -> None:
     seen = built.model_copy(update={"persons": (calm, passing)})
     assert figure_name(seen).endswith("of the highest-scoring person with at least 8 usable frames")
     earlier = seen.model_copy(update={"probability": 0.99})
-    for each in (built, earlier):
-        assert figure_name(each).endswith("all usable frames of the highest-scoring person")
+    for analysis in (built, earlier):
+        assert figure_name(analysis).endswith("all usable frames of the highest-scoring person")
 
 
 def test_the_interval_is_of_the_figure_beside_it(tmp_path: Path) -> None:
@@ -141,13 +141,13 @@ def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
     changes = {"persons": (person.model_copy(update={"scores": Scores(split)}),), "segments": (whole,)}
     made = built.model_copy(update=changes)
     view = report_view(made, tmp_path)
-    said = "too few independent moments for an interval"
-    assert f"0.97, {said}. This is not the probability" in view.figure_words
-    assert view.figure.interval == said.capitalize()
+    words = "too few independent moments for an interval"
+    assert f"0.97, {words}. This is not the probability" in view.figure_words
+    assert view.figure.interval == words.capitalize()
     (segment,) = view.segments
     assert segment.interval == "not known"
     (doubt,) = (fact for fact in segment.figures if fact.name == "Interval")
-    assert doubt.value == "not known" and doubt.note.startswith(said)
+    assert doubt.value == "not known" and doubt.note.startswith(words)
     known = report_view(built, tmp_path).figure
     assert re.fullmatch(r"Interval 0\.\d\d to >\s0\.99", known.interval)
     other = built.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
@@ -176,23 +176,23 @@ def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_pa
 
 
 def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
-    found = said(tmp_path, persons=2, segments=MOST_TIMES + 6)
-    assert found["When"].startswith("In 10 segments between ") and "table of segments" in found["When"]
-    assert len(found["When"]) < 200
+    answers = said(tmp_path, persons=2, segments=MOST_TIMES + 6)
+    assert answers["When"].startswith("In 10 segments between ") and "table of segments" in answers["When"]
+    assert len(answers["When"]) < 200
 
 
 @pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.INCONCLUSIVE])
 def test_nothing_flagged(tmp_path: Path, verdict: Verdict) -> None:
-    found = said(tmp_path, segments=0, verdict=verdict)
-    assert not {"When", "Which person"} & set(found)
-    assert "indication" not in " ".join(found.values())
-    assert ("proof" in found["What to do next"]) == (verdict is Verdict.NOT_FOUND)
+    answers = said(tmp_path, segments=0, verdict=verdict)
+    assert not {"When", "Which person"} & set(answers)
+    assert "indication" not in " ".join(answers.values())
+    assert ("proof" in answers["What to do next"]) == (verdict is Verdict.NOT_FOUND)
 
 
 def test_a_photo_has_no_times(tmp_path: Path) -> None:
-    found = said(tmp_path, kind=MediaKind.IMAGE, segments=1)
-    assert "When" not in found and "frames" not in found["Not examined"]
-    assert "00:00" not in " ".join(found.values())
+    answers = said(tmp_path, kind=MediaKind.IMAGE, segments=1)
+    assert "When" not in answers and "frames" not in answers["Not examined"]
+    assert "00:00" not in " ".join(answers.values())
 
 
 def test_a_finding_as_a_sentence(tmp_path: Path) -> None:
@@ -208,15 +208,15 @@ def test_bounds_in_time_frames_and_ticks(tmp_path: Path) -> None:
     (segment,) = analysis.segments
     exact = segment.model_copy(update={"start_frame": 359, "end_frame": 1078})
     view = report_view(analysis.model_copy(update={"segments": (exact,)}), tmp_path).segments[0]
-    assert [(each.name, each.time, each.frame_index, each.pts) for each in view.bounds] == [
+    assert [(bound.name, bound.time, bound.frame_index, bound.pts) for bound in view.bounds] == [
         ("Start", "00:00:12.000", "359", "153600"),
         ("End", "00:00:36.000", "1,078", "460800"),
     ]
     older = report_view(analysis, tmp_path).segments[0]
-    assert [each.frame_index for each in older.bounds] == ["–", "–"]
+    assert [bound.frame_index for bound in older.bounds] == ["–", "–"]
 
 
 def test_references_lead_to_the_sections_they_name(tmp_path: Path) -> None:
     sections = contents(False)
-    assert [each.number for each in sections.values()] == list(range(1, 15))
+    assert [section.number for section in sections.values()] == list(range(1, 15))
     assert sections["limits"].number == 4 and sections["segments"].number == 2

@@ -17,10 +17,10 @@ from reports.inputs.pictures import PNG_SIGNATURE, embed, heat_scale, width_for
 def test_pictures_become_jpeg_no_wider_than_their_number_allows(tmp_path: Path) -> None:
     write_png(tmp_path / "wide.png", scene(1, 1600, 400))
     write_png(tmp_path / "small.png", scene(2, 120, 80))
-    found = embed(tmp_path, ["wide.png", "small.png", "wide.png"])
-    shapes = {name: cv2.imdecode(np.frombuffer(data, np.uint8), 1).shape for name, data in found.items()}
+    pictures = embed(tmp_path, ["wide.png", "small.png", "wide.png"])
+    shapes = {name: cv2.imdecode(np.frombuffer(data, np.uint8), 1).shape for name, data in pictures.items()}
     assert shapes == {"wide.png": (250, 1000, 3), "small.png": (80, 120, 3)}
-    assert all(data.startswith(b"\xff\xd8") for data in found.values())
+    assert all(data.startswith(b"\xff\xd8") for data in pictures.values())
     assert width_for(60) == 1000 and width_for(61) == 720 and width_for(1200) == 480
 
 

@@ -50,15 +50,15 @@ def test_verdicts_without_segments_are_described(tmp_path: Path) -> None:
 def test_a_photo_shows_both_answers_its_kind_and_its_boxed_faces(tmp_path: Path) -> None:
     analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=1)
     look = SecondLook(scan=0.4, altered=0.12, synthesised=0.93, stability=None, moments=())
-    persons = tuple(each.model_copy(update={"second_look": look}) for each in analysis.persons)
+    persons = tuple(person.model_copy(update={"second_look": look}) for person in analysis.persons)
     boxed = analysis.segments[0].peaks[0].overlay
-    told = {
+    changes = {
         "persons": persons,
         "answers": Answers(altered=0.12, synthesised=0.93),
         "kind": ManipulationKind.GENERATED,
         "boxed": boxed,
     }
-    view = report_view(analysis.model_copy(update=told), tmp_path)
+    view = report_view(analysis.model_copy(update=changes), tmp_path)
     assert view.verdict_sentence.endswith("in this photograph: a generated face.")
     assert view.figure.both == "Face swap or edit 0.12, generated face 0.93"
     assert (view.persons[0].altered, view.persons[0].synthesised) == ("0.12", "0.93")
@@ -92,8 +92,8 @@ def test_an_inconclusive_photo_states_the_reason(tmp_path: Path) -> None:
         (0.5, {}, "too close to the thresholds"),
     ):
         coverage = analysis.coverage.model_copy(update=counts)
-        told = {"verdict": Verdict.INCONCLUSIVE, "probability": probability, "coverage": coverage}
-        view = report_view(analysis.model_copy(update=told), tmp_path)
+        changes = {"verdict": Verdict.INCONCLUSIVE, "probability": probability, "coverage": coverage}
+        view = report_view(analysis.model_copy(update=changes), tmp_path)
         assert words in view.meaning.verdict_meaning[0]
         assert ("No face was found." in view.not_examined.lines) == (words == "No face was found, so")
         assert view.measured_errors.sentence.startswith("No face was judged") == (probability is None)
@@ -115,8 +115,8 @@ def test_an_inconclusive_video_states_the_reason(
         (flagged, {}, brief, near),  # what was found is not confirmed by other views
     ):
         coverage = analysis.coverage.model_copy(update=counts)
-        told = {"verdict": Verdict.INCONCLUSIVE, "coverage": coverage, "persons": persons}
-        assert verdict_meaning(analysis.model_copy(update=told))[0].startswith(words)
+        changes = {"verdict": Verdict.INCONCLUSIVE, "coverage": coverage, "persons": persons}
+        assert verdict_meaning(analysis.model_copy(update=changes))[0].startswith(words)
 
 
 def test_a_report_names_the_generators_the_model_learnt(tmp_path: Path) -> None:

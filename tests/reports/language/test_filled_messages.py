@@ -22,31 +22,31 @@ def by_expression(form: _Form, text: str) -> dict[str, str] | None:
         expression += f"(?P={name})" if name in named else f"(?P<{name}>.*?)"
         expression += re.escape(piece)
         named.add(name)
-    found = re.fullmatch(expression, text, re.DOTALL)
-    return None if found is None else found.groupdict()
+    match = re.fullmatch(expression, text, re.DOTALL)
+    return None if match is None else match.groupdict()
 
 
 def filled(form: _Form, values: tuple[str, ...]) -> str:
     names = list(dict.fromkeys(form.names))
-    told = dict(zip(names, islice(cycle(values), len(names)), strict=True))
+    fillings = dict(zip(names, islice(cycle(values), len(names)), strict=True))
     return form.pieces[0] + "".join(
-        told[name] + piece for name, piece in zip(form.names, form.pieces[1:], strict=True)
+        fillings[name] + piece for name, piece in zip(form.names, form.pieces[1:], strict=True)
     )
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_every_message_is_taken_apart_as_an_expression_takes_it(code: str) -> None:
-    found = 0
+    matches = 0
     for form in _forms(code):
         for values in FILLED:
             text = filled(form, values)
             # One with a placeholder that stands twice is not tried again further on.
             twice = f"{text} {text}" if len(set(form.names)) == len(form.names) else text
-            for each in (text, twice, text[1:], text[:-1], "".join(form.pieces)):
-                expected = by_expression(form, each)
-                assert _placeholders(form, each) == expected, each
-                found += expected is not None
-    assert found > 5 * len(_forms(code))
+            for candidate in (text, twice, text[1:], text[:-1], "".join(form.pieces)):
+                expected = by_expression(form, candidate)
+                assert _placeholders(form, candidate) == expected, candidate
+                matches += expected is not None
+    assert matches > 5 * len(_forms(code))
 
 
 def test_a_repeated_placeholder_has_one_value() -> None:
@@ -67,7 +67,7 @@ class Counted(str):
 
 
 def test_a_text_is_searched_once_for_each_placeholder() -> None:
-    form = max(_forms("de"), key=lambda each: len(each.names))
+    form = max(_forms("de"), key=lambda candidate: len(candidate.names))
     text = Counted(form.pieces[0] + "".join(piece * 50 for piece in form.pieces[1:-1]) + "?")
     assert _placeholders(form, Counted(text + form.pieces[-1])) is not None
     assert _placeholders(form, text) is None and text.searches < len(form.names)
@@ -130,14 +130,14 @@ def test_sentences_may_begin_with_a_figure(code: str, sentence: str) -> None:
     before = "The exhibit shows one stretch of the reference, 12.0 seconds together."
     after = "No face differs by more than compression, colour and scaling explain."
     with translation.speaking(code):
-        each = [translation.translated(one) for one in (before, sentence, after)]
-        assert translation.translated(f"{before} {sentence} {after}") == " ".join(each)
-        assert translation.translated(f"{sentence} {after}") == " ".join(each[1:])
-    assert not {before, sentence, after} & set(each)
+        translations = [translation.translated(part) for part in (before, sentence, after)]
+        assert translation.translated(f"{before} {sentence} {after}") == " ".join(translations)
+        assert translation.translated(f"{sentence} {after}") == " ".join(translations[1:])
+    assert not {before, sentence, after} & set(translations)
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_figure_behind_an_abbreviation_begins_no_sentence(code: str) -> None:
     with translation.speaking(code):
-        told = translation.translated("There is no person approx. 3, Fig. 4 in this analysis.")
-    assert "approx. 3, Fig. 4" in told and "There is" not in told
+        text = translation.translated("There is no person approx. 3, Fig. 4 in this analysis.")
+    assert "approx. 3, Fig. 4" in text and "There is" not in text

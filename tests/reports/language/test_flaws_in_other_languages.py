@@ -32,7 +32,7 @@ ALIKE = {"de": {"in", "was"}, "es": {"detector", "no"}}  # words that the langua
 
 def english_in(translated: str, english: str, code: str) -> set[str]:
     """The words of ``english`` that its translation has kept."""
-    before, after = (set(WORD.findall(each.lower())) for each in (english, translated))
+    before, after = (set(WORD.findall(text.lower())) for text in (english, translated))
     return before & after - ALIKE.get(code, set())
 
 
@@ -54,34 +54,34 @@ def told(image: bool, seen: Coverage) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
-@pytest.mark.parametrize("found", LISTS, ids=", ".join)
-def test_reasons_for_unjudged_faces_are_translated(found: tuple[str, ...], code: str) -> None:
-    for faces in {len(found), 2}:
-        seen = coverage(found, faces)
+@pytest.mark.parametrize("flaws", LISTS, ids=", ".join)
+def test_reasons_for_unjudged_faces_are_translated(flaws: tuple[str, ...], code: str) -> None:
+    for faces in {len(flaws), 2}:
+        seen = coverage(flaws, faces)
         gap = seen.not_examined[0].reason
-        assert set(seen.flaws) == set(found) and all(flaw in gap for flaw in found)
+        assert set(seen.flaws) == set(flaws) and all(flaw in gap for flaw in flaws)
         for english in (*told(True, seen), *told(False, seen), gap):
             with translation.speaking(code):
                 translated = translation.translated(english)
-                each = [translation.translated(flaw) for flaw in found if flaw in english]
+                words = [translation.translated(flaw) for flaw in flaws if flaw in english]
             assert english_in(translated, english, code) == set(), translated
             general = "too unclear" in english  # as videos tell it of most faces
-            assert general or all(flaw in translated for flaw in each), translated
+            assert general or all(flaw in translated for flaw in words), translated
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
-@pytest.mark.parametrize("found", LISTS[:: len(LISTS) // 9], ids=", ".join)
+@pytest.mark.parametrize("flaws", LISTS[:: len(LISTS) // 9], ids=", ".join)
 def test_no_report_leaves_a_flaw_in_english(
-    found: tuple[str, ...], kind: MediaKind, code: str, tmp_path: Path
+    flaws: tuple[str, ...], kind: MediaKind, code: str, tmp_path: Path
 ) -> None:
     analysis = build(tmp_path, kind=kind, persons=1, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
-    seen = coverage(found, len(found))
+    seen = coverage(flaws, len(flaws))
     reason = reasons.none_usable(kind is MediaKind.IMAGE, Parameters(), seen)
     analysis = analysis.model_copy(update={"reason": reason, "coverage": seen})
     view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
     with translation.speaking(code):
-        words = [translation.translated(flaw) for flaw in found]
+        words = [translation.translated(flaw) for flaw in flaws]
     places: dict[str, Any] = {
         "reason": view.reason,
         "coverage": "; ".join(fact.note for fact in view.coverage),
@@ -90,10 +90,10 @@ def test_no_report_leaves_a_flaw_in_english(
         "not examined": "; ".join(view.not_examined.lines),
     }
     for place, text in places.items():
-        assert not any(flaw in text for flaw in found), place
+        assert not any(flaw in text for flaw in flaws), place
     still = kind is MediaKind.IMAGE
     for place in ("reason", "coverage", "answers", "not examined") if still else ("answers", "gaps"):
-        assert all(each in places[place] for each in words), place
+        assert all(word in places[place] for word in words), place
 
 
 @pytest.mark.parametrize(

@@ -45,5 +45,5 @@ def test_no_character_is_composed_of_more_than_the_cut_leaves_room_for(form):
 def test_nothing_else_normalises_texts():
     """But for what compares texts and keeps none: skeletons of names, and searches."""
     sources = (path for top in ("detector", "reports", "webapp") for path in (ROOT / top).rglob("*.py"))
-    found = {path.name for path in sources if "unicodedata.normalize" in path.read_text()}
-    assert found == {"names.py", "lookalikes.py", "folded_text.py"}
+    modules = {path.name for path in sources if "unicodedata.normalize" in path.read_text()}
+    assert modules == {"names.py", "lookalikes.py", "folded_text.py"}

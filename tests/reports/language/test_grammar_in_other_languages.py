@@ -26,7 +26,7 @@ _LOOK = SecondLook(scan=0.3, altered=0.3, synthesised=0.3, stability=None, momen
 @pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
 def test_counted_nouns_have_the_right_case(tmp_path: Path, kind: MediaKind) -> None:
     made = build(tmp_path, kind=kind, segments=2, kept=False)
-    persons = tuple(each.model_copy(update={"second_look": _LOOK}) for each in made.persons)
+    persons = tuple(person.model_copy(update={"second_look": _LOOK}) for person in made.persons)
     for shipped in (load_model().card.fused.as_model(), load_model("efficientnet-lstm").card.as_model()):
         analysis = made.model_copy(update={"model": shipped, "persons": persons})
         text = str(report_view(analysis, tmp_path, ReportInputs(language_code="de")))
@@ -36,32 +36,32 @@ def test_counted_nouns_have_the_right_case(tmp_path: Path, kind: MediaKind) -> N
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "beginning"),
     [
         ("de", "Es wurde kein Gesicht gefunden (durchsucht: 24 Stichproben)"),
         ("es", "No se encontró ningún rostro (en ninguno de 24 fotogramas muestreados)"),
     ],
 )
-def test_nobody_is_named_without_a_face(code: str, told: str) -> None:
+def test_nobody_is_named_without_a_face(code: str, beginning: str) -> None:
     with speaking(code):
-        found = translated("No face was found in any of 24 sampled frames, so there was nothing to judge.")
-    assert found.startswith(told)
+        sentence = translated("No face was found in any of 24 sampled frames, so there was nothing to judge.")
+    assert sentence.startswith(beginning)
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "ending"),
     [
         ("de", "die Datei 00:00:10.859, der Bildstrom 00:00:10.859, Ton (Strom 1) 00:00:09.000."),
         ("es", "el archivo 00:00:10.859, el flujo de imágenes 00:00:10.859, sonido (flujo 1) 00:00:09.000."),
     ],
 )
-def test_durations_as_stated_name_their_places(code: str, told: str) -> None:
+def test_durations_as_stated_name_their_places(code: str, ending: str) -> None:
     with speaking(code):
-        found = translated(
+        sentence = translated(
             "Decoded frames last 00:00:10.280, but stated are: the file 00:00:10.859, the stream of pictures "
             "00:00:10.859, sound (stream 1) 00:00:09.000."
         )
-    assert found.endswith(told)
+    assert sentence.endswith(ending)
 
 
 def test_a_duration_that_is_not_stated_is_left_out(tmp_path: Path) -> None:

@@ -33,11 +33,11 @@ def test_the_encoding_of_a_photo_is_translated(tmp_path: Path) -> None:
     view = report_view(
         analysis.model_copy(update={"media": media}), tmp_path, ReportInputs(language_code="de")
     )
-    found = {fact.name: fact.value for fact in view.metadata.encoding}
-    assert found["JPEG"] == "sequenziell"
+    facts = {fact.name: fact.value for fact in view.metadata.encoding}
+    assert facts["JPEG"] == "sequenziell"
     names = ("Helligkeit", "Farbe", "dritte Tabelle", "vierte Tabelle")
-    assert all(f"Quantisierung, {name}" in found for name in names)
-    assert found["Farbprofil"] == found["EXIF-Vorschaubild"] == "nicht vorhanden"
+    assert all(f"Quantisierung, {name}" in facts for name in names)
+    assert facts["Farbprofil"] == facts["EXIF-Vorschaubild"] == "nicht vorhanden"
 
 
 def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("note", "told"),
+    ("note", "remark"),
     [
         (
             "Content Credentials are not defined for this kind of file.",
@@ -67,10 +67,10 @@ def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_the_remark_on_credentials_is_translated(tmp_path: Path, note: str, told: str) -> None:
+def test_the_remark_on_credentials_is_translated(tmp_path: Path, note: str, remark: str) -> None:
     analysis = detailed(tmp_path, credentials=Credentials(checked=False, note=note))
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
-    assert ("Bemerkung", told) in {(fact.name, fact.value) for fact in view.metadata.credentials}
+    assert ("Bemerkung", remark) in {(fact.name, fact.value) for fact in view.metadata.credentials}
 
 
 PLACES = {
@@ -85,16 +85,16 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize(("place", "told"), PLACES.items())
-def test_places_of_tags_and_times_are_translated(tmp_path: Path, place: str, told: str) -> None:
+@pytest.mark.parametrize(("place", "label"), PLACES.items())
+def test_places_of_tags_and_times_are_translated(tmp_path: Path, place: str, label: str) -> None:
     details = Details(
         tags=(Tag(place=place, name="file", value="“a” (file, b)"),),
         times=(Moment(place=place, name="file", written="1904", utc=None),),
     )
     analysis = detailed(tmp_path, details=details)
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).metadata
-    assert view.tags == ((told, "file", "“a” (file, b)"),)
-    assert view.times[0][0] == f"{told}, file"
+    assert view.tags == ((label, "file", "“a” (file, b)"),)
+    assert view.times[0][0] == f"{label}, file"
 
 
 @pytest.mark.parametrize("code", ["de", "es"])
@@ -104,8 +104,8 @@ def test_every_use_of_programs_is_translated(code: str) -> None:
         assert [kind for _, kind, *_ in _USES if translated(kind) == kind] == []
 
 
-@pytest.mark.parametrize(("place", "told"), PLACES.items())
-def test_points_to_check_are_translated_and_quote_values(place: str, told: str) -> None:
+@pytest.mark.parametrize(("place", "label"), PLACES.items())
+def test_points_to_check_are_translated_and_quote_values(place: str, label: str) -> None:
     names = ("encoder, video", "software", "Tool", "history", "vendor")
     tags = tuple(Tag(place=place, name=name, value=f"video, (file, {name}) Lavf") for name in names)
     early = "1904-01-01T00:00:00Z"
@@ -116,24 +116,25 @@ def test_points_to_check_are_translated_and_quote_values(place: str, told: str) 
         *clock_anomalies((*times, never), datetime(2026, 11, 27, tzinfo=UTC)),
     )
     with speaking("de"):
-        said = [translated(each.observation).partition(": ")[2] for each in anomalies]
-    assert said == [
-        ", ".join(f"„video, (file, {name}) Lavf“ ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
-        ", ".join(f"{early} ({told}, {name})" for name in names[:4]) + " und 1 weitere.",
-        f"no time ({told}, file).",
+        points = [translated(anomaly.observation).partition(": ")[2] for anomaly in anomalies]
+    assert points == [
+        ", ".join(f"„video, (file, {name}) Lavf“ ({label}, {name})" for name in names[:4])
+        + " und 1 weitere.",
+        ", ".join(f"{early} ({label}, {name})" for name in names[:4]) + " und 1 weitere.",
+        f"no time ({label}, file).",
     ]
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "ending"),
     [
         ("de", "2 verschiedene Einstellungen des Encoders und 3 verschiedene Sequenzköpfe"),
         ("es", "2 ajustes distintos del codificador y 3 cabeceras de secuencia distintas"),
     ],
 )
-def test_several_encoding_anomalies_are_translated(tmp_path: Path, code: str, told: str) -> None:
+def test_several_encoding_anomalies_are_translated(tmp_path: Path, code: str, ending: str) -> None:
     encoding = Encoding(texts=("a", "b"), parameter_sets=3)
-    found = container_anomalies(build(tmp_path, kept=False).media, Details(encoding=encoding))
-    (point,) = (each for each in found if each.kind == "more than one encoding")
+    anomalies = container_anomalies(build(tmp_path, kept=False).media, Details(encoding=encoding))
+    (point,) = (anomaly for anomaly in anomalies if anomaly.kind == "more than one encoding")
     with speaking(code):
-        assert translated(point.observation).endswith(f" {told}.")
+        assert translated(point.observation).endswith(f" {ending}.")

@@ -88,7 +88,7 @@ def test_rounding_does_not_reach_a_chosen_threshold() -> None:
     assert language_formatting.probability(0.43, 0.43) == "0.43"
     assert language_formatting.probability(0.6498, 0.43) == "0.649"
     with formatting.never_rounding_up_to(0.2, 0.43):
-        assert [language_formatting.probability(each) for each in (0.4268, 0.1961, 0.6498)] == [
+        assert [language_formatting.probability(figure) for figure in (0.4268, 0.1961, 0.6498)] == [
             "0.426",
             "0.196",
             "0.649",
@@ -103,8 +103,8 @@ def test_no_figure_of_a_report_reads_as_the_threshold_its_analysis_was_made_with
     made = build(tmp_path, segments=0, kind=kind)
     below = [person.model_copy(update={"probability": 0.7496}) for person in made.persons]
     parameters = made.parameters.model_copy(update={"enter_threshold": 0.75, "doubt_threshold": 0.7})
-    told = {"probability": 0.7496, "persons": tuple(below), "parameters": parameters}
-    view = report_view(made.model_copy(update=told), tmp_path)
+    changes = {"probability": 0.7496, "persons": tuple(below), "parameters": parameters}
+    view = report_view(made.model_copy(update=changes), tmp_path)
     lanes = [lane.detail for lane in view.timeline.lanes] if kind is MediaKind.IMAGE else []
     figures = [view.figure.text, *(person.figure for person in view.persons), *lanes]
     assert set(figures) == {"0.749"}
@@ -158,8 +158,8 @@ def test_frame_rate(fraction: str | None, variable: bool, text: str) -> None:
 
 def test_measured_frame_rate_comes_before_a_stated_one_that_counts_repetitions() -> None:
     assert language_formatting.frame_rate("25/1", False, 24.8) == "25 frames a second, constant"
-    told = language_formatting.frame_rate("25/1", False, 8.5)
-    assert told == "8.5 frames a second, constant; the file states 25"
+    rate = language_formatting.frame_rate("25/1", False, 8.5)
+    assert rate == "8.5 frames a second, constant; the file states 25"
 
 
 def test_file_name_spells_out_bidirectional_overrides_and_controls() -> None:
@@ -183,8 +183,8 @@ def test_a_map_is_confirmed_only_if_hiding_it_lowers_the_score_clearly() -> None
     assert "should not be relied upon" in check_words(poor)
     few = good.model_copy(update={"areas": 2})
     assert "covers only 2 random areas instead of 8" in check_words(few)
-    one = good.model_copy(update={"areas": 1})
-    assert "covers only 1 random area instead of 8" in check_words(one)
+    single_area = good.model_copy(update={"areas": 1})
+    assert "covers only 1 random area instead of 8" in check_words(single_area)
     assert "This average is rough" not in check_words(good)
     large_but_common = good.model_copy(update={"drop_highlight": 3.0, "drop_random": 2.0})
     assert not large_but_common.confirmed

@@ -79,14 +79,14 @@ def test_each_cause_has_its_own_sentences(
 
 def decided(analysis: Analysis, **of_persons: object) -> Analysis:
     """``analysis`` with its persons changed, and the verdict that they leave."""
-    persons = tuple(each.model_copy(update=of_persons) for each in analysis.persons)
+    persons = tuple(person.model_copy(update=of_persons) for person in analysis.persons)
     changed = analysis.model_copy(update={"persons": persons})
     verdict, reason = decide(JudgedExhibit.of(changed), {})
     return changed.model_copy(update={"verdict": verdict, "reason": reason})
 
 
 @pytest.mark.parametrize(
-    ("segments", "of_persons", "cause", "said"),
+    ("segments", "of_persons", "cause", "beginnings"),
     [
         (
             0,
@@ -127,14 +127,14 @@ def decided(analysis: Analysis, **of_persons: object) -> Analysis:
     ],
 )
 def test_a_better_copy_is_recommended_only_if_it_helps(
-    tmp_path: Path, segments: int, of_persons: dict[str, object], cause: LeftOpen, said: Sequence[str]
+    tmp_path: Path, segments: int, of_persons: dict[str, object], cause: LeftOpen, beginnings: Sequence[str]
 ) -> None:
     made = build(tmp_path, persons=1, segments=segments, kept=False)
     if "covered" in of_persons:
-        hidden = tuple(each.model_copy(update={"covered": 0.9}) for each in made.segments)
+        hidden = tuple(segment.model_copy(update={"covered": 0.9}) for segment in made.segments)
         made = made.model_copy(update={"segments": hidden})
     analysis = decided(made, **of_persons)
     assert analysis.verdict is Verdict.INCONCLUSIVE and left_open.cause_of(analysis) is cause
-    told = [*verdict_meaning(analysis), next_steps(analysis)]
-    for sentence, words in zip(told, said, strict=True):
+    sentences = [*verdict_meaning(analysis), next_steps(analysis)]
+    for sentence, words in zip(sentences, beginnings, strict=True):
         assert sentence.startswith(words) and "better copy" not in sentence

@@ -71,8 +71,8 @@ def test_every_clause_of_a_finding_is_translated(
     persons: tuple[str, ...], finding: tuple[str, ...], kind: tuple[str, ...], contrast: tuple[str, ...]
 ) -> None:
     english, *others = (
-        f"{who}: {found}{of_kind}{differs}."
-        for who, found, of_kind, differs in zip(persons, finding, kind, contrast, strict=True)
+        f"{who}: {clause}{of_kind}{differs}."
+        for who, clause, of_kind, differs in zip(persons, finding, kind, contrast, strict=True)
     )
     for code, expected in zip(LANGUAGES, others, strict=True):
         with translation.speaking(code):
@@ -85,17 +85,17 @@ def test_every_clause_of_a_finding_is_translated(
 
 def test_kinds_of_several_persons_are_translated() -> None:
     names = "ABCDEFGHIJKLMNOPQRST"
-    each = ", ".join(f"{name}: generated face" for name in names)
+    kinds = ", ".join(f"{name}: generated face" for name in names)
     who = f"Persons {', '.join(names)}"
     with translation.speaking("de"):
-        told = translation.translated(f"{who}: the face carries traces of manipulation; {each}.")
-    assert told.endswith("Manipulation; " + each.replace("generated face", "generiertes Gesicht") + ".")
+        sentence = translation.translated(f"{who}: the face carries traces of manipulation; {kinds}.")
+    assert sentence.endswith("Manipulation; " + kinds.replace("generated face", "generiertes Gesicht") + ".")
 
 
 def test_an_untranslated_clause_stays_unchanged() -> None:
     with translation.speaking("de"):
-        told = translation.translated("Person A: the face carries traces of manipulation; so they say.")
-    assert told == "Person A: Das Gesicht trägt Spuren von Manipulation; so they say."
+        sentence = translation.translated("Person A: the face carries traces of manipulation; so they say.")
+    assert sentence == "Person A: Das Gesicht trägt Spuren von Manipulation; so they say."
 
 
 def test_everything_that_is_damaged_is_translated() -> None:
@@ -167,9 +167,9 @@ REACHED = (
 )
 
 
-@pytest.mark.parametrize("said", REACHED)
-def test_persons_that_reached_the_threshold_are_translated(said: tuple[str, str, str]) -> None:
-    english, *others = said
+@pytest.mark.parametrize("sentences", REACHED)
+def test_persons_that_reached_the_threshold_are_translated(sentences: tuple[str, str, str]) -> None:
+    english, *others = sentences
     for code, expected in zip(LANGUAGES, others, strict=True):
         with translation.speaking(code):
             assert translation.translated(english).startswith(expected)
@@ -229,9 +229,9 @@ JUDGED = (
 )
 
 
-@pytest.mark.parametrize("said", JUDGED)
-def test_counts_of_judged_faces_agree_in_number(said: tuple[str, str, str]) -> None:
-    english, *others = said
+@pytest.mark.parametrize("sentences", JUDGED)
+def test_counts_of_judged_faces_agree_in_number(sentences: tuple[str, str, str]) -> None:
+    english, *others = sentences
     for code, expected in zip(LANGUAGES, others, strict=True):
         with translation.speaking(code):
             assert translation.translated(english) == expected
@@ -253,5 +253,5 @@ def test_reasons_are_translated() -> None:
         kind = MediaKind.IMAGE if image else MediaKind.VIDEO
         return reasons.nothing_found(JudgedExhibit(kind, Parameters(), coverage, persons, ()), briefly)
 
-    said = {told(True, 1), told(True, 18), told(False, 20), told(False, 1, ("A",))}
-    assert said < {english for english, *_ in JUDGED}
+    sentences = {told(True, 1), told(True, 18), told(False, 20), told(False, 1, ("A",))}
+    assert sentences < {english for english, *_ in JUDGED}

@@ -23,7 +23,7 @@ def told(folder: Path, kind: MediaKind) -> tuple[set[str], set[str]]:
 
 def test_a_video_has_the_figures_of_clips_and_crops(tmp_path: Path) -> None:
     figures, sets = told(tmp_path, MediaKind.VIDEO)
-    assert "211 develop clips, AUC" in figures and any("211 develop clips" in each for each in sets)
+    assert "211 develop clips, AUC" in figures and any("211 develop clips" in entry for entry in sets)
     assert not any(name.startswith("stills") for name in figures | sets)
 
 
@@ -35,10 +35,10 @@ def test_a_photo_has_the_figures_of_photos(tmp_path: Path) -> None:
 
 def test_a_photo_is_not_compared_with_ranges_of_clips(tmp_path: Path) -> None:
     card = load_model().card
-    for one, rates in ((card, True), (card.alone, False)):
+    for source, rates in ((card, True), (card.alone, False)):
         video, photo = (
             measured_errors(
-                build(tmp_path, kind=kind, kept=False).model_copy(update={"model": one.as_model()})
+                build(tmp_path, kind=kind, kept=False).model_copy(update={"model": source.as_model()})
             )
             for kind in (MediaKind.VIDEO, MediaKind.IMAGE)
         )

@@ -56,8 +56,8 @@ def test_the_domain_in_words(tmp_path: Path) -> None:
     outside = view.measured_errors
     assert "unlike the material on which the model was validated: shorter side" in outside.sentence
     assert {row.state for row in outside.domain} == {"inside", "outside", "not known"}
-    said = "unlike the material on which the model was validated (shorter side)"
-    assert said in dict(view.answers)["How certain"] and said in view.figure.outside
+    words = "unlike the material on which the model was validated (shorter side)"
+    assert words in dict(view.answers)["How certain"] and words in view.figure.outside
     assert "cannot be compared" in report_view(build(tmp_path, kept=False), tmp_path).measured_errors.sentence
 
 
@@ -84,8 +84,8 @@ def test_the_command_disables_newer_features(tmp_path: Path, version: str) -> No
         if version in versions:
             del document["parameters"][name]
     old = Analysis.from_json(json.dumps(document))
-    for each in (old, old.model_copy(update={"software": software})):
-        command = shlex.split(_command(each))[4:]
+    for variant in (old, old.model_copy(update={"software": software})):
+        command = shlex.split(_command(variant))[4:]
         parser = ArgumentParser()
         parser.add_argument("exhibit")
         add_engine_options(parser)

@@ -24,7 +24,7 @@ def test_the_list_contains_all_attachments(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, peaks=1)
     inputs = ReportInputs(annotations=[SAID], custody=b"{}", laboratory=b"{}", second_review=b"{}")
     enclosed = attachments(analysis, analysis.to_json().encode(), inputs)
-    assert {each.name: each.holds for each in enclosed} == HOLDS
+    assert {attachment.name: attachment.holds for attachment in enclosed} == HOLDS
 
 
 def test_the_engine_uses_the_same_file_name_for_extracts() -> None:
@@ -41,5 +41,5 @@ def test_each_missing_comparison_is_reported(tmp_path: Path, name: str) -> None:
     """Its SHA-256 stands in the report's text, and it was taken out."""
     path = tmp_path / "report.pdf"
     path.write_bytes(small_pdf({"video.csv": b""}, video=f"{'5' * 64} {name}: {'4' * 64}"))
-    found = {(problem.file, problem.kind) for problem in verify(path).results.problems}
-    assert (f"report.pdf/{name}", "missing") in found
+    problems = {(problem.file, problem.kind) for problem in verify(path).results.problems}
+    assert (f"report.pdf/{name}", "missing") in problems

@@ -89,7 +89,7 @@ def whole() -> tuple[bytes, tuple[Attachment, ...]]:
 def test_keeps_the_rules_of_both_standards(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     with pikepdf.open(io.BytesIO(whole[0])) as document:
         assert broken(document) == [] and misplaced(whole[0]) == []
-        kinds = {str(each.S) for each in elements(document)}
+        kinds = {str(element.S) for element in elements(document)}
     assert {"/H1", "/H2", "/H3", "/H4", "/Table", "/TH", "/Figure", "/Link", "/L", "/LI", "/Caption"} <= kinds
 
 
@@ -108,7 +108,7 @@ def test_rules_are_broken_without_the_finish(tmp_path: Path, monkeypatch: pytest
     """The check finds what it should: WeasyPrint's own PDF/A lacks these."""
     monkeypatch.setattr("reports.render.pdf.finish", lambda document, places: None)
     with pikepdf.open(io.BytesIO(made(tmp_path)[0])) as document:
-        found = "\n".join(broken(document))
+        violations = "\n".join(broken(document))
     for clause in (
         "UA 5:",
         "UA 7.5:",
@@ -117,18 +117,20 @@ def test_rules_are_broken_without_the_finish(tmp_path: Path, monkeypatch: pytest
         "A 6.8:",
         "box is not on its page",
     ):
-        assert clause in found, clause
+        assert clause in violations, clause
 
 
 def test_links_name_their_targets(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     with pikepdf.open(io.BytesIO(whole[0])) as document:
-        said = {str(each.Contents) for page in document.pages for each in page.obj.get("/Annots", [])}
-    assert {"Section 2 Flagged segments", "Section 13 Integrity and signature", "Segment B1"} <= said
+        descriptions = {
+            str(annotation.Contents) for page in document.pages for annotation in page.obj.get("/Annots", [])
+        }
+    assert {"Section 2 Flagged segments", "Section 13 Integrity and signature", "Segment B1"} <= descriptions
 
 
 def test_carries_its_files_with_their_hashes_in_the_text(whole: tuple[bytes, tuple[Attachment, ...]]) -> None:
     data, enclosed = whole
-    assert [each.name for each in enclosed] == [
+    assert [attachment.name for attachment in enclosed] == [
         "analysis.json",
         "annotations.json",
         "custody.json",
@@ -136,14 +138,14 @@ def test_carries_its_files_with_their_hashes_in_the_text(whole: tuple[bytes, tup
     ]
     text = "".join(pdf_text(data).split())
     with pikepdf.open(io.BytesIO(data)) as document:
-        assert sorted(document.attachments) == [each.name for each in enclosed]
-        for each in enclosed:
-            kept = document.attachments[each.name].get_file()
-            assert kept.read_bytes() == each.data
-            assert kept.mime_type == each.mimetype
+        assert sorted(document.attachments) == [attachment.name for attachment in enclosed]
+        for attachment in enclosed:
+            kept = document.attachments[attachment.name].get_file()
+            assert kept.read_bytes() == attachment.data
+            assert kept.mime_type == attachment.mimetype
             # Name, size and hash stand in this order in the text.
-            size = f"{len(each.data):,}bytes"
-            assert f"{each.name}{size}{hashlib.sha256(each.data).hexdigest()}" in text
+            size = f"{len(attachment.data):,}bytes"
+            assert f"{attachment.name}{size}{hashlib.sha256(attachment.data).hexdigest()}" in text
     assert read_file(enclosed[1].data).annotations == tuple(SAID)
 
 

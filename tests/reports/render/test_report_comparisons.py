@@ -82,7 +82,7 @@ def test_the_section_states_what_it_proves(analysis, tmp_path):
 def test_without_second_review_section_numbers_stay(analysis, tmp_path):
     page = page_of(analysis, tmp_path)
     assert "Comparison with a reference" not in page and "8 Method and parameters" in page
-    assert [each.number for each in contents(False).values()] == list(range(1, 15))
+    assert [section.number for section in contents(False).values()] == list(range(1, 15))
 
 
 def test_unrelated_and_a_photograph(tmp_path):
@@ -104,7 +104,11 @@ def test_the_pdf_keeps_the_rules_and_carries_it(analysis, tmp_path):
     view = report_view(analysis, tmp_path, inputs)
     pictures = embed(tmp_path, [picture.key for picture in view.pictures])
     enclosed = attachments(analysis, analysis.to_json().encode(), inputs)
-    assert [each.name for each in enclosed] == ["analysis.json", "comparison-1.json", "scores.csv"]
+    assert [attachment.name for attachment in enclosed] == [
+        "analysis.json",
+        "comparison-1.json",
+        "scores.csv",
+    ]
     document = render_pdf(view, pictures, enclosed)
     with pikepdf.open(io.BytesIO(document)) as pdf:
         assert broken(pdf) == []
@@ -134,7 +138,7 @@ class TestVerified:
         return Path(shutil.copytree(result, tmp_path / "result"))
 
     def problems(self, path: Path) -> list[tuple[str, str]]:
-        return [(one.file, one.kind) for one in verify(path).results.problems]
+        return [(problem.file, problem.kind) for problem in verify(path).results.problems]
 
     def test_everything_fits(self, folder, tmp_path):
         done = verify(folder)
@@ -147,9 +151,9 @@ class TestVerified:
     def test_changed_files_are_named(self, folder):
         path = folder / "comparisons" / "original" / "comparison.json"
         path.write_text(path.read_text().replace('"confidence": 0.97', '"confidence": 0.50'))
-        found = self.problems(folder)
-        assert ("comparisons/original/comparison.json", "changed") in found
-        assert ("report.pdf", "does not fit") in found
+        problems = self.problems(folder)
+        assert ("comparisons/original/comparison.json", "changed") in problems
+        assert ("report.pdf", "does not fit") in problems
 
     def test_changing_manifest_and_sums_too_does_not_help(self, folder, tmp_path):
         """In an unsigned bundle the page is rendered again from what lies beside it."""
@@ -178,8 +182,8 @@ class TestVerified:
 def test_sentences_must_follow_from_the_figures(tmp_path):
     place = tmp_path / "one"
     place.mkdir()
-    one = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
-    (segment,) = one.segments
+    comparison = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
+    (segment,) = comparison.segments
     region = Region(
         id="R1", box=(1, 2, 30, 40), start=1.0, end=2.0, difference=2.0, frames=8, peaks=(), statement=""
     )
@@ -189,28 +193,28 @@ def test_sentences_must_follow_from_the_figures(tmp_path):
         hidden_faces_remark(2),
         "12 faces are less than 24 pixels wide in one of the files.",  # as before 26 November 2026
     )
-    one = one.model_copy(update={"regions": (region,), "not_compared": remarks})
-    one = one.model_copy(update={"statement": summary(one)})
-    assert list(contradictions(one)) == []
+    comparison = comparison.model_copy(update={"regions": (region,), "not_compared": remarks})
+    comparison = comparison.model_copy(update={"statement": summary(comparison)})
+    assert list(contradictions(comparison)) == []
     unrelated = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE), related=False)
     assert list(contradictions(unrelated)) == []
     earlier = unrelated.model_copy(update={"limits": UNRELATED_AT_FIRST})
     assert list(contradictions(earlier)) == []
 
     def told(part: dict[str, object]) -> list[str]:
-        return list(contradictions(one.model_copy(update=part)))
+        return list(contradictions(comparison.model_copy(update=part)))
 
-    said = {"statement": "The face was replaced by the accused."}
+    claim = {"statement": "The face was replaced by the accused."}
     for forged, words in (
-        (said, "its overall statement"),
+        (claim, "its overall statement"),
         ({"limits": "It proves which file is the original."}, "statement on limits"),
         ({"limits": unrelated.limits}, "statement on limits"),
-        ({"regions": (region.model_copy(update=said),)}, "of R1"),
+        ({"regions": (region.model_copy(update=claim),)}, "of R1"),
         ({"not_compared": ("Nothing was left out.",)}, "was not compared"),
-        ({"gaps": (one.gaps[0].model_copy(update={"reason": "was cropped"}),)}, "reason of the gap"),
+        ({"gaps": (comparison.gaps[0].model_copy(update={"reason": "was cropped"}),)}, "reason of the gap"),
     ):
         assert [words in problem for problem in told(forged)] == [True], (forged, told(forged))
-    assert "of segment A1" in told({"segments": (segment.model_copy(update=said),)})[0]
+    assert "of segment A1" in told({"segments": (segment.model_copy(update=claim),)})[0]
     stronger = segment.model_copy(update={"difference": 6.4})
     stronger = stronger.model_copy(update={"statement": segment_statement(stronger)})
     assert told({"segments": (stronger,)})[0] == "the differences of segment A1 are not those of its frames"
@@ -219,15 +223,15 @@ def test_sentences_must_follow_from_the_figures(tmp_path):
 
 
 def test_figures_of_two_comparisons(tmp_path):
-    one = comparison_of(tmp_path, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
-    (segment,), (gap,), transform = one.segments, one.gaps, one.transform
+    comparison = comparison_of(tmp_path, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
+    (segment,), (gap,), transform = comparison.segments, comparison.gaps, comparison.transform
     region = Region(
         id="R1", box=(1, 2, 30, 40), start=1.0, end=2.0, difference=2.0, frames=8, peaks=(), statement=""
     )
-    one = one.model_copy(update={"regions": (region,)})
+    comparison = comparison.model_copy(update={"regions": (region,)})
 
     def words(**changed: object) -> list[str]:
-        return list(differences(one.model_copy(update=changed), one))
+        return list(differences(comparison.model_copy(update=changed), comparison))
 
     assert words() == []
     assert words(segments=(segment.model_copy(update={"difference": segment.difference + 0.05}),)) == []
@@ -248,22 +252,29 @@ def test_figures_of_two_comparisons(tmp_path):
         ),
         ({"gaps": (gap, gap.model_copy(update={"end": 9.0}))}, "is not found"),
         ({"persons": ()}, "faces were compared in one of both only"),
-        ({"reference": one.reference.model_copy(update={"width": 640})}, "of the reference, other facts"),
+        (
+            {"reference": comparison.reference.model_copy(update={"width": 640})},
+            "of the reference, other facts",
+        ),
     ):
-        assert [problem in each for each in words(**forged)] == [True], (forged, words(**forged))
+        assert [problem in difference for difference in words(**forged)] == [True], (forged, words(**forged))
 
 
 def test_differences_of_two_comparisons(tmp_path):
-    one = comparison_of(tmp_path, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
-    (segment,), (piece,) = one.segments, one.time_map
-    assert list(differences(one, one)) == []
+    comparison = comparison_of(tmp_path, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
+    (segment,), (piece,) = comparison.segments, comparison.time_map
+    assert list(differences(comparison, comparison)) == []
     near = segment.model_copy(update={"confidence": segment.confidence - 0.005, "end": segment.end - 0.12})
-    assert list(differences(one, one.model_copy(update={"segments": (near,)}))) == []
+    assert list(differences(comparison, comparison.model_copy(update={"segments": (near,)}))) == []
     far = segment.model_copy(update={"confidence": 0.5, "end": segment.end - 0.3})
-    words = list(differences(one, one.model_copy(update={"segments": (far,)})))
+    words = list(differences(comparison, comparison.model_copy(update={"segments": (far,)})))
     assert len(words) == 2 and "A1" in words[0]
     moved = piece.reference.model_copy(update={"start": piece.reference.start + 0.2})
-    elsewhere = one.model_copy(update={"time_map": (piece.model_copy(update={"reference": moved}),)})
-    assert re.match(r"a stretch lies 0\.200 s elsewhere", *differences(one, elsewhere))
-    assert list(differences(one, one.model_copy(update={"segments": ()}))) == ["0 segments differ, not 1"]
-    assert list(differences(one, one.model_copy(update={"related": False}))) == ["the files are unrelated"]
+    elsewhere = comparison.model_copy(update={"time_map": (piece.model_copy(update={"reference": moved}),)})
+    assert re.match(r"a stretch lies 0\.200 s elsewhere", *differences(comparison, elsewhere))
+    assert list(differences(comparison, comparison.model_copy(update={"segments": ()}))) == [
+        "0 segments differ, not 1"
+    ]
+    assert list(differences(comparison, comparison.model_copy(update={"related": False}))) == [
+        "the files are unrelated"
+    ]

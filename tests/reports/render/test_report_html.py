@@ -62,26 +62,26 @@ def test_page_states_every_fact(written: Written) -> None:
 
 
 def test_page_refers_to_nothing_outside_itself(written: Written) -> None:
-    found = Page(written.html)
-    assert found.balanced and not found.open
-    tags = {tag for tag, _ in found.elements}
+    document = Page(written.html)
+    assert document.balanced and not document.open
+    tags = {tag for tag, _ in document.elements}
     assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form", "video", "audio"}
-    for tag, attributes in found.elements:
+    for tag, attributes in document.elements:
         assert "style" not in attributes
         for name, value in attributes.items():
             assert not name.startswith("on")
             if name in {"src", "href", "srcset", "poster", "action", "data", "xlink:href"}:
                 assert value.startswith(("data:image/jpeg;base64,", "#")), (tag, name, value[:60])
-    pictures = [attributes for tag, attributes in found.elements if tag == "img"]
+    pictures = [attributes for tag, attributes in document.elements if tag == "img"]
     assert len(pictures) == 33 and all(attributes["alt"] for attributes in pictures)
     style = re.search(r"<style>(.*?)</style>", written.html, re.S)
     assert style and "url(" not in style[1] and "@import" not in style[1]
 
 
 def test_policy_allows_exactly_its_own_style(written: Written) -> None:
-    found = Page(written.html)
+    document = Page(written.html)
     policy = next(
-        a["content"] for tag, a in found.elements if a.get("http-equiv") == "Content-Security-Policy"
+        a["content"] for tag, a in document.elements if a.get("http-equiv") == "Content-Security-Policy"
     )
     style = re.search(r"<style>(.*?)</style>", written.html, re.S)
     assert style
@@ -91,10 +91,10 @@ def test_policy_allows_exactly_its_own_style(written: Written) -> None:
 
 
 def test_internal_links_lead_somewhere(written: Written) -> None:
-    found = Page(written.html)
-    ids = [attributes["id"] for _, attributes in found.elements if "id" in attributes]
+    document = Page(written.html)
+    ids = [attributes["id"] for _, attributes in document.elements if "id" in attributes]
     assert len(ids) == len(set(ids))
-    for tag, attributes in found.elements:
+    for tag, attributes in document.elements:
         if tag == "a":
             assert attributes["href"].removeprefix("#") in ids
 
@@ -103,16 +103,16 @@ def test_internal_links_lead_somewhere(written: Written) -> None:
     "name", ["<script>alert(1)</script>.mp4", '"><img src=x onerror=alert(1)>.mp4', "a&b.mp4"]
 )
 def test_hostile_text_is_shown_as_text(tmp_path: Path, name: str) -> None:
-    found = page(tmp_path, file=name)
-    assert name in found.text
-    assert not any(tag == "script" or "onerror" in attributes for tag, attributes in found.elements)
+    document = page(tmp_path, file=name)
+    assert name in document.text
+    assert not any(tag == "script" or "onerror" in attributes for tag, attributes in document.elements)
 
 
 def test_names_in_other_scripts_are_kept_isolated_and_escaped(tmp_path: Path) -> None:
-    found = page(tmp_path, file="مقابلة_映像.mp4")
-    assert "مقابلة_映像.mp4" in found.text
-    assert r"\u6620\u50cf.mp4" in found.text
-    assert any(tag == "bdi" for tag, _ in found.elements)
+    document = page(tmp_path, file="مقابلة_映像.mp4")
+    assert "مقابلة_映像.mp4" in document.text
+    assert r"\u6620\u50cf.mp4" in document.text
+    assert any(tag == "bdi" for tag, _ in document.elements)
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,15 @@ def test_names_in_other_scripts_are_kept_isolated_and_escaped(tmp_path: Path) ->
     ],
 )
 def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object], word: str) -> None:
-    found = page(tmp_path, **choices)
+    document = page(tmp_path, **choices)
     verdicts = [
-        attributes["class"] for _, attributes in found.elements if "verdict " in attributes.get("class", "")
+        attributes["class"]
+        for _, attributes in document.elements
+        if "verdict " in attributes.get("class", "")
     ]
     assert verdicts == [f"verdict verdict-{MARKS[word]}"]
-    assert found.text.count(word) >= 1
-    assert not re.search(r"\b(authentic|genuine|fake)\b", found.text.lower())
+    assert document.text.count(word) >= 1
+    assert not re.search(r"\b(authentic|genuine|fake)\b", document.text.lower())
 
 
 def test_still_image(tmp_path: Path) -> None:
@@ -149,7 +151,7 @@ def test_inconclusive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.INCONCLUSIVE])
 def test_no_phrase_contradicts_the_verdict(tmp_path: Path, verdict: Verdict) -> None:
     analysis = build(tmp_path, segments=0)
-    persons = tuple(each.model_copy(update={"probability": 0.99}) for each in analysis.persons)
+    persons = tuple(person.model_copy(update={"probability": 0.99}) for person in analysis.persons)
     analysis = analysis.model_copy(update={"verdict": verdict, "persons": persons, "probability": 0.99})
     text = Page(render_html(report_view(analysis, tmp_path), {})).text
     figure = "Calibrated probability of manipulation, all usable frames of the highest-scoring person: 0.99."
@@ -165,14 +167,14 @@ def test_unconfirmed_segments_are_not_shown_as_flagged(tmp_path: Path, kind: Med
     html = render_html(report_view(analysis, tmp_path), {})
     text = Page(html).text
     assert "2 Looked at, not flagged" in text and "Looked at, not flagged: A1" in text
-    for said in (
+    for words in (
         "Flagged face",
         "All flagged",
         "Flagged segments",
         "flagged, with its label",
         "Not flagged.",
     ):
-        assert said not in text
+        assert words not in text
     assert 'class="timeline-hatch"' not in html and html.count('class="timeline-plain"') == 3  # with its key
 
 
@@ -205,10 +207,10 @@ def test_all_templates_are_compiled_in_advance(tmp_path: Path, monkeypatch: pyte
 
 def test_source_date_epoch_sets_the_metadata_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    found = page(tmp_path)
-    created = next(a["content"] for _, a in found.elements if a.get("name") == "dcterms.created")
+    document = page(tmp_path)
+    created = next(a["content"] for _, a in document.elements if a.get("name") == "dcterms.created")
     assert created == "1970-01-01T00:00:00Z"
-    assert "2025-11-20 08:41:02 UTC" in found.text
+    assert "2025-11-20 08:41:02 UTC" in document.text
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "tomorrow")
     with pytest.raises(ReportError, match="SOURCE_DATE_EPOCH"):
         page(tmp_path)

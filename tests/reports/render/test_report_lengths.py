@@ -78,8 +78,8 @@ def test_faces_are_at_least_55_mm_wide(tmp_path: Path, length: str) -> None:
         widths = [
             (right - left) / POINTS
             for page in pdf
-            for found in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
-            for left, _, right, _ in [found.get_bounds()]
+            for picture in page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
+            for left, _, right, _ in [picture.get_bounds()]
         ]
     wide = [width for width in widths if width >= 55]
     # Three pictures on the first page and the calm frame; the full report has three more for each peak.
@@ -111,7 +111,7 @@ def test_the_first_page_shows_verdict_pictures_and_timeline_before_all_else(tmp_
     with pypdfium2.PdfDocument(document) as pdf:
         page = pdf[0]
         pictures = page.get_objects(filter=[pypdfium2.raw.FPDF_PAGEOBJ_IMAGE])
-        lowest = min(found.get_bounds()[1] for found in pictures)
+        lowest = min(picture.get_bounds()[1] for picture in pictures)
         text = page.get_textpage()
         legend = text.search("opens a segment")
         place = legend.get_next()

@@ -39,9 +39,9 @@ class Theirs(Markup):
 def test_sets_the_same_bytes_as_weasyprint_s_parser_and_sheet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, choices: dict[str, Any]
 ) -> None:
-    ours = made_before(name, choices)[0]
+    reference = made_before(name, choices)[0]
     monkeypatch.setattr("reports.render.pdf.Markup", Theirs)
-    assert ours == made(tmp_path, **choices)[0]
+    assert reference == made(tmp_path, **choices)[0]
 
 
 def test_templates_are_well_formed_and_their_elements_known() -> None:

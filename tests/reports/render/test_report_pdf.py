@@ -74,7 +74,7 @@ def test_every_page_is_numbered_and_carries_the_file_name(reader: PdfReader) -> 
 
 
 def test_bookmarks_lead_to_sections_and_segments(reader: PdfReader) -> None:
-    found = list(titles(reader.outline))
+    bookmarks = list(titles(reader.outline))
     for start in (
         "1 Summary",
         "2 Flagged segments",
@@ -83,18 +83,20 @@ def test_bookmarks_lead_to_sections_and_segments(reader: PdfReader) -> None:
         "6 Reviewers",
         "13 Integrity",
     ):
-        assert any(title.startswith(start) for title in found), (start, found)
+        assert any(title.startswith(start) for title in bookmarks), (start, bookmarks)
 
 
 def test_contents_give_the_pages_of_all_sections(reader: PdfReader) -> None:
     first_pages = "\n".join(page.extract_text() for page in reader.pages[:2])
     listed = dict(re.findall(r"^(\d+ \D.*?) (\d+)$", first_pages, re.MULTILINE))
     flat = [item for part in reader.outline for item in (part if isinstance(part, list) else [part])]
-    where = {str(each.title): each for each in flat if isinstance(each, Destination)}
-    numbered = {title: each for title, each in where.items() if title[0].isdigit()}
+    where = {
+        str(destination.title): destination for destination in flat if isinstance(destination, Destination)
+    }
+    numbered = {title: destination for title, destination in where.items() if title[0].isdigit()}
     assert len(numbered) >= 13
-    for title, each in numbered.items():
-        number = reader.get_destination_page_number(each)
+    for title, destination in numbered.items():
+        number = reader.get_destination_page_number(destination)
         assert number is not None and listed[title] == str(number + 1), title
 
 
@@ -169,7 +171,9 @@ def test_the_table_of_a_photos_faces_fits_between_the_margins_in_german(tmp_path
     analysis = with_stability(build(tmp_path, kept=False, kind=MediaKind.IMAGE, segments=2), A=1.0, B=0.6)
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
     with pypdfium2.PdfDocument(render_pdf(view, {})) as document:
-        page = next(each for each in document if "Gesichtstausch" in each.get_textpage().get_text_bounded())
+        page = next(
+            sheet for sheet in document if "Gesichtstausch" in sheet.get_textpage().get_text_bounded()
+        )
         words = page.get_textpage()
         right = max(words.get_rect(index)[2] for index in range(words.count_rects()))
         left = min(words.get_rect(index)[0] for index in range(words.count_rects()))

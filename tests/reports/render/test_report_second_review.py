@@ -43,9 +43,9 @@ def said(number: int, kind: str, part: str, **more: object) -> dict[str, object]
 
 
 def review(analysis: Analysis, *statements: dict[str, object], **changes: object) -> SecondReview:
-    given = [each["part"] for each in statements if each["kind"] == "judgement"]
+    given = [statement["part"] for statement in statements if statement["kind"] == "judgement"]
     values = {"analysis": "0" * 32, "exhibit_sha256": analysis.media.sha256, **WORDS, "blind": "findings"}
-    values |= {"named": MOMENT, "given": given, "statements": [parse(each) for each in statements]}
+    values |= {"named": MOMENT, "given": given, "statements": [parse(statement) for statement in statements]}
     return SecondReview.model_validate(values | changes)
 
 
@@ -100,17 +100,19 @@ def test_report_and_attachment_contain_the_second_review(analysis: Analysis, tmp
     assert verify(tmp_path).results.problems == []
     changed = text.replace(b"No seams.", b"Seams seen.")
     (tmp_path / SECOND_REVIEW).write_bytes(changed)
-    assert {each.file for each in verify(tmp_path).results.problems} >= {SECOND_REVIEW}
+    assert {problem.file for problem in verify(tmp_path).results.problems} >= {SECOND_REVIEW}
 
 
 def test_long_names_and_days_stay_within_the_page(analysis: Analysis, tmp_path: Path) -> None:
     """Of an annotation and its author; the days of Spanish are the longest."""
     name = "W" * 80
-    long = [each | {"author": name} for each in whole(analysis).model_dump()["statements"]]
-    told = ExhibitAnnotation(id="f" * 32, author=name, made=MOMENT, kind="exhibit", verdict="agree", note="")
+    long = [statement | {"author": name} for statement in whole(analysis).model_dump()["statements"]]
+    annotation = ExhibitAnnotation(
+        id="f" * 32, author=name, made=MOMENT, kind="exhibit", verdict="agree", note=""
+    )
     given = ReportInputs(
         case=CaseDetails(),
-        annotations=[told],
+        annotations=[annotation],
         second_review=review(analysis, *long).to_json().encode(),
         language_code="es",
     )
@@ -147,10 +149,10 @@ def test_reading_the_seconds_annotations_is_disclosed(
         for n, part in ((0, "second"), (2, "first"))
     ]
     made = MOMENT + timedelta(minutes=minute)
-    told = ExhibitAnnotation(
+    annotation = ExhibitAnnotation(
         id="f" * 32, author=WORDS[author], made=made, kind="exhibit", verdict="agree", note=""
     )
-    given = ReportInputs(annotations=[told], second_review=review(analysis, *both).to_json().encode())
+    given = ReportInputs(annotations=[annotation], second_review=review(analysis, *both).to_json().encode())
     view = report_view(analysis, tmp_path, given)
     page = render_html(view, defaultdict(bytes))
     assert ("judged the exhibit independently; neither" in page) == alone
@@ -189,7 +191,7 @@ def test_the_outcome_is_described(analysis: Analysis) -> None:
         ),
     ]
     view = second_review_view(review(analysis, *apart), 8.0)
-    assert [(each.about, each.second) for each in view.differences] == [
+    assert [(difference.about, difference.second) for difference in view.differences] == [
         ("Stretch of time", "nothing marked"),
         ("Stretch of time", "manipulated, 00:00:01.000 to 00:00:02.000"),
     ]

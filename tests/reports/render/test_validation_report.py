@@ -34,7 +34,7 @@ def test_the_page_states_the_measurements(made: Validation, files: dict[str, byt
     page = files["validation.html"].decode()
     whole = made.level(MediaKind.VIDEO)
     assert whole is not None
-    rate = next(each for each in whole.rates if each.figure == "false negative rate")
+    rate = next(entry for entry in whole.rates if entry.figure == "false negative rate")
     assert f"{rate.value:.1%}".replace("%", " %") in page
     assert f"{rate.events} of {rate.items}" in page
     assert "Codecs, with the number of clips: H.264 (80)." in page
@@ -42,7 +42,7 @@ def test_the_page_states_the_measurements(made: Validation, files: dict[str, byt
     assert "By sex" in page
     assert "Tippett plot" in page
     assert made.material_sha256 in page
-    assert all(each.sha256 in page for each in made.items)
+    assert all(entry.sha256 in page for entry in made.items)
     assert "<script" not in page
     assert "style=" not in page
 
@@ -76,8 +76,8 @@ def test_a_key_signs_report_and_figures(
     file, password, _ = make_key(tmp_path)
     key = read_key(file, password)
     write_validation(made, tmp_path, key)
-    found = verify(tmp_path / "validation.pdf", [key.certificate])
-    assert found.results.problems == []
+    verification = verify(tmp_path / "validation.pdf", [key.certificate])
+    assert verification.results.problems == []
     assert (tmp_path / "validation.sig").stat().st_size > 500
     assert "validation.sig" in (tmp_path / "sha256sums.txt").read_text()
     write_validation(made, tmp_path)
@@ -93,11 +93,11 @@ def test_sections_without_content_are_left_out() -> None:
 
 
 def test_only_the_default_threshold_is_called_default(made: Validation) -> None:
-    for used, told, mark in ((0.65, "0.65 (default)", "default 0.65"), (0.5, "0.5 (used)", "used 0.5")):
+    for used, label, mark in ((0.65, "0.65 (default)", "default 0.65"), (0.5, "0.5 (used)", "used 0.5")):
         kind = validation_report(
             made.model_copy(update={"parameters": Parameters(enter_threshold=used)})
         ).kinds[0]
-        assert told in [row.threshold for row in kind.thresholds]
+        assert label in [row.threshold for row in kind.thresholds]
         assert kind.plot is not None and kind.plot.marks[0].label == mark
 
 

@@ -17,21 +17,21 @@ def units(*observers: str) -> list[list[str]]:
 
 @pytest.mark.parametrize(("observers", "alpha"), [(_A, 0.095), (_B, 0.692), (_C, 0.743)])
 def test_the_worked_examples(observers: tuple[str, ...], alpha: float) -> None:
-    found = reliability(units(*observers))
-    assert found.alpha == pytest.approx(alpha, abs=0.0006)
-    assert found.low is not None and found.high is not None
-    assert found.low < found.alpha < found.high <= 1
+    result = reliability(units(*observers))
+    assert result.alpha == pytest.approx(alpha, abs=0.0006)
+    assert result.low is not None and result.high is not None
+    assert result.low < result.alpha < result.high <= 1
 
 
 def test_units_with_one_judgement_are_ignored() -> None:
-    found = reliability([["a", "a"], ["b"], [], ["a", "b"]])
-    assert (found.units, found.share) == (2, 0.5)
-    assert found.low is None  # too few
+    result = reliability([["a", "a"], ["b"], [], ["a", "b"]])
+    assert (result.units, result.share) == (2, 0.5)
+    assert result.low is None  # too few
 
 
 def test_agreement_without_variation_has_no_alpha() -> None:
-    found = reliability([["a", "a"]] * 9)
-    assert (found.units, found.share, found.alpha) == (9, 1.0, None)
+    result = reliability([["a", "a"]] * 9)
+    assert (result.units, result.share, result.alpha) == (9, 1.0, None)
     assert reliability([]).alpha is None
 
 

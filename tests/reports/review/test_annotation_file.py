@@ -103,12 +103,12 @@ def test_numbers_are_written_without_exponents(numbers: list[float]) -> None:
 
 
 def test_a_file_is_read_back_in_order_of_time() -> None:
-    said = [one(id="2" * 32, made=MADE + timedelta(seconds=1)), one(), one(id="3" * 32, **SPAN)]
-    text = file_text(said, **ABOUT, saved=MADE)
+    acts = [one(id="2" * 32, made=MADE + timedelta(seconds=1)), one(), one(id="3" * 32, **SPAN)]
+    text = file_text(acts, **ABOUT, saved=MADE)
     saved = read_file(text.encode())
     assert {name: getattr(saved, name) for name in ABOUT} == ABOUT
-    assert [each.id[0] for each in saved.annotations] == ["1", "3", "2"]
-    assert [to_json(each) for each in saved.annotations] == json.loads(text)["annotations"]
+    assert [annotation.id[0] for annotation in saved.annotations] == ["1", "3", "2"]
+    assert [to_json(annotation) for annotation in saved.annotations] == json.loads(text)["annotations"]
     assert json.loads(text)["sha256"] == checksum(json.loads(text)["annotations"])
 
 
@@ -152,12 +152,12 @@ def test_a_file_that_would_fill_the_memory_is_not_read(monkeypatch: pytest.Monke
 
 
 def test_ten_thousand_annotations_with_brackets_are_read() -> None:
-    said = [one(id=f"{n:032x}", note="[sic] {…}") for n in range(10_000)]
-    assert len(read_file(file_text(said, **ABOUT, saved=MADE).encode()).annotations) == 10_000
+    acts = [one(id=f"{n:032x}", note="[sic] {…}") for n in range(10_000)]
+    assert len(read_file(file_text(acts, **ABOUT, saved=MADE).encode()).annotations) == 10_000
 
 
 def test_problems_name_the_annotation() -> None:
-    for said, words in (
+    for entries, words in (
         (
             [values(), values(id="2" * 32, verdict="real")],
             "Annotation 2 of the file: The verdict must be one of",
@@ -165,8 +165,8 @@ def test_problems_name_the_annotation() -> None:
         ([values(), values()], "The file contains annotation 2 twice."),
         ([7], "Annotation 1 of the file: "),
     ):
-        document = {"reelproof_judgements": "1.0", **ABOUT, "annotations": said}
-        document["sha256"] = hashlib.sha256(canonical(said).encode()).hexdigest()
+        document = {"reelproof_judgements": "1.0", **ABOUT, "annotations": entries}
+        document["sha256"] = hashlib.sha256(canonical(entries).encode()).hexdigest()
         with pytest.raises(AnnotationFileError) as problem:
             read_file(json.dumps(document).encode())
         assert words in str(problem.value)

@@ -38,11 +38,11 @@ def analysis(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 
 
 def ids(annotations: tuple[Annotation, ...]) -> list[int]:
-    return [int(each.id, 16) for each in annotations]
+    return [int(annotation.id, 16) for annotation in annotations]
 
 
 def test_the_newest_annotation_per_author_and_subject_is_current() -> None:
-    said = [
+    acts = [
         say(1, "segment", segment="A1", verdict="agree"),
         say(2, "segment", segment="A1", verdict="disagree", author="Ben"),
         say(3, "segment", segment="A2", verdict="unsure"),
@@ -50,44 +50,44 @@ def test_the_newest_annotation_per_author_and_subject_is_current() -> None:
         say(5, "exhibit", verdict="agree"),
         say(6, "exhibit", verdict="unsure", author="Ben"),
     ]
-    assert ids(current(said)) == [2, 3, 4, 5, 6]
-    assert ids(current(reversed(said))) == [2, 3, 4, 5, 6]
+    assert ids(current(acts)) == [2, 3, 4, 5, 6]
+    assert ids(current(reversed(acts))) == [2, 3, 4, 5, 6]
 
 
 def test_spans_do_not_replace_each_other() -> None:
-    said = [say(n, "span", start=1, end=2, verdict="manipulated") for n in (1, 2)]
-    assert ids(current(said)) == [1, 2]
+    acts = [say(n, "span", start=1, end=2, verdict="manipulated") for n in (1, 2)]
+    assert ids(current(acts)) == [1, 2]
 
 
 def test_a_persons_name_is_one_subject_for_all_authors() -> None:
-    said = [say(1, "rename", person="A", name="Eve"), say(2, "rename", "Ben", person="A", name="Eva")]
-    assert ids(current(said)) == [2]
+    acts = [say(1, "rename", person="A", name="Eve"), say(2, "rename", "Ben", person="A", name="Eva")]
+    assert ids(current(acts)) == [2]
 
 
 def test_a_withdrawal_restores_the_authors_previous_annotation() -> None:
-    said = [
+    acts = [
         say(1, "exhibit", verdict="agree"),
         say(2, "exhibit", verdict="disagree"),
         say(3, "withdrawal", about=f"{2:032x}"),
     ]
-    assert ids(current(said)) == [1]
-    assert ids(current([*said[:2], say(3, "withdrawal", "Ben", about=f"{2:032x}")])) == [2]
+    assert ids(current(acts)) == [1]
+    assert ids(current([*acts[:2], say(3, "withdrawal", "Ben", about=f"{2:032x}")])) == [2]
 
 
 def test_equal_moments_are_ordered_by_id() -> None:
-    one, other = say(1, "exhibit", verdict="agree"), say(2, "exhibit", verdict="unsure")
-    other = other.model_copy(update={"made": one.made})
-    assert current([other, one]) == (other,)
+    first, other = say(1, "exhibit", verdict="agree"), say(2, "exhibit", verdict="unsure")
+    other = other.model_copy(update={"made": first.made})
+    assert current([other, first]) == (other,)
 
 
 def test_the_name_of_a_face_split_off_never_passes_to_another(analysis: Analysis) -> None:
-    said = [
+    acts = [
         say(1, "split", person="A", tracks=[1]),
         say(2, "rename", person="D", name="Eve"),
         say(3, "withdrawal", about=f"{1:032x}"),
         say(4, "split", person="B", tracks=[3]),
     ]
-    assert {face.id: face.name for face in reviewed_persons(analysis, said)} == {
+    assert {face.id: face.name for face in reviewed_persons(analysis, acts)} == {
         "A": "Person A",
         "B": "Person B",
         "C": "Person C",
@@ -101,13 +101,13 @@ def test_persons_are_renamed_merged_and_split(analysis: Analysis) -> None:
         ReviewedPerson("B", "Person B", (2, 3)),
         ReviewedPerson("C", "Person C", (4, 5)),
     )
-    said = [
+    acts = [
         say(1, "merge", person="B", into="A"),
         say(2, "split", person="A", tracks=[1, 2]),
         say(3, "rename", person="D", name="Eve"),
         say(4, "rename", person="B", name="nobody any more"),
     ]
-    assert reviewed_persons(analysis, said) == (
+    assert reviewed_persons(analysis, acts) == (
         ReviewedPerson("A", "Person A", (0, 3)),
         ReviewedPerson("C", "Person C", (4, 5)),
         ReviewedPerson("D", "Eve", (1, 2)),
@@ -115,13 +115,13 @@ def test_persons_are_renamed_merged_and_split(analysis: Analysis) -> None:
 
 
 def test_impossible_merges_and_splits_are_ignored(analysis: Analysis) -> None:
-    said = [
+    acts = [
         say(1, "merge", person="A", into="B"),
         say(2, "merge", person="B", into="A"),  # there is no A any more
         say(3, "split", person="B", tracks=[0, 1, 2, 3]),  # nothing would stay
         say(4, "split", person="C", tracks=[0]),  # not hers
     ]
-    assert [face.tracks for face in reviewed_persons(analysis, said)] == [(0, 1, 2, 3), (4, 5)]
+    assert [face.tracks for face in reviewed_persons(analysis, acts)] == [(0, 1, 2, 3), (4, 5)]
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_impossible_merges_and_splits_are_ignored(analysis: Analysis) -> None:
 def test_annotations_without_a_subject_are_rejected(
     analysis: Analysis, kind: str, more: dict[str, Any], reason: str | None
 ) -> None:
-    found = rejection_reason(analysis, say(9, kind, **more))
-    assert found is None if reason is None else reason in (found or "")
+    rejection = rejection_reason(analysis, say(9, kind, **more))
+    assert rejection is None if reason is None else reason in (rejection or "")
 
 
 def test_validity_depends_on_earlier_annotations(analysis: Analysis) -> None:
@@ -191,7 +191,7 @@ WHO = st.sampled_from(["Ann", "Ben"])
 @st.composite
 def histories(draw: st.DrawFn) -> list[Annotation]:
     """Any order of acts, sensible or not, with withdrawals of any of them."""
-    said: list[Annotation] = []
+    acts: list[Annotation] = []
     for number in range(draw(st.integers(0, 14))):
         kind = draw(st.sampled_from(["segment", "exhibit", "span", "rename", "merge", "split", "withdrawal"]))
         more: dict[str, Any] = {}
@@ -205,15 +205,15 @@ def histories(draw: st.DrawFn) -> list[Annotation]:
             case "rename":
                 more = {"person": draw(PERSON), "name": draw(st.sampled_from(["Eve", "Bob"]))}
             case "merge":
-                one, other = draw(st.lists(PERSON, min_size=2, max_size=2, unique=True))
-                more = {"person": one, "into": other}
+                first, other = draw(st.lists(PERSON, min_size=2, max_size=2, unique=True))
+                more = {"person": first, "into": other}
             case "split":
                 more = {"person": draw(PERSON), "tracks": draw(st.sets(st.integers(0, 6), min_size=1))}
             case "withdrawal":
                 about = draw(st.integers(0, max(0, number - 1)))
                 more = {"about": f"{about:032x}"}
-        said.append(say(number, kind, draw(WHO), **more))
-    return said
+        acts.append(say(number, kind, draw(WHO), **more))
+    return acts
 
 
 @given(histories(), st.randoms())
@@ -223,12 +223,12 @@ def test_current_annotations_do_not_depend_on_input_order(said: Any, chance: Any
     chance.shuffle(mixed)
     assert current(mixed) == stands
     assert list(stands) == sorted(stands, key=sort_key)
-    assert set(ids(stands)) <= {int(each.id, 16) for each in said}
-    assert not any(isinstance(each, Withdrawal) for each in stands)
+    assert set(ids(stands)) <= {int(act.id, 16) for act in said}
+    assert not any(isinstance(act, Withdrawal) for act in stands)
     once = [
-        (type(each), getattr(each, "segment", None), each.author)
-        for each in stands
-        if isinstance(each, SegmentAnnotation | ExhibitAnnotation)
+        (type(act), getattr(act, "segment", None), act.author)
+        for act in stands
+        if isinstance(act, SegmentAnnotation | ExhibitAnnotation)
     ]
     assert len(once) == len(set(once))
     assert current(stands) == stands
@@ -237,43 +237,43 @@ def test_current_annotations_do_not_depend_on_input_order(said: Any, chance: Any
 @given(histories())
 def test_merges_and_splits_neither_lose_nor_share_tracks(said: Any) -> None:
     analysis = _ANALYSIS
-    found = reviewed_persons(analysis, said)
-    tracks = [track for face in found for track in face.tracks]
+    persons = reviewed_persons(analysis, said)
+    tracks = [track for face in persons for track in face.tracks]
     assert sorted(tracks) == sorted(track for person in analysis.persons for track in person.tracks)
-    assert len({face.id for face in found}) == len(found) and all(face.tracks for face in found)
+    assert len({face.id for face in persons}) == len(persons) and all(face.tracks for face in persons)
 
 
 @given(histories())
 def test_accepted_annotations_change_persons(said: Any) -> None:
     """An act that is not refused is never passed over."""
     known: list[Annotation] = []
-    for each in said:
-        if rejection_reason(_ANALYSIS, each, known) is None:
+    for act in said:
+        if rejection_reason(_ANALYSIS, act, known) is None:
             before = reviewed_persons(_ANALYSIS, known)
-            known.append(each)
+            known.append(act)
             after = reviewed_persons(_ANALYSIS, known)
-            match each:
+            match act:
                 case PersonRename():
-                    assert next(face.name for face in after if face.id == each.person) == each.name
+                    assert next(face.name for face in after if face.id == act.person) == act.name
                 case PersonMerge():
                     assert len(after) == len(before) - 1
                 case PersonSplit():
                     assert len(after) == len(before) + 1
                 case Withdrawal():
-                    assert each.about not in {stands.id for stands in current(known)}
+                    assert act.about not in {stands.id for stands in current(known)}
                 case _:
-                    assert after == before and each in current(known)
+                    assert after == before and act in current(known)
 
 
 @given(histories())
 def test_incremental_persons_equal_recomputed_ones(said: Any) -> None:
     known = References(_ANALYSIS)
-    for number, each in enumerate(said):
+    for number, act in enumerate(said):
         before = said[:number]
-        assert known.rejection_reason(each) == rejection_reason(_ANALYSIS, each, before)
+        assert known.rejection_reason(act) == rejection_reason(_ANALYSIS, act, before)
         expected = {face.id: face.tracks for face in reviewed_persons(_ANALYSIS, before)}
         assert {who: tuple(sorted(own)) for who, own in known._persons().items()} == expected
-        known.add(each)
+        known.add(act)
 
 
 def test_persons_are_not_recomputed_for_each_annotation(
@@ -283,12 +283,12 @@ def test_persons_are_not_recomputed_for_each_annotation(
     tracks = annotations._tracks
     monkeypatch.setattr(annotations, "_tracks", lambda *given: anew.append(given) or tracks(*given))
     known = References(analysis)
-    said = [say(n, "rename", person="A", name=f"Eve {n}") for n in range(100)]
-    said += [say(100, "split", person="A", tracks=(0,)), say(101, "merge", person="D", into="A")]
-    said += [say(n, "withdrawal", about=f"{n - 200:032x}") for n in range(200, 300)]
-    for each in said:
-        assert known.rejection_reason(each) is None
-        known.add(each)
+    acts = [say(n, "rename", person="A", name=f"Eve {n}") for n in range(100)]
+    acts += [say(100, "split", person="A", tracks=(0,)), say(101, "merge", person="D", into="A")]
+    acts += [say(n, "withdrawal", about=f"{n - 200:032x}") for n in range(200, 300)]
+    for act in acts:
+        assert known.rejection_reason(act) is None
+        known.add(act)
     assert len(anew) == 1
     known.add(say(400, "withdrawal", about=f"{101:032x}"))
     assert known.rejection_reason(say(401, "rename", person="D", name="Bob")) is None

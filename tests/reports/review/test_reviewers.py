@@ -44,18 +44,18 @@ SAID = [
 ]
 
 
-def rendered(folder: Path, said: list[Annotation], **choices: object) -> Page:
+def rendered(folder: Path, acts: list[Annotation], **choices: object) -> Page:
     analysis = build(folder, **{"kept": False, **choices})  # type: ignore[arg-type]
-    return Page(render_html(report_view(analysis, folder, ReportInputs(annotations=said)), {}))
+    return Page(render_html(report_view(analysis, folder, ReportInputs(annotations=acts)), {}))
 
 
-def document(folder: Path, said: list[Annotation]) -> bytes:
-    return render_pdf(report_view(build(folder, kept=False), folder, ReportInputs(annotations=said)), {})
+def document(folder: Path, acts: list[Annotation]) -> bytes:
+    return render_pdf(report_view(build(folder, kept=False), folder, ReportInputs(annotations=acts)), {})
 
 
 def test_current_annotations_persons_and_history(tmp_path: Path) -> None:
-    found = reviewer_view(build(tmp_path, kept=False), reversed(SAID))
-    assert [(each.about, each.when, each.verdict, each.author) for each in found.annotations] == [
+    view = reviewer_view(build(tmp_path, kept=False), reversed(SAID))
+    assert [(entry.about, entry.when, entry.verdict, entry.author) for entry in view.annotations] == [
         ("The whole exhibit", "", "Disagrees with the machine", "Ann"),
         ("Segment A1, person A", "00:00:06.000 to 00:00:18.000", "Agrees with the machine", "Ann"),
         ("Segment A1, person A", "00:00:06.000 to 00:00:18.000", "Disagrees with the machine", "Ben"),
@@ -67,25 +67,25 @@ def test_current_annotations_persons_and_history(tmp_path: Path) -> None:
             "Ben",
         ),
     ]
-    assert [(each.about, each.verdict) for each in found.persons] == [
+    assert [(entry.about, entry.verdict) for entry in view.persons] == [
         ("Person B", "Named “Eva”"),
         ("Persons B and A", "Are the same face, counted as A"),
         ("Person A", "Is more than one person: 1 track of another face split off"),
     ]
-    assert [(each.about, each.verdict, each.fate) for each in found.history] == [
+    assert [(entry.about, entry.verdict, entry.fate) for entry in view.history] == [
         ("The whole exhibit", "Agrees with the machine", "Replaced 2026-11-20 09:00:05 UTC"),
         ("Marked stretch", "Unsure", "Withdrawn 2026-11-20 09:00:12 UTC"),
         ("Person B", "Named “Eve”", "Replaced by Ben 2026-11-20 09:00:09 UTC"),
     ]
-    assert found.summary == (
+    assert view.summary == (
         "2 reviewers annotated this analysis.",
         "The verdict “manipulated”: 1 disagrees.",
         "Of 3 segments, 2 annotated: 1 agrees, 1 disagrees, 1 is unsure.",
         "Marked as manipulated but not flagged by the machine: 1 stretch.",
     )
-    assert found.annotations[1].made == "2026-11-20 09:00:01 UTC"
-    assert found.until == "2026-11-20 09:00:12 UTC"
-    assert found.sha256 == checksum([to_json(each) for each in SAID])
+    assert view.annotations[1].made == "2026-11-20 09:00:01 UTC"
+    assert view.until == "2026-11-20 09:00:12 UTC"
+    assert view.sha256 == checksum([to_json(entry) for entry in SAID])
 
 
 @pytest.mark.parametrize(
@@ -103,21 +103,21 @@ def test_a_marked_interval_is_compared_with_flagged_segments(
     tmp_path: Path, start: float, end: float, person: str | None, words: str
 ) -> None:
     analysis = build(tmp_path, kept=False)
-    flagged = [each for each in analysis.segments if each.start < 20]
+    flagged = [segment for segment in analysis.segments if segment.start < 20]
     analysis = analysis.model_copy(update={"segments": tuple(flagged)})
-    assert {(each.person, each.start, each.end) for each in flagged} >= {("A", 6.0, 18.0)}
-    said = say(1, "span", "Ben", start=start, end=end, person=person, verdict="manipulated")
-    found = reviewer_view(analysis, [said])
-    assert found.annotations[0].verdict == f"Manipulated; {words}"
+    assert {(segment.person, segment.start, segment.end) for segment in flagged} >= {("A", 6.0, 18.0)}
+    annotation = say(1, "span", "Ben", start=start, end=end, person=person, verdict="manipulated")
+    view = reviewer_view(analysis, [annotation])
+    assert view.annotations[0].verdict == f"Manipulated; {words}"
     counted = "but not" if "did not" in words else "and, at least in part, also"
-    assert f"Marked as manipulated {counted} flagged by the machine" in found.summary[-1]
+    assert f"Marked as manipulated {counted} flagged by the machine" in view.summary[-1]
 
 
 def test_opinions_on_unflagged_segments_have_their_own_words(tmp_path: Path) -> None:
-    said = [*SAID[:3], say(20, "segment", "Ben", segment="B1", verdict="agree")]
-    said.append(say(21, "segment", "Cleo", segment="B1", verdict="disagree"))
-    found = reviewer_view(with_stability(build(tmp_path, kept=False), A=1.0, B=0.6), said)
-    assert [(each.about, each.verdict, each.author) for each in found.annotations] == [
+    acts = [*SAID[:3], say(20, "segment", "Ben", segment="B1", verdict="agree")]
+    acts.append(say(21, "segment", "Cleo", segment="B1", verdict="disagree"))
+    view = reviewer_view(with_stability(build(tmp_path, kept=False), A=1.0, B=0.6), acts)
+    assert [(row.about, row.verdict, row.author) for row in view.annotations] == [
         ("Segment A1, person A", "Agrees with the machine", "Ann"),
         ("Segment A1, person A", "Disagrees with the machine", "Ben"),
         ("Looked at, not flagged: B1, person B", "Unsure", "Ann"),
@@ -128,7 +128,7 @@ def test_opinions_on_unflagged_segments_have_their_own_words(tmp_path: Path) -> 
         ),
         ("Looked at, not flagged: B1, person B", "Shows no manipulation", "Cleo"),
     ]
-    assert found.summary == (
+    assert view.summary == (
         "3 reviewers annotated this analysis.",
         "Of 2 segments, 1 annotated: 1 agrees, 1 disagrees.",
         "Looked at, not flagged: of 1 segment, 1 annotated: "
@@ -138,10 +138,10 @@ def test_opinions_on_unflagged_segments_have_their_own_words(tmp_path: Path) -> 
 
 def test_a_restored_annotation_is_current(tmp_path: Path) -> None:
     """The newer one was withdrawn, so the one before stands again and only the newer is history."""
-    said = [*SAID[3:5], say(20, "withdrawal", about=f"{5:032x}")]
-    found = reviewer_view(build(tmp_path, kept=False), said)
-    assert [each.verdict for each in found.annotations] == ["Agrees with the machine"]
-    assert [each.fate for each in found.history] == ["Withdrawn 2026-11-20 09:00:20 UTC"]
+    acts = [*SAID[3:5], say(20, "withdrawal", about=f"{5:032x}")]
+    view = reviewer_view(build(tmp_path, kept=False), acts)
+    assert [row.verdict for row in view.annotations] == ["Agrees with the machine"]
+    assert [row.fate for row in view.history] == ["Withdrawn 2026-11-20 09:00:20 UTC"]
 
 
 def test_imported_annotations_are_listed_separately_and_not_counted(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_imported_annotations_are_listed_separately_and_not_counted(tmp_path: Pa
         *before.summary,
         "Not counted: 3 annotations imported under the names of unverified authors.",
     )
-    assert [(each.about, each.verdict, each.author, each.imported_by) for each in after.unverified] == [
+    assert [(row.about, row.verdict, row.author, row.imported_by) for row in after.unverified] == [
         ("The whole exhibit", "Agrees with the machine", "Ben", "Carl"),
         (
             "The whole exhibit, by Ann",
@@ -177,11 +177,11 @@ def test_imported_annotations_are_listed_separately_and_not_counted(tmp_path: Pa
 
 def test_the_author_of_a_withdrawn_annotation_is_translated(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False)
-    said = [
+    acts = [
         say(1, kind="segment", segment="A1", verdict="agree", author="Ann"),
         say(2, kind="withdrawal", about=f"{1:032x}", author="Ben", imported_by="Carl"),
     ]
-    inputs = ReportInputs(annotations=said, language_code="de")
+    inputs = ReportInputs(annotations=acts, language_code="de")
     (unverified,) = report_view(analysis, tmp_path, inputs).annotations.unverified
     assert unverified.about == "Segment A1, Person A, von Ann"
 
@@ -227,22 +227,22 @@ def test_free_text_cannot_break_the_layout(tmp_path: Path) -> None:
 
 
 def test_photos_have_faces_and_no_times(tmp_path: Path) -> None:
-    said = [say(1, "segment", segment="A1", verdict="agree")]
-    found = reviewer_view(build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False), said)
-    assert (found.annotations[0].about, found.annotations[0].when) == ("Flagged face A1, person A", "")
-    assert "Of 1 flagged face, 1 annotated: 1 agrees." in found.summary
+    acts = [say(1, "segment", segment="A1", verdict="agree")]
+    view = reviewer_view(build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False), acts)
+    assert (view.annotations[0].about, view.annotations[0].when) == ("Flagged face A1, person A", "")
+    assert "Of 1 flagged face, 1 annotated: 1 agrees." in view.summary
 
 
 def test_an_annotation_of_the_verdict_names_it(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
-    said = [say(1, "exhibit", verdict="unsure"), say(2, "exhibit", "Ben", verdict="unsure")]
-    assert reviewer_view(analysis, said).summary[1] == "The verdict “inconclusive”: 2 are unsure."
+    acts = [say(1, "exhibit", verdict="unsure"), say(2, "exhibit", "Ben", verdict="unsure")]
+    assert reviewer_view(analysis, acts).summary[1] == "The verdict “inconclusive”: 2 are unsure."
 
 
 def test_counts_of_opinions_are_translated(tmp_path: Path) -> None:
     opinions = {"Ann": "agree", "Ben": "agree", "Cleo": "disagree", "Dan": "unsure"}
-    said = [say(n, "exhibit", who, verdict=verdict) for n, (who, verdict) in enumerate(opinions.items(), 1)]
-    inputs = ReportInputs(annotations=said, language_code="de")
+    acts = [say(n, "exhibit", who, verdict=verdict) for n, (who, verdict) in enumerate(opinions.items(), 1)]
+    inputs = ReportInputs(annotations=acts, language_code="de")
     analysis = build(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
     assert report_view(analysis, tmp_path, inputs).annotations.summary[1] == (
         "Das Ergebnis „nicht entscheidbar“: 2 stimmen zu, 1 lehnt ab, 1 ist unsicher."
@@ -282,7 +282,7 @@ def test_the_pdf_says_the_same(tmp_path: Path) -> None:
         "Replaced by Ben 2026-11-20 09:00:09 UTC",
         CHINESE,
         "Annotations until 2026-11-20 09:00:12 UTC",
-        checksum([to_json(each) for each in SAID]),
+        checksum([to_json(annotation) for annotation in SAID]),
     ):
         assert words in text, words
     with pikepdf.open(io.BytesIO(data)) as pdf:
@@ -293,7 +293,7 @@ def test_the_pdf_says_the_same(tmp_path: Path) -> None:
 def test_notes_of_any_length_and_number_are_set_whole(tmp_path: Path) -> None:
     """And nothing reaches beyond the paper: the margins of every page are white."""
     long = " ".join(f"word{number}" for number in range(500))
-    said = [
+    acts = [
         say(1, "exhibit", verdict="agree", note=long),
         say(2, "exhibit", "Ben", verdict="agree", note="字" * 4000),
         say(3, "exhibit", "W" * 80, verdict="unsure", note="x" * 4000),
@@ -305,7 +305,7 @@ def test_notes_of_any_length_and_number_are_set_whole(tmp_path: Path) -> None:
             for n in range(40)
         ),
     ]
-    data = document(tmp_path, said)
+    data = document(tmp_path, acts)
     reader = PdfReader(io.BytesIO(data))
     text = text_of(data)
     assert all(f"word{number} " in text for number in range(499))

@@ -82,9 +82,9 @@ def test_metadata_conformance_and_tags_stay(report: bytes, signed: bytes) -> Non
         assert page.Tabs == "/S"
         fonts = [o for o in after.objects if isinstance(o, pikepdf.Dictionary) and o.get("/Type") == "/Font"]
         for font in fonts:
-            for each in font.get("/DescendantFonts", [font]):
+            for descendant in font.get("/DescendantFonts", [font]):
                 kinds = {"/FontFile", "/FontFile2", "/FontFile3"}
-                assert kinds & set(each.FontDescriptor.keys()), font  # PDF/A: all are embedded
+                assert kinds & set(descendant.FontDescriptor.keys()), font  # PDF/A: all are embedded
 
 
 def test_a_token_is_verified_with_and_without_trust(signed: bytes, keys: Keys, tmp_path: Path) -> None:
@@ -158,15 +158,15 @@ def test_additions_before_signing_are_refused(report: bytes, keys: Keys, change:
 def test_a_report_may_have_more_signatures(report: bytes, signed: bytes, keys: Keys, tmp_path: Path) -> None:
     other = make_key(tmp_path)
     key = read_key(*other[:2])
-    found = verified(updated(signed, key=key), Trust(read_trust([keys[2], other[2]])))
-    assert found.problems == [] and found.signed == ["report.pdf"]
-    assert [(name, said.partition(" (")[0]) for name, said in found.facts.items()] == [
+    results = verified(updated(signed, key=key), Trust(read_trust([keys[2], other[2]])))
+    assert results.problems == [] and results.signed == ["report.pdf"]
+    assert [(name, fact.partition(" (")[0]) for name, fact in results.facts.items()] == [
         ("signature 1 of report.pdf", "by Zoë Müller-映像"),
         ("signature 2 of report.pdf", "by Ada Examiner"),
     ]
     for change in ("painted", "noted"):
-        found = verified(updated(signed, **{change: True}, key=key), Trust())
-        assert {problem.kind for problem in found.problems} == {"changed"}
+        results = verified(updated(signed, **{change: True}, key=key), Trust())
+        assert {problem.kind for problem in results.problems} == {"changed"}
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl here")
@@ -176,8 +176,8 @@ def test_others_can_check_the_signature_of_a_manifest(tmp_path: Path, keys: Keys
     command += ["-in", "manifest.sig", "-content", "manifest.json", "-CAfile", str(keys[2])]
     checked = subprocess.run(command, cwd=folder, capture_output=True)
     assert checked.returncode == 0 and checked.stdout == (folder / "manifest.json").read_bytes()
-    said = json.loads(checked.stdout)["signature"]
-    assert said["signer"] == "Zoë Müller-映像" and said["file"] == "manifest.sig"
+    signature = json.loads(checked.stdout)["signature"]
+    assert signature["signer"] == "Zoë Müller-映像" and signature["file"] == "manifest.sig"
 
 
 def test_the_command_signs_a_folder(tmp_path: Path, keys: Keys, capsys: pytest.CaptureFixture[str]) -> None:
@@ -206,7 +206,7 @@ def test_the_command_signs_an_unpacked_bundle(tmp_path: Path, keys: Keys) -> Non
     assert main(command) == 0
     done = verify(folder, read_trust([keys[2]])).results
     assert done.problems == [] and done.signed == ["manifest.sig", "report.pdf"]
-    listed = [each["path"] for each in json.loads((folder / "manifest.json").read_bytes())["files"]]
+    listed = [entry["path"] for entry in json.loads((folder / "manifest.json").read_bytes())["files"]]
     assert listed[-1] == "sha256sums.txt" and listed[:-1] == sorted(listed[:-1])
     assert subprocess.run([sys.executable, "verify.py", "."], cwd=folder).returncode == 0
     assert subprocess.run(["sha256sum", "--check", "--quiet", "sha256sums.txt"], cwd=folder).returncode == 0

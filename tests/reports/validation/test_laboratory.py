@@ -36,8 +36,8 @@ def analysis(tmp_path: Path) -> Analysis:
 
 
 def test_applicable_rates_are_chosen(analysis: Analysis) -> None:
-    found = fitting(laboratory_for(analysis), analysis)
-    assert [(each.attribute, each.name) for each in found] == [
+    levels = fitting(laboratory_for(analysis), analysis)
+    assert [(level.attribute, level.name) for level in levels] == [
         ("", "all clips"),
         ("face width", "80 to 120 px"),
     ]
@@ -75,23 +75,23 @@ def test_no_rounding_contradicts_what_follows_from_a_threshold(analysis: Analysi
     own = laboratory_for(analysis)
     threshold = own.thresholds[0].threshold
     assert threshold not in (0.4, 0.65)
-    for probability, said in (
+    for probability, words in (
         (threshold - 0.002, f"with a probability of {threshold - 0.002:.3f}, this exhibit is not flagged"),
         (threshold, f"with a probability of {threshold:.2f}, this exhibit is flagged"),
         (0.7468, "with a probability of 0.746"),
     ):
         near = analysis.model_copy(update={"probability": probability})
-        assert said in own_decision(own, near)
+        assert words in own_decision(own, near)
 
 
 def test_outside_and_unknown_properties_are_named(tmp_path: Path, analysis: Analysis) -> None:
-    def outside(one: Analysis, **media: object) -> str:
-        own = laboratory_for(one)
+    def outside(exhibit: Analysis, **media: object) -> str:
+        own = laboratory_for(exhibit)
         covered = [
-            each.model_copy(update={"least": 2.0, "most": 90.0}) if each.name == "duration" else each
-            for each in own.covered
+            extent.model_copy(update={"least": 2.0, "most": 90.0}) if extent.name == "duration" else extent
+            for extent in own.covered
         ]
-        changed = one.model_copy(update={"media": one.media.model_copy(update=media)})
+        changed = exhibit.model_copy(update={"media": exhibit.media.model_copy(update=media)})
         return laboratory_view(own.model_copy(update={"covered": tuple(covered)}), changed).outside
 
     within = (
@@ -102,7 +102,7 @@ def test_outside_and_unknown_properties_are_named(tmp_path: Path, analysis: Anal
     assert outside(analysis, duration=7200.0) == beyond
     assert "Not known: face width, bits per pixel." in outside(build(tmp_path))
     own = laboratory_for(analysis)
-    strange = tuple(each.model_copy(update={"name": "depth"}) for each in own.covered[:1])
+    strange = tuple(entry.model_copy(update={"name": "depth"}) for entry in own.covered[:1])
     unknown = laboratory_view(own.model_copy(update={"covered": strange, "codecs": ()}), analysis).outside
     assert unknown.endswith("within the ranges of that material. Not known: depth, codec.")
     assert unknown.startswith("It is not known")
@@ -136,7 +136,7 @@ def test_codecs_are_compared_by_name(analysis: Analysis) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "least", "most", "said"),
+    ("codec", "least", "most", "words"),
     [
         ("h264", 0.0, 1.0, None),
         ("mpeg2video", 0.0, 1.0, "Not known: bits per pixel, codec."),
@@ -145,14 +145,14 @@ def test_codecs_are_compared_by_name(analysis: Analysis) -> None:
     ],
 )
 def test_older_validations_compare_codecs_as_far_as_possible(
-    analysis: Analysis, codec: str, least: float, most: float, said: str | None
+    analysis: Analysis, codec: str, least: float, most: float, words: str | None
 ) -> None:
     own = laboratory_for(analysis).model_copy(update={"codecs": ()})
     assert "Not known: bits per pixel, codec." in laboratory_view(own, analysis).outside
     yes_or_no = own.covered[0].model_copy(update={"name": "other codecs", "least": least, "most": most})
     older = own.model_copy(update={"covered": (*own.covered, yes_or_no)})
     outside = laboratory_view(older, in_codec(analysis, codec)).outside
-    assert said in outside if said else "codec" not in outside
+    assert words in outside if words else "codec" not in outside
 
 
 def test_an_uninformative_ratio_is_not_quoted(analysis: Analysis) -> None:
@@ -180,10 +180,10 @@ def test_the_laboratory_section_is_translated(analysis: Analysis, code: str, wor
     with translation.speaking(code):
         view = translation.translated_view(laboratory_view(own, analysis))
         photo = translation.translated_view(laboratory_view(own, still))
-    said = " ".join((view.ratio, view.decision, view.outside, photo.outside))
-    for each in words:
-        assert each in said
-    assert not re.search(r"\b(measured|manipulated|photographs|duration|chosen)\b", said)
+    text = " ".join((view.ratio, view.decision, view.outside, photo.outside))
+    for phrase in words:
+        assert phrase in text
+    assert not re.search(r"\b(measured|manipulated|photographs|duration|chosen)\b", text)
 
 
 def test_a_validation_of_another_model_is_not_quoted(tmp_path: Path, analysis: Analysis) -> None:
@@ -201,14 +201,14 @@ def test_a_result_stores_the_second_review_and_verifies_with_it(tmp_path: Path, 
     write_report(analysis, tmp_path, laboratory=text)
     assert (tmp_path / "laboratory.json").read_bytes() == text
     assert "validation of 2026-11-22" in (tmp_path / "report.html").read_text()
-    assert not {each.file for each in verify(tmp_path).results.problems} - {"analysis.json"}
+    assert not {problem.file for problem in verify(tmp_path).results.problems} - {"analysis.json"}
     before = (tmp_path / "report.html").read_bytes()
     assert main(["render", str(tmp_path / "analysis.json")]) == 0
     assert (tmp_path / "report.html").read_bytes() == before, "what is kept is quoted again"
     changed = text.replace(b'"files": 120', b'"files": 900')
     assert changed != text
     (tmp_path / "laboratory.json").write_bytes(changed)
-    assert {each.file for each in verify(tmp_path).results.problems} >= {"laboratory.json"}
+    assert {problem.file for problem in verify(tmp_path).results.problems} >= {"laboratory.json"}
 
 
 def test_an_invalid_laboratory_json_is_refused() -> None:

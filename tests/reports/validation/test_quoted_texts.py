@@ -106,8 +106,8 @@ def test_a_model_has_the_title_of_its_card(tmp_path: Path, code: str) -> None:
 @LANGUAGES
 def test_parts_of_a_laboratorys_material_keep_their_names(code: str) -> None:
     made = validation()
-    told = made.model_copy(update={"laboratory": TRAP})
-    assert values(validation_report(told, code).facts)[0] == TRAP
+    variant = made.model_copy(update={"laboratory": TRAP})
+    assert values(validation_report(variant, code).facts)[0] == TRAP
     level = made.levels[0].model_copy(
         update={"attribute": "generator", "name": TRAP, "least": None, "most": None}
     )

@@ -31,12 +31,12 @@ def faces(width: float = 120, tilt: float = 4) -> FaceQuality:
 def exhibit(folder: Path, *persons: FaceQuality) -> Analysis:
     """Persons of these faces, of whom the first one is flagged; over all faces nothing is outside."""
     made = build(folder, persons=len(persons), segments=1, kept=False)
-    told = [
+    people = [
         person.model_copy(update={"quality": of}) for person, of in zip(made.persons, persons, strict=True)
     ]
     return made.model_copy(
         update={
-            "persons": tuple(told),
+            "persons": tuple(people),
             "model": made.model.model_copy(update={"validated": VALIDATED}),
             "coverage": made.coverage.model_copy(update={"quality": faces()}),
         }
@@ -104,12 +104,12 @@ def test_custody_section_is_translated(
 def test_persons_outside_a_laboratorys_ranges_are_named(tmp_path: Path) -> None:
     analysis = exhibit(tmp_path, faces(width=500), faces())
     made = of_analysis(of_sixty(), analysis)
-    said = laboratory_view(quoted_extract(made, made.to_json().encode()), analysis).outside
-    assert said.startswith("This exhibit lies outside the measured ranges: face width of person A, ")
+    sentence = laboratory_view(quoted_extract(made, made.to_json().encode()), analysis).outside
+    assert sentence.startswith("This exhibit lies outside the measured ranges: face width of person A, ")
 
 
 @pytest.mark.parametrize(
-    ("language", "told"),
+    ("language", "label"),
     [
         ("en", "face width 80 to 120 px, person A"),
         ("de", "Gesichtsbreite 80 bis 120 px, Person A"),
@@ -117,7 +117,7 @@ def test_persons_outside_a_laboratorys_ranges_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_rates_of_a_class_of_faces_name_the_person_whose_faces_are_of_it(
-    tmp_path: Path, language: str, told: str
+    tmp_path: Path, language: str, label: str
 ) -> None:
     of_two, of_one = exhibit(tmp_path, faces(width=100), faces()), exhibit(tmp_path, faces(width=100))
 
@@ -129,6 +129,6 @@ def test_rates_of_a_class_of_faces_name_the_person_whose_faces_are_of_it(
         assert view is not None
         return [row.name for row in view.rows]
 
-    assert told in rows(of_two)
+    assert label in rows(of_two)
     everything, of_class = rows(of_one)
-    assert of_class == told.rpartition(", ")[0] and everything == rows(of_two)[0]
+    assert of_class == label.rpartition(", ")[0] and everything == rows(of_two)[0]

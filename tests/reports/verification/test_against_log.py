@@ -34,8 +34,8 @@ def analysis(tmp_path: Path) -> Analysis:
     return small_analysis(tmp_path)
 
 
-def entry(each: Annotation) -> tuple[str, str, dict[str, str]]:
-    return "annotation", ANALYSIS_ID, {"id": each.id, "sha256": checksum([to_json(each)])}
+def entry(annotation: Annotation) -> tuple[str, str, dict[str, str]]:
+    return "annotation", ANALYSIS_ID, {"id": annotation.id, "sha256": checksum([to_json(annotation)])}
 
 
 def file(*annotations: Annotation, of: str = ANALYSIS_ID) -> SavedAnnotations:
@@ -97,8 +97,8 @@ def test_a_single_report_is_checked_likewise(analysis: Analysis, tmp_path: Path)
 
 def test_annotations_after_the_export_are_noted(analysis: Analysis) -> None:
     later = BEN.model_copy(update={"made": MOMENT + timedelta(days=1)})
-    for each in (later, BEN):  # the clock of who annotates may be behind
-        done = found(analysis, [TAKEN_IN, QUEUED, entry(ADA)], annotations=file(ADA, each))
+    for annotation in (later, BEN):  # the clock of who annotates may be behind
+        done = found(analysis, [TAKEN_IN, QUEUED, entry(ADA)], annotations=file(ADA, annotation))
         assert done.problems == []
         assert done.notes == [
             "annotations.json: 1 of what it holds is not in the custody log, made after it was exported."
@@ -125,19 +125,21 @@ def test_an_analysis_missing_in_the_log_is_reported(analysis: Analysis) -> None:
 
 
 def test_verdict_and_probability_are_those_of_the_log(analysis: Analysis) -> None:
-    told = {"verdict": analysis.verdict.value, "probability": repr(analysis.probability)}
+    finding = {"verdict": analysis.verdict.value, "probability": repr(analysis.probability)}
 
     def said_of(details: dict[str, str], **came: object) -> list[str]:
         finished = ("analysis finished", ANALYSIS_ID, details)
         return whys(found(analysis, [TAKEN_IN, QUEUED, finished, entry(ADA)], **came))
 
     known = {"analysis_id": ANALYSIS_ID, "annotations": file(ADA)}
-    assert said_of(told, **known) == said_of({}, **known) == []
-    other = [f"analysis.json: does not fit: entry 3 of the custody log holds another {what}" for what in told]
-    assert said_of(told | {"verdict": "inconclusive"}, **known) == other[:1]
-    assert said_of(told | {"probability": "0.25"}, **known) == other[1:]
+    assert said_of(finding, **known) == said_of({}, **known) == []
+    other = [
+        f"analysis.json: does not fit: entry 3 of the custody log holds another {what}" for what in finding
+    ]
+    assert said_of(finding | {"verdict": "inconclusive"}, **known) == other[:1]
+    assert said_of(finding | {"probability": "0.25"}, **known) == other[1:]
     # Where no file states which one it is, the finding does: nobody drops annotations.json unseen.
-    assert said_of(told) == [
+    assert said_of(finding) == [
         "annotations.json: missing: nothing is there of what entry 4 of the custody log holds"
     ]
 
@@ -188,12 +190,12 @@ def test_a_log_of_the_whole_installation(analysis: Analysis) -> None:
 
 def test_two_matching_analyses_are_ambiguous(analysis: Analysis) -> None:
     """Nothing states which one a report that came alone is about: what was said of both is not missing."""
-    told = {"verdict": analysis.verdict.value, "probability": repr(analysis.probability)}
+    finding = {"verdict": analysis.verdict.value, "probability": repr(analysis.probability)}
     entries = [TAKEN_IN]
-    for each, annotation in ((ANALYSIS_ID, ADA), ("d" * 32, BEN)):
+    for analysis_id, annotation in ((ANALYSIS_ID, ADA), ("d" * 32, BEN)):
         about = {"id": annotation.id, "sha256": checksum([to_json(annotation)])}
-        entries += [("analysis queued", each, {}), ("analysis finished", each, told)]
-        entries += [("annotation", each, about)]
+        entries += [("analysis queued", analysis_id, {}), ("analysis finished", analysis_id, finding)]
+        entries += [("annotation", analysis_id, about)]
     assert whys(found(analysis, entries)) == []
     (why,) = whys(found(analysis, entries[:4]))  # of one of them, it is known
     assert why.startswith("annotations.json: missing: ")

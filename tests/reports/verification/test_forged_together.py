@@ -44,7 +44,7 @@ def test_the_signer_must_be_the_one_in_the_manifest(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         keys.append(make_key(tmp_path / name, name=name))
     folder = small_result(tmp_path / "result", read_key(*keys[0][:2]))
-    trusted = [each[2] for each in keys]
+    trusted = [key[2] for key in keys]
     assert whys(folder, *trusted) == []
     text = (folder / MANIFEST).read_bytes()
     signature = read_key(*keys[1][:2]).sign(text)

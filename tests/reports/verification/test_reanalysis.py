@@ -82,8 +82,8 @@ def test_findings_that_differ(
     fewer = other.model_copy(update={"segments": other.segments[1:]})
     monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: fewer)
     assert main(["verify", str(folder), "--reanalyse", str(exhibit), "--model", str(weights)]) == 1
-    said = capsys.readouterr().out
-    assert "The findings differ." in said and "analysis.json: does not fit: analysed again" in said
+    output = capsys.readouterr().out
+    assert "The findings differ." in output and "analysis.json: does not fit: analysed again" in output
 
 
 def test_differing_findings_of_another_version_of_the_engine_are_not_held_against_the_file(
@@ -97,10 +97,10 @@ def test_differing_findings_of_another_version_of_the_engine_are_not_held_agains
     fewer = there.model_copy(update={"segments": there.segments[1:], "software": here})
     monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: fewer)
     assert main(command) == 1
-    said = capsys.readouterr().out
-    assert "NOT REPEATED: 1 found" in said and "DOES NOT FIT" not in said
-    assert "analysis.json: not repeated: analysed again" in said
-    assert "Note: Another version of the engine made this analysis" in said
+    output = capsys.readouterr().out
+    assert "NOT REPEATED: 1 found" in output and "DOES NOT FIT" not in output
+    assert "analysis.json: not repeated: analysed again" in output
+    assert "Note: Another version of the engine made this analysis" in output
 
     same = there.model_copy(update={"software": here})
     monkeypatch.setattr(reanalysis, "analyze_confined", lambda path, folder, **options: same)
@@ -137,9 +137,9 @@ def test_rounded_arithmetic_is_repeated_as_it_was(
         lambda path, folder, **options: full.model_copy(update={"software": in_full}),
     )
     assert main(command) == 1
-    said = capsys.readouterr().out
-    assert "NOT REPEATED: 1 found" in said and "computed in bfloat16, and here in float32" in said
-    assert "computed otherwise: pictures" in said
+    output = capsys.readouterr().out
+    assert "NOT REPEATED: 1 found" in output and "computed in bfloat16, and here in float32" in output
+    assert "computed otherwise: pictures" in output
 
 
 def test_a_pipe_as_exhibit_is_refused(
@@ -172,7 +172,7 @@ def with_pictures(case: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 def listed(folder: Path, analysis: Analysis) -> None:
     """Write the analysis and a manifest that fits all there is."""
     (folder / "analysis.json").write_text(analysis.to_json())
-    paths = [each.relative_to(folder).as_posix() for each in folder.rglob("*") if each.is_file()]
+    paths = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     names = sorted(path for path in paths if not path.startswith("manifest"))
     manifest = new_manifest(analysis, "result").model_copy(update={"files": file_entries(folder, names)})
     for name, data in manifest_files(manifest).items():
@@ -189,9 +189,9 @@ def test_pictures_are_compared_with_those_made_again(
     cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[::-1, ::-1])
     listed(folder, recorded(folder))
     assert main(with_pictures) == 1
-    said = capsys.readouterr().out
-    assert "The findings differ." in said and "DOES NOT FIT: 1 found" in said
-    assert "overlays/A1-1.png: does not fit: made again, it shows something else" in said
+    output = capsys.readouterr().out
+    assert "The findings differ." in output and "DOES NOT FIT: 1 found" in output
+    assert "overlays/A1-1.png: does not fit: made again, it shows something else" in output
 
 
 def test_a_note_names_peaks_that_could_not_be_compared(
@@ -230,8 +230,8 @@ def test_forged_grounds_do_not_fit(
     software = there.software.model_copy(update={"libraries": (Library(name="FFmpeg", version="7"),)})
     listed(folder, there.model_copy(update={"media": media, "software": software}))
     assert main(with_pictures) == 1
-    said = capsys.readouterr().out
-    assert "NOT REPEATED: 1 found" in said and "Other versions of libraries" in said
+    output = capsys.readouterr().out
+    assert "NOT REPEATED: 1 found" in output and "Other versions of libraries" in output
 
 
 def test_another_fusion_is_refused_before_anything_is_computed(
@@ -264,22 +264,22 @@ def test_problems_are_printed_if_the_analysis_cannot_be_repeated(
     make = f"Reelproof {recorded(folder).software.reelproof} made the analysis"
 
     assert main(command) == 2
-    told = capsys.readouterr()
-    assert "Everything that could be checked fits." in told.out and "Everything fits" not in told.out
-    assert "is not here" in told.err and make in told.err
+    output = capsys.readouterr()
+    assert "Everything that could be checked fits." in output.out and "Everything fits" not in output.out
+    assert "is not here" in output.err and make in output.err
 
     (folder / "overlays" / "more.png").parent.mkdir(exist_ok=True)
     (folder / "overlays" / "more.png").write_bytes(b"not listed")
     assert main(command) == 1
-    told = capsys.readouterr()
-    assert "DOES NOT FIT: 1 found" in told.out and "overlays/more.png: not listed" in told.out
-    assert "is not here" in told.err and make in told.err
+    output = capsys.readouterr()
+    assert "DOES NOT FIT: 1 found" in output.out and "overlays/more.png: not listed" in output.out
+    assert "is not here" in output.err and make in output.err
 
     assert main([*command, "--format", "json"]) == 1
-    told = capsys.readouterr()
-    values = json.loads(told.out)
+    output = capsys.readouterr()
+    values = json.loads(output.out)
     assert (values["fits"], values["reanalysis"]) == (False, None)
-    assert "is not here" in values["refused"] and "is not here" in told.err
+    assert "is not here" in values["refused"] and "is not here" in output.err
 
 
 def test_another_exhibit_and_a_missing_model_are_reported(

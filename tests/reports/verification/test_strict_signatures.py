@@ -97,13 +97,13 @@ def test_no_part_of_a_signature_is_encoded_twice(key: SigningKey, monkeypatch: p
     encoded: list[core.Asn1Value] = []
     encode = core.SetOf._set_contents
 
-    def counted(each: core.SetOf, force: bool = False) -> None:
-        encoded.append(each)
-        encode(each, force)
+    def counted(value: core.SetOf, force: bool = False) -> None:
+        encoded.append(value)
+        encode(value, force)
 
     monkeypatch.setattr(core.SetOf, "_set_contents", counted)
     signature = key.sign(b"manifest")
     content = cms.ContentInfo.load(signature, strict=True)
     encoded.clear()
     assert is_der(content, signature)
-    assert len(encoded) > 5 and len(encoded) == len({id(each) for each in encoded})
+    assert len(encoded) > 5 and len(encoded) == len({id(entry) for entry in encoded})

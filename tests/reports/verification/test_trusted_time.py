@@ -60,15 +60,15 @@ def checked(data: bytes, signature: bytes, *trust: Path) -> CheckResults:
 
 
 def test_a_signature_contains_the_authoritys_time(authority, keys, signature):
-    found = checked(DATA, signature, keys[2], authority.issuer)
-    assert found.problems == [] and found.notes == []
-    fact = found.facts["timestamp of manifest.sig"]
+    results = checked(DATA, signature, keys[2], authority.issuer)
+    assert results.problems == [] and results.notes == []
+    fact = results.facts["timestamp of manifest.sig"]
     assert timestamps.readable(authority.moment) in fact and "the authority Test time" in fact
 
 
 def test_a_token_without_certificate_is_not_trusted(keys, signature):
-    found = checked(DATA, signature, keys[2])
-    assert found.problems == [] and "nothing here vouches for the authority" in found.notes[0]
+    results = checked(DATA, signature, keys[2])
+    assert results.problems == [] and "nothing here vouches for the authority" in results.notes[0]
 
 
 def test_issuers_of_authorities_do_not_vouch_for_signers(tmp_path, authority, keys):
@@ -77,8 +77,8 @@ def test_issuers_of_authorities_do_not_vouch_for_signers(tmp_path, authority, ke
     folder = small_result(tmp_path / "result", other)
     trust, issuer = ["--trust", str(keys[2])], str(authority.issuer)
     assert main(["verify", str(folder), *trust, "--trust-time", issuer]) == 1
-    found = verify(folder, read_trust([keys[2]]), read_trust([authority.issuer])).results
-    assert {(p.file, p.why.partition(",")[0]) for p in found.problems} == {
+    results = verify(folder, read_trust([keys[2]]), read_trust([authority.issuer])).results
+    assert {(p.file, p.why.partition(",")[0]) for p in results.problems} == {
         ("manifest.sig", "its signer is none of those that --trust names"),
         ("manifest.sig", "it has no timestamp"),
     }
@@ -113,8 +113,8 @@ def test_a_changed_byte_anywhere_is_found(keys, signature, authority):
     for at in (*range(970, 1010, 4), *range(0, len(signature), 240)):  # the token begins there; and all over
         changed = bytearray(signature)
         changed[at] ^= 1
-        found = checked(DATA, bytes(changed), *trust)
-        if not found.problems:
+        results = checked(DATA, bytes(changed), *trust)
+        if not results.problems:
             unseen.append(at)
     assert unseen == []
 
@@ -147,11 +147,13 @@ def test_a_timestamp_after_the_certificates_expiry_does_not_fit(tmp_path, monkey
         Trust(read_trust([certificate])),  # one nobody vouches for still does not speak for it
         Trust(),
     ):
-        found = CheckResults()
-        check_detached("manifest.sig", DATA, late, trust, found)
-        assert any("by its timestamp it was signed after the signer's certificate" in w for w in whys(found))
-        assert any(why.startswith("its timestamp is of") for why in whys(found))
-        assert not any("says that it was signed before" in note for note in found.notes)
+        results = CheckResults()
+        check_detached("manifest.sig", DATA, late, trust, results)
+        assert any(
+            "by its timestamp it was signed after the signer's certificate" in w for w in whys(results)
+        )
+        assert any(why.startswith("its timestamp is of") for why in whys(results))
+        assert not any("says that it was signed before" in note for note in results.notes)
 
 
 @pytest.mark.parametrize(
@@ -170,22 +172,25 @@ def test_a_signature_outside_its_certificates_validity_is_reported(
     issued = authority.key_of_anybody(tmp_path / "issued.p12", "Eve", days=days)
     for key, vouching in ((read_key(*own[:2]), own[2]), (read_key(issued), authority.issuer)):
         signature = key.sign(DATA)
-        (told,) = whys(checked(DATA, signature, vouching))
-        assert told.startswith(why)
-        found = CheckResults()
+        (reason,) = whys(checked(DATA, signature, vouching))
+        assert reason.startswith(why)
+        results = CheckResults()
         report = sign_pdf(small_pdf({"scores.csv": b"x"}), key)
-        check_embedded("report.pdf", report, None, Trust(read_trust([vouching])), found)
-        assert whys(found) == [told]
+        check_embedded("report.pdf", report, None, Trust(read_trust([vouching])), results)
+        assert whys(results) == [reason]
     other = make_key(tmp_path, name="Somebody else")[2]
     assert len(whys(checked(DATA, signature, other))) == 2
 
 
 def test_rounding_in_a_report_does_not_reach_a_threshold(tmp_path, monkeypatch, authority):
     key, certificate = of_an_expired_key(tmp_path, monkeypatch, authority)
-    late, found = sign_pdf(small_pdf({"scores.csv": b"x"}), key), CheckResults()
+    late, results = sign_pdf(small_pdf({"scores.csv": b"x"}), key), CheckResults()
     trust = Trust(read_trust([certificate]), read_trust([authority.issuer]))
-    check_embedded("report.pdf", late, None, trust, found)
-    assert {why.split(" it was ")[0] for why in whys(found)} >= {"by its timestamp", "by the signer's clock"}
+    check_embedded("report.pdf", late, None, trust, results)
+    assert {why.split(" it was ")[0] for why in whys(results)} >= {
+        "by its timestamp",
+        "by the signer's clock",
+    }
 
 
 def test_a_certificate_is_judged_at_the_time_of_a_trusted_timestamp(tmp_path, monkeypatch, keys, authority):
@@ -196,9 +201,9 @@ def test_a_certificate_is_judged_at_the_time_of_a_trusted_timestamp(tmp_path, mo
         lambda roots, moment: asked.append((len(roots), moment)) or context(roots, moment),
     )
     signature = stamping(keys, authority).sign(DATA)
-    trust, found = Trust(read_trust([keys[2]]), read_trust([authority.issuer])), CheckResults()
-    check_detached("manifest.sig", DATA, signature, trust, found)
-    assert found.problems == [] and [at for roots, at in asked if roots == 1][1:] == [authority.moment]
+    trust, results = Trust(read_trust([keys[2]]), read_trust([authority.issuer])), CheckResults()
+    check_detached("manifest.sig", DATA, signature, trust, results)
+    assert results.problems == [] and [at for roots, at in asked if roots == 1][1:] == [authority.moment]
 
     class Later(datetime):
         @classmethod
@@ -210,8 +215,8 @@ def test_a_certificate_is_judged_at_the_time_of_a_trusted_timestamp(tmp_path, mo
         ((keys[2], authority.issuer), "The timestamp says"),
         ((keys[2],), "Only the signer's clock says"),
     ):
-        found = checked(DATA, signature, *trust)
-        assert found.problems == [] and any(f"{who} that it was signed before" in n for n in found.notes)
+        results = checked(DATA, signature, *trust)
+        assert results.problems == [] and any(f"{who} that it was signed before" in n for n in results.notes)
 
 
 def test_a_timestamp_of_another_signature_does_not_fit(keys, authority, signature):
@@ -221,15 +226,15 @@ def test_a_timestamp_of_another_signature_does_not_fit(keys, authority, signatur
     own = cms.ContentInfo.load(signature)
     (signer,), (another,) = own["content"]["signer_infos"], other["content"]["signer_infos"]
     signer["unsigned_attrs"] = another["unsigned_attrs"]
-    found = checked(DATA, own.dump(force=True), keys[2])
-    assert found.problems
+    results = checked(DATA, own.dump(force=True), keys[2])
+    assert results.problems
 
 
 def test_a_report_is_signed_with_a_timestamp(keys, authority):
     signed = sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
-    found = CheckResults()
-    assert check_embedded("report.pdf", signed, None, Trust(read_trust([keys[2], authority.issuer])), found)
-    assert found.problems == [] and "Test time" in found.facts["timestamp of report.pdf"]
+    results = CheckResults()
+    assert check_embedded("report.pdf", signed, None, Trust(read_trust([keys[2], authority.issuer])), results)
+    assert results.problems == [] and "Test time" in results.facts["timestamp of report.pdf"]
 
 
 def test_no_authority_is_contacted_by_default(keys, authority):
@@ -254,13 +259,13 @@ def test_no_signature_without_the_timestamp_that_was_asked_for(keys, authority):
 @pytest.mark.parametrize("spoilt", ["stamps_another_digest", "breaks_its_signature"])
 def test_a_token_for_other_data_is_refused(keys, authority, spoilt):
     """The evidence would be signed, handed out, and found not to fit by whoever verifies it."""
-    told = "gave no timestamp: its answer is not a timestamp of the requested data"
+    message = "gave no timestamp: its answer is not a timestamp of the requested data"
     with getattr(authority, spoilt)():
-        with pytest.raises(SigningError, match=told):
+        with pytest.raises(SigningError, match=message):
             stamping(keys, authority).sign(DATA)
-        with pytest.raises(SigningError, match=told):
+        with pytest.raises(SigningError, match=message):
             sign_pdf(small_pdf({"scores.csv": b"x"}), stamping(keys, authority))
-        with pytest.raises(SigningError, match=told):
+        with pytest.raises(SigningError, match=message):
             trusted_time.token(DATA, authority.url)
 
 
@@ -338,11 +343,11 @@ def test_a_trusted_log_needs_a_token_of_a_trusted_authority(tmp_path, authority,
     assert [(p.file, p.kind) for p in verify(log, trust).results.problems] == [(stamp.name, "missing")]
     stamp.write_bytes(trusted_time.token(text, authority.url))
     assert main(["verify", str(log), "--trust", str(authority.issuer)]) == 0
-    found = verify(log, read_trust([keys[2]])).results
-    assert [(p.file, p.kind) for p in found.problems] == [(stamp.name, "does not fit")]
-    assert found.signed == [] and found.notes == []
-    found = verify(log).results
-    assert found.problems == [] and found.signed == [] and "nothing here vouches" in found.notes[0]
+    results = verify(log, read_trust([keys[2]])).results
+    assert [(p.file, p.kind) for p in results.problems] == [(stamp.name, "does not fit")]
+    assert results.signed == [] and results.notes == []
+    results = verify(log).results
+    assert results.problems == [] and results.signed == [] and "nothing here vouches" in results.notes[0]
     assert main(["verify", str(log), "--trust", str(keys[2])]) == 1
 
 
@@ -353,9 +358,9 @@ def test_a_log_with_a_token_beside_it(tmp_path, authority):
     assert verify(log).results.problems == [] and verify(log).results.signed == []
     stamp = tmp_path / "custody.json.tsr"
     stamp.write_bytes(trusted_time.token(text, authority.url))
-    found = verify(log, read_trust([authority.issuer])).results
-    assert (found.problems, found.notes, found.signed) == ([], [], ["custody.json.tsr"])
-    assert timestamps.readable(authority.moment) in found.facts["timestamp of custody.json.tsr"]
+    results = verify(log, read_trust([authority.issuer])).results
+    assert (results.problems, results.notes, results.signed) == ([], [], ["custody.json.tsr"])
+    assert timestamps.readable(authority.moment) in results.facts["timestamp of custody.json.tsr"]
     stamp.write_bytes(trusted_time.token(b"another", authority.url))
     assert [problem.file for problem in verify(log).results.problems] == ["custody.json.tsr"]
     stamp.write_bytes(b"nonsense")

@@ -51,11 +51,11 @@ def test_one_flipped_byte_anywhere_in_a_bundle(light: Path, tmp_path: Path) -> N
         directory = archive.start_dir
     for at in list(places(data))[::13]:
         path.write_bytes(flipped(data, at))
-        found = problems(path)
-        assert found, at
-        assert all(problem.why and "Traceback" not in problem.why for problem in found)
+        faults = problems(path)
+        assert faults, at
+        assert all(problem.why and "Traceback" not in problem.why for problem in faults)
         owner = [name for start, name in starts if start <= at][-1]
-        assert at >= directory or owner in {problem.file for problem in found}, (at, found)
+        assert at >= directory or owner in {problem.file for problem in faults}, (at, faults)
 
 
 def test_every_byte_of_the_container_is_determined(light: Path, tmp_path: Path) -> None:
@@ -67,10 +67,10 @@ def test_every_byte_of_the_container_is_determined(light: Path, tmp_path: Path) 
     for at in list(places(data))[::2]:
         path.write_bytes(flipped(data, at))
         try:
-            found = bool(differences(path, names))
+            difference = bool(differences(path, names))
         except (*UNREADABLE, RuntimeError, KeyError):  # of which the caller says the same
-            found = True
-        assert found, at
+            difference = True
+        assert difference, at
     path.write_bytes(data + b"\0")
     assert differences(path, names)
 
@@ -93,7 +93,7 @@ def test_a_report_without_digest_is_checked_by_its_manifest(tmp_path: Path, chan
     report = HTML(string="<html lang=en><title>t</title><p>Report").write_pdf()
     (folder / "report.pdf").write_bytes(report + b" " * changed)
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    listed = [each for each in manifest["files"] if each["path"] != "report.pdf"]
+    listed = [entry for entry in manifest["files"] if entry["path"] != "report.pdf"]
     sha256 = hashlib.sha256(report).hexdigest()
     listed.append({"path": "report.pdf", "bytes": len(report), "sha256": sha256})
     old = {"manifest_version": "1.0", "software_version": "0.1.0", "created": "2026-11-20T10:00:00+00:00"}
@@ -111,8 +111,8 @@ def test_missing_added_and_swapped_files(folder: Path) -> None:
     (folder / "notes.txt").write_text("x")
     (folder / "case.json").unlink()
     (folder / "case.json").symlink_to("/etc/hostname")
-    found = {(problem.file, problem.kind) for problem in problems(folder)}
-    assert found >= {
+    faults = {(problem.file, problem.kind) for problem in problems(folder)}
+    assert faults >= {
         ("overlays/A1-1.png", "missing"),
         ("overlays/A1-1-map.png", "changed"),
         ("notes.txt", "not listed"),
@@ -175,9 +175,9 @@ def test_one_flipped_byte_of_what_is_signed(tmp_path: Path, key: SigningKey) -> 
     assert done.results.problems == [] and "Ada Examiner" in done.results.facts["signature of manifest.sig"]
     data, signature = ((folder / name).read_bytes() for name in ("manifest.json", "manifest.sig"))
     damaged = [(flipped(data, 50), signature), *((data, flipped(signature, at)) for at in range(0, 740, 59))]
-    for text, each in damaged:
+    for text, signature_data in damaged:
         results = CheckResults()
-        check_detached("manifest.sig", text, each, Trust(), results)
+        check_detached("manifest.sig", text, signature_data, Trust(), results)
         assert results.problems and not results.signed
     (folder / "manifest.sig").unlink()
     assert "manifest.sig" in named(folder)

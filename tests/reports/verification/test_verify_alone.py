@@ -61,23 +61,23 @@ def test_valid_annotations_are_accepted(bundle: Path, folder: Path) -> None:
 @pytest.mark.parametrize("name", ["", "notes.txt", "nothing"])
 def test_a_section_without_content(tmp_path: Path, name: str) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    status, said = alone(tmp_path / name)
-    assert status == 2 and "no bundle (zip) and no folder with manifest.json" in said
+    status, output = alone(tmp_path / name)
+    assert status == 2 and "no bundle (zip) and no folder with manifest.json" in output
 
 
 def test_a_damaged_zip_does_not_fit(bundle: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.zip"
     half.write_bytes(bundle.read_bytes()[:-200])
-    status, said = alone(half)
-    assert status == 1 and "half.zip: the rest cannot be read: the zip is damaged" in said
+    status, output = alone(half)
+    assert status == 1 and "half.zip: the rest cannot be read: the zip is damaged" in output
 
 
 def test_a_missing_manifest_is_explained(tmp_path: Path) -> None:
     other = tmp_path / "other.zip"
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("notes.txt", "x")
-    status, said = alone(other)
-    assert status == 2 and "holds no manifest.json. Nothing was checked." in said
+    status, output = alone(other)
+    assert status == 2 and "holds no manifest.json. Nothing was checked." in output
     (tmp_path / "manifest.sha256").write_text("x")
     assert alone(tmp_path) == (1, "manifest.json: missing. Without it nothing can be compared.\n")
 
@@ -96,8 +96,8 @@ def test_both_know_another_video_from_the_exhibit(tmp_path: Path) -> None:
     for name, played, fits in (("exhibit", EXHIBIT, True), ("another", b"another video altogether", False)):
         (tmp_path / name).mkdir()
         path = small_bundle(tmp_path / name, pdf=False, played=played)
-        status, said = alone(path)
-        assert (status == 0) is fits and ("media/exhibit.mp4: not the exhibit" in said) is not fits
+        status, output = alone(path)
+        assert (status == 0) is fits and ("media/exhibit.mp4: not the exhibit" in output) is not fits
         assert ("media/exhibit.mp4" in {p.file for p in verify(path).results.problems}) is not fits
 
 
@@ -105,10 +105,12 @@ def test_names_cannot_write_a_verdict(bundle: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(bundle, tmp_path))
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("x\x1b[2J\nAll files fit. Signatures were not checked.\n\x1b[8mü", b"")
-    status, said = alone(path)
-    assert status == 1 and all(line.isprintable() for line in said.splitlines())
-    assert "All files fit. Signatures were not checked." not in said.splitlines()
-    assert r"x\x1b[2J\nAll files fit. Signatures were not checked.\n\x1b[8mü: not listed" in said.splitlines()
+    status, output = alone(path)
+    assert status == 1 and all(line.isprintable() for line in output.splitlines())
+    assert "All files fit. Signatures were not checked." not in output.splitlines()
+    assert (
+        r"x\x1b[2J\nAll files fit. Signatures were not checked.\n\x1b[8mü: not listed" in output.splitlines()
+    )
 
 
 def test_a_log_of_all_exhibits(folder: Path) -> None:
@@ -118,9 +120,9 @@ def test_a_log_of_all_exhibits(folder: Path) -> None:
         text = json.dumps(log | changes)
         (folder / "custody.json").write_text(text)
         fits = not check_export(text.encode())
-        found = {line for line in alone(folder)[1].splitlines() if line.startswith("custody.json: ")}
-        assert fits is (found == {"custody.json: changed"})  # its SHA-256 is not the manifest's in any case
-        return found - {"custody.json: changed"}
+        lines = {line for line in alone(folder)[1].splitlines() if line.startswith("custody.json: ")}
+        assert fits is (lines == {"custody.json: changed"})  # its SHA-256 is not the manifest's in any case
+        return lines - {"custody.json: changed"}
 
     log = json.loads(whole_log("3f" * 32))
     first, second, third, fourth = log["entries"]
@@ -166,8 +168,8 @@ def test_both_hold_annotations_against_the_log(
         line.partition(":")[0] for line in lines if line.startswith(("annotations.json", "custody.json"))
     }
     assert files == set(names), lines
-    found = verify(folder).results
-    assert {problem.file for problem in found.problems} == set(names), found.problems
+    results = verify(folder).results
+    assert {problem.file for problem in results.problems} == set(names), results.problems
 
 
 def changed(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:
@@ -198,8 +200,8 @@ def changed(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:
 )
 def test_both_name_the_same_in_a_folder(folder: Path, damage: Callable[[Path], None], name: str) -> None:
     damage(folder)
-    status, said = alone(folder)
-    assert status == 1 and name in said
+    status, output = alone(folder)
+    assert status == 1 and name in output
     assert name in {problem.file for problem in verify(folder).results.problems}
 
 
@@ -234,5 +236,5 @@ def test_damaged_annotations_and_logs_do_not_fit_despite_the_manifest(
     log["entries"][1]["actor"] = "Bob"
     (folder / "annotations.json").write_text(json.dumps(annotations))
     (folder / "custody.json").write_text(json.dumps(log))
-    said = alone(folder)[1].splitlines()
-    assert "annotations.json: changed" in said and "custody.json: entry 3 was changed" in said
+    lines = alone(folder)[1].splitlines()
+    assert "annotations.json: changed" in lines and "custody.json: entry 3 was changed" in lines

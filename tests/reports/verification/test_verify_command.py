@@ -26,9 +26,9 @@ def test_the_command(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     data = bundle.read_bytes()
     path.write_bytes(flipped(data, data.index(b"12/26")))
     assert main(["verify", str(path), "--format", "json"]) == 1
-    said = json.loads(capsys.readouterr().out)
-    assert said["fits"] is False and said["what"] == "bundle"
-    assert {problem["file"] for problem in said["problems"]} == {"case.json"}
+    report = json.loads(capsys.readouterr().out)
+    assert report["fits"] is False and report["what"] == "bundle"
+    assert {problem["file"] for problem in report["problems"]} == {"case.json"}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_bad_input_is_refused_in_one_line(
         archive.writestr("case.json", "{}")
         archive.write(bundle, f"analyses/{'c' * 32}.zip")
     for name, path in (("BUNDLE", bundle), ("RESULT", folder), ("CASE", case)):
-        arguments = [each.replace(name, str(path)) for each in arguments]
+        arguments = [argument.replace(name, str(path)) for argument in arguments]
     assert main(["verify", *arguments]) == 2
     error = capsys.readouterr().err
     assert reason in error and error.count("\n") == 1
@@ -103,8 +103,10 @@ def test_a_bundle_with_only_a_signed_report_is_described_as_such(
 
 def test_a_bundle_cannot_write_its_own_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Onto a terminal, by names of files in it."""
-    said = "  signature of manifest.sig  by the Police"
-    forged = f"clip.mp4\n{said}\nEverything fits.\n{' ' * 200}{said}\x1b[8m\u202e\x9b8m\u2028"
+    signature_line = "  signature of manifest.sig  by the Police"
+    forged = (
+        f"clip.mp4\n{signature_line}\nEverything fits.\n{' ' * 200}{signature_line}\x1b[8m\u202e\x9b8m\u2028"
+    )
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     analysis, files = contents(pictures, pdf=False)

@@ -52,8 +52,8 @@ def test_files_that_contradict_each_other(folder: Path) -> None:
     analysis["verdict"] = "no manipulation found"
     analysis["model"]["sha256"] = "9" * 64
     consistent(folder, "analysis.json", json.dumps(analysis).encode())
-    said = {f"{problem.file}: {problem.why}" for problem in problems(folder)}
-    assert said == {
+    sentences = {f"{problem.file}: {problem.why}" for problem in problems(folder)}
+    assert sentences == {
         "analysis.json: its verdict and its segments contradict each other",
         "analysis.json: the manifest names another model",
         "annotations.json: it is about another analysis.json",
@@ -88,19 +88,19 @@ def test_the_verdict_fits_the_segments_and_what_views_say_of_their_persons(
         ran=Ran(backend="torch", precision="float32", device="cpu"),
     )
     for verdict in Verdict:
-        told = joint_verdict(JointRule.ANY, [("one", verdict), ("two", other.verdict)])
-        for changed in ({}, {"others": (other,), "joint": told}):
-            said = CheckResults()
+        joint = joint_verdict(JointRule.ANY, [("one", verdict), ("two", other.verdict)])
+        for changed in ({}, {"others": (other,), "joint": joint}):
+            results = CheckResults()
             text = analysis.model_copy(update={"verdict": verdict, **changed}).to_json()
-            check_analysis("analysis.json", text.encode(), said)
-            assert [problem.why for problem in said.problems] == (
+            check_analysis("analysis.json", text.encode(), results)
+            assert [problem.why for problem in results.problems] == (
                 [] if verdict in fitting else ["its verdict and its segments contradict each other"]
             )
 
 
 def test_a_missing_photograph_is_named(tmp_path: Path) -> None:
-    told = {"picture": "overlays/photo.png", "boxed": "overlays/faces.png"}
-    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0, kept=False).model_copy(update=told)
+    changes = {"picture": "overlays/photo.png", "boxed": "overlays/faces.png"}
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0, kept=False).model_copy(update=changes)
     (tmp_path / "analysis.json").write_text(analysis.to_json())
     manifest = new_manifest(analysis, "result")
     listed = manifest.model_copy(update={"files": file_entries(tmp_path, ["analysis.json"])})

@@ -44,9 +44,9 @@ def test_the_page_states_the_check_of_the_exhibit(
 ) -> None:
     """Read from the page's head, whatever its sentences are and whoever else writes the same ones."""
     analysis, text = small_analysis(tmp_path), "SHA-256, again, looked for on 2026-11-20 10:00:00 UTC"
-    said = annotation("agree").model_copy(update={"note": text})
+    judgement = annotation("agree").model_copy(update={"note": text})
     data = file_text(
-        [said],
+        [judgement],
         analysis="",
         analysis_sha256=hashlib.sha256(analysis.to_json().encode()).hexdigest(),
         exhibit_sha256=analysis.media.sha256,
@@ -55,7 +55,7 @@ def test_the_page_states_the_check_of_the_exhibit(
     (tmp_path / "analysis.json").write_text(analysis.to_json())
     (tmp_path / "annotations.json").write_text(data)
     inputs = ReportInputs(
-        annotations=[said],
+        annotations=[judgement],
         case=read_case(tmp_path).with_time_zone(),
         check=check,
         language_code=language_code,
@@ -72,9 +72,9 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
     """With the sums beside it made anew; what the page says is what the other files make of it."""
     folder = small_result(tmp_path / "result")
     analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
-    log, said = ((folder / name).read_bytes() for name in ("custody.json", "annotations.json"))
+    log, annotation_bytes = ((folder / name).read_bytes() for name in ("custody.json", "annotations.json"))
     (folder / "report.pdf").unlink()
-    annotations = read_file(said).annotations
+    annotations = read_file(annotation_bytes).annotations
     check = ExhibitCheck(analysis.media.sha256, analysis.media.bytes, MOMENT)
     case = read_case(folder).with_time_zone()
     inputs = ReportInputs(annotations=annotations, case=case, custody=log, check=check)
@@ -105,13 +105,13 @@ def test_a_changed_page_of_an_unsigned_result(tmp_path: Path) -> None:
 
 
 def test_the_page_of_a_photo_is_rendered_again_with_its_boxed_faces(tmp_path: Path) -> None:
-    told = {"picture": "overlays/photo.png", "boxed": "overlays/faces.png"}
-    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0).model_copy(update=told)
-    beside = {"analysis.json": b"{}", **dict.fromkeys(told.values(), b"png"), "other.txt": b"no part of it"}
+    paths = {"picture": "overlays/photo.png", "boxed": "overlays/faces.png"}
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, segments=0).model_copy(update=paths)
+    beside = {"analysis.json": b"{}", **dict.fromkeys(paths.values(), b"png"), "other.txt": b"no part of it"}
     source = SimpleNamespace(names=set(beside), read=beside.__getitem__)
     _put_there(source, analysis, {}, b"page", tmp_path / "page")  # type: ignore[arg-type]
     put = {p.relative_to(tmp_path / "page").as_posix() for p in (tmp_path / "page").rglob("*") if p.is_file()}
-    assert put == {"analysis.json", "report.html", *told.values()}
+    assert put == {"analysis.json", "report.html", *paths.values()}
 
 
 def test_pictures_may_be_encoded_otherwise_but_show_the_same() -> None:

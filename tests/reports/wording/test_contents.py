@@ -21,7 +21,7 @@ def listed() -> list[list[str]]:
 def test_the_document_lists_all_sections_in_order() -> None:
     always = contents(False)
     every = contents(False, compared=True, reviewed=True, several=True, declared=True, heard=True)
-    headings = [always[key].heading if key in always else each.title for key, each in every.items()]
+    headings = [always[key].heading if key in always else section.title for key, section in every.items()]
     assert [row[0] for row in listed()] == ["head", *headings], "the table of sections in docs/report.md"
 
 

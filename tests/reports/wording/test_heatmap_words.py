@@ -42,17 +42,17 @@ def test_the_check_of_a_sequence_network_concerns_the_face_alone(tmp_path: Path)
     for kind in (MediaKind.VIDEO, MediaKind.IMAGE):
         plain = build(tmp_path, kind=kind, segments=1, kept=False)
         lstm = plain.model.model_copy(update={"architecture": "efficientnet_lstm"})
-        for analysis, told in (
+        for analysis, mention in (
             (plain, False),
             (plain.model_copy(update={"model": lstm}), kind is MediaKind.VIDEO),
         ):
-            assert (ways in procedure(analysis)) is told
+            assert (ways in procedure(analysis)) is mention
             effects = [
                 peak.effect
                 for segment in analysis.segments
                 for peak in segment_view(analysis, segment, tmp_path).peaks
             ]
-            assert effects and all((alone in effect) is told for effect in effects)
+            assert effects and all((alone in effect) is mention for effect in effects)
 
 
 @pytest.mark.parametrize(

@@ -21,22 +21,22 @@ def test_one_network_has_its_largest_error() -> None:
 
 
 def test_with_a_second_look_the_error_is_that_of_the_same_kind() -> None:
-    told = load_model().card.fused.as_model()
+    base = load_model().card.fused.as_model()
     stills, clips = "stills test, expected calibration error", "211 develop clips, expected calibration error"
     crops, others = (f"{data}, expected calibration error" for data in ("dfdc-test crops", "ffpp-crops test"))
-    model = with_figures(told, {stills: 0.08, clips: 0.15, crops: 0.3, others: 0.2})
+    model = with_figures(base, {stills: 0.08, clips: 0.15, crops: 0.3, others: 0.2})
     assert calibration_error(model, still=True) == 0.08
     assert calibration_error(model, still=False) == 0.15
-    assert calibration_error(with_figures(told, {stills: 0.08, crops: 0.3, others: 0.2}), still=False) is None
+    assert calibration_error(with_figures(base, {stills: 0.08, crops: 0.3, others: 0.2}), still=False) is None
 
 
 def test_the_shipped_card_states_it_for_both() -> None:
-    told = load_model().card.fused.as_model()
+    model = load_model().card.fused.as_model()
     assert (
-        calibration_error(told, still=True)
-        == told.figures["stills test at half size, JPEG 60, expected calibration error"]
+        calibration_error(model, still=True)
+        == model.figures["stills test at half size, JPEG 60, expected calibration error"]
     )
     assert (
-        calibration_error(told, still=False)
-        == told.figures["whole program, 211 develop clips, expected calibration error"]
+        calibration_error(model, still=False)
+        == model.figures["whole program, 211 develop clips, expected calibration error"]
     )

@@ -30,9 +30,9 @@ def test_covers_the_true_mean(count: int, correlation: float) -> None:
     runs = 600
     hits = 0
     for _ in range(runs):
-        found = mean_interval((series(rng, count, correlation) + 3.0).tolist())
-        assert found is not None
-        hits += found[0] <= 3.0 <= found[1]
+        interval = mean_interval((series(rng, count, correlation) + 3.0).tolist())
+        assert interval is not None
+        hits += interval[0] <= 3.0 <= interval[1]
     hard = correlation > 0.7 and count < 50
     assert hits / runs >= (0.88 if hard else 0.93), hits / runs
 
@@ -41,16 +41,16 @@ def test_intervals_are_not_too_wide() -> None:
     """Three hundred independent frames: nearly the textbook's 1.96 standard errors on either side."""
     rng = np.random.default_rng(5)
     widths = [
-        found[1] - found[0]
+        interval[1] - interval[0]
         for _ in range(100)
-        if (found := mean_interval(series(rng, 300, 0.0).tolist())) is not None
+        if (interval := mean_interval(series(rng, 300, 0.0).tolist())) is not None
     ]
     assert np.median(widths) == pytest.approx(2 * 1.96 / np.sqrt(300), rel=0.2)
 
 
 def test_effective_number() -> None:
     rng = np.random.default_rng(6)
-    free, bound = (mean_interval(series(rng, 200, each).tolist()) for each in (0.0, 0.9))
+    free, bound = (mean_interval(series(rng, 200, correlation).tolist()) for correlation in (0.0, 0.9))
     assert free is not None and bound is not None
     assert 100 < free[2] <= 200 and 2 <= bound[2] < 25
 
@@ -70,12 +70,12 @@ def flagged(tmp_path: Path, confidence: float, figures: dict[str, float]) -> Ana
 def test_a_motionless_video_counts_as_one_moment(tmp_path: Path) -> None:
     plain = flagged(tmp_path, 0.8, {"expected calibration error": 0.05})
     still = plain.model_copy(
-        update={"persons": tuple(one.model_copy(update={"motionless": True}) for one in plain.persons)}
+        update={"persons": tuple(person.model_copy(update={"motionless": True}) for person in plain.persons)}
     )
-    moving, found = (segment_interval(each, each.segments[0]) for each in (plain, still))
+    moving, interval = (segment_interval(analysis, analysis.segments[0]) for analysis in (plain, still))
     assert moving is not None and moving.effective is not None
-    assert found is not None and found.frames is None and found.effective is None
-    assert (found.low, found.high) == pytest.approx((0.75, 0.85))
+    assert interval is not None and interval.frames is None and interval.effective is None
+    assert (interval.low, interval.high) == pytest.approx((0.75, 0.85))
 
 
 def test_an_interval_uses_the_segments_frames_and_the_cards_error(tmp_path: Path) -> None:
@@ -99,8 +99,8 @@ def test_one_picture_has_the_cards_error_only(tmp_path: Path) -> None:
     from detector.schema.analysis import MediaKind
 
     still = build(tmp_path, kind=MediaKind.IMAGE, segments=1, kept=False)
-    found = segment_interval(still, still.segments[0])
-    assert found is not None and found.frames is None and found.calibration == 0.021
+    interval = segment_interval(still, still.segments[0])
+    assert interval is not None and interval.frames is None and interval.calibration == 0.021
     bare = still.model_copy(update={"model": still.model.model_copy(update={"figures": {}})})
     assert segment_interval(bare, bare.segments[0]) is None
 
@@ -123,14 +123,15 @@ def test_frames_between_samples_add_no_certainty(tmp_path: Path) -> None:
     """Each sampling interval counts once, however many of its frames were judged."""
     analysis = build(tmp_path, segments=1, kept=False)
     segment = analysis.segments[0]
-    (person,) = (one for one in analysis.persons if one.id == segment.person)
+    (person,) = (candidate for candidate in analysis.persons if candidate.id == segment.person)
     dense = [
         score.model_copy(update={"time": score.time + step * 0.04, "pts": score.pts + step})
         for score in person.scores
         for step in range(3)
     ]
     persons = tuple(
-        one.model_copy(update={"scores": Scores(dense)}) if one is person else one for one in analysis.persons
+        candidate.model_copy(update={"scores": Scores(dense)}) if candidate is person else candidate
+        for candidate in analysis.persons
     )
     assert len(dense) == 3 * len(person.scores)
     whole = segment.model_copy(update={"end": segment.end + 0.1})
@@ -151,10 +152,10 @@ def test_covers_the_mean_of_interpolated_moments(moments: int) -> None:
     runs, hits, widths, unaware = 600, 0, [], []
     for _ in range(runs):
         values = np.interp(times, at, rng.normal(3.0, 1.0, moments)) + rng.normal(0, 0.3, len(times))
-        found, wide = mean_interval(values.tolist(), moments), mean_interval(values.tolist())
-        assert found is not None and wide is not None
-        hits += found[0] <= 3.0 <= found[1]
-        widths.append(found[1] - found[0])
+        interval, wide = mean_interval(values.tolist(), moments), mean_interval(values.tolist())
+        assert interval is not None and wide is not None
+        hits += interval[0] <= 3.0 <= interval[1]
+        widths.append(interval[1] - interval[0])
         unaware.append(wide[1] - wide[0])
     assert hits / runs >= 0.85, hits / runs
     assert np.median(widths) < np.median(unaware) / 2

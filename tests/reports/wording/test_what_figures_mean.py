@@ -112,8 +112,8 @@ def test_the_help_tells_videos_from_photographs() -> None:
 
 
 def test_the_glossary_distinguishes_flagged_and_other_segments() -> None:
-    told = dict(general_glossary(None))["segment"]
-    assert "reaches the threshold" in told and "looked at, not flagged" in told
+    definition = dict(general_glossary(None))["segment"]
+    assert "reaches the threshold" in definition and "looked at, not flagged" in definition
     assert "flagged" not in Parameters.model_fields["edge_window"].description  # type: ignore[operator]
 
 
@@ -134,7 +134,7 @@ def test_translations_state_the_same(
     analysis = judged(tmp_path, MediaKind.VIDEO, second_look=known, figures=figures)
     english = report_view(analysis, tmp_path)
     view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
-    for one, other in zip(english.meaning.strengths, view.meaning.strengths, strict=True):
-        assert one.definition != other.definition
+    for original, other in zip(english.meaning.strengths, view.meaning.strengths, strict=True):
+        assert original.definition != other.definition
     assert english.meaning.scale != view.meaning.scale and ("0,65" in view.meaning.scale) is known
     assert english.reader.probability != view.reader.probability

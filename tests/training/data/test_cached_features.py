@@ -106,8 +106,8 @@ def test_passes_are_shuffled_by_the_seed_and_whole(tmp_path: Path) -> None:
     batches = numbers(open_cached_features(source(), Mean(), recipe(), tmp_path, 0))
     assert [len(batch) for batch in batches] == [5] * 6
     passes = [batches[i] + batches[i + 1] for i in (0, 2, 4)]
-    assert all(sorted(one) == list(range(10)) for one in passes)
-    assert len({tuple(one) for one in passes}) == 3
+    assert all(sorted(order) == list(range(10)) for order in passes)
+    assert len({tuple(order) for order in passes}) == 3
     assert numbers(open_cached_features(source(), Mean(), recipe(), tmp_path, 0)) == batches
     assert numbers(open_cached_features(source(), Mean(), recipe(seed=2), tmp_path, 0)) != batches
 

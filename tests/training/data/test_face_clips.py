@@ -82,8 +82,8 @@ def test_long_clips_give_pieces(
     monkeypatch.setattr(research_faces, "SECONDS", 3.0)
     monkeypatch.setattr(research_faces, "PIECES", 2)
     write_clip(tmp_path / "long.mp4", walking(astronaut) * 3, **EIGHT)
-    found = follow_face(tmp_path / "long.mp4")
-    assert [len(face) for face in found] == [12, 12]
+    pieces = follow_face(tmp_path / "long.mp4")
+    assert [len(face) for face in pieces] == [12, 12]
 
 
 def test_role_train_only_and_the_cache(

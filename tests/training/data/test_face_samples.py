@@ -59,13 +59,13 @@ def gathered(data: Path, cache: Path, how: str = "") -> list[Sample]:
 
 def test_rows_become_samples(tmp_path: Path) -> None:
     write_archive(tmp_path / "dfdc-val.zip", 3)
-    found = dfdc_samples(tmp_path / "dfdc-val.zip")
-    assert [(s.label, s.group) for s in found] == [
+    samples = dfdc_samples(tmp_path / "dfdc-val.zip")
+    assert [(s.label, s.group) for s in samples] == [
         (0, "source-0"), (1, "source-0"), (0, "source-1"), (1, "source-1"), (0, "source-2"), (1, "source-2")
     ]  # fmt: skip
-    assert all(s.framed and s.landmarks is None for s in found)
+    assert all(s.framed and s.landmarks is None for s in samples)
     with zipfile.ZipFile(tmp_path / "dfdc-val.zip") as archive:
-        assert found[1].data == archive.read("fake-0.jpg")
+        assert samples[1].data == archive.read("fake-0.jpg")
 
 
 @pytest.mark.parametrize("cut", [0, 400])
@@ -140,10 +140,10 @@ def harvested(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -
 
 def test_faces_from_photos_and_clips(harvested: Harvested) -> None:
     """With a margin, the landmarks in the crop; nothing of role develop, nothing manipulated."""
-    found = harvested.found
-    assert {s.group for s in found} == {"lfw/eileen.jpg", "train-me.mp4"}
-    assert len(found) == 4
-    for sample in found:
+    samples = harvested.found
+    assert {s.group for s in samples} == {"lfw/eileen.jpg", "train-me.mp4"}
+    assert len(samples) == 4
+    for sample in samples:
         assert (sample.label, sample.framed) == (0, False)
         picture = decode_jpeg(sample.data)
         side = picture.shape[0]

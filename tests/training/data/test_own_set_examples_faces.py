@@ -43,13 +43,13 @@ class TestShown:
         assert len(video.crops) == 10
         means = [decode_jpeg(data).mean() for data in video.crops]
         assert means == sorted(means) and means[-1] > 1.7 * means[0]
-        (found,) = FaceDetector()(portrait)
-        for one, expected in [
-            (face, crop_square(portrait, square_for_face(found), 224)),
+        (detection,) = FaceDetector()(portrait)
+        for example, expected in [
+            (face, crop_square(portrait, square_for_face(detection), 224)),
             (pattern, framed_crop(crop(1, False), 224)),
             (zipped, framed_crop(portrait, 224)),
         ]:
-            (data,) = one.crops
+            (data,) = example.crops
             assert decode_jpeg(data).shape == (224, 224, 3)
             assert np.abs(decode_jpeg(data).astype(float) - expected).mean() < 2, "red is red, and framed so"
 
@@ -62,9 +62,9 @@ class TestShown:
         )
         a, b = (Item(videos / "train" / "real" / f"{n}.mp4", None, 0, f"{n}", "train") for n in (40, 60))
         out = crop_items([a, b, a, a], 3)
-        assert [one.group for one in out] == ["40", "60", "40", "40"]
+        assert [example.group for example in out] == ["40", "60", "40", "40"]
         assert read == [a.path, b.path] and out[0] is out[2]
-        assert [len(one.crops) for one in out] == [3, 3, 3, 3]
+        assert [len(example.crops) for example in out] == [3, 3, 3, 3]
 
     @pytest.mark.usefixtures("every_frame_a_face")
     def test_videos_without_a_face_are_left_out(self, videos: Path, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ class TestShown:
             Item(tmp_path / "dark.mp4", None, 1, "dark", "train"),
             Item(videos / "train" / "real" / "40.mp4", None, 0, "40", "train"),
         ]
-        assert [one.group for one in crop_items(items, 4)] == ["40"]
+        assert [example.group for example in crop_items(items, 4)] == ["40"]
 
     @pytest.mark.usefixtures("every_frame_a_face")
     @pytest.mark.parametrize("data", [b"no picture", b""])

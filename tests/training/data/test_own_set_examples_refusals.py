@@ -35,10 +35,10 @@ class TestRefusals:
         self, tmp_path: Path, split: str, name: str, architecture: str
     ) -> None:
         """Known once they have been looked through, and said before training starts."""
-        for number, one in enumerate(("train", "val")):
+        for number, subset in enumerate(("train", "val")):
             for label, shade in (("real", 60), ("fake", 120)):
-                dark = one == split and label == "fake"
-                clip(tmp_path / one / label / f"{one}-{label}.mp4", 0 if dark else shade + number, 3)
+                dark = subset == split and label == "fake"
+                clip(tmp_path / subset / label / f"{subset}-{label}.mp4", 0 if dark else shade + number, 3)
         with pytest.raises(DataSetError, match=f"{name} needs both"):
             open_own_set(recipe(frames=2, architecture=architecture), tmp_path, 0, None)
 

@@ -107,10 +107,10 @@ def test_broken_and_faceless_videos_are_left_out(tmp_path: Path) -> None:
     examples = stream(tmp_path)
     with pytest.warns(VideoSkippedWarning) as caught:
         assert len(list(examples)) == 2 * FRAMES
-    said = sorted(str(w.message) for w in caught)
-    assert len(said) == 2
-    assert "broken.mp4 is left out of training: The file cannot be read" in said[0]
-    assert "dark.mp4 is left out of training: no face" in said[1]
+    messages = sorted(str(w.message) for w in caught)
+    assert len(messages) == 2
+    assert "broken.mp4 is left out of training: The file cannot be read" in messages[0]
+    assert "dark.mp4 is left out of training: no face" in messages[1]
     assert {path.name for path in examples.left_out} == {"broken.mp4", "dark.mp4"}
     with warnings.catch_warnings(action="error"):  # said once, not in every epoch
         list(examples)

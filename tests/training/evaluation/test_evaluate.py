@@ -124,21 +124,21 @@ def test_a_replay_says_what_the_engine_says(
     """Verdict, segments and scores of sampled frames; crops of another size need no second search."""
     parameters, straight = Parameters(), scanned_alone
     recording, crops = record(sample, 128, tmp_path, parameters)
-    told = replay(recording, crops, Scorer(model), parameters)
-    assert (told.verdict, told.reason, told.coverage) == (
+    analysis = replay(recording, crops, Scorer(model), parameters)
+    assert (analysis.verdict, analysis.reason, analysis.coverage) == (
         straight.verdict,
         straight.reason,
         straight.coverage.model_copy(update={"quality": None}),  # a recording keeps crops, not their quality
     )
     known = {"details": None, "anomalies": (), "credentials": None}  # what is not recorded
-    assert told.media == straight.media.model_copy(update=known)
-    assert told.probability == pytest.approx(straight.probability, abs=1e-3)
-    assert [(s.id, s.start, s.end) for s in told.segments] == [
+    assert analysis.media == straight.media.model_copy(update=known)
+    assert analysis.probability == pytest.approx(straight.probability, abs=1e-3)
+    assert [(s.id, s.start, s.end) for s in analysis.segments] == [
         (s.id, s.start, s.end) for s in straight.segments
     ]
-    for mine, theirs in zip(told.persons, straight.persons, strict=True):
-        assert [s.logit for s in mine.scores] == pytest.approx([s.logit for s in theirs.scores], abs=1e-2)
-    shown = strongest_crop(recording, told, crops)
+    for mine, reference in zip(analysis.persons, straight.persons, strict=True):
+        assert [s.logit for s in mine.scores] == pytest.approx([s.logit for s in reference.scores], abs=1e-2)
+    shown = strongest_crop(recording, analysis, crops)
     assert shown is not None and shown.shape == (128, 128, 3)
 
     again, kept = record(sample, 128, tmp_path, parameters)
@@ -182,9 +182,13 @@ def test_a_folder_of_photos(folder: Path, tmp_path: Path, capsys: pytest.Capture
     assert "no usable face" in (out / "gallery.html").read_text()
     assert list((tmp_path / "out" / "faces").glob("*.npy"))
     # The card lies beside the weights that were measured.
-    told = load_card(card)[0]
-    assert told.figures == metrics["figures"] and told.limits == ("T.",)
-    assert {rate.unit for rate in told.rates} == {rate.data for rate in told.rates} == {"photographs"}
+    model_card = load_card(card)[0]
+    assert model_card.figures == metrics["figures"] and model_card.limits == ("T.",)
+    assert (
+        {rate.unit for rate in model_card.rates}
+        == {rate.data for rate in model_card.rates}
+        == {"photographs"}
+    )
     assert "photographs, inconclusive" in (tmp_path / "reelproof-lite0.md").read_text()
 
 

@@ -24,22 +24,25 @@ def followed(file: str, group: str, first: np.ndarray, last: np.ndarray, origin:
 
 def test_pairs_of_one_person_and_of_two_are_counted() -> None:
     rng = np.random.default_rng(0)
-    one, other, third = rng.normal(size=(3, 300))
+    first, other, third = rng.normal(size=(3, 300))
     clips = [
-        followed("a.mp4", "1", one, one + 0.1 * rng.normal(size=300)),
+        followed("a.mp4", "1", first, first + 0.1 * rng.normal(size=300)),
         followed("b.mp4", "2", other, third),  # looks like somebody else in the end
         followed("c.mp4", "3", third, other, origin="b"),
-        followed("d.mp4", "1", one, one, origin="b"),  # the person of the first clip
+        followed("d.mp4", "1", first, first, origin="b"),  # the person of the first clip
         FollowedClip("e.mp4", "4", "b", tracks=2, motionless=1, ends=None),
     ]
-    told = figures(clips)
-    assert (told["clips"], told["tracks"], told["tracks that do not move"]) == (5, 6, 1)
+    counts = figures(clips)
+    assert (counts["clips"], counts["tracks"], counts["tracks that do not move"]) == (5, 6, 1)
     assert (
-        told["pairs of one person"] == 4 and told[f"{SAME_PERSON_SIMILARITY:g}: one person, not joined"] == 2
+        counts["pairs of one person"] == 4
+        and counts[f"{SAME_PERSON_SIMILARITY:g}: one person, not joined"] == 2
     )
-    assert told["pairs of two people"] == 10 and told[f"{SAME_PERSON_SIMILARITY:g}: two people, joined"] == 2
-    assert told["pairs of two people published together"] == 4
-    assert told[f"{SAME_PERSON_SIMILARITY:g}: two people published together, joined"] == 0
+    assert (
+        counts["pairs of two people"] == 10 and counts[f"{SAME_PERSON_SIMILARITY:g}: two people, joined"] == 2
+    )
+    assert counts["pairs of two people published together"] == 4
+    assert counts[f"{SAME_PERSON_SIMILARITY:g}: two people published together, joined"] == 0
 
 
 @pytest.fixture
@@ -68,9 +71,9 @@ def test_the_program_writes_what_it_prints(
     research: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--data", str(research), "--out", str(tmp_path / "out")]) == 0
-    told = json.loads((tmp_path / "out" / "figures.json").read_text())
-    assert (told["tracks"], told["tracks that do not move"], told["pairs of one person"]) == (2, 1, 2)
-    assert told[f"{SAME_PERSON_SIMILARITY:g}: one person, not joined"] == 0
+    counts = json.loads((tmp_path / "out" / "figures.json").read_text())
+    assert (counts["tracks"], counts["tracks that do not move"], counts["pairs of one person"]) == (2, 1, 2)
+    assert counts[f"{SAME_PERSON_SIMILARITY:g}: one person, not joined"] == 0
     assert "tracks that do not move: 1" in capsys.readouterr().out
     assert main(["--data", str(research), "--out", str(tmp_path / "out"), "--role", "develop"]) == 0
     assert json.loads((tmp_path / "out" / "figures.json").read_text())["clips"] == 1

@@ -42,17 +42,17 @@ def own_recipe(start: str) -> Config:
 
 
 def test_a_set_of_ones_own_is_what_the_card_is_about(own_set: Path) -> None:
-    found = card_origin(own_recipe("imagenet"), own_set)
-    assert found.data == (
+    origin = card_origin(own_recipe("imagenet"), own_set)
+    assert origin.data == (
         "Data set newsroom-2026.csv, training split: 4 videos and 4 pictures, 4 real and 4 manipulated, "
         "of 4 groups",
         "Data set newsroom-2026.csv, validation split: 4 pictures, 2 real and 2 manipulated, of 2 groups",
     )
-    assert "newsroom-2026.csv" in found.domain
-    said = " ".join((*found.data, found.domain, *found.limits, found.terms))
+    assert "newsroom-2026.csv" in origin.domain
+    text = " ".join((*origin.data, origin.domain, *origin.limits, origin.terms))
     for other in ("Deepfake Detection Challenge", "FaceForensics", "Face2Face", "Actors", "UTKFace"):
-        assert other not in said
-    assert found.validated == ()
+        assert other not in text
+    assert origin.validated == ()
 
 
 def test_once_measured_only_the_thresholds_stay_a_limit(own_set: Path) -> None:
@@ -64,8 +64,8 @@ def test_once_measured_only_the_thresholds_stay_a_limit(own_set: Path) -> None:
 
 
 def test_it_names_the_model_whose_weights_it_began_with(own_set: Path) -> None:
-    found = card_origin(own_recipe("reelproof"), own_set)
-    assert "the model reelproof" in found.data[-1]
+    origin = card_origin(own_recipe("reelproof"), own_set)
+    assert "the model reelproof" in origin.data[-1]
 
 
 @pytest.fixture
@@ -86,11 +86,11 @@ def research(tmp_path: Path) -> Path:
 def test_of_the_research_data_it_counts_what_was_there(research: Path) -> None:
     """Whoever has less of it than the shipped models had must not publish their counts."""
     config = read_config(RECIPES / "reelproof-2.toml")
-    found = card_origin(config, research)
-    crops, *others, before = found.data
-    assert "Deepfake Detection Challenge" in crops and "Deepfake Detection Challenge" in found.domain
+    origin = card_origin(config, research)
+    crops, *others, before = origin.data
+    assert "Deepfake Detection Challenge" in crops and "Deepfake Detection Challenge" in origin.domain
     assert "4 unmanipulated and 1,240 manipulated; validation 2 and 1," in crops
     assert [line.split(":")[-1].split()[0] for line in others] == ["2", "1", "1"]
     assert "the model reelproof-lite0" in before
-    assert card_origin(config.model_copy(update={"start": "imagenet"}), research).data == found.data[:-1]
-    assert found.validated
+    assert card_origin(config.model_copy(update={"start": "imagenet"}), research).data == origin.data[:-1]
+    assert origin.validated

@@ -27,9 +27,9 @@ def test_only_unmanipulated_faces_are_blended_and_as_many_as_asked() -> None:
 
 
 def test_a_pair_follows_from_its_seed_and_differs_in_the_blend() -> None:
-    one, again = (BlendPair(patch(1), 5).crops(56) for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    assert one[0].shape == one[1].shape == (56, 56, 3) and not np.array_equal(*one)
+    first, again = (BlendPair(patch(1), 5).crops(56) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert first[0].shape == first[1].shape == (56, 56, 3) and not np.array_equal(*first)
 
 
 def test_other_roles_are_refused() -> None:

@@ -17,7 +17,7 @@ WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven"
 
 def numbers(sentences: tuple[str, ...], words: str) -> list[int]:
     """All of the one sentence that has ``words``."""
-    (sentence,) = (each for each in sentences if words in each)
+    (sentence,) = (text for text in sentences if words in text)
     return [int(number) for number in re.findall(r"\b\d+\b", sentence)]
 
 
@@ -100,5 +100,5 @@ def test_attacked_faces_noticed() -> None:
 
 
 def attacks() -> list[str]:
-    found = (re.fullmatch(r"100 faces, ((?:FGSM|PGD).*), contradicted", name) for name in CARD.figures)
-    return [match[1] for match in found if match]
+    matches = (re.fullmatch(r"100 faces, ((?:FGSM|PGD).*), contradicted", name) for name in CARD.figures)
+    return [match[1] for match in matches if match]

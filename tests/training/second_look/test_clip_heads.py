@@ -31,7 +31,7 @@ def test_clips_are_learnt_from_and_only_where_the_question_was_asked() -> None:
     swapped = [patch(1, fake=True, frame=frame) for frame in range(12)]
     still = patch(4, source="stills", file="4.jpg")
     chosen = clip_frames([*clip(2, 12), *clip(3, 5, **TALKING), *swapped, still])
-    assert {(one.file, one.frame) for one in chosen} == {
+    assert {(example.file, example.frame) for example in chosen} == {
         *(("2-False.mp4", frame) for frame in range(0, 12, 2)),
         *(("3-True.mp4", frame) for frame in range(5)),
     }
@@ -41,14 +41,14 @@ def test_it_is_fitted_and_nothing_else_is() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = tiny_network()
-    real = [one for seed in range(8) for one in clip(seed, 3)]
-    fake = [one for seed in range(20, 24) for one in clip(seed, 3, **TALKING)]
+    real = [example for seed in range(8) for example in clip(seed, 3)]
+    fake = [example for seed in range(20, 24) for example in clip(seed, 3, **TALKING)]
     before = state_of(network)
     fit_clip_head(network, real + fake, PAIRS, lambda line: None)
     row = outputs_of(HEAD)[SYNTHESISED]
     assert_only_heads_changed(network, before, row)
-    told = [logits(network, some, HEAD)[:, SYNTHESISED] for some in (real, fake)]
-    assert told[1].min() > told[0].max()
+    scores = [logits(network, some, HEAD)[:, SYNTHESISED] for some in (real, fake)]
+    assert scores[1].min() > scores[0].max()
 
 
 def test_it_does_not_depend_on_how_often_a_place_was_filmed() -> None:
@@ -57,7 +57,7 @@ def test_it_does_not_depend_on_how_often_a_place_was_filmed() -> None:
         torch.manual_seed(0)
         networks = [tiny_network(), tiny_network()]
         networks[1].load_state_dict(networks[0].state_dict())
-    real, fake = clip(1, 3), [one for seed in (20, 21) for one in clip(seed, 3, **TALKING)]
+    real, fake = clip(1, 3), [example for seed in (20, 21) for example in clip(seed, 3, **TALKING)]
     fit_clip_head(networks[0], real + fake, PAIRS, lambda line: None)
     fit_clip_head(networks[1], [*real, *real, *real] + fake, PAIRS, lambda line: None)
     row = outputs_of(HEAD)[SYNTHESISED]

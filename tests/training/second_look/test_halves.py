@@ -103,11 +103,11 @@ def test_a_second_run_that_is_stopped_leaves_nothing_to_be_read(first: ViTSmall1
 
 
 def test_distilled_blocks_come_near_the_kept_tokens(first: ViTSmall14, kept: StoredTokens) -> None:
-    network, said = started(first), []
+    network, lines = started(first), []
     before = {name: value.clone() for name, value in network.state_dict().items()}
     recipe = dataclasses.replace(DISTILLED, examples=60 * 8, rate=2e-3, warm_up=2)
-    distil_lower(network, kept, recipe, said.append)
-    lost = [float(line.rsplit(" ", 1)[1]) for line in said]
+    distil_lower(network, kept, recipe, lines.append)
+    lost = [float(line.rsplit(" ", 1)[1]) for line in lines]
     assert lost[-1] < 0.7 * lost[0]
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
     assert "backbone.patch_embed.proj.weight" in changed

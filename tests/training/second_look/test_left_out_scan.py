@@ -53,13 +53,13 @@ def test_what_is_left_out_is_not_learnt_and_a_finished_run_is_not_repeated(
 
     monkeypatch.setattr(left_out, "ScanSource", Watched)
     last = train_without(network(), clips("train"), samples(), ["wav2lip"], RECIPE, tmp_path, print)
-    assert {one.generator for one in learnt} == {"none", "Deepfakes"}
+    assert {example.generator for example in learnt} == {"none", "Deepfakes"}
     before = last.read_bytes()
     assert train_without(network(), clips("train"), samples(), ["wav2lip"], RECIPE, tmp_path, print) == last
     assert last.read_bytes() == before
     learnt.clear()
     other = train_without(network(), clips("train"), samples(), ["deepfakes"], RECIPE, tmp_path, print)
-    assert other != last and {one.generator for one in learnt} == {"none", "Wav2Lip + GFPGAN"}
+    assert other != last and {example.generator for example in learnt} == {"none", "Wav2Lip + GFPGAN"}
 
 
 def test_a_generator_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -86,4 +86,4 @@ def told(network: scan.ScanNetwork, shown: list[Patch], asked: list[float]) -> o
     """Logits that know lip-sync alone; ``asked`` notes how far from the start the network is."""
     start = shipped().network.state_dict()["backbone.classifier.bias"]
     asked.append(float(network.state_dict()["backbone.classifier.bias"] - start))
-    return torch.tensor([[float(one.family == "lip-sync")] for one in shown]).numpy()
+    return torch.tensor([[float(example.family == "lip-sync")] for example in shown]).numpy()

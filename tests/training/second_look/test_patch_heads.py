@@ -28,7 +28,7 @@ def network() -> ViTSmall14PatchHeads:
 
 
 def crops_of(patches: list) -> torch.Tensor:
-    return torch.from_numpy(np.stack([plain_crop(one, INNER, SIZE) for one in patches]))
+    return torch.from_numpy(np.stack([plain_crop(example, INNER, SIZE) for example in patches]))
 
 
 def test_new_heads_add_nothing(network: ViTSmall14PatchHeads) -> None:

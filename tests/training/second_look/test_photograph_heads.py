@@ -31,22 +31,22 @@ def still(seed: int, **changes: object) -> Patch:
 def test_stills_count_twice_and_clips_once() -> None:
     frames = [patch(number, frame=frame) for number in range(2) for frame in range(6)]
     made = photograph_examples([still(1), still(2, **GENERATED), *frames, patch(9, source="lfw")])
-    assert sorted((one.patch.source, one.patch.frame, one.resaved) for one in made) == [
+    assert sorted((example.patch.source, example.patch.frame, example.resaved) for example in made) == [
         ("clips", 3, False),
         ("clips", 3, False),
         *[("stills", 0, saved) for saved in (False, False, True, True)],
     ]
-    assert {one.targets for one in made if one.patch.source == "stills"} == {(0, 0), (-1, 1)}
+    assert {example.targets for example in made if example.patch.source == "stills"} == {(0, 0), (-1, 1)}
     with pytest.raises(RoleError):
         PhotographPatch(still(1, role="val"))
 
 
 def test_a_picture_saved_again_follows_from_its_name() -> None:
-    one = PhotographPatch(still(3), resaved=True)
-    assert np.array_equal(one.crop(56), one.crop(56))
-    assert not np.array_equal(one.crop(56), PhotographPatch(one.patch).crop(56))
+    example = PhotographPatch(still(3), resaved=True)
+    assert np.array_equal(example.crop(56), example.crop(56))
+    assert not np.array_equal(example.crop(56), PhotographPatch(example.patch).crop(56))
     other = PhotographPatch(still(3, frame=1), resaved=True)
-    assert not np.array_equal(one.crop(56), other.crop(56))
+    assert not np.array_equal(example.crop(56), other.crop(56))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -70,6 +70,6 @@ def test_they_are_fitted_and_nothing_else_is() -> None:
     own = list(outputs_of(PHOTOGRAPH))
     assert bool(network.judge.weight[own].any(dim=1).all())
     assert_only_heads_changed(network, before, own)
-    told = [logits(network, some, PHOTOGRAPH).mean(axis=0) for some in (real, fake)]
-    assert (told[1] > told[0]).all()
+    scores = [logits(network, some, PHOTOGRAPH).mean(axis=0) for some in (real, fake)]
+    assert (scores[1] > scores[0]).all()
     assert network.size == SIZE

@@ -112,13 +112,13 @@ def test_other_groups_of_rates_start_new_moments(
 def test_a_run_ends_with_figures_and_goes_on_where_it_stopped(
     scan: LoadedModel, source: ScanSource, tmp_path: Path
 ) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     trainer = Trainer(ScanNetwork.from_model(scan, 0.0), dataclasses.replace(RECIPE, examples=8))
-    tune(trainer, source, tmp_path, lambda network: (0.6, {"clips": 0.6}), said.append)
+    tune(trainer, source, tmp_path, lambda network: (0.6, {"clips": 0.6}), lines.append)
     assert json.loads((tmp_path / LOG).read_text())["step"] == 2
     assert (tmp_path / "best.pt").exists() and (tmp_path / "step-2.pt").exists()
     longer = Trainer(ScanNetwork.from_model(scan, 0.0), dataclasses.replace(RECIPE, examples=12))
-    tune(longer, source, tmp_path, lambda network: (0.5, {"clips": 0.5}), said.append)
+    tune(longer, source, tmp_path, lambda network: (0.5, {"clips": 0.5}), lines.append)
     assert longer.step == 3 and longer.best == 0.6
     best, last = (torch.load(tmp_path / f"{name}.pt") for name in ("best", "step-3"))
     name = "backbone.classifier.weight"
@@ -141,7 +141,7 @@ def test_what_is_written_is_a_model_with_its_own_temperature(
 def test_a_published_scan_has_a_name_of_its_own(network: ScanNetwork, tmp_path: Path) -> None:
     out, models = tmp_path / "out", tmp_path / "models"
     for source in ("dfdc", "ffpp"):
-        store(out, source, [dataclasses.replace(each, role="val") for each in PATCHES])
+        store(out, source, [dataclasses.replace(example, role="val") for example in PATCHES])
     run = out / "runs" / "main"
     run.mkdir(parents=True)
     torch.save(network.state_dict(), run / "best.pt")

@@ -125,10 +125,10 @@ def test_an_aligned_pair_comes_together_framed_and_degraded_alike() -> None:
     patches = [patch(i, fake, aligned=f"pair {i}") for i in range(4) for fake in (False, True)]
     sampler, rng = Sampler(patches), np.random.default_rng(0)
     for _ in range(20):
-        one, other = sampler.draw(rng)
-        assert one.patch.fake != other.patch.fake
-        assert one.patch.aligned == other.patch.aligned
-        assert (one.framing, one.seed) == (other.framing, other.seed)
+        first, other = sampler.draw(rng)
+        assert first.patch.fake != other.patch.fake
+        assert first.patch.aligned == other.patch.aligned
+        assert (first.framing, first.seed) == (other.framing, other.seed)
 
 
 def test_tight_photographs_show_no_head() -> None:
@@ -143,9 +143,9 @@ def test_crops_have_their_size_and_follow_from_the_seed(source: str, framing: in
     made = patch(3, source=source, box=box)
     assert plain_crop(made, framing, 56).shape == (56, 56, 3)
     for seed in range(6):
-        one, two = (augmented_crop(made, framing, 56, np.random.default_rng(seed)) for _ in range(2))
-        assert one.shape == (56, 56, 3) and one.dtype == np.uint8
-        np.testing.assert_array_equal(one, two)
+        first, two = (augmented_crop(made, framing, 56, np.random.default_rng(seed)) for _ in range(2))
+        assert first.shape == (56, 56, 3) and first.dtype == np.uint8
+        np.testing.assert_array_equal(first, two)
 
 
 def test_ready_made_crops_have_the_square_measured_for_their_set() -> None:

@@ -22,9 +22,9 @@ def animated(seed: int, count: int = 24, image: np.ndarray | None = None) -> Ani
 
 def test_by_its_seed_alone() -> None:
     square = CropSquare(80, 80, 100, 3)
-    one, two, three = (animated(seed).frame(6, square, 64) for seed in (1, 1, 2))
-    assert one.shape == (64, 64, 3) and one.dtype == np.uint8
-    assert np.array_equal(one, two) and not np.array_equal(one, three)
+    first, two, three = (animated(seed).frame(6, square, 64) for seed in (1, 1, 2))
+    assert first.shape == (64, 64, 3) and first.dtype == np.uint8
+    assert np.array_equal(first, two) and not np.array_equal(first, three)
 
 
 def test_motion_is_smooth_and_small() -> None:

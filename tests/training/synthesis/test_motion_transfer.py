@@ -19,8 +19,8 @@ def test_pixels_go_where_the_motion_has_them(seed: int) -> None:
     assert made.shape == driving.shape and made.dtype == np.uint8
     inside = np.s_[20:-20, 20:-20]
 
-    def apart(one: np.ndarray) -> float:
-        return float(np.abs(one[inside].astype(int) - driving[inside]).mean())
+    def apart(picture: np.ndarray) -> float:
+        return float(np.abs(picture[inside].astype(int) - driving[inside]).mean())
 
     assert apart(made) < apart(still) / 2
 
@@ -36,6 +36,6 @@ def test_the_texture_is_the_stills() -> None:
 
 def test_by_its_seed_alone_and_of_any_size() -> None:
     still, driving = crop(5, False, 200), crop(5, False, SIDE)
-    one, again, other = (transfer_motion(still, driving, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert one.shape == driving.shape
-    assert np.array_equal(one, again) and not np.array_equal(one, other)
+    first, again, other = (transfer_motion(still, driving, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert first.shape == driving.shape
+    assert np.array_equal(first, again) and not np.array_equal(first, other)

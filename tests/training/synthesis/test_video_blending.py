@@ -48,11 +48,11 @@ def made(kind: str, seed: int) -> tuple[Footage, list[np.ndarray], list[np.ndarr
 
 @pytest.mark.parametrize("kind", ["self", "swap"])
 def test_by_its_seed_alone(kind: str) -> None:
-    _, one, _ = made(kind, 3)
+    _, first, _ = made(kind, 3)
     _, two, _ = made(kind, 3)
     _, three, _ = made(kind, 4)
-    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
-    assert not np.array_equal(one[0], three[0])
+    assert all(np.array_equal(a, b) for a, b in zip(first, two, strict=True))
+    assert not np.array_equal(first[0], three[0])
 
 
 @pytest.mark.parametrize("kind", ["self", "swap"])

@@ -44,11 +44,11 @@ def test_two_processes_keep_what_the_network_gives(
     network: ViTSmall14Branch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features, "_CHUNK", 4)
-    said: list[str] = []
+    lines: list[str] = []
     drawn, run = _drawn(10), Runner(network)
     for share in ((1, 2), (0, 2), (0, 1)):
-        keep_features(run, drawn, True, tmp_path, share, said.append)
-    assert len(said) == 3  # three chunks, none of them made twice
+        keep_features(run, drawn, True, tmp_path, share, lines.append)
+    assert len(lines) == 3  # three chunks, none of them made twice
     kept = FeatureSet.read(tmp_path)
     assert kept.samples == [sample for samples, _ in drawn for sample in samples]
     crops = np.stack([crop for _, draw in drawn for crop in draw()])

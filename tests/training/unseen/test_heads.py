@@ -64,7 +64,7 @@ def test_a_sample_of_another_role_is_refused() -> None:
 
 def test_a_mean_of_heads_is_the_mean_of_their_logits() -> None:
     rng = np.random.default_rng(5)
-    one, other = (
+    first, other = (
         LinearHead(
             rng.normal(size=WIDTH).astype(np.float32),
             float(rng.normal()),
@@ -74,8 +74,8 @@ def test_a_mean_of_heads_is_the_mean_of_their_logits() -> None:
         for _ in range(2)
     )
     features = rng.normal(size=(20, WIDTH)).astype(np.float32)
-    mixed = mean_of([one, other], [0.25, 0.75])
-    assert np.allclose(mixed(features), 0.25 * one(features) + 0.75 * other(features), atol=1e-4)
+    mixed = mean_of([first, other], [0.25, 0.75])
+    assert np.allclose(mixed(features), 0.25 * first(features) + 0.75 * other(features), atol=1e-4)
 
 
 def test_the_network_says_what_heads_say_and_the_rest_as_before() -> None:
@@ -91,15 +91,15 @@ def test_the_network_says_what_heads_say_and_the_rest_as_before() -> None:
     crops = torch.randn(3, 3, 56, 56)
     with torch.no_grad():
         given, before = network(crops), shipped(crops)
-        said = head(network.branch_features(crops).numpy())
+        logits = head(network.branch_features(crops).numpy())
     row = outputs_of(HEAD)[SYNTHESISED]
-    assert np.allclose(given[:, row].numpy(), said, atol=1e-4)
+    assert np.allclose(given[:, row].numpy(), logits, atol=1e-4)
     others = [n for n in range(given.shape[1]) if n != row]
     assert torch.allclose(given[:, others], before[:, others], atol=1e-5)
     assert outputs_of(INNER)[0] in others
     kept = network_with(shipped, branch.state_dict(), {(HEAD, SYNTHESISED): head}, {(HEAD, SYNTHESISED): 0.5})
     with torch.no_grad():
-        assert np.allclose(kept(crops)[:, row].numpy(), said + 0.5 * before[:, row].numpy(), atol=1e-4)
+        assert np.allclose(kept(crops)[:, row].numpy(), logits + 0.5 * before[:, row].numpy(), atol=1e-4)
 
 
 def test_figures_are_means_over_families_of_at_least_three_clips() -> None:

@@ -17,14 +17,14 @@ def test_all_and_new_families_have_figures_of_their_own() -> None:
         "all": {"kinds": {"talking heads and avatars": talking, "lip-sync": {**talking, "auc": 0.8}}},
         "new": {"kinds": {"talking heads and avatars": {**talking, "found": 0.5}}},
     }
-    found = "found where 5 % of unmanipulated clips are flagged"
+    label = "found where 5 % of unmanipulated clips are flagged"
     assert left_out_figures(table) == {
         "generators left out, talking heads and avatars, AUC": 0.9,
-        f"generators left out, talking heads and avatars, {found}": 0.6,
+        f"generators left out, talking heads and avatars, {label}": 0.6,
         "generators left out, lip-sync, AUC": 0.8,
-        f"generators left out, lip-sync, {found}": 0.6,
+        f"generators left out, lip-sync, {label}": 0.6,
         "new generators left out, talking heads and avatars, AUC": 0.9,
-        f"new generators left out, talking heads and avatars, {found}": 0.5,
+        f"new generators left out, talking heads and avatars, {label}": 0.5,
     }
 
 

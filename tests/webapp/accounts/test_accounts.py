@@ -32,9 +32,9 @@ def app(tmp_path, sent):
 
 def user(app, name: str) -> User:
     with app.extensions["database"].begin() as session:
-        found = account_store.find(session, name)
-        assert found is not None
-        return found
+        row = account_store.find(session, name)
+        assert row is not None
+        return row
 
 
 def sessions_of(app, name: str) -> int:

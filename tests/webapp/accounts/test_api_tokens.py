@@ -70,8 +70,8 @@ def test_an_invalid_token_is_not_the_local_user(client, token):
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER ", " Bearer"])
 def test_the_scheme_is_case_insensitive(app, client, scheme):
-    told = client.get(f"{API}/me", headers={"Authorization": f"{scheme} {made(app)}"})
-    assert told.json["scopes"] == ["read"]
+    answer = client.get(f"{API}/me", headers={"Authorization": f"{scheme} {made(app)}"})
+    assert answer.json["scopes"] == ["read"]
 
 
 @pytest.mark.parametrize(
@@ -99,11 +99,11 @@ def test_tokens_expire_and_are_revoked(app, client):
     assert ask(client, token).status_code == 401
     other = made(app)
     with database.begin() as session:
-        found = next(row for row in tokens.list_tokens(session, LOCAL) if row.expires is None)
+        api_token = next(row for row in tokens.list_tokens(session, LOCAL) if row.expires is None)
         for _ in range(2):
-            assert tokens.revoke(session, LOCAL, found.id)
+            assert tokens.revoke(session, LOCAL, api_token.id)
         revoked = [
-            each.details for each in custody_log.iter_entries(session) if "revoked" in str(each.details)
+            entry.details for entry in custody_log.iter_entries(session) if "revoked" in str(entry.details)
         ]
     assert ask(client, other).status_code == 401 and len(revoked) == 1
 

@@ -70,8 +70,8 @@ def lab(tmp_path_factory):
     row, spare = finished(app), finished(app, file="spare.mp4")
     hand_in(app, b"sample", SAMPLE_FILE)  # asked for, it need not be made
     with app.extensions["database"].begin() as session:
-        for each in (row, spare):
-            session.get_one(AnalysisRow, each.id).owner_id = 1
+        for analysis in (row, spare):
+            session.get_one(AnalysisRow, analysis.id).owner_id = 1
     assert owner.post("/cases", data={"name": "Hidden"}).status_code == 303
     account(app, "spare", Role.READER)
     clients = {None: app.test_client()}
@@ -85,7 +85,7 @@ def address(rule: str, row, user: int) -> str:
     """A route's address, of things that exist and may not be seen."""
     values = {"analysis_id": row.id, "case_id": 1, "user_id": user, "session_id": "0" * 64}
     values |= {"name": "nothing-like-it", "number": 1, "token_id": 1, "webhook_id": 1, "upload_id": "0" * 32}
-    return re.sub(r"<(?:[^:>]+:)?([^>]+)>", lambda found: str(values.get(found[1], "1")), rule)
+    return re.sub(r"<(?:[^:>]+:)?([^>]+)>", lambda match: str(values.get(match[1], "1")), rule)
 
 
 def ask(app, client, method: str, path: str, headers=()):
@@ -145,7 +145,7 @@ def test_invisible_objects_answer_404(lab, role):
         path = address(rule, row, 1).replace(row.id, "0" * 32)
         missing = ask(app, client, method, path)
         # The token of forms looks different in each answer.
-        texts = [re.sub("[0-9a-f]{128}", "token", one.text) for one in (hidden, missing)]
+        texts = [re.sub("[0-9a-f]{128}", "token", answer.text) for answer in (hidden, missing)]
         assert (hidden.status_code, texts[0]) == (404, texts[1]), (method, rule, hidden.status_code)
         assert row.file not in hidden.text
         seen += 1

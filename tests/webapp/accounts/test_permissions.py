@@ -63,7 +63,7 @@ SEEN = {
 @pytest.mark.parametrize("name", ROLES)
 def test_users_see_their_own_analyses_and_those_of_their_cases(lab, name):
     database, people, rows = lab
-    who, ids = people[name], {rows[one].id for one in SEEN[name]}
+    who, ids = people[name], {rows[label].id for label in SEEN[name]}
     with database.begin() as session:
         assert set(session.scalars(visible(select(AnalysisRow.id), who))) == ids
         joined = select(AnalysisRow.id).join(Exhibit, AnalysisRow.exhibit_id == Exhibit.id)
@@ -73,15 +73,15 @@ def test_users_see_their_own_analyses_and_those_of_their_cases(lab, name):
             name in ("ada", "root")
         )
         assert session.scalar(visible(select(func.count()).select_from(CaseRow), who)) == (name != "bob")
-        for one, row in rows.items():
+        for label, row in rows.items():
             exhibit = visible(joined.where(Exhibit.id == row.exhibit_id), who)
-            assert (session.scalar(exhibit) is not None) == (one in SEEN[name])
+            assert (session.scalar(exhibit) is not None) == (label in SEEN[name])
 
 
 @pytest.mark.parametrize("name", ROLES)
 def test_a_visible_session_finds_nothing_else(app, lab, name):
     _database, people, rows = lab
-    who, ids = people[name], {rows[one].id for one in SEEN[name]}
+    who, ids = people[name], {rows[label].id for label in SEEN[name]}
     with app.app_context(), visible_session(who) as session:
         assert set(session.scalars(select(AnalysisRow.id))) == ids
         assert {row.id for row in session.scalars(select(AnalysisRow))} == ids

@@ -20,12 +20,12 @@ from webapp.storage.tables import AnalysisRow
 def test_the_status_of_a_finished_analysis_matches_its_result(app, client):
     answers = Answers(altered=0.2, synthesised=0.9)
     row = finished(app, {"answers": answers, "kind": ManipulationKind.GENERATED}, kind=MediaKind.IMAGE)
-    told = client.get(f"{API}/analyses/{row.id}").json
-    status = AnalysisStatus.model_validate(told)
+    document = client.get(f"{API}/analyses/{row.id}").json
+    status = AnalysisStatus.model_validate(document)
     result = Analysis.model_validate(client.get(f"{API}/analyses/{row.id}/analysis.json").json)
     assert (status.kind, status.answers) == (result.kind, result.answers) != (None, None)
     assert (status.verdict, status.probability) == (result.verdict, result.probability)
-    assert {name: told[name] for name in EMPTY_SUMMARY} == summarise(result)
+    assert {name: document[name] for name in EMPTY_SUMMARY} == summarise(result)
     assert (status.ahead, status.error) == (None, None)
 
 
@@ -39,18 +39,22 @@ def test_a_stored_summary_without_newer_fields(app, client):
     row = finished(app, {})
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).summary = json.dumps({"kind": "generated face"})
-    (told,) = client.get(f"{API}/analyses").json["items"]  # one alone is compared with the custody log
-    assert {name: told[name] for name in EMPTY_SUMMARY} == EMPTY_SUMMARY | {"kind": "generated face"}
+    (item,) = client.get(f"{API}/analyses").json["items"]  # one alone is compared with the custody log
+    assert {name: item[name] for name in EMPTY_SUMMARY} == EMPTY_SUMMARY | {"kind": "generated face"}
 
 
 def test_upload(app, client, sent):
     answer = client.post(f"{API}/analyses", **form(b"content", "../a/clip.mp4", parameters='{"seed": 7}'))
     assert answer.status_code == 202
-    told = answer.json
-    assert answer.headers["Location"] == f"{API}/analyses/{told['id']}"
-    assert (told["state"], told["file"], told["sha256"]) == ("queued", "clip.mp4", digest(b"content"))
-    assert told["settings"] == {"seed": 7} and sent == [told["id"]]
-    assert client.get(answer.headers["Location"]).json == told
+    analysis = answer.json
+    assert answer.headers["Location"] == f"{API}/analyses/{analysis['id']}"
+    assert (analysis["state"], analysis["file"], analysis["sha256"]) == (
+        "queued",
+        "clip.mp4",
+        digest(b"content"),
+    )
+    assert analysis["settings"] == {"seed": 7} and sent == [analysis["id"]]
+    assert client.get(answer.headers["Location"]).json == analysis
 
 
 @pytest.mark.parametrize(
@@ -66,9 +70,9 @@ def test_upload(app, client, sent):
     ],
 )
 def test_invalid_fields_are_named(app, client, sent, fields, status, where):
-    told = problem(client.post(f"{API}/analyses", **form(**fields)), status)
+    details = problem(client.post(f"{API}/analyses", **form(**fields)), status)
     if where:
-        assert [each["where"] for each in told["errors"]] == [where]
+        assert [error["where"] for error in details["errors"]] == [where]
     assert sent == [] and not list(Folders.local(app.extensions["settings"].data).incoming.iterdir())
 
 
@@ -83,12 +87,12 @@ def test_missing_and_empty_files_are_refused(client):
 def test_listing_pages_by_cursor(app, client):
     ids = [hand_in(app, bytes([n]), f"clip {n}.mp4").id for n in range(5)][::-1]
     page = client.get(f"{API}/analyses?limit=2")
-    assert [each["id"] for each in page.json["items"]] == ids[:2]
+    assert [item["id"] for item in page.json["items"]] == ids[:2]
     newest = hand_in(app, b"new").id  # shifts nothing
     assert page.headers["Link"] == f'<{page.json["next"]}>; rel="next"'
     second = client.get(page.json["next"]).json
     third = client.get(second["next"]).json
-    assert [each["id"] for each in second["items"] + third["items"]] == ids[2:] and third["next"] is None
+    assert [item["id"] for item in second["items"] + third["items"]] == ids[2:] and third["next"] is None
     assert client.get(f"{API}/analyses").json["items"][0]["id"] == newest
 
 
@@ -98,13 +102,13 @@ def test_listing_filters_as_the_library_does(app, client):
     claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
 
     def found(query: str) -> list[str]:
-        return [each["id"] for each in client.get(f"{API}/analyses?{query}").json["items"]]
+        return [item["id"] for item in client.get(f"{API}/analyses?{query}").json["items"]]
 
     assert found("state=failed") == [failed.id] == found("q=straße") == found("q=STRAßE")
     assert found("verdict=manipulated") == [done.id] == found(f"q={done.exhibit.sha256[:12]}")
     assert found("to=2001-01-01") == [] and len(found("from=2001-01-01")) == 2
-    told = client.get(f"{API}/analyses/{failed.id}").json
-    assert (told["error"], told["remedy"]) == failures.CRASHED
+    analysis = client.get(f"{API}/analyses/{failed.id}").json
+    assert (analysis["error"], analysis["remedy"]) == failures.CRASHED
 
 
 def test_cancel_retry_again_delete(app, client, sent):
@@ -150,14 +154,14 @@ def test_custom_validation_messages_are_sentences(client):
 def test_unknown_fields_are_refused(client, sent):
     """A rule for several models without others, and a repeated field."""
     rule = problem(client.post(f"{API}/analyses", **form(b"x", joint="majority")), 422)
-    assert [each["where"] for each in rule["errors"]] == ["form.joint"]
+    assert [error["where"] for error in rule["errors"]] == ["form.joint"]
     assert client.post(f"{API}/analyses", **form(b"x", joint="first")).status_code == 202
     again = client.post(f"{API}/exhibits/{digest(b'x')}/analyses", json={"joint": "all", "also": []})
-    assert [each["where"] for each in problem(again, 422)["errors"]] == ["body.joint"]
+    assert [error["where"] for error in problem(again, 422)["errors"]] == ["body.joint"]
     doubled = form(b"x")
     doubled["data"]["priority"] = ["low", "high"]
-    told = problem(client.post(f"{API}/analyses", **doubled), 422)
-    assert told["errors"] == [{"where": "form.priority", "problem": "It is given more than once."}]
+    details = problem(client.post(f"{API}/analyses", **doubled), 422)
+    assert details["errors"] == [{"where": "form.priority", "problem": "It is given more than once."}]
     assert len(sent) == 1
 
 
@@ -177,7 +181,7 @@ def test_pause_resume_and_priority(app, client, sent):
     problem(client.post(f"{path}/priority", json={}), 422)
     assert client.post(f"{path}/pause").json["state"] == "paused"
     assert client.post(f"{path}/pause").status_code == 200
-    assert [each["id"] for each in client.get(f"{API}/analyses?state=paused").json["items"]] == sent
+    assert [item["id"] for item in client.get(f"{API}/analyses?state=paused").json["items"]] == sent
     problem(client.post(f"{path}/retry"), 409)
     problem(client.get(f"{path}/segments"), 409)
     resumed = client.post(f"{path}/resume")
@@ -194,7 +198,9 @@ def test_pause_resume_and_priority(app, client, sent):
 
 def test_models_and_exhibits(app, client):
     models = client.get(f"{API}/models").json["models"]
-    assert sum(each["default"] for each in models) == 1 and all(each["card"]["figures"] for each in models)
+    assert sum(model["default"] for model in models) == 1 and all(
+        model["card"]["figures"] for model in models
+    )
     row = finished(app)
     sha256 = row.exhibit.sha256
     assert client.get(f"{API}/exhibits").json["items"] == [client.get(f"{API}/exhibits/{sha256}").json]

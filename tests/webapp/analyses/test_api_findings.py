@@ -49,29 +49,35 @@ def test_a_failed_condition_is_a_problem_document_without_the_result(client, fla
 def test_segments_match_the_result(client, flagged):
     path, stored = flagged
     segments = client.get(f"{path}/segments").json["segments"]
-    assert [each["id"] for each in segments] == [each.id for each in Analysis.from_json(stored).segments]
+    assert [segment["id"] for segment in segments] == [
+        segment.id for segment in Analysis.from_json(stored).segments
+    ]
 
 
 def test_segments_state_whether_they_are_flagged(app, client, tmp_path):
     """Like in exports: not where views disagree, nor for covered faces or faces without colour."""
     built = with_stability(build(tmp_path, persons=4, segments=4), A=1.0, B=0.4)
-    persons = [one.model_copy(update={"grey": float(one.id == "C")}) for one in built.persons]
-    segments = [one.model_copy(update={"covered": float(one.person == "D")}) for one in built.segments]
+    persons = [finding.model_copy(update={"grey": float(finding.id == "C")}) for finding in built.persons]
+    segments = [
+        finding.model_copy(update={"covered": float(finding.person == "D")}) for finding in built.segments
+    ]
     row = finished(app, {"persons": tuple(persons), "segments": tuple(segments)}, persons=4, segments=4)
-    told = client.get(f"{API}/analyses/{row.id}/segments").json["segments"]
-    assert {each["person"]: each["flagged"] for each in told} == dict(A=True, B=False, C=False, D=False)
+    listing = client.get(f"{API}/analyses/{row.id}/segments").json["segments"]
+    assert {segment["person"]: segment["flagged"] for segment in listing} == dict(
+        A=True, B=False, C=False, D=False
+    )
     exported = client.get(f"{API}/analyses/{row.id}/exports/json").json["segments"]
-    words = {each["id"]: each["strength"] for each in exported}
-    assert all((words[each["id"]] == "not flagged") is not each["flagged"] for each in told)
+    words = {segment["id"]: segment["strength"] for segment in exported}
+    assert all((words[segment["id"]] == "not flagged") is not segment["flagged"] for segment in listing)
 
 
 def test_fields_of_segments_are_documented(client):
     schemas = client.get(f"{API}/openapi.json").json["components"]["schemas"]
     assert schemas["Segments"]["properties"]["segments"]["items"]["$ref"].endswith("/FoundSegment")
-    found = schemas["FoundSegment"]
+    schema = schemas["FoundSegment"]
     assert (
-        "flagged" in found["required"]
-        and "a finding rests on it" in found["properties"]["flagged"]["description"]
+        "flagged" in schema["required"]
+        and "a finding rests on it" in schema["properties"]["flagged"]["description"]
     )
     assert "flagged" not in schemas["Segment"]["properties"], "the stored analysis does not have it"
 
@@ -96,27 +102,27 @@ def test_pages_of_scores_lead_from_one_to_the_next(client, flagged):
 def test_scores_of_one_person_between_two_times(client, flagged):
     path, _ = flagged
     some = client.get(f"{path}/scores?person=A&start=1&end=2").json["items"]
-    assert some and all(each["person"] == "A" and 1 <= each["time"] <= 2 for each in some)
+    assert some and all(score["person"] == "A" and 1 <= score["time"] <= 2 for score in some)
 
 
 def test_segments_and_scores_of_the_voice(app, client):
     heard = voice(spans=((3.0, 8.5), (11.0, 14.0)))
     address = f"{API}/analyses/{finished(app, {'voice': heard}).id}/voice"
     segments = client.get(f"{address}/segments").json["segments"]
-    assert [(each["id"], each["flagged"]) for each in segments] == [("voice-1", True), ("voice-2", True)]
+    assert [(entry["id"], entry["flagged"]) for entry in segments] == [("voice-1", True), ("voice-2", True)]
     page = client.get(f"{address}/scores?start=4&end=12&limit=10").json
     assert (page["window"], page["enter"], page["leave"]) == (4.0, 0.65, 0.5)
     rest = client.get(page["next"]).json
     assert rest["next"] is None
-    assert [each["time"] for each in page["items"] + rest["items"]] == [4 + 0.5 * at for at in range(17)]
+    assert [entry["time"] for entry in page["items"] + rest["items"]] == [4 + 0.5 * at for at in range(17)]
     whole = client.get(f"{address}/scores").json["items"]
-    assert [each["smoothed"] for each in whole] == list(heard.scores.smoothed)
+    assert [entry["smoothed"] for entry in whole] == list(heard.scores.smoothed)
 
 
 @pytest.mark.parametrize("path", ["segments", "scores"])
 def test_sound_that_was_not_examined_has_no_empty_list_of_segments(app, client, path):
-    told = problem(client.get(f"{API}/analyses/{finished(app).id}/voice/{path}"), 404)
-    assert "not examined" in told["detail"]
+    details = problem(client.get(f"{API}/analyses/{finished(app).id}/voice/{path}"), 404)
+    assert "not examined" in details["detail"]
 
 
 @pytest.mark.parametrize(
@@ -131,19 +137,19 @@ def test_unfinished_analyses_have_no_results(app, client, path):
 def test_cancelled_analyses_have_no_results(app, client, path):
     row = hand_in(app)
     client.post(f"{API}/analyses/{row.id}/cancel")
-    told = problem(client.get(f"{API}/analyses/{row.id}/{path}"), 409)
-    assert "cancelled" in told["detail"]
+    details = problem(client.get(f"{API}/analyses/{row.id}/{path}"), 409)
+    assert "cancelled" in details["detail"]
 
 
 def test_annotations_are_recorded_listed_refused_and_imported(app, client, quick_reports):
     row = finished(app, segments=1)
     path = f"{API}/analyses/{row.id}/annotations"
-    said = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": "as I saw it"}
-    made = client.post(path, json=said, headers={"Idempotency-Key": "k"})
-    assert made.status_code == 201 and made.json["annotation"]["note"] == said["note"]
-    assert client.post(path, json=said, headers={"Idempotency-Key": "k"}).json == made.json
+    body = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": "as I saw it"}
+    made = client.post(path, json=body, headers={"Idempotency-Key": "k"})
+    assert made.status_code == 201 and made.json["annotation"]["note"] == body["note"]
+    assert client.post(path, json=body, headers={"Idempotency-Key": "k"}).json == made.json
     assert client.get(path).json["annotations"] == [made.json["annotation"]]
-    problem(client.post(path, json=said | {"id": "0" * 32}), 400)
+    problem(client.post(path, json=body | {"id": "0" * 32}), 400)
     for tracks in ([False], ["0"], [0.5]):
         split = {"kind": "split", "author": "A", "person": "A", "tracks": tracks}
         assert "integer" in problem(client.post(path, json=split), 400)["detail"]
@@ -154,8 +160,8 @@ def test_annotations_are_recorded_listed_refused_and_imported(app, client, quick
     assert bundle.mimetype == "application/zip"
     with zipfile.ZipFile(io.BytesIO(bundle.data)) as packed:
         saved = packed.read("annotations.json")
-    told = client.post(f"{path}/import", **form(saved, "annotations.json"))
-    assert (told.status_code, told.json["new"], told.json["known"]) == (200, 0, 1)
+    answer = client.post(f"{path}/import", **form(saved, "annotations.json"))
+    assert (answer.status_code, answer.json["new"], answer.json["known"]) == (200, 0, 1)
     problem(client.post(f"{path}/import", **form(b"{}", "x.json")), 400)
 
 
@@ -165,11 +171,11 @@ def test_reports_exports_and_manifest_have_their_media_types(app, client, quick_
     page = client.get(f"{path}/report.html")
     assert page.mimetype == "text/html" and "sandbox" in page.headers["Content-Security-Policy"]
     exports = client.get(f"{path}/exports").json["exports"]
-    assert {each["name"] for each in exports} >= {"csv", "webvtt", "scores-parquet"}
-    for each in exports:
-        answer = client.get(each["href"])
+    assert {export["name"] for export in exports} >= {"csv", "webvtt", "scores-parquet"}
+    for export in exports:
+        answer = client.get(export["href"])
         assert answer.status_code == 200 and answer.content_type.startswith(
-            each["media_type"].partition(";")[0]
+            export["media_type"].partition(";")[0]
         )
     problem(client.get(f"{path}/exports/odd"), 404)
     assert client.get(f"{path}/manifest.json").is_json
@@ -179,8 +185,8 @@ def test_photos_have_exports_without_times(app, client):
     path = f"{API}/analyses/{finished(app, kind=MediaKind.IMAGE, segments=1, file='portrait.png').id}"
     exports = client.get(f"{path}/exports").json["exports"]
     tables = {"csv", "xlsx", "scores-csv", "scores-xlsx", "scores-parquet"}
-    assert {each["name"] for each in exports} == tables | {"json", "overlays"}
-    assert {client.get(each["href"]).status_code for each in exports} == {200}
+    assert {export["name"] for export in exports} == tables | {"json", "overlays"}
+    assert {client.get(export["href"]).status_code for export in exports} == {200}
 
 
 def test_reports_and_bundles_in_a_language(app, client, quick_reports, monkeypatch):

@@ -47,7 +47,7 @@ def test_with_login_and_a_token(tmp_path, role, attack):
     """Checks scopes, access to objects of others, and that every operation requires the token."""
     app = with_login(tmp_path / "data", [])
     who = principal_of(account(app, "somebody", role))
-    allowed = [each for each in Permission if who.may(each)]
+    allowed = [permission for permission in Permission if who.may(permission)]
     with app.extensions["database"].alone() as session:
         token = tokens.create(session, who, "attack", allowed).token
     sent = attack(app, examples=10, token=token)

@@ -31,8 +31,8 @@ PART = "application/offset+octet-stream"
 
 
 def begin(client, content: bytes = CONTENT, *, sha256: str = "", **headers: str):
-    told = {"filename": "../long clip.mp4"} | ({"sha256": sha256} if sha256 else {})
-    metadata = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in told.items())
+    fields = {"filename": "../long clip.mp4"} | ({"sha256": sha256} if sha256 else {})
+    metadata = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in fields.items())
     given = TUS | {"Upload-Length": str(len(content)), "Upload-Metadata": metadata} | headers
     return client.post(f"{API}/uploads", headers=given)
 
@@ -82,11 +82,11 @@ def test_an_analysed_upload_is_complete_for_every_method(client, sent):
 
 
 def test_protocol_headers(app, client):
-    told = client.options(f"{API}/uploads").headers
-    assert (told["Tus-Version"], told["Tus-Resumable"]) == ("1.0.0", "1.0.0")
-    assert told["Tus-Extension"] == "creation,termination,expiration,checksum"
-    assert told["Tus-Max-Size"] == str(app.extensions["settings"].upload_limit)
-    assert told["Tus-Checksum-Algorithm"] == "sha1,sha256"
+    headers = client.options(f"{API}/uploads").headers
+    assert (headers["Tus-Version"], headers["Tus-Resumable"]) == ("1.0.0", "1.0.0")
+    assert headers["Tus-Extension"] == "creation,termination,expiration,checksum"
+    assert headers["Tus-Max-Size"] == str(app.extensions["settings"].upload_limit)
+    assert headers["Tus-Checksum-Algorithm"] == "sha1,sha256"
     other = begin(client, **{"Tus-Resumable": "0.2.2"})
     assert (other.status_code, other.headers["Tus-Version"], other.headers["Tus-Resumable"]) == (
         412,
@@ -366,8 +366,8 @@ def test_each_part_renews_the_expiry(app, client):
     place = begin(client).headers["Location"]
     with app.extensions["database"].begin() as session:
         session.get_one(UploadRow, place.rsplit("/", 1)[1]).expires -= timedelta(hours=23)
-    told = send(client, place, 0, CONTENT[:100]).headers["Upload-Expires"]
-    assert timedelta(hours=23) < parsedate_to_datetime(told) - now() <= timedelta(days=1)
+    expiry = send(client, place, 0, CONTENT[:100]).headers["Upload-Expires"]
+    assert timedelta(hours=23) < parsedate_to_datetime(expiry) - now() <= timedelta(days=1)
 
 
 def test_error_for_a_single_byte_is_singular(app, client):

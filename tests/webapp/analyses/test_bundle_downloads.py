@@ -47,9 +47,9 @@ def unpacked(data: bytes) -> dict[str, bytes]:
 
 
 def desk_data(index: bytes) -> dict:
-    found = re.search(r'<script[^>]*id="review-data"[^>]*>(.*?)</script>', index.decode(), re.DOTALL)
-    assert found
-    return json.loads(found[1])
+    match = re.search(r'<script[^>]*id="review-data"[^>]*>(.*?)</script>', index.decode(), re.DOTALL)
+    assert match
+    return json.loads(match[1])
 
 
 def test_a_bundle_is_complete(client, row, folders):
@@ -109,15 +109,15 @@ def test_annotations_during_bundling_go_into_the_next_bundle(app, client, row, t
     monkeypatch.setattr(bundle_downloads, "current_report", meanwhile)
     bundle = client.get(f"{address}/bundle.zip").data
     monkeypatch.setattr(bundle_downloads, "current_report", before)
-    for data, said in ((bundle, 1), (client.get(f"{address}/bundle.zip").data, 2)):
+    for data, count in ((bundle, 1), (client.get(f"{address}/bundle.zip").data, 2)):
         files = unpacked(data)
         log = json.loads(files["custody.json"])
-        told = [e["details"]["id"] for e in log["entries"] if e["action"] == "annotation"]
-        assert told == [e["id"] for e in json.loads(files["annotations.json"])["annotations"]]
-        assert len(told) == said and "export" in {entry["action"] for entry in log["entries"]}
+        ids = [e["details"]["id"] for e in log["entries"] if e["action"] == "annotation"]
+        assert ids == [e["id"] for e in json.loads(files["annotations.json"])["annotations"]]
+        assert len(ids) == count and "export" in {entry["action"] for entry in log["entries"]}
         (tmp_path / "bundle.zip").write_bytes(data)
-        found = verify(tmp_path / "bundle.zip").results.problems
-        assert {problem.file for problem in found} <= {"report.pdf", "report.html"}  # stand-ins
+        problems = verify(tmp_path / "bundle.zip").results.problems
+        assert {problem.file for problem in problems} <= {"report.pdf", "report.html"}  # stand-ins
 
 
 def test_the_page_finds_its_files(client, row):
@@ -197,8 +197,8 @@ def test_annotations_are_included_and_can_be_imported(app, client, row):
     made = client.post(f"/analyses/{row.id}/annotations", json=AGREE).json["annotation"]
     data = client.get(f"/analyses/{row.id}/bundle.zip").data
     files = unpacked(data)
-    said = json.loads(files["annotations.json"])
-    assert said["annotations"] == [made] and said["analysis"] == row.id
+    document = json.loads(files["annotations.json"])
+    assert document["annotations"] == [made] and document["analysis"] == row.id
     assert b"seams at the jaw" in files["index.html"]
     manifest = json.loads((app_result(app, row) / "manifest.json").read_bytes())
     assert manifest["contents"] == "result"  # the stored result's own is another one, and untouched
@@ -243,9 +243,9 @@ def test_the_bundle_matches_its_report(app, client, row, monkeypatch):
     monkeypatch.setattr(integrity, "check_exhibit", checked)
     monkeypatch.setattr(report_downloads, "_render", rendering)
     files = unpacked(app.test_client().get(f"{address}/bundle.zip").data)
-    said = json.loads(files["annotations.json"])["annotations"]
-    assert [each["note"] for each in said] == [AGREE["note"]]
-    assert said == rendered[0]["annotations"]
+    notes = json.loads(files["annotations.json"])["annotations"]
+    assert [annotation["note"] for annotation in notes] == [AGREE["note"]]
+    assert notes == rendered[0]["annotations"]
     assert json.loads(files["case.json"])["case_number"] == "" == rendered[0]["case"]["case_number"]
     assert len(client.get(f"{address}/annotations.json").json["annotations"]) == 2
 

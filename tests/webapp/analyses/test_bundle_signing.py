@@ -58,9 +58,9 @@ def test_an_authority_timestamps_report_and_manifest(app, client, tmp_path, quic
         assert answer.status_code == 500 and "gave no timestamp" in answer.text
     finally:
         authority.close()
-    found = verify(tmp_path / "bundle.zip", read_trust([certificate, authority.issuer])).results
-    assert {problem.file for problem in found.problems} <= {"report.html"}  # a stand-in
-    assert {"timestamp of manifest.sig", "timestamp of report.pdf"} <= found.facts.keys()
+    results = verify(tmp_path / "bundle.zip", read_trust([certificate, authority.issuer])).results
+    assert {problem.file for problem in results.problems} <= {"report.html"}  # a stand-in
+    assert {"timestamp of manifest.sig", "timestamp of report.pdf"} <= results.facts.keys()
 
 
 def test_an_expired_key_is_explained(app, client, row, tmp_path, quick_reports):
@@ -82,8 +82,8 @@ def test_the_setting_is_checked_at_the_start(tmp_path):
 @pytest.mark.parametrize("code", ["en", "de"])
 def test_a_signed_bundle_verifies(client, row, tmp_path, code):
     """With reports rendered again after an annotation, and the longer custody log."""
-    said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
-    assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
+    body = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
+    assert client.post(f"/analyses/{row.id}/annotations", json=body).status_code == 201
     assert client.get(f"/analyses/{row.id}/report.pdf?language={code}").status_code == 200
     assert read_bundle(client, row, tmp_path, language=code).status_code == 200
     done = verify(tmp_path / "bundle.zip")

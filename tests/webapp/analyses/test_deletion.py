@@ -51,8 +51,8 @@ class TestDelete:
         )[2]
         asked = client.get(f"/analyses/{done.id}/delete").text
         assert "1 other analysis uses it" in asked and "and the exhibit" not in asked
-        said = client.post(f"/analyses/{done.id}/delete", headers={"Accept": "application/json"})
-        assert said.json == {"deleted": done.id}
+        answer = client.post(f"/analyses/{done.id}/delete", headers={"Accept": "application/json"})
+        assert answer.json == {"deleted": done.id}
         assert len(exhibits(folders)) == 1 and row(database, again).exhibit.sha256 == done.exhibit.sha256
 
     def test_unfinished_analyses_cannot_be_deleted(self, app, client, database, folders):
@@ -135,11 +135,11 @@ class TestDelete:
         """Two concurrent deletions of analyses of one exhibit delete the exhibit once."""
         first = hand_in(app, b"same")
         second = hand_in(app, b"same")
-        for each in (first, second):
-            states.cancel(database, each.id)
+        for analysis in (first, second):
+            states.cancel(database, analysis.id)
         threads = [
-            threading.Thread(target=deletion.delete_analysis, args=(database, folders, each.id))
-            for each in (first, second)
+            threading.Thread(target=deletion.delete_analysis, args=(database, folders, analysis.id))
+            for analysis in (first, second)
         ]
         for thread in threads:
             thread.start()

@@ -28,8 +28,8 @@ def test_a_sample_of_broken_files(tmp_path):
         timeout=500,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    found = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text().splitlines()]
-    assert len(found) == 4 and {"examined", "refused"} == {one["kind"] for one in found}
+    outcomes = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text().splitlines()]
+    assert len(outcomes) == 4 and {"examined", "refused"} == {outcome["kind"] for outcome in outcomes}
 
 
 def test_two_of_each_kind_through_the_reader():
@@ -49,7 +49,7 @@ def test_recipes_are_deterministic_and_change_files():
 
 @pytest.mark.parametrize("name", [name for name in names() if not name.startswith(("gif", "bmp"))])
 def test_parts_are_found_in_every_base(name):
-    data, found = bases()[name], parts(name, bases()[name])
-    assert len(found) >= 2
-    assert all(0 <= part.start < part.end <= len(data) for part in found)
-    assert all(part.start <= part.size_at < part.end for part in found)
+    data, spans = bases()[name], parts(name, bases()[name])
+    assert len(spans) >= 2
+    assert all(0 <= part.start < part.end <= len(data) for part in spans)
+    assert all(part.start <= part.size_at < part.end for part in spans)

@@ -40,13 +40,13 @@ def member(app, database):
         cases = [CaseRow(name=f"K {n}", created=now(), created_by="x") for n in range(3)]
         session.add_all(cases)
         session.flush()
-        session.add_all(CaseMember(case_id=each.id, user_id=ben.id) for each in cases[:2])
+        session.add_all(CaseMember(case_id=case.id, user_id=ben.id) for case in cases[:2])
         session.add(
             CaseReview(case_id=cases[1].id, first_id=ada.id, second_id=ben.id, blind="findings", named=now())
         )
         for row in session.scalars(select(AnalysisRow)):
             row.owner_id = chance.choice((None, ada.id, ben.id))
-            row.case_id = chance.choice((None, *(each.id for each in cases)))
+            row.case_id = chance.choice((None, *(case.id for case in cases)))
         exhibits = session.scalars(select(Exhibit.id)).all()
         pairs = {tuple(sorted(chance.sample(exhibits, 2))) for _ in range(120)}
         session.add_all(

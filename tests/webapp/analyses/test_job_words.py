@@ -31,10 +31,10 @@ def test_every_stage_is_translated(code: str) -> None:
     )
     sources = [
         ROOT / "detector/engine.py",
-        *(each for name in folders for each in (ROOT / name).rglob("*.py")),
+        *(path for name in folders for path in (ROOT / name).rglob("*.py")),
     ]
-    told = re.compile(r'(?:progress|report)[(,]\s*"([a-z][^"]*)",')
-    stages = {stage for source in sources for stage in told.findall(source.read_text("utf-8"))}
+    pattern = re.compile(r'(?:progress|report)[(,]\s*"([a-z][^"]*)",')
+    stages = {stage for source in sources for stage in pattern.findall(source.read_text("utf-8"))}
     assert {"getting ready", "finding and scoring faces", "looking again", "drawing"} <= stages
     with translation.speaking(code):
         assert {stage for stage in stages if translation.translated(stage) == stage} == set()

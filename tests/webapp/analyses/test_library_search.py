@@ -70,7 +70,7 @@ A, B, C = "Äpfel 100%.mp4", "birnen_1.mov", "Citrus.png"
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("asked", "results"),
     [
         ({}, [C, B, A]),
         ({"sort": "oldest"}, [A, B, C]),
@@ -100,8 +100,8 @@ A, B, C = "Äpfel 100%.mp4", "birnen_1.mov", "Citrus.png"
         ({"from": "yesterday", "to": "9999-12-31"}, [C, B, A]),
     ],
 )
-def test_search_results(three, find, asked, found):
-    assert find(**asked) == found
+def test_search_results(three, find, asked, results):
+    assert find(**asked) == results
 
 
 def test_hashes_ids_and_addresses_are_found(three, find):
@@ -178,8 +178,8 @@ def test_rows_offer_possible_actions(app, client, database):
     assert f'action="/analyses/{queued.id}/cancel"' in row(queued.id)
     assert "/delete" not in row(queued.id) and "/retry" not in row(queued.id)
     assert f'action="/analyses/{failed.id}/retry"' in row(failed.id) and "/delete" in row(failed.id)
-    for each in (done, queued, failed):
-        assert f"/analyses/{each.id}/again" in row(each.id)
+    for analysis in (done, queued, failed):
+        assert f"/analyses/{analysis.id}/again" in row(analysis.id)
     assert "checkbox" not in row(queued.id)
     answer = client.post(f"/analyses/{queued.id}/cancel", data={"back": "sort=oldest"})
     assert answer.location == "/analyses?sort=oldest"
@@ -214,8 +214,8 @@ def test_hostile_reviewers_are_shown_as_text(app, client, database):
     say(database, row.id, author="<script>alert(1)</script>")
     text = client.get("/analyses").text
     assert "<script>alert" not in text and "&lt;script&gt;alert(1)" in text
-    found = client.get("/analyses", query_string={"reviewer": "<script>alert(1)</script>"}).text
-    assert row.id in found and "<script>alert" not in found
+    page = client.get("/analyses", query_string={"reviewer": "<script>alert(1)</script>"}).text
+    assert row.id in page and "<script>alert" not in page
 
 
 class TestSample:

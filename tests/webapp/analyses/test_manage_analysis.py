@@ -178,8 +178,8 @@ class TestPause:
         held = claims.claim_analysis(database, hand_in(app).id)
         claims.record_heartbeat(database, held, "scoring", 0.4)
         assert "A pause keeps nothing" in client.get(f"/analyses/{held.job_id}").text
-        said = client.post(f"/analyses/{held.job_id}/pause", headers={"Accept": "application/json"})
-        assert (said.json["state"], said.json["progress"], said.json["attempt"]) == ("paused", 0.0, 0)
+        answer = client.post(f"/analyses/{held.job_id}/pause", headers={"Accept": "application/json"})
+        assert (answer.json["state"], answer.json["progress"], answer.json["attempt"]) == ("paused", 0.0, 0)
         with pytest.raises(claims.LostClaim):
             claims.record_heartbeat(database, held)
 
@@ -194,8 +194,8 @@ class TestPause:
     def test_a_paused_analysis_can_be_cancelled_or_deleted_and_needs_its_model(self, app, client, database):
         put_model(app, "other")
         first, second = hand_in(app, b"1"), hand_in(app, b"2", model="other")
-        for each in (first, second):
-            client.post(f"/analyses/{each.id}/pause")
+        for analysis in (first, second):
+            client.post(f"/analyses/{analysis.id}/pause")
         assert client.post("/models/other/remove").status_code == 409
         client.post(f"/analyses/{first.id}/cancel")
         assert row(database, first.id).state == "cancelled"
@@ -210,8 +210,8 @@ class TestPause:
         client.post(f"/analyses/{queued.id}/resume")
         of = select(CustodyRow).where(CustodyRow.analysis == queued.id).order_by(CustodyRow.number)
         with database.begin() as session:
-            said = [(entry.action, entry.actor) for entry in session.scalars(of)][1:]
-        assert said == [(f"analysis {act}", "local user") for act in ("prioritised", "paused", "resumed")]
+            acts = [(entry.action, entry.actor) for entry in session.scalars(of)][1:]
+        assert acts == [(f"analysis {act}", "local user") for act in ("prioritised", "paused", "resumed")]
 
 
 class TestPriority:
@@ -275,8 +275,8 @@ class TestAgain:
         answer = client.post(address, data=form)
         assert answer.status_code == 400 and words in answer.text
         assert f'name="{field}" value="{text}"' in answer.text and 'aria-invalid="true"' in answer.text
-        said = client.post(address, data=form, headers={"Accept": "application/json"})
-        assert said.status_code == 400 and words in said.json["error"]
+        refusal = client.post(address, data=form, headers={"Accept": "application/json"})
+        assert refusal.status_code == 400 and words in refusal.json["error"]
         assert count(database, AnalysisRow) == 1
 
     def test_an_unknown_model_is_refused(self, app, client, database):

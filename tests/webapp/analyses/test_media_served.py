@@ -100,7 +100,7 @@ def test_stalled_players_hold_no_thread(app, playing, folders):
             return link
 
         stalled = [ask(f"/analyses/{playing}/media", "Range: bytes=1-\r\n") for _ in range(40)]
-        assert all(each.recv(12) == b"HTTP/1.1 206" for each in stalled)
+        assert all(player.recv(12) == b"HTTP/1.1 206" for player in stalled)
         assert ask("/healthz").recv(12) == b"HTTP/1.1 200", "it would wait until a player reads on"
         rest = 0
         while rest < 23_999_999:

@@ -17,8 +17,8 @@ from reports.report_view import report_view
 
 
 def other_saying(tmp_path: Path, **stability: float) -> OtherModel:
-    said = with_stability(build(tmp_path, persons=2, segments=2), **stability)
-    fields = {name: getattr(said, name) for name in OtherModel.model_fields if name != "ran"}
+    analysis = with_stability(build(tmp_path, persons=2, segments=2), **stability)
+    fields = {name: getattr(analysis, name) for name in OtherModel.model_fields if name != "ran"}
     return OtherModel(**fields, ran=Ran(backend="torch", precision="float32", device="cpu"))
 
 
@@ -32,7 +32,7 @@ def test_flags_of_other_models_need_confirmation_by_other_views(
         page = client.get(f"/analyses/{row.id}").text
         assert f'<a href="#others">2 models together: {joint.verdict}</a>' in page
         lists = re.findall(r"What [^<]* flags</summary>.*?</ul>", page, re.DOTALL)
-        assert [re.findall(r"<li><strong>(\w+)<", each) for each in lists] == [expected] * bool(expected)
+        assert [re.findall(r"<li><strong>(\w+)<", block) for block in lists] == [expected] * bool(expected)
 
         analysis = build(tmp_path, persons=2, segments=2).model_copy(update=fields)
         view = report_view(analysis, tmp_path)

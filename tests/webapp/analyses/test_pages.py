@@ -53,10 +53,10 @@ def test_help_uses_the_labels_of_the_pages(client, code):
 
 
 def test_help_states_the_error_rates_of_scan_and_second_look_together(client):
-    told = load_model().card.fused.as_model()
+    model = load_model().card.fused.as_model()
     text = html.unescape(client.get("/help").text)
     for still in (False, True):
-        for error in reader_view_of_model(told, still).errors:
+        for error in reader_view_of_model(model, still).errors:
             assert error.words in text
     assert "<h4>Videos</h4>" in text and "<h4>Photographs</h4>" in text
 
@@ -223,10 +223,10 @@ def test_unconfirmed_faces_are_not_counted_as_flagged(app, client, tmp_path, kin
         persons = with_stability(build(tmp_path, kept=False, **changes), **stability).persons
         row = finished(app, {"persons": persons}, **changes)
         text = client.get(f"/analyses/{row.id}").text
-        found = re.search(
+        match = re.search(
             r'id="tab-segments"[^>]*>(.*?)</button>.*<h2 id="segments">(.*?)</h2>', text, re.DOTALL
         )
-        tabs.append([re.sub("<.*?>", "", part) for part in found.groups()])
+        tabs.append([re.sub("<.*?>", "", part) for part in match.groups()])
     assert tabs[0] == ["Looked at, not flagged 2"] * 2
     image = kind is MediaKind.IMAGE
     assert tabs[1] == (["Flagged 1", "Flagged faces 1"] if image else ["Segments 2"] * 2)

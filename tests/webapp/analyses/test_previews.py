@@ -53,8 +53,8 @@ def shaped(path: Path, *, rotation: float = 0, shape: Fraction | None = None, co
 
 @pytest.mark.parametrize("name", ["a.heic", "a.avif"])
 def test_unsupported_photos_get_a_jpeg_preview(tmp_path, name):
-    found = decided(boxed_photo(tmp_path / name, cornered()), tmp_path / "preview")
-    assert (found.source, found.mimetype) == ("preview", "image/jpeg")
+    decision = decided(boxed_photo(tmp_path / name, cornered()), tmp_path / "preview")
+    assert (decision.source, decision.mimetype) == ("preview", "image/jpeg")
     with PIL.Image.open(tmp_path / "preview") as picture:
         assert picture.format == "JPEG" and corners(np.asarray(picture)) == UPRIGHT
 
@@ -68,7 +68,7 @@ def exif(kind: int = 3, count: int = 1, turn: int = 6) -> bytes:
 def jpeg_with(picture: PIL.Image.Image, *segments: bytes) -> bytes:
     made = io.BytesIO()
     picture.save(made, "JPEG", quality=95)
-    app1 = (b"\xff\xe1" + struct.pack(">H", len(one) + 2) + one for one in segments)
+    app1 = (b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment for segment in segments)
     return made.getvalue()[:2] + b"".join(app1) + made.getvalue()[2:]
 
 
@@ -98,20 +98,20 @@ def test_photos_with_ambiguous_orientation_get_an_upright_jpeg(tmp_path, name, b
         picture.save(path, lossless=True, **({"exif": blocks[0]} if blocks else {}))
     with open_media(path) as reader:
         (frame,) = reader.frames(8)
-    found = decided(path, tmp_path / "preview", width=frame.image.shape[1], height=frame.image.shape[0])
-    assert found.source == ("exhibit" if by_browsers else "preview")
+    decision = decided(path, tmp_path / "preview", width=frame.image.shape[1], height=frame.image.shape[0])
+    assert decision.source == ("exhibit" if by_browsers else "preview")
     if not by_browsers:
-        assert "not every browser turns it as its EXIF says" in found.reason
+        assert "not every browser turns it as its EXIF says" in decision.reason
         with PIL.Image.open(tmp_path / "preview") as shown:
             assert corners(np.asarray(shown)) == corners(frame.image)
-            assert (found.width, found.height) == shown.size == frame.image.shape[1::-1]
+            assert (decision.width, decision.height) == shown.size == frame.image.shape[1::-1]
 
 
 def test_photos_with_unusual_colours_get_a_jpeg(tmp_path):
     path = tmp_path / "a.png"
     PIL.Image.fromarray(cornered()).save(path, icc_profile=bytes(range(256)))
-    found = decided(path, tmp_path / "preview")
-    assert "not every browser shows its colours as they were examined" in found.reason
+    decision = decided(path, tmp_path / "preview")
+    assert "not every browser shows its colours as they were examined" in decision.reason
     usual = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     PIL.Image.fromarray(cornered()).save(path, icc_profile=usual)
     assert decided(path).source == "exhibit"
@@ -134,9 +134,9 @@ def test_photos_with_unusual_colours_get_a_jpeg(tmp_path):
 )
 def test_supported_videos_are_played_unchanged(tmp_path, name, choices, mimetype):
     clip = write_clip(tmp_path / name, SMALL, **choices)
-    found = decided(clip)
-    assert (found.source, found.mimetype, found.reason) == ("exhibit", mimetype, "")
-    assert (found.width, found.height) == (160, 96)
+    decision = decided(clip)
+    assert (decision.source, decision.mimetype, decision.reason) == ("exhibit", mimetype, "")
+    assert (decision.width, decision.height) == (160, 96)
     assert not (tmp_path / "preview").exists()
 
 
@@ -168,9 +168,9 @@ def test_supported_videos_are_played_unchanged(tmp_path, name, choices, mimetype
 )
 def test_unsupported_videos_get_a_preview_with_a_reason(tmp_path, name, choices, changes, reason):
     clip = write_clip(tmp_path / name, SMALL, **choices)
-    found = decided(clip, **changes)
-    assert (found.source, found.mimetype, found.offset) == ("preview", "video/mp4", 0.0)
-    assert reason in found.reason and found.reason.startswith("Shown is a preview")
+    decision = decided(clip, **changes)
+    assert (decision.source, decision.mimetype, decision.offset) == ("preview", "video/mp4", 0.0)
+    assert reason in decision.reason and decision.reason.startswith("Shown is a preview")
     assert moments(tmp_path / "preview") == moments(clip)
     assert numbers(tmp_path / "preview") == numbers(clip)
 
@@ -194,9 +194,9 @@ def test_pixels_that_are_not_square_and_key_frames_far_apart(tmp_path):
 )
 def test_transparency_is_shown_as_analysed(tmp_path, name, codec, pix_fmt, seen):
     clip = write_erased(tmp_path / name, codec, pix_fmt)
-    found = decided(clip, tmp_path / "preview")
-    assert found.source == "preview"
-    assert ("it states transparency" in found.reason) == name.endswith(".webm")
+    decision = decided(clip, tmp_path / "preview")
+    assert decision.source == "preview"
+    assert ("it states transparency" in decision.reason) == name.endswith(".webm")
     assert numbers(tmp_path / "preview") == numbers(clip) == list(range(8))
     for path in (clip, tmp_path / "preview"):
         with open_media(path) as reader:
@@ -269,8 +269,8 @@ def test_avi_frames_out_of_order_keep_their_times(tmp_path):
 def test_previews_have_even_limited_sizes(tmp_path, size, expected):
     picture = np.zeros((size[1], size[0], 3), np.uint8)
     clip = write_clip(tmp_path / "clip.avi", [picture] * 3, codec="mjpeg", pix_fmt="yuvj444p")
-    found = decided(clip, tmp_path / "made")
-    assert (found.width, found.height) == expected
+    decision = decided(clip, tmp_path / "made")
+    assert (decision.width, decision.height) == expected
     with av.open(str(tmp_path / "made")) as container:
         context = container.streams.video[0].codec_context
         assert (context.width, context.height) == expected
@@ -282,8 +282,8 @@ def test_previews_are_upright(tmp_path, rotation):
     with open_media(clip) as reader:
         wanted = corners(next(iter(reader.frames(1))).image)
     assert wanted != UPRIGHT
-    found = decided(clip, tmp_path / "made")
-    assert (found.width, found.height) == ((128, 96) if rotation == 180 else (96, 128))
+    decision = decided(clip, tmp_path / "made")
+    assert (decision.width, decision.height) == ((128, 96) if rotation == 180 else (96, 128))
     with open_media(tmp_path / "made") as reader:
         assert corners(next(iter(reader.frames(1))).image) == wanted
 
@@ -297,9 +297,9 @@ def test_colours_survive(tmp_path, pix_fmt, height):
     )
     decided(clip, tmp_path / "made")
     with open_media(clip) as before, open_media(tmp_path / "made") as after:
-        one, other = (next(iter(reader.frames(1))).image for reader in (before, after))
+        original, other = (next(iter(reader.frames(1))).image for reader in (before, after))
     for column in (40, 120):
-        assert np.abs(one[height // 2, column].astype(int) - other[height // 2, column]).max() <= 12
+        assert np.abs(original[height // 2, column].astype(int) - other[height // 2, column]).max() <= 12
     with av.open(str(tmp_path / "made")) as container:
         context = container.streams.video[0].codec_context
         assert context.color_range == 1 and context.colorspace != 2
@@ -311,19 +311,19 @@ def test_colours_survive(tmp_path, pix_fmt, height):
 def test_supported_photos_are_shown_unchanged(tmp_path, suffix, mimetype):
     path = tmp_path / f"photo.{suffix}"
     PIL.Image.fromarray(cornered()).save(path)
-    found = decided(path)
-    assert (found.source, found.mimetype, found.offset) == ("exhibit", mimetype, 0.0)
+    decision = decided(path)
+    assert (decision.source, decision.mimetype, decision.offset) == ("exhibit", mimetype, 0.0)
 
 
 def test_unreadable_exhibits_have_no_preview(tmp_path):
     path = tmp_path / "notes.mp4"
     path.write_text("no video")
     media = facts_of("video", 1.0)
-    found = decide_playback(path, tmp_path / "made", media, 0, lambda _share: None)
-    assert found.source == "none" and found.reason.startswith("There is no preview of the exhibit.")
+    decision = decide_playback(path, tmp_path / "made", media, 0, lambda _share: None)
+    assert decision.source == "none" and decision.reason.startswith("There is no preview of the exhibit.")
 
 
 def test_a_full_disk_gets_no_preview(tmp_path):
     clip = write_clip(tmp_path / "clip.mkv", SMALL)
-    found = decide_playback(clip, tmp_path / "made", described(clip), 1 << 60, lambda _share: None)
-    assert found.source == "none" and "disk is too full" in found.reason
+    decision = decide_playback(clip, tmp_path / "made", described(clip), 1 << 60, lambda _share: None)
+    assert decision.source == "none" and "disk is too full" in decision.reason

@@ -35,9 +35,9 @@ def row(app):
 @pytest.fixture
 def calls(monkeypatch) -> list[list[str]]:
     """The started processes."""
-    found: list[list[str]] = []
-    monkeypatch.setattr(report_downloads.subprocess, "run", _keeping(subprocess.run, found))
-    return found
+    commands: list[list[str]] = []
+    monkeypatch.setattr(report_downloads.subprocess, "run", _keeping(subprocess.run, commands))
+    return commands
 
 
 def _keeping(run, found):

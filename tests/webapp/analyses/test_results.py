@@ -10,14 +10,14 @@ from webapp.storage.data_folder import Folders
 
 def test_the_cache_is_limited_by_bytes(app, monkeypatch):
     folders = Folders.local(app.extensions["settings"].data)
-    one, two, three = (folders.result(finished(app, file=f"{number}.mp4").id) for number in range(3))
-    size = (one / "analysis.json").stat().st_size
+    folder, two, three = (folders.result(finished(app, file=f"{number}.mp4").id) for number in range(3))
+    size = (folder / "analysis.json").stat().st_size
     monkeypatch.setattr(results, "_MAX_CACHED_BYTES", int(2.5 * size))
-    first, second = results.load_result(one), results.load_result(two)
-    assert results.load_result(one) is first and results.load_result(two) is second
+    first, second = results.load_result(folder), results.load_result(two)
+    assert results.load_result(folder) is first and results.load_result(two) is second
     results.load_result(three)  # no room for three: the one used longest ago goes
     assert results.load_result(two) is second
-    again = results.load_result(one)
+    again = results.load_result(folder)
     assert again is not first and again.sha256 == first.sha256
 
 

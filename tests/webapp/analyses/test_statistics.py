@@ -89,8 +89,8 @@ def test_verdicts_are_spelled_out_in_german(app, client):
 
 def test_durations_of_old_rows(app, client, database, overview, change):
     row, lost = finished(app, duration=90.0), finished(app, duration=30.0)
-    for each in (row, lost):
-        change(each.id, duration=None)
+    for analysis in (row, lost):
+        change(analysis.id, duration=None)
     assert overview().unmeasured == 2
     assert "2 analyses were made before" in client.get("/statistics").text
     folders = Folders.local(app.extensions["settings"].data)
@@ -163,12 +163,12 @@ def test_unflagged_segments_do_not_count_as_flagged(app, client, database, overv
     persons = {"persons": with_stability(made, A=1.0, B=0.6).persons}
     row = finished(app, persons, persons=2, segments=2, kept=False)
     for segment in ("A1", "B1"):
-        said = {"kind": "segment", "segment": segment, "verdict": "agree", "author": "Ada"}
-        assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
+        body = {"kind": "segment", "segment": segment, "verdict": "agree", "author": "Ada"}
+        assert client.post(f"/analyses/{row.id}/annotations", json=body).status_code == 201
     for _ in range(2):
         seen = overview().agreement
         assert (seen.segments.parts, seen.marked, seen.total) == (Counter(agree=1), 1, 1)
-        assert [(each.label, each.total) for each in seen.reviewers] == [("Ada", 1)]
+        assert [(reviewer.label, reviewer.total) for reviewer in seen.reviewers] == [("Ada", 1)]
         # Annotated before rows said which segments are flagged.
         change(row.id, unflagged=None)
         review_annotations.backfill_unflagged(database, Folders.local(app.extensions["settings"].data))

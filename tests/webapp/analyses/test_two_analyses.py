@@ -86,8 +86,8 @@ def test_different_parameters_are_listed(pair: tuple[Analysis, Analysis]) -> Non
         update={"parameters": first.parameters.model_copy(update={"enter_threshold": 0.9})}
     )
     assert two_analyses.parameter_differences(first, first) == ()
-    (one,) = two_analyses.parameter_differences(first, other)
-    assert (one.first, one.second) == (f"{first.parameters.enter_threshold:g}", "0.9")
+    (difference,) = two_analyses.parameter_differences(first, other)
+    assert (difference.first, difference.second) == (f"{first.parameters.enter_threshold:g}", "0.9")
 
 
 def test_different_networks_of_one_name_are_listed(pair: tuple[Analysis, Analysis]) -> None:
@@ -108,9 +108,13 @@ def test_different_networks_of_one_name_are_listed(pair: tuple[Analysis, Analysi
         ),
         ({"software": first.software.model_copy(update={"source_sha256": "4" * 64})}, "engine's source"),
     ):
-        (one,) = two_analyses.parameter_differences(first, first.model_copy(update=other))
-        assert one.name.endswith(name) and one.second == "444444444444…" and one.first != one.second
-    assert {one.second for one in two_analyses.parameter_differences(first, made)} == {"–"}
+        (difference,) = two_analyses.parameter_differences(first, first.model_copy(update=other))
+        assert (
+            difference.name.endswith(name)
+            and difference.second == "444444444444…"
+            and difference.first != difference.second
+        )
+    assert {difference.second for difference in two_analyses.parameter_differences(first, made)} == {"–"}
     assert two_analyses.parameter_differences(first, first) == ()
 
 
@@ -123,25 +127,25 @@ def _looking(analysis: Analysis, **changes: str) -> Model:
 def test_different_other_models_are_not_called_equal(
     app, client: FlaskClient, pair: tuple[Analysis, Analysis]
 ) -> None:
-    one = finished(app, segments=1)
+    first = finished(app, segments=1)
     software = pair[0].software.model_copy(update={"source_sha256": "4" * 64})
     other = finished(app, {"software": software}, segments=1)
-    page = client.get(f"/compare?a={one.id}&b={other.id}")
+    page = client.get(f"/compare?a={first.id}&b={other.id}")
     assert page.status_code == 200 and "All settings are the same" not in page.text
     assert "444444444444…" in page.text
 
 
 def test_incomparable_analyses_are_refused(app, client: FlaskClient) -> None:
-    one, other = finished(app, segments=1), finished(app, segments=2)
+    first, other = finished(app, segments=1), finished(app, segments=2)
     assert client.get("/compare").status_code == 400
-    assert client.get(f"/compare?a={one.id}&b={one.id}").status_code == 400
-    assert client.get(f"/compare?a={one.id}&b={'0' * 32}").status_code == 404
-    answer = client.get(f"/compare?a={one.id}&b={other.id}")
+    assert client.get(f"/compare?a={first.id}&b={first.id}").status_code == 400
+    assert client.get(f"/compare?a={first.id}&b={'0' * 32}").status_code == 404
+    answer = client.get(f"/compare?a={first.id}&b={other.id}")
     assert answer.status_code == 400
     assert "two different exhibits" in answer.text
-    assert f'href="/analyses/{one.id}/compare?q={other.exhibit.sha256}"' in answer.text
-    offered = client.get(f"/analyses/{one.id}/compare?q={other.exhibit.sha256}").text
+    assert f'href="/analyses/{first.id}/compare?q={other.exhibit.sha256}"' in answer.text
+    offered = client.get(f"/analyses/{first.id}/compare?q={other.exhibit.sha256}").text
     assert offered.count('type="radio"') == 1 and f'value="{other.id}" required checked' in offered
     photo = finished(app, kind=MediaKind.IMAGE, segments=0, duration=0.0)
-    answer = client.get(f"/compare?a={one.id}&b={photo.id}")  # which only the photo can begin
-    assert f'href="/analyses/{photo.id}/compare?q={one.exhibit.sha256}"' in answer.text
+    answer = client.get(f"/compare?a={first.id}&b={photo.id}")  # which only the photo can begin
+    assert f'href="/analyses/{photo.id}/compare?q={first.exhibit.sha256}"' in answer.text

@@ -82,25 +82,25 @@ def lab(tmp_path, sent):
 
 def changes(client, done: AnalysisRow, stopped: AnalysisRow, waits: AnalysisRow) -> dict[str, int]:
     """What comes of all that would change the case, and by which status."""
-    said = {"kind": "exhibit", "verdict": "disagree", "note": "I am out of this case"}
-    one = f"/analyses/{done.id}"
+    body = {"kind": "exhibit", "verdict": "disagree", "note": "I am out of this case"}
+    address = f"/analyses/{done.id}"
     asked = {
-        "assign form": client.get(f"{one}/assign"),
-        "take out": client.post(f"{one}/assign", data={"case": ""}),
-        "annotate": client.post(f"{one}/annotations", json=said),
-        "annotate by the API": client.post(f"/api/v1{one}/annotations", json=said),
-        "details": client.post(f"{one}/case", data={"case_number": "X", "examiner": "Eve"}),
-        "again form": client.get(f"{one}/again"),
-        "again": client.post(f"{one}/again"),
-        "again by the API": client.post(f"/api/v1{one}/again", json={}),
+        "assign form": client.get(f"{address}/assign"),
+        "take out": client.post(f"{address}/assign", data={"case": ""}),
+        "annotate": client.post(f"{address}/annotations", json=body),
+        "annotate by the API": client.post(f"/api/v1{address}/annotations", json=body),
+        "details": client.post(f"{address}/case", data={"case_number": "X", "examiner": "Eve"}),
+        "again form": client.get(f"{address}/again"),
+        "again": client.post(f"{address}/again"),
+        "again by the API": client.post(f"/api/v1{address}/again", json={}),
         "again by its exhibit": client.post(f"/api/v1/exhibits/{done.exhibit.sha256}/analyses", json={}),
         "retry": client.post(f"/analyses/{stopped.id}/retry"),
         "priority": client.post(f"/analyses/{waits.id}/priority", data={"priority": "high"}),
         "pause": client.post(f"/analyses/{waits.id}/pause"),
         "resume": client.post(f"/analyses/{waits.id}/resume"),
         "cancel": client.post(f"/api/v1/analyses/{waits.id}/cancel"),
-        "delete form": client.get(f"{one}/delete"),
-        "delete": client.post(f"{one}/delete"),
+        "delete form": client.get(f"{address}/delete"),
+        "delete": client.post(f"{address}/delete"),
         "delete by the API": client.delete(f"/api/v1/analyses/{stopped.id}"),
     }
     return {what: answer.status_code for what, answer in asked.items()}
@@ -108,29 +108,31 @@ def changes(client, done: AnalysisRow, stopped: AnalysisRow, waits: AnalysisRow)
 
 def test_former_member_sees_own_uploads_read_only(lab):
     done = lab.of_eve(finished(lab.app, file="evidence.mp4"))
-    stopped, waits = (lab.of_eve(hand_in(lab.app, each)) for each in (b"stopped", b"waits"))
+    stopped, waits = (lab.of_eve(hand_in(lab.app, upload)) for upload in (b"stopped", b"waits"))
     states.cancel(lab.database, stopped.id)
     with lab.database.begin() as session:  # as if Eve had left before who leaves keeps what they handed in
         member = session.get_one(CaseMember, (lab.case, lab.ids["eve"]))
         session.delete(member)
     assert lab.eve.get(lab.place).status_code == 404
-    for each in (done, stopped, waits):
-        page = lab.eve.get(f"/analyses/{each.id}")
+    for upload in (done, stopped, waits):
+        page = lab.eve.get(f"/analyses/{upload.id}")
         assert page.status_code == 200
         assert "You are not in the case of this analysis, so you cannot change it." in page.text
         for offered in ("again", "compare", "assign", "delete", "case", "annotations/import", "retry"):
-            assert f'"/analyses/{each.id}/{offered}' not in page.text + lab.eve.get("/analyses").text, offered
+            assert f'"/analyses/{upload.id}/{offered}' not in page.text + lab.eve.get("/analyses").text, (
+                offered
+            )
         for offered in ("pause", "cancel", "priority"):
-            assert f'"/analyses/{each.id}/{offered}"' not in page.text + lab.eve.get("/analyses").text
-    found = changes(lab.eve, done, stopped, waits)
-    assert found == dict.fromkeys(found, 403)
-    for each, state in ((done, State.DONE), (stopped, State.CANCELLED), (waits, State.QUEUED)):
-        row = lab.row(each.id)
+            assert f'"/analyses/{upload.id}/{offered}"' not in page.text + lab.eve.get("/analyses").text
+    statuses = changes(lab.eve, done, stopped, waits)
+    assert statuses == dict.fromkeys(statuses, 403)
+    for upload, state in ((done, State.DONE), (stopped, State.CANCELLED), (waits, State.QUEUED)):
+        row = lab.row(upload.id)
         assert (row.state, row.case_id, row.priority) == (state, lab.case, 1)
     assert lab.ada.get(lab.place).text.count("/analyses/") == 3
     lab.admit()
-    found = changes(lab.eve, done, stopped, waits)
-    assert 403 not in found.values()
+    statuses = changes(lab.eve, done, stopped, waits)
+    assert 403 not in statuses.values()
 
 
 def test_administrator_may_change_any_case(lab):
@@ -173,13 +175,13 @@ def test_leaving_a_case_needs_a_constant_number_of_queries(lab):
     asked = []
     for contents in ("ab", "cdefgh"):
         firsts = [lab.hand_in(lab.ada, content.encode()) for content in contents]
-        agains = [lab.again(lab.eve, each) for each in firsts]
+        agains = [lab.again(lab.eve, analysis_id) for analysis_id in firsts]
         own = [lab.hand_in(lab.eve, f"own {content}".encode()) for content in contents]
         with counted(lab.database) as statements:
             lab.dismiss()
         asked.append(len(statements))
-        assert {lab.row(each).owner_id for each in agains} == {lab.ids["ada"]}
-        assert {lab.row(each).owner_id for each in own} == {lab.ids["eve"]}
+        assert {lab.row(analysis_id).owner_id for analysis_id in agains} == {lab.ids["ada"]}
+        assert {lab.row(analysis_id).owner_id for analysis_id in own} == {lab.ids["eve"]}
         lab.admit()
     assert asked[0] == asked[1] < 40
 
@@ -236,7 +238,7 @@ def test_backfill_reassigns_analyses_of_former_members(lab):
         session.delete(session.get_one(CaseMember, (lab.case, lab.ids["eve"])))
     assert lab.eve.get(f"/analyses/{again}").status_code == 200
     service.reassign_older_rows(lab.database, Folders.local(lab.app.extensions["settings"].data))
-    owners = [lab.row(each).owner_id for each in (first, again, own, elsewhere)]
+    owners = [lab.row(analysis_id).owner_id for analysis_id in (first, again, own, elsewhere)]
     assert owners == [lab.ids[name] for name in ("ada", "ada", "eve", "eve")]
     assert lab.eve.get(f"/analyses/{again}").status_code == 404
 

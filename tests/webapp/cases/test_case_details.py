@@ -57,8 +57,8 @@ def test_form_keeps_entered_values_after_a_conflict(app, client, database):
     row = finished(app)
     address = f"/analyses/{row.id}/case"
     mine = form_of(client.get(f"/analyses/{row.id}").text)
-    theirs = mine | {"examiner": "Ann", "organisation": "Lab 3", "paper": "Letter"}
-    assert client.post(address, data=theirs).status_code == 303
+    newer_form = mine | {"examiner": "Ann", "organisation": "Lab 3", "paper": "Letter"}
+    assert client.post(address, data=newer_form).status_code == 303
     typed = {"examiner": "Ben <B>", "case_number": "ST/1", "exhibit_number": "7"}
     refused = client.post(address, data=mine | typed)
     assert refused.status_code == 409 and log(database)[-1].details["examiner"] == "Ann"
@@ -88,10 +88,10 @@ def test_second_conflict_is_detected(app, client):
 
 def test_conflict_is_reported_as_json(app, client):
     row = finished(app)
-    said = {"shown_examiner": "", "examiner": "Ann"}
-    client.post(f"/analyses/{row.id}/case", data=said)
-    said["examiner"] = "Ben"
-    answer = client.post(f"/analyses/{row.id}/case", data=said, headers={"Accept": "application/json"})
+    form = {"shown_examiner": "", "examiner": "Ann"}
+    client.post(f"/analyses/{row.id}/case", data=form)
+    form["examiner"] = "Ben"
+    answer = client.post(f"/analyses/{row.id}/case", data=form, headers={"Accept": "application/json"})
     assert answer.status_code == 409 and "now “Ann”, yours “Ben”" in answer.json["error"]
 
 
@@ -137,6 +137,6 @@ def test_case_details_of_an_upload_are_inherited(app, client, database):
     address = client.post("/analyses", data={"file": (io.BytesIO(b"bytes"), "clip.mp4"), **fields}).location
     analysis_id = address.rpartition("/")[2]
     again = client.post(f"/analyses/{analysis_id}/again", data={}).location.rpartition("/")[2]
-    for each in (analysis_id, again):
+    for row_id in (analysis_id, again):
         with database.begin() as session:
-            assert case_details.read_details(session, each).case_number == "ST/9"
+            assert case_details.read_details(session, row_id).case_number == "ST/9"

@@ -90,7 +90,7 @@ def test_case_names_need_not_be_unique(ada, bob):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("", "A case needs a name."),
         ("   ", "A case needs a name."),
@@ -100,12 +100,12 @@ def test_case_names_need_not_be_unique(ada, bob):
         ("می\u200c", "invisible character (U+200C)"),
     ],
 )
-def test_invalid_names_are_explained_and_kept_in_the_form(ada, name, told):
+def test_invalid_names_are_explained_and_kept_in_the_form(ada, name, message):
     typed = {"name": name, "description": "what <b> it is about"}
     place = make(ada)
     for address, more in (("/cases", {}), (place, {"shown_name": "K-17/26", "shown_description": "older"})):
         refused = ada.post(address, data=typed | more)
-        assert refused.status_code == 400 and told in refused.text
+        assert refused.status_code == 400 and message in refused.text
         assert f'required value="{name}"' in refused.text
         assert ">\nwhat &lt;b&gt; it is about</textarea>" in refused.text
         assert 'aria-invalid="true" aria-describedby="name-wrong"' in refused.text
@@ -225,8 +225,8 @@ def test_annotation_author_is_the_signed_in_user(app, ada):
     row = finished(app)
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).owner_id = 1
-    said = {"kind": "exhibit", "verdict": "agree", "note": "", "author": "Somebody Else"}
-    answer = ada.post(f"/analyses/{row.id}/annotations", json=said)
+    body = {"kind": "exhibit", "verdict": "agree", "note": "", "author": "Somebody Else"}
+    answer = ada.post(f"/analyses/{row.id}/annotations", json=body)
     assert answer.status_code == 201
     assert answer.json["annotation"]["author"] == "Ada"
     assert 'data-author="Ada"' in ada.get(f"/analyses/{row.id}").text

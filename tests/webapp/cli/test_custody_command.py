@@ -65,8 +65,8 @@ def test_an_export_gets_a_timestamp(folder, capsys, tmp_path, monkeypatch):
         assert "gave no timestamp" in capsys.readouterr().err
     finally:
         authority.close()
-    found = verify_files(tmp_path / "all.json", read_trust([authority.issuer])).results
-    assert (found.problems, found.signed) == ([], ["all.json.tsr"])
+    results = verify_files(tmp_path / "all.json", read_trust([authority.issuer])).results
+    assert (results.problems, results.signed) == ([], ["all.json.tsr"])
 
 
 def test_a_failed_timestamp_keeps_the_earlier_export(folder, capsys, tmp_path, monkeypatch):
@@ -88,8 +88,8 @@ def test_a_failed_timestamp_keeps_the_earlier_export(folder, capsys, tmp_path, m
         assert cli.run(export) == 0 and out.read_bytes() != earlier[0] and stamp.read_bytes() != earlier[1]
     finally:
         authority.close()
-    found = verify_files(out, read_trust([authority.issuer])).results
-    assert (found.problems, found.signed) == ([], [stamp.name])
+    results = verify_files(out, read_trust([authority.issuer])).results
+    assert (results.problems, results.signed) == ([], [stamp.name])
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
@@ -180,8 +180,8 @@ def test_one_entry_is_counted_as_one(folder, capsys, tmp_path):
     cli.run(["export-log", "--out", str(tmp_path / "one.json")])
     assert "one.json: 1 entry\n" in capsys.readouterr().out
     reports_cli(["verify", str(tmp_path / "one.json")])
-    said = capsys.readouterr().out
-    assert "1 file compared" in said and "1 entry then" in said
+    output = capsys.readouterr().out
+    assert "1 file compared" in output and "1 entry then" in output
 
 
 def test_a_wrong_or_missing_key_is_reported(folder, capsys):
@@ -192,9 +192,9 @@ def test_a_wrong_or_missing_key_is_reported(folder, capsys):
     assert status == 1 and lines[0].startswith("No entry was written with this key")
     key.unlink()
     assert cli.run(["verify-log"]) == 2
-    said = capsys.readouterr()
-    assert "Only the chain of hashes was checked" in said.err and "backup" in said.err
-    assert not key.exists() and "8 entries" in said.out
+    output = capsys.readouterr()
+    assert "Only the chain of hashes was checked" in output.err and "backup" in output.err
+    assert not key.exists() and "8 entries" in output.out
     touch(folder, "UPDATE custody SET actor = 'nobody' WHERE number = 4")
     assert cli.run(["verify-log"]) == 1
     key.write_bytes(kept)
@@ -203,9 +203,9 @@ def test_a_wrong_or_missing_key_is_reported(folder, capsys):
 def test_an_emptied_log_is_detected(folder, capsys):
     touch(folder, "DELETE FROM custody")
     assert cli.run(["verify-log"]) == 2
-    told = capsys.readouterr()
-    assert "whole" not in told.out and "its entries were removed" in told.err
-    assert "3 exhibits, 3 analyses" in told.err
+    output = capsys.readouterr()
+    assert "whole" not in output.out and "its entries were removed" in output.err
+    assert "3 exhibits, 3 analyses" in output.err
     touch(folder, "DELETE FROM analyses", "DELETE FROM exhibits")
     assert cli.run(["verify-log"]) == 2, "their files are still there"
     shutil.rmtree(folder / "exhibits")

@@ -50,7 +50,7 @@ def test_a_review_from_naming_reviewers_to_a_decision(lab: tuple[Review, dict[st
         "findings",
     )
     assert ada.reviewers(made.case) == named
-    assert [each["task"] for each in ben.waiting_reviews()] == ["judge"]
+    assert [entry["task"] for entry in ben.waiting_reviews()] == ["judge"]
     assert ben.waiting_reviews()[0]["exhibit"] == made.row.exhibit.sha256
     with pytest.raises(NotAllowed, match="second reviewer"):
         ben.get(row)
@@ -77,8 +77,8 @@ def test_a_proposal_is_accepted(lab: tuple[Review, dict[str, Client]]) -> None:
     people["root"].name_reviewers(made.case, "ada", "ben", blind="judgements")
     people["ada"].judge(row, "inconclusive", "Dark.")
     people["ben"].judge(row, "manipulated", "Lips.")
-    told = people["ada"].propose(row, "inconclusive", "Both too sure.")
-    proposal = told["review"]["statements"][-1]["id"]
+    answer = people["ada"].propose(row, "inconclusive", "Both too sure.")
+    proposal = answer["review"]["statements"][-1]["id"]
     assert people["ben"].accept(row, proposal)["joint"]["way"] == "conversation"
 
 
@@ -109,12 +109,12 @@ def test_an_earlier_analysis_leads_to_the_review(
     before = people["ben"].review(made.row.id)
     assert before["review"]["analysis"] == again.id and before["standing"] == "awaited"
     key = {"Idempotency-Key": "once"} | bearer(people["ben"])
-    said = {"conclusion": "manipulated", "reasons": "Lips.", "stretches": []}
+    judgement = {"conclusion": "manipulated", "reasons": "Lips.", "stretches": []}
     for _attempt in range(2):  # the answer to the first may have been lost
-        told = made.app.test_client().post(
-            f"/api/v1/analyses/{made.row.id}/review/judgement", json=said, headers=key
+        answer = made.app.test_client().post(
+            f"/api/v1/analyses/{made.row.id}/review/judgement", json=judgement, headers=key
         )
-        assert told.status_code == 201 and told.json["own"]["reasons"] == "Lips."
+        assert answer.status_code == 201 and answer.json["own"]["reasons"] == "Lips."
     assert people["ben"].review(again.id)["own"]["reasons"] == "Lips."
 
 

@@ -50,18 +50,18 @@ def test_upload_wait_and_download(app, live, clip, tmp_path, monkeypatch, quick_
     assert parts == [(300_000, 1_024_000), (600_000, 1_024_000), (900_000, 1_024_000), (1_024_000, 1_024_000)]
     done = finished(app, segments=2)
     assert reelproof.wait(done.id)["verdict"] == "manipulated"
-    assert {each["id"] for each in reelproof.analyses()} == {done.id, stands["id"]}
-    assert [each["id"] for each in reelproof.analyses(q="größe", limit=1)] == [stands["id"]]
+    assert {entry["id"] for entry in reelproof.analyses()} == {done.id, stands["id"]}
+    assert [entry["id"] for entry in reelproof.analyses(q="größe", limit=1)] == [stands["id"]]
     stored = reelproof.analysis(done.id)["segments"]
-    assert reelproof.segments(done.id) == [each | {"flagged": True} for each in stored] != []
+    assert reelproof.segments(done.id) == [entry | {"flagged": True} for entry in stored] != []
     few, many = list(reelproof.scores(done.id, limit=50)), list(reelproof.scores(done.id))
     assert few == many and len(many) > 100
     pdf = reelproof.download(done.id, "report.pdf", tmp_path / "report.pdf")
     assert pdf.read_bytes().startswith(b"%PDF")
     assert reelproof.download(done.id, "exports/csv", tmp_path / "s.csv").stat().st_size
-    said = reelproof.annotate(done.id, kind="exhibit", author="Ada", verdict="agree", note="ja")
-    assert reelproof.annotations(done.id) == [said]
-    assert any(each["default"] for each in reelproof.models())
+    annotation = reelproof.annotate(done.id, kind="exhibit", author="Ada", verdict="agree", note="ja")
+    assert reelproof.annotations(done.id) == [annotation]
+    assert any(entry["default"] for entry in reelproof.models())
     assert len(list(reelproof.exhibits())) == 2
 
 
@@ -70,7 +70,7 @@ def test_segments_and_scores_of_the_voice(app, live):
     stored = reelproof.analysis(done.id)["voice"]
     assert reelproof.voice_segments(done.id) == stored["segments"] != []
     scores = list(reelproof.voice_scores(done.id, limit=9))
-    assert [each["time"] for each in scores] == stored["scores"]["time"]
+    assert [score["time"] for score in scores] == stored["scores"]["time"]
     with pytest.raises(NotFound, match="not examined"):
         reelproof.voice_segments(without.id)
 
@@ -170,7 +170,7 @@ def test_comparisons_are_created_and_fetched(app, live, tmp_path):
     reelproof.delete_comparison(waits["id"])
     done = compared(app, *pair)
     assert reelproof.wait_for_comparison(done.id) == reelproof.comparison(done.id)
-    assert [each["id"] for each in reelproof.comparisons(exhibit)] == [done.id]
+    assert [comparison["id"] for comparison in reelproof.comparisons(exhibit)] == [done.id]
     name = reelproof.comparison_result(done.id)["segments"][0]["peaks"][0]["side_by_side"]
     assert reelproof.download_picture(done.id, name, tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
@@ -193,11 +193,11 @@ def test_analyses_with_several_models(app, live, clip):
     again = reelproof.again(first["id"], also=("reelproof-lite0",))
     with app.extensions["database"].begin() as session:
         asked = [
-            read_other_models(session.get_one(AnalysisRow, each["id"]).changed_parameters)
-            for each in (first, again)
+            read_other_models(session.get_one(AnalysisRow, entry["id"]).changed_parameters)
+            for entry in (first, again)
         ]
-    assert [each.names for each in asked] == [("reelproof-2",), ("reelproof-lite0",)]
-    assert [each.rule for each in asked] == ["all", "first"]
+    assert [entry.names for entry in asked] == [("reelproof-2",), ("reelproof-lite0",)]
+    assert [entry.rule for entry in asked] == ["all", "first"]
 
 
 def test_a_token_is_never_quoted(live):

@@ -90,12 +90,12 @@ def test_transient_errors_do_not_end_an_upload(live, clip, monkeypatch, method, 
     reelproof, pauses = Client(live), []
     monkeypatch.setattr(connection, "time", clock(pauses.append))
     kind = TooOften if status == 429 else Problem
-    told = [kind(status, {}, 17.0)] * 2 * connection.TRIES  # each is an answer: somebody is there
+    errors = [kind(status, {}, 17.0)] * 2 * connection.TRIES  # each is an answer: somebody is there
     if status != 429:
-        told += [kind(status, {})] * (connection.TRIES - 1)
-    to_come = failing(monkeypatch, reelproof, method, ending, *told)
+        errors += [kind(status, {})] * (connection.TRIES - 1)
+    to_come = failing(monkeypatch, reelproof, method, ending, *errors)
     assert reelproof.create(clip)["state"] == "queued" and to_come == []
-    assert pauses == [17.0] * 2 * connection.TRIES + [1, 2, 4, 8][: len(told) - 2 * connection.TRIES]
+    assert pauses == [17.0] * 2 * connection.TRIES + [1, 2, 4, 8][: len(errors) - 2 * connection.TRIES]
 
 
 def test_permanent_errors_end_an_upload(app, live, clip, monkeypatch):

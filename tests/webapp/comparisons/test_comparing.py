@@ -57,8 +57,8 @@ class Lab:
             client.get(f"/analyses/{row.id}/compare"),
             client.post(f"/analyses/{row.id}/compare", data={"reference": reference.id}),
         ]
-        for each in answers:
-            assert "CANARY" not in each.text
+        for answer in answers:
+            assert "CANARY" not in answer.text
         return answers[-1].status_code if answers[0].status_code == 200 else answers[0].status_code
 
 
@@ -72,10 +72,10 @@ def lab(tmp_path, sent):
 
 
 def test_hidden_closed_case_does_not_block_a_comparison(lab):
-    theirs, mine = lab.case("bob"), lab.case("ada")
-    lab.own("bob", 0, theirs)
+    hidden_case, mine = lab.case("bob"), lab.case("ada")
+    lab.own("bob", 0, hidden_case)
     row, reference = lab.own("ada", 0, mine), lab.own("ada", 1)
-    lab.close(theirs)
+    lab.close(hidden_case)
     assert lab.compares("ada", row, reference) == 303
     started = comparison_rows(lab.app)[0]
     page = lab.clients["ada"].get(f"/comparisons/{started.id}")
@@ -173,7 +173,7 @@ def test_closed_case_protects_its_comparison_without_being_revealed(lab, closed_
         ):
             assert refused.status_code == 409 and words in refused.text
             assert "CANARY" not in refused.text and (name != "ada" or "closed" not in refused.text)
-    assert [each.id for each in comparison_rows(lab.app)] == [done.id]
+    assert [comparison.id for comparison in comparison_rows(lab.app)] == [done.id]
 
 
 def test_closed_case_protects_compared_analysis_without_being_revealed(lab):
@@ -187,4 +187,4 @@ def test_closed_case_protects_compared_analysis_without_being_revealed(lab):
         refused = lab.clients[name].get(f"/analyses/{reference.id}/delete", headers=HTML)
         assert refused.status_code == 409 and words in refused.text and "CANARY" not in refused.text
         assert lab.clients[name].delete(f"/api/v1/analyses/{reference.id}").status_code == 409
-    assert [each.id for each in comparison_rows(lab.app)] == [done.id]
+    assert [comparison.id for comparison in comparison_rows(lab.app)] == [done.id]

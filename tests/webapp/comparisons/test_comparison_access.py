@@ -61,7 +61,7 @@ class TestWhoMaySee:
         client = signed_in(app, "cleo")
         assert "One face differs" in client.get(f"/comparisons/{done.id}").text
         listed = client.get(f"/api/v1/exhibits/{pair[0].exhibit.sha256}/comparisons").json
-        assert [each["id"] for each in listed["comparisons"]] == [done.id]
+        assert [comparison["id"] for comparison in listed["comparisons"]] == [done.id]
 
     def test_reports_contain_only_visible_comparisons(self, lab):
         app, pair, done, _again = lab
@@ -69,8 +69,8 @@ class TestWhoMaySee:
             client = signed_in(app, name)
             with client:
                 client.get("/analyses")
-                found = reference_comparisons.comparisons_for_report(pair[0].exhibit_id)
-            assert [row.id for row in found] == wanted
+                comparisons = reference_comparisons.comparisons_for_report(pair[0].exhibit_id)
+            assert [row.id for row in comparisons] == wanted
 
     def test_kind_of_an_exhibit_is_not_known_from_analyses_of_others(self, lab):
         """Ben hands in the bytes of a photo that only the boss has analysed."""

@@ -49,7 +49,7 @@ class TestDeletion:
         log = Audit()
         with app.extensions["database"].snapshot() as session:
             list(log.observe(custody_log.iter_rows(session)))
-            assert not [each for each in log.problems(session) if "omparison" in each]
+            assert not [problem for problem in log.problems(session) if "omparison" in problem]
 
     def test_comparison_of_closed_case_offers_no_changes(self, app, client, done, pair):
         offered = (f"/comparisons/{done.id}/delete", f"/analyses/{pair[0].id}/compare")

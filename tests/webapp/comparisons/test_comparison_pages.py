@@ -110,9 +110,9 @@ class TestWaiting:
     def test_failed_comparison_shows_reason_and_remedy(self, app, client, pair):
         row = queued(app, *pair)
         with app.extensions["database"].begin() as session:
-            found = session.get_one(ComparisonRow, row.id)
-            found.state, found.error, found.remedy = State.FAILED, "It broke.", "Mend it."
-            found.finished = found.created
+            comparison = session.get_one(ComparisonRow, row.id)
+            comparison.state, comparison.error, comparison.remedy = State.FAILED, "It broke.", "Mend it."
+            comparison.finished = comparison.created
         text = client.get(f"/comparisons/{row.id}").text
         assert "It broke." in text and "Mend it." in text and "Compare again" in text
 
@@ -234,7 +234,7 @@ class TestHandedOut:
         queued(app, *pair)
         assert client.get(address).status_code == 200
         client.get(address)
-        assert [each["comparisons"] for each in given] == [[], [newest.id, other.id]]
+        assert [document["comparisons"] for document in given] == [[], [newest.id, other.id]]
 
     def test_altered_comparison_is_not_sent(self, app, client, done, pair, quick_reports):
         folder = Folders.local(app.extensions["settings"].data).comparison(done.id)
@@ -257,9 +257,9 @@ class TestApi:
         assert client.post(f"{made.location}/cancel").json["state"] == "cancelled"
         done = compared(app, *pair)
         listed = client.get(address).json["comparisons"]
-        assert [each["id"] for each in listed] == [done.id, made.json["id"]]
+        assert [comparison["id"] for comparison in listed] == [done.id, made.json["id"]]
         assert (listed[0]["related"], listed[0]["segments"]) == (True, 1)
-        assert [each["outcome"] for each in listed] == ["faces differ", None]
+        assert [comparison["outcome"] for comparison in listed] == ["faces differ", None]
         result = client.get(f"/api/v1/comparisons/{done.id}/comparison.json")
         assert result.json["exhibit"]["sha256"] == first
         assert client.get(f"/api/v1/comparisons/{done.id}/pictures/A1-1.png").mimetype == "image/png"

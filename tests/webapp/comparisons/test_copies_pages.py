@@ -50,12 +50,12 @@ def test_authors_are_shown_in_the_users_language_as_unverified(app, client, orig
     say(database, original.id, verdict="unsure", author="Ada Admin")
     say(database, original.id, verdict="manipulated", author="Ben", kind="span", start=1.0, end=2.0)
     page = client.get(f"/analyses/{copy.id}").text
-    for told in ("<bdi>Ada Admin</bdi> (not verified): disagree", "<bdi>Ada Admin</bdi>: unsure"):
-        assert told in page
+    for words in ("<bdi>Ada Admin</bdi> (not verified): disagree", "<bdi>Ada Admin</bdi>: unsure"):
+        assert words in page
     german = {"Accept-Language": "de"}
     page = client.get(f"/analyses/{copy.id}", headers=german).text
-    for told in ("<bdi>Ada Admin</bdi> (nicht bestätigt): Ablehnung", "<bdi>Ben</bdi>: manipuliert"):
-        assert told in page
+    for words in ("<bdi>Ada Admin</bdi> (nicht bestätigt): Ablehnung", "<bdi>Ben</bdi>: manipuliert"):
+        assert words in page
     listed = client.get(f"/analyses/{copy.id}/copies", headers=german).text
     assert "<bdi>Ada Admin</bdi>: <strong>unsicher</strong>" in listed
     assert "<bdi>Ada Admin</bdi> (nicht bestätigt): <strong>Ablehnung</strong>" in listed
@@ -70,10 +70,10 @@ def test_page_of_the_original_shows_the_copy(client, original, copy):
 def test_partial_copy_shows_its_times(app, client, original):
     row = finished(app, file="part.mp4", segments=0)
     matched(app, row, original, pieces=(PART,), other_share=0.08)
-    here, there = (client.get(f"/analyses/{each.id}").text for each in (row, original))
+    here, there = (client.get(f"/analyses/{analysis.id}").text for analysis in (row, original))
     assert "shows a part of it" in here
-    told = re.sub(r"<[^>]*>", "", client.get(f"/analyses/{row.id}/copies").text)
-    assert "00:00:00.000 – 00:00:05.000 here is 00:01:01.500 – 00:01:06.500 there." in told
+    text = re.sub(r"<[^>]*>", "", client.get(f"/analyses/{row.id}/copies").text)
+    assert "00:00:00.000 – 00:00:05.000 here is 00:01:01.500 – 00:01:06.500 there." in text
     assert "contains all of it" in there
 
 
@@ -89,12 +89,12 @@ def test_different_ending_is_noticed(app, client, original, share, words, back):
     """Nothing is called the same to its end, hidden behind another, or told without times that is not."""
     row = finished(app, file="other end.mp4", segments=0)
     matched(app, row, original, share=share, other_share=min(share, 0.83))
-    for each, told in ((row, words), (original, back)):
-        text = re.sub(r"<[^>]*>", "", client.get(f"/analyses/{each.id}/copies").text)
-        assert told in text and "from beginning to end" not in text
+    for analysis, relation in ((row, words), (original, back)):
+        text = re.sub(r"<[^>]*>", "", client.get(f"/analyses/{analysis.id}/copies").text)
+        assert relation in text and "from beginning to end" not in text
         assert "00:00:00.000 – 00:00:08.000 here is 00:00:00.000 – 00:00:08.000 there." in text
     grouped = client.get("/analyses?grouped=yes").text
-    assert all(f'data-id="{each.id}"' in grouped for each in (row, original))
+    assert all(f'data-id="{analysis.id}"' in grouped for analysis in (row, original))
 
 
 @pytest.mark.parametrize(
@@ -109,8 +109,8 @@ def test_one_picture_of_a_short_clip_beyond_a_cut(app, client, original, end, sh
     row = finished(app, file="shot.mp4", segments=0)
     piece = Piece(start=0.0, end=end, other_start=3.5, other_end=3.5 + end)
     matched(app, row, original, pieces=(piece,), share=share, other_share=0.32)
-    for each, told in ((row, words), (original, back)):
-        assert told in client.get(f"/analyses/{each.id}/copies").text
+    for analysis, relation in ((row, words), (original, back)):
+        assert relation in client.get(f"/analyses/{analysis.id}/copies").text
 
 
 def test_page_without_copies_shows_no_notice(client, original):
@@ -141,8 +141,8 @@ def test_identical_files_are_listed_once(app, client, original, copy):
         assert "original.mp4" in page and "original again.mp4" not in page
         assert "analysed 3 times</span>" in page
         assert "listed once, by its latest analysis. The one here was analysed 3 times." in page
-    (told,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
-    assert told["analyses"] == 3
+    (entry,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
+    assert entry["analyses"] == 3
 
 
 def test_page_states_the_number_of_candidates(client, copy):
@@ -198,7 +198,7 @@ def test_grouping_hides_no_finding_behind_an_analysis_without_one(app, client, e
         grouped = client.get(f"/analyses?grouped=yes{asked}").text
         assert f'data-id="{fake.id}"' in grouped and f'data-id="{again}"' not in grouped, asked
         listed = client.get(f"/api/v1/analyses?grouped=true{asked}").json["items"]
-        assert [each["id"] for each in listed] == [fake.id], asked
+        assert [item["id"] for item in listed] == [fake.id], asked
     grouped = client.get(f"/analyses?grouped=yes&state={ended}").text
     assert f'data-id="{again}"' in grouped and f'data-id="{fake.id}"' not in grouped
 
@@ -216,7 +216,7 @@ def test_grouping_hides_no_verdict_behind_another(app, client):
     shown = [row for row in (fake, original, later) if f'data-id="{row.id}"' in grouped]
     assert shown == [original, later]
     listed = client.get("/api/v1/analyses?grouped=true").json["items"]
-    assert [each["id"] for each in listed] == [later.id, original.id]
+    assert [item["id"] for item in listed] == [later.id, original.id]
 
 
 def test_grouping_hides_nothing_behind_a_copy_that_the_search_leaves_out(app, client, original, copy):
@@ -228,14 +228,14 @@ def test_grouping_hides_nothing_behind_a_copy_that_the_search_leaves_out(app, cl
 
 
 def test_api_lists_copies(client, original, copy):
-    (told,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
-    assert told["exhibit"] == original.exhibit.sha256 and told["analysis"] == original.id
-    assert told["match"]["mirrored"] and told["relation"] == "shows the same from beginning to end"
+    (entry,) = client.get(f"/api/v1/exhibits/{copy.exhibit.sha256}/copies").json["copies"]
+    assert entry["exhibit"] == original.exhibit.sha256 and entry["analysis"] == original.id
+    assert entry["match"]["mirrored"] and entry["relation"] == "shows the same from beginning to end"
     assert client.get(f"/api/v1/analyses/{copy.id}").json["copies"] == 1
     listed = client.get(f"/api/v1/analyses?like={copy.id}").json["items"]
-    assert {each["id"] for each in listed} == {original.id, copy.id}
+    assert {item["id"] for item in listed} == {original.id, copy.id}
     grouped = client.get("/api/v1/analyses?grouped=true").json["items"]
-    assert {each["id"] for each in grouped} == {copy.id}
+    assert {item["id"] for item in grouped} == {copy.id}
 
 
 @pytest.fixture

@@ -67,13 +67,13 @@ def test_recomputed_checksums_do_not_hide_a_changed_result(client, folders, row,
     )
     asked = page, f"{page}/comparison.json", f"{page}/pictures/{picture}"
     asked = *asked, f"/analyses/{row.id}/bundle.zip?video=no"
-    assert {each: client.get(each).status_code for each in asked} == dict.fromkeys(asked, 200)
-    told = json.loads((folder / COMPARISON_FILE).read_text())
-    (folder / COMPARISON_FILE).write_text(json.dumps(told | {"segments": []}))
+    assert {address: client.get(address).status_code for address in asked} == dict.fromkeys(asked, 200)
+    document = json.loads((folder / COMPARISON_FILE).read_text())
+    (folder / COMPARISON_FILE).write_text(json.dumps(document | {"segments": []}))
     (folder / COMPARISON_SUMS_FILE).write_bytes(comparison_sums_text(folder))
     wrong = "The checksums of this comparison are not those in the custody log."
-    answers = {each: client.get(each) for each in asked}
-    assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(asked, 500)
+    answers = {address: client.get(address) for address in asked}
+    assert {address: answer.status_code for address, answer in answers.items()} == dict.fromkeys(asked, 500)
     assert all(wrong in answer.text for answer in answers.values())
     status, words = verified()
     assert status == 1 and f"Comparison {compared.id}: {wrong}" in words

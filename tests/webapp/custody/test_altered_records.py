@@ -36,15 +36,15 @@ def test_altered_result_is_neither_shown_nor_sent(app, client, folders, capsys):
     shown = [address, f"{address}.json", f"{address}/review.json", f"{api}/segments", f"{api}/analysis.json"]
     out = [f"{address}/{name}" for name in ("report.html", "analysis.json", "bundle.zip?video=no")]
     out += [f"{address}/exports/csv", f"{address}/manifest.json", f"{api}/bundle.zip?video=no"]
-    assert {client.get(each).status_code for each in shown + out} == {200}
+    assert {client.get(url).status_code for url in shown + out} == {200}
     assert verify(folders.data, capsys)[0] == 0
     picture = sorted((folder / "overlays").iterdir())[0]
     shutil.copytree(folder, aside := folder.with_name("aside"))
 
     def altered(addresses) -> None:
         forget()
-        answers = {each: client.get(each) for each in addresses}
-        assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(addresses, 500)
+        answers = {path: client.get(path) for path in addresses}
+        assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(addresses, 500)
         assert all("shown or handed out" in answer.text for answer in answers.values())
         status, words = verify(folders.data, capsys)
         assert status == 1 and row.id in words
@@ -55,7 +55,7 @@ def test_altered_result_is_neither_shown_nor_sent(app, client, folders, capsys):
     figure = f'"probability":{json.loads(text)["probability"]}'
     assert figure in text.replace(": ", ":")
     (folder / "analysis.json").write_text(text.replace(": ", ":").replace(figure, '"probability":0.01'))
-    altered([each for each in shown + out if "manifest" not in each])
+    altered([url for url in shown + out if "manifest" not in url])
     picture.write_bytes(picture.read_bytes() + b"\0")
     altered([f"{address}/overlays/{picture.name}", *out])
     (folder / "analysis.json").write_text(text.replace(": ", ":").replace(figure, '"probability":0.01'))
@@ -64,31 +64,31 @@ def test_altered_result_is_neither_shown_nor_sent(app, client, folders, capsys):
     made = made.model_copy(update={"files": entries})
     (folder / MANIFEST).write_bytes(manifest.manifest_files(made)[MANIFEST])
     altered(shown + out)
-    assert {client.get(each).status_code for each in shown + out} == {200}
+    assert {client.get(url).status_code for url in shown + out} == {200}
 
 
 def test_altered_rows_are_rejected(app, client, folders, capsys):
     row, database = finished(app), app.extensions["database"]
     address = f"/analyses/{row.id}"
-    said = client.post(f"{address}/annotations", json=SAID).json["annotations"][0]
+    annotation = client.post(f"{address}/annotations", json=SAID).json["annotations"][0]
     client.post(f"{address}/case", data={"case_number": "ST/1", "paper": "A4"})
-    named = (row.id, said["id"])
+    named = (row.id, annotation["id"])
 
     def change(alter, *addresses) -> None:
         """Altered, refused, named, and put back."""
         with database.begin() as session:
             back = alter(session)
-        assert {each: client.get(each).status_code for each in addresses} == dict.fromkeys(addresses, 500)
+        assert {url: client.get(url).status_code for url in addresses} == dict.fromkeys(addresses, 500)
         status, words = verify(folders.data, capsys)
         assert status == 1 and row.id in words
         with database.begin() as session:
             back(session)
-        assert {each: client.get(each).status_code for each in addresses} == dict.fromkeys(addresses, 200)
+        assert {url: client.get(url).status_code for url in addresses} == dict.fromkeys(addresses, 200)
 
     def setting(table, key, **values):
         def alter(session):
-            found = session.get_one(table, key)
-            before = {name: getattr(found, name) for name in values}
+            record = session.get_one(table, key)
+            before = {name: getattr(record, name) for name in values}
             put(session, values)
             return lambda session: put(session, before)
 
@@ -100,7 +100,7 @@ def test_altered_rows_are_rejected(app, client, folders, capsys):
 
     def added(session):
         new = {"analysis_id": row.id, "id": "f" * 32, "kind": "exhibit", "author": "Bob", "verdict": "agree"}
-        body = json.dumps(said | {"id": "f" * 32, "author": "Bob"})
+        body = json.dumps(annotation | {"id": "f" * 32, "author": "Bob"})
         session.add(AnnotationRow(**new, made=row.created, body=body))
         return lambda session: session.delete(session.get_one(AnnotationRow, (row.id, "f" * 32)))
 
@@ -112,7 +112,7 @@ def test_altered_rows_are_rejected(app, client, folders, capsys):
 
     handed_out = (f"{address}/report.html", f"{address}/bundle.zip?video=no")
     listed = (f"{address}/annotations.json", *handed_out)
-    other = json.dumps(said | {"verdict": "disagree"})
+    other = json.dumps(annotation | {"verdict": "disagree"})
     change(setting(AnnotationRow, named, body=other, verdict="disagree"), *listed)
     change(setting(AnnotationRow, named, author="Bob"), *listed)
     change(added, *listed)

@@ -171,11 +171,11 @@ def test_triggers_protect_the_log(app, database, statement):
 
 
 def test_export_contains_the_exhibits_chain(app, database):
-    one, other = hand_in(app, b"one"), hand_in(app, b"other")
-    states.cancel(database, one.id)
+    first, other = hand_in(app, b"one"), hand_in(app, b"other")
+    states.cancel(database, first.id)
     with database.begin() as session:
         mine, everything = (
-            custody_log.export_log(session, one.exhibit.sha256),
+            custody_log.export_log(session, first.exhibit.sha256),
             custody_log.export_log(session, None),
         )
         head = custody_log.head(session)
@@ -211,12 +211,12 @@ for number in range(int(sys.argv[3])):
 
 
 def test_concurrent_writers_produce_one_chain(app, database):
-    data, each = str(app.extensions["settings"].data), 25
+    data, count = str(app.extensions["settings"].data), 25
     before = len(log(database))
-    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, data, e, str(each)]) for e in "aabc"]
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, data, e, str(count)]) for e in "aabc"]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0, 0]
     entries = log(database)
-    assert len(entries) == before + 4 * each
+    assert len(entries) == before + 4 * count
     assert list(check_log(entries, key(app))) == []
     assert [entry.number for entry in entries] == list(range(1, len(entries) + 1))
 

@@ -39,8 +39,8 @@ def test_every_action_is_translated(code):
     named, actions = set(CUSTODY_ACTIONS), set(get_args(Action))
     assert named == actions, "see CUSTODY_ACTIONS in reports/language/stored_words.py"
     with translation.speaking(code):
-        said = {action: translation.translated(action) for action in get_args(Action)}
-    assert not [action for action, words in said.items() if words == action]
+        translations = {action: translation.translated(action) for action in get_args(Action)}
+    assert not [action for action, words in translations.items() if words == action]
 
 
 def test_every_action_is_documented():
@@ -61,10 +61,10 @@ def test_page_shows_actions_in_its_language(app, client):
     assert '<span class="muted">Ergebnis</span> <span>manipuliert</span>' in page
     assert re.search(r'<time datetime="(\d{4})-(\d\d)-(\d\d)T[^"]*">\3\.\2\.\1 <span>\d\d:\d\d:\d\d<', page)
     with translation.speaking("de"):
-        told = {
+        names = {
             name for entry in log(app.extensions["database"], row.exhibit.sha256) for name in entry.details
         }
-        assert [name for name in told if translation.translated(name) == name] == []
+        assert [name for name in names if translation.translated(name) == name] == []
 
 
 def test_page_shows_entries_and_the_intact_chain(app, client):
@@ -183,8 +183,8 @@ def test_bundle_contains_log_and_case_details(app, client):
 
 def test_annotations_are_recorded_under_their_author(app, client, database):
     row = finished(app)
-    said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann"}
-    made = client.post(f"/analyses/{row.id}/annotations", json=said).json["annotation"]
+    body = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann"}
+    made = client.post(f"/analyses/{row.id}/annotations", json=body).json["annotation"]
     last = log(database)[-1]
     assert (last.action, last.actor, last.details["id"]) == ("annotation", "Ann", made["id"])
     assert last.details["verdict"] == "agree" and last.details["about"] == "A1"
@@ -239,8 +239,8 @@ def test_deleted_analysis_answers_410(app, client):
     for path in ("", "/custody", "/report.pdf", "/state.json"):
         answer = client.get(f"/analyses/{row.id}{path}")
         assert answer.status_code == 410, path
-        said = answer.json["error"] if path == "/state.json" else answer.text
-        assert f"was deleted on {row.created:%Y-%m-%d}" in said and row.exhibit.sha256 in said
+        message = answer.json["error"] if path == "/state.json" else answer.text
+        assert f"was deleted on {row.created:%Y-%m-%d}" in message and row.exhibit.sha256 in message
     assert client.post(f"/analyses/{row.id}/delete").status_code == 410
 
 

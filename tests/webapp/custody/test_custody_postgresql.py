@@ -79,7 +79,7 @@ def test_concurrent_writers_produce_one_chain(database, postgresql):
     rows, key = database
     before = len(log(rows))
     writer = [sys.executable, "-c", _WRITER, postgresql.url, str(key)]
-    writers = [subprocess.Popen([*writer, each]) for each in ("a", "a", "b")]
+    writers = [subprocess.Popen([*writer, exhibit]) for exhibit in ("a", "a", "b")]
     assert [writer.wait(120) for writer in writers] == [0, 0, 0]
     entries = log(rows)
     assert len(entries) == before + 75

@@ -159,7 +159,7 @@ def test_every_setting_is_recorded_or_excluded_with_a_reason():
 
 
 @pytest.mark.parametrize(
-    ("setting", "given", "name", "said"),
+    ("setting", "given", "name", "value"),
     [
         ("DATABASE", "", "database", "SQLite in the data folder"),
         ("DATABASE", "postgresql://lab:SECRET@db:5433/x", "database", "postgresql://lab@db:5433/x"),
@@ -174,9 +174,9 @@ def test_every_setting_is_recorded_or_excluded_with_a_reason():
         ("STORE_ENDPOINT", "https://lab:SECRET@store/x?key=SECRET", "store endpoint", "https://store"),
     ],
 )
-def test_recorded_urls_contain_no_secrets(setting, given, name, said):
+def test_recorded_urls_contain_no_secrets(setting, given, name, value):
     settings = read_settings({"REELPROOF_STORE": "s3://lab", f"REELPROOF_{setting}": given})
-    assert startup.recorded_settings(settings)[name] == said
+    assert startup.recorded_settings(settings)[name] == value
 
 
 def test_signing_key_is_recorded_by_its_certificate(tmp_path):

@@ -43,7 +43,7 @@ Forger = Callable[[Session], None]
 def forge(session: Session, action: str, **changed: str | int) -> None:
     """Write the last entry of an action anew, as who has the database's file can."""
     session.execute(text("DROP TRIGGER IF EXISTS custody_no_update"))
-    *_, entry = (each for each in custody_log.iter_entries(session) if each.action == action)
+    *_, entry = (record for record in custody_log.iter_entries(session) if record.action == action)
     forged = to_json(entry) | {"details": entry.details | changed}
     session.execute(
         update(CustodyRow)
@@ -54,12 +54,12 @@ def forge(session: Session, action: str, **changed: str | int) -> None:
 
 def refused(app: Flask, client, forger: Forger, *addresses: str) -> None:
     """They are answered until an entry is forged, and then say which one was."""
-    assert {each: client.get(each).status_code for each in addresses} == dict.fromkeys(addresses, 200)
+    assert {page: client.get(page).status_code for page in addresses} == dict.fromkeys(addresses, 200)
     with app.extensions["database"].begin() as session:
         forger(session)
-    answers = {each: client.get(each) for each in addresses}
-    assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(addresses, 500)
-    assert all("of the custody log was not written with its key" in each.text for each in answers.values())
+    answers = {page: client.get(page) for page in addresses}
+    assert {page: answer.status_code for page, answer in answers.items()} == dict.fromkeys(addresses, 500)
+    assert all("of the custody log was not written with its key" in page.text for page in answers.values())
 
 
 def handed_out(analysis_id: str) -> tuple[str, str]:
@@ -83,10 +83,10 @@ def test_forged_verdict(app, client):
 
 def test_forged_annotation(app, client):
     row = finished(app)
-    said = client.post(f"/analyses/{row.id}/annotations", json=SAID).json["annotations"][0]
+    annotation = client.post(f"/analyses/{row.id}/annotations", json=SAID).json["annotations"][0]
 
     def forger(session):
-        stored = session.get_one(AnnotationRow, (row.id, said["id"]))
+        stored = session.get_one(AnnotationRow, (row.id, annotation["id"]))
         other = json.loads(stored.body) | {"verdict": "disagree"}
         stored.body, stored.verdict = json.dumps(other), "disagree"
         forge(session, "annotation", sha256=checksum([other]))
@@ -129,21 +129,21 @@ def added(session: Session, action: Action, **about: str) -> None:
 def test_forged_analysis(app, client, folders, known):
     """With an entry that queues it, or as one of those said to have been there when the log began."""
     row = finished(app)
-    values = {each.key: getattr(row, each.key) for each in inspect(AnalysisRow).column_attrs}
+    values = {element.key: getattr(row, element.key) for element in inspect(AnalysisRow).column_attrs}
     with app.extensions["database"].begin() as session:
         if known == "queued":
             added(session, "analysis queued", analysis="f" * 32, exhibit=row.exhibit.sha256)
             added(session, "analysis finished", analysis="f" * 32, exhibit=row.exhibit.sha256)
         else:
-            of = {each.key: getattr(row.exhibit, each.key) for each in inspect(Exhibit).column_attrs}
+            of = {element.key: getattr(row.exhibit, element.key) for element in inspect(Exhibit).column_attrs}
             session.execute(insert(Exhibit).values(of | {"id": 77, "sha256": "d" * 64}))
             values |= {"exhibit_id": 77}
             forge(session, "log begun", analyses=5)
         session.execute(insert(AnalysisRow).values(values | {"id": "f" * 32}))
     shutil.copytree(folders.result(row.id), folders.result("f" * 32))
-    for each in (f"/analyses/{'f' * 32}", f"/analyses/{'f' * 32}.json", *handed_out("f" * 32)):
-        answer = client.get(each)
-        assert answer.status_code == 500 and "was not written with its key" in answer.text, each
+    for element in (f"/analyses/{'f' * 32}", f"/analyses/{'f' * 32}.json", *handed_out("f" * 32)):
+        answer = client.get(element)
+        assert answer.status_code == 500 and "was not written with its key" in answer.text, element
 
 
 def test_forged_choice_of_validation(app, client, folders):
@@ -153,12 +153,12 @@ def test_forged_choice_of_validation(app, client, folders):
     (place / "laboratory.json").write_bytes(content)
 
     def forger(session):
-        said = {
+        details = {
             "what": quoted_extract.CHOSEN,
             "validation": "e" * 32,
             quoted_extract.EXTRACT: digest(content),
         }
-        forge(session, "configuration", **said)
+        forge(session, "configuration", **details)
         session.add(Choice(name="validation", value=f"{'e' * 32} {digest(content)}", made=now()))
 
     refused(app, client, forger, *handed_out(row.id))
@@ -191,8 +191,8 @@ def test_forged_role(tmp_path):
     assert people.sign_in(app.test_client(), "ray").status_code == 303
     with app.extensions["database"].begin() as session:
         session.scalars(select(User)).one().role = Role.ADMINISTRATOR
-        said = {"what": "role changed", "account": "ray", "role": "administrator"}
-        forge(session, "account", **said)
+        details = {"what": "role changed", "account": "ray", "role": "administrator"}
+        forge(session, "account", **details)
     answer = people.sign_in(app.test_client(), "ray")
     assert answer.status_code == 500, answer.text
     app.extensions["database"].close()

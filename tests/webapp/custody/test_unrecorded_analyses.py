@@ -39,7 +39,7 @@ def test_reset_state_of_a_finished_job_is_reported(app, folders, capsys, state):
 
 def copied(session, row, **changes) -> None:
     """Put the row of a job into the database once more, past the app."""
-    values = {each.key: getattr(row, each.key) for each in sqlalchemy.inspect(type(row)).column_attrs}
+    values = {column.key: getattr(row, column.key) for column in sqlalchemy.inspect(type(row)).column_attrs}
     session.execute(insert(type(row)).values(values | changes))
 
 
@@ -47,17 +47,17 @@ def test_unlogged_analysis_is_rejected(app, client, folders, capsys):
     row, database = finished(app), app.extensions["database"]
     with database.begin() as session:
         copied(session, row, id="f" * 32, verdict="no manipulation found")
-        said = {"kind": "exhibit", "author": "Bob", "verdict": "agree", "note": "", "id": "e" * 32}
-        made = {"made": row.created, "body": json.dumps(said | {"made": "2026-11-20T15:00:00.000Z"})}
+        body = {"kind": "exhibit", "author": "Bob", "verdict": "agree", "note": "", "id": "e" * 32}
+        made = {"made": row.created, "body": json.dumps(body | {"made": "2026-11-20T15:00:00.000Z"})}
         about = {"analysis_id": "f" * 32, "id": "e" * 32, "kind": "exhibit", "author": "Bob"}
         session.add(AnnotationRow(**about, verdict="agree", **made))
     shutil.copytree(folders.result(row.id), folders.result("f" * 32))
-    for each in (*addresses("f" * 32), f"/analyses/{'f' * 32}/annotations.json"):
-        assert client.get(each).status_code == 500, each
+    for address in (*addresses("f" * 32), f"/analyses/{'f' * 32}/annotations.json"):
+        assert client.get(address).status_code == 500, address
     assert "does not know this analysis: it was added" in client.get(f"/analyses/{'f' * 32}").text
     status, words = verify(folders.data, capsys)
     assert status == 1 and f"Analysis {'f' * 32}: The custody log does not know this analysis" in words
-    assert {client.get(each).status_code for each in addresses(row.id)} == {200}
+    assert {client.get(address).status_code for address in addresses(row.id)} == {200}
 
 
 def test_restored_deleted_row_is_rejected(app, client, folders, capsys, tmp_path):
@@ -71,12 +71,12 @@ def test_restored_deleted_row_is_rejected(app, client, folders, capsys, tmp_path
     assert client.post(f"/analyses/{row.id}/delete").status_code == 303
     assert verify(folders.data, capsys)[0] == 0
     with database.begin() as session:
-        for each in (exhibit, row, compared):
-            copied(session, each)
+        for target in (exhibit, row, compared):
+            copied(session, target)
     shutil.copytree(tmp_path / "result", folders.result(row.id))
     shutil.copytree(tmp_path / "compared", folders.comparison(compared.id))
-    for each in (*addresses(row.id), f"/comparisons/{compared.id}"):
-        assert client.get(each).status_code == 500, each
+    for target in (*addresses(row.id), f"/comparisons/{compared.id}"):
+        assert client.get(target).status_code == 500, target
     status, words = verify(folders.data, capsys)
     back = "The custody log says that this %s was deleted, and the database has it again."
     assert status == 1 and f"Analysis {row.id}: {back % 'analysis'}" in words
@@ -111,7 +111,7 @@ def test_analyses_older_than_the_log_are_accepted_and_counted(app, folders, caps
     app = begun_anew(app)
     client = app.test_client()
     assert verify(folders.data, capsys)[0] == 0
-    assert {client.get(each).status_code for each in addresses(rows[0].id)} == {200}
+    assert {client.get(address).status_code for address in addresses(rows[0].id)} == {200}
     database = app.extensions["database"]
     with database.begin() as session:  # of an exhibit that was there: nobody can tell which one was added
         copied(session, rows[0], id="f" * 32)
@@ -130,13 +130,13 @@ def test_analyses_older_than_the_log_are_accepted_and_counted(app, folders, caps
         copied(session, rows[1].exhibit)
         copied(session, rows[1])
     shutil.copytree(tmp_path / "result", folders.result(rows[1].id))
-    assert {client.get(each).status_code for each in addresses(rows[1].id)} == {500}
+    assert {client.get(address).status_code for address in addresses(rows[1].id)} == {500}
     # One of an exhibit that was taken in since cannot be older than the log.
     new = finished(app, file="new.mp4")
     with database.begin() as session:
         copied(session, new, id="e" * 32)
     shutil.copytree(folders.result(new.id), folders.result("e" * 32))
-    assert {client.get(each).status_code for each in addresses("e" * 32)} == {500}
+    assert {client.get(address).status_code for address in addresses("e" * 32)} == {500}
     app.extensions["database"].close()
 
 
@@ -182,7 +182,7 @@ def test_interrupted_deletion_is_no_problem(app, client, folders, capsys, monkey
     assert verify(folders.data, capsys)[0] == 0
     deletion.finish_deletions(database, folders)
     assert verify(folders.data, capsys)[0] == 0
-    assert {client.get(each).status_code for each in addresses(row.id)} == {200}
+    assert {client.get(address).status_code for address in addresses(row.id)} == {200}
     assert client.get(f"/analyses/{other.id}").status_code == 410
 
 
@@ -193,9 +193,9 @@ def test_analysis_marked_as_finished_is_rejected(app, client, folders, capsys):
     with app.extensions["database"].begin() as session:
         session.execute(update(AnalysisRow).where(AnalysisRow.id == waiting.id).values(**done))
     unsaid = "The custody log does not say that this analysis was finished."
-    for each in addresses(waiting.id):
-        answer = client.get(each)
-        assert answer.status_code == 500 and unsaid in answer.text, each
+    for address in addresses(waiting.id):
+        answer = client.get(address)
+        assert answer.status_code == 500 and unsaid in answer.text, address
     status, words = verify(folders.data, capsys)
     assert status == 1 and f"Analysis {waiting.id}: {unsaid}" in words
 

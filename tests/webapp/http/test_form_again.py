@@ -27,8 +27,8 @@ def test_case_details_are_shown_again(app, client):
     assert answer.status_code == 400 and "Your entries are shown below" in answer.text
     page = again(answer, "case_number", "longer than 200", **form)
     assert page.links == ["#case_number"]
-    told = client.post(address, data=form, headers={"Accept": "application/json"})
-    assert told.status_code == 400 and told.json["remedy"] == "Go back, correct it and save again."
+    refusal = client.post(address, data=form, headers={"Accept": "application/json"})
+    assert refusal.status_code == 400 and refusal.json["remedy"] == "Go back, correct it and save again."
     assert client.post(address, data=form | {"case_number": "x"}).status_code == 303
     assert "Ann &lt;A&gt;" in client.get(f"/analyses/{row.id}").text
 

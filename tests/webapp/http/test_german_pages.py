@@ -45,29 +45,29 @@ def english(page: str) -> list[str]:
     bare = _UNREAD.sub(" ", page)
     texts = re.sub(r"<[^>]+>", "\n", bare).split("\n") + _ATTRIBUTE.findall(bare)
     lines = (html.unescape(text).strip() for text in texts)
-    return [each for each in lines if _ENGLISH.search(each.replace("interview under review", ""))]
+    return [line for line in lines if _ENGLISH.search(line.replace("interview under review", ""))]
 
 
 def addresses(app: Flask, made: Review) -> list[str]:
     known = {"case_id": str(made.case), "analysis_id": made.row.id}
-    found = []
+    pages = []
     for rule in app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.arguments - known.keys():
             continue
         address = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: known[name[1]], rule.rule)
-        if not any(each in address for each in (*_ENGLISH_BY_NATURE, *_FILES)):
-            found.append(address)
-    return sorted(found)
+        if not any(part in address for part in (*_ENGLISH_BY_NATURE, *_FILES)):
+            pages.append(address)
+    return sorted(pages)
 
 
 def test_no_page_mixes_languages(lab: Review) -> None:
-    root, seen, told = lab.clients["root"], 0, {}
+    root, seen, findings = lab.clients["root"], 0, {}
     for address in addresses(lab.app, lab):
         answer = root.get(address, headers={"Accept-Language": "de"}, follow_redirects=True)
         if answer.content_type.startswith("text/html"):
             seen += 1
-            told[address] = english(answer.text)
-    assert {address: lines for address, lines in told.items() if lines} == {}
+            findings[address] = english(answer.text)
+    assert {address: lines for address, lines in findings.items() if lines} == {}
     assert seen > 15
 
 

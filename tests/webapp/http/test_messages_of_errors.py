@@ -79,17 +79,17 @@ def test_every_refused_kind_of_file_has_a_name(code: str) -> None:
             acceptance.refuse_other_types(head)
         english = str(refused.value)
         with translation.speaking(code):
-            told = translation.translated(english)
-        assert "The file" not in told and "Accepted" not in told, told
-        assert len(told.split(". ")) == len(english.split(". ")), told
+            text = translation.translated(english)
+        assert "The file" not in text and "Accepted" not in text, text
+        assert len(text.split(". ")) == len(english.split(". ")), text
 
 
 def test_stored_messages_are_translated_with_their_numbers() -> None:
     kept = "The analysis needed more processor time than the 1,200 seconds allowed."
-    one = (str(too_much_processor(Limits(cpu=1))), str(too_long(Limits(wall=1))))
-    assert all("one second allowed" in told for told in one)
+    messages = (str(too_much_processor(Limits(cpu=1))), str(too_long(Limits(wall=1))))
+    assert all("one second allowed" in message for message in messages)
     with translation.speaking("de"):
-        assert all("erlaubte eine Sekunde" in translation.translated(told) for told in one)
+        assert all("erlaubte eine Sekunde" in translation.translated(message) for message in messages)
         assert (
             translation.translated(kept)
             == "Die Analyse brauchte mehr Rechenzeit als die erlaubten 1.200 Sekunden."

@@ -46,8 +46,8 @@ def test_an_address_with_nul_answers_404(app):
         assert ada.get(address).status_code == 404, address
         assert nobody.get(address).status_code in (303, 401, 404), address
     assert "There is no page at this address" in ada.get("/analyses?q=%00").text
-    told = ada.get("/api/v1/analyses?q=%00")
-    assert told.status_code == 422 and told.json["errors"][0]["where"] == "query.q"
+    answer = ada.get("/api/v1/analyses?q=%00")
+    assert answer.status_code == 422 and answer.json["errors"][0]["where"] == "query.q"
 
 
 def test_a_form_with_nul_is_refused(app):

@@ -24,12 +24,12 @@ CASES = (
 
 def test_unreadable_requests_are_explained(app) -> None:
     with served(app) as address:
-        for said, status, words in CASES:
+        for request, status, words in CASES:
             with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), 10) as link:
-                link.sendall(said)
+                link.sendall(request)
                 answer = b"".join(iter(lambda: link.recv(65536), b"")).decode()
             head, _, body = answer.partition("\r\n\r\n")
-            assert head.split()[1] == str(status) and words in body, (said[:60], answer)
+            assert head.split()[1] == str(status) and words in body, (request[:60], answer)
             lines = dict(line.split(": ", 1) for line in head.splitlines()[1:])
-            kind = "application/problem+json" if b"/api/" in said else "text/plain"
+            kind = "application/problem+json" if b"/api/" in request else "text/plain"
             assert parse_options_header(lines["Content-Type"])[0] == kind and lines["X-Request-Id"]

@@ -38,7 +38,7 @@ def test_one_of_concurrent_claims_wins(app, database):
         thread.start()
     for thread in threads:
         thread.join()
-    assert [each is not None for each in held].count(True) == 1
+    assert [claim is not None for claim in held].count(True) == 1
     assert row(database, queued.id).attempt == 1
 
 
@@ -53,8 +53,8 @@ def test_only_queued_jobs_can_be_claimed(app, database):
 def test_progress_and_result_are_recorded(app, database):
     held = claims.claim_analysis(database, hand_in(app).id)
     claims.record_heartbeat(database, held, "scoring", 0.5)
-    found = row(database, held.job_id)
-    assert (found.stage, found.progress) == ("scoring", 0.5)
+    job = row(database, held.job_id)
+    assert (job.stage, job.progress) == ("scoring", 0.5)
     claims.record_heartbeat(database, held, "scoring", 7.0)
     assert row(database, held.job_id).progress == 1.0
     claims.finish_analysis(database, held, claims.RecordedResult("inconclusive", None))
@@ -74,5 +74,5 @@ def test_a_lost_attempt_cannot_change_its_successor(app, database):
     with pytest.raises(claims.LostClaim):
         claims.finish_analysis(database, first, claims.RecordedResult("manipulated", 0.9))
     claims.fail_job(database, first, failures.UNEXPECTED)
-    found = row(database, queued.id)
-    assert (found.state, found.stage, found.error) == ("running", "starting", None)
+    job = row(database, queued.id)
+    assert (job.state, job.stage, job.error) == ("running", "starting", None)

@@ -16,10 +16,10 @@ ALL = [each for each in vars(failures).values() if isinstance(each, failures.Job
 @pytest.mark.parametrize("noun", [table.noun for table in JOBS])
 @pytest.mark.parametrize("failure", ALL, ids=lambda failure: failure.error[:30])
 def test_failures_of_every_kind_of_job_are_translated(noun: str, failure: failures.JobFailure) -> None:
-    told = failures.failure_for(noun, failure)
+    texts = failures.failure_for(noun, failure)
     for code in set(translation.LANGUAGES) - {translation.DEFAULT}:
         with translation.speaking(code):
-            assert all(translation.translated(text) != text for text in told)
+            assert all(translation.translated(text) != text for text in texts)
 
 
 def test_full_and_read_only_disks_have_their_own_explanations() -> None:

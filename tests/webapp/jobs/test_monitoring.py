@@ -30,7 +30,7 @@ def metrics_text(client) -> dict[tuple, float]:
 def test_readiness_requires_a_worker(client, database):
     answer = client.get("/readyz")
     assert answer.status_code == 503 and answer.json["status"] == "not ready"
-    assert {name for name, said in answer.json["checks"].items() if said != "ok"} == {"worker"}
+    assert {name for name, result in answer.json["checks"].items() if result != "ok"} == {"worker"}
     recovery.record_worker(database, "here:1")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (200, "ready")
@@ -87,16 +87,16 @@ def test_metrics_of_rows_and_disk(app, client, database, monkeypatch):
     states.cancel(database, hand_in(app, b"c").id)
     states.pause(database, hand_in(app, b"p").id)
     recovery.record_worker(database, "here:1")
-    said = metrics_text(client)
-    assert said["reelproof_analyses", ("state", "done")] == 1
-    assert said["reelproof_comparisons", ("state", "done")] == 0
-    assert said["reelproof_analyses", ("state", "queued")] == 1
-    assert said["reelproof_analyses", ("state", "running")] == 0
-    assert said["reelproof_analyses", ("state", "paused")] == 1
-    assert 100 <= said["reelproof_queue_age_seconds",] < 200
-    assert said["reelproof_exhibits",] == 4 and said["reelproof_disk_free_bytes",] > 0
-    assert said["reelproof_worker_heartbeat_age_seconds", ("worker", "here:1")] < 30
-    counts = {key: value for key, value in said.items() if key[0] == "reelproof_analysis_seconds_count"}
+    metrics = metrics_text(client)
+    assert metrics["reelproof_analyses", ("state", "done")] == 1
+    assert metrics["reelproof_comparisons", ("state", "done")] == 0
+    assert metrics["reelproof_analyses", ("state", "queued")] == 1
+    assert metrics["reelproof_analyses", ("state", "running")] == 0
+    assert metrics["reelproof_analyses", ("state", "paused")] == 1
+    assert 100 <= metrics["reelproof_queue_age_seconds",] < 200
+    assert metrics["reelproof_exhibits",] == 4 and metrics["reelproof_disk_free_bytes",] > 0
+    assert metrics["reelproof_worker_heartbeat_age_seconds", ("worker", "here:1")] < 30
+    counts = {key: value for key, value in metrics.items() if key[0] == "reelproof_analysis_seconds_count"}
     assert list(counts.values()) == [1]
     text = client.get("/metrics").text
     assert "secret" not in text and waiting.id not in text
@@ -107,13 +107,13 @@ def test_metrics_of_requests(app, client):
         client.get("/healthz")
     client.get("/api/v1/analyses/" + "0" * 32)
     client.open("/nowhere", method="BREW")
-    said = metrics_text(client)
+    metrics = metrics_text(client)
     ok = (("endpoint", "health.healthz"), ("method", "GET"), ("status", "200"))
-    assert said["reelproof_http_requests_total", *ok] == 3
+    assert metrics["reelproof_http_requests_total", *ok] == 3
     gone = (("endpoint", "api_analyses.get"), ("method", "GET"), ("status", "404"))
-    assert said["reelproof_http_requests_total", *gone] == 1
-    assert said["reelproof_http_request_seconds_count", ("endpoint", "health.healthz")] == 3
-    assert any(("method", "other") in key for key in said)
+    assert metrics["reelproof_http_requests_total", *gone] == 1
+    assert metrics["reelproof_http_request_seconds_count", ("endpoint", "health.healthz")] == 3
+    assert any(("method", "other") in key for key in metrics)
 
 
 def test_every_response_has_its_own_id(client):

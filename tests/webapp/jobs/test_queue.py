@@ -54,9 +54,9 @@ class TestOrder:
 
     def test_jobs_ahead_are_counted(self, app, database, three):
         with app.app_context():
-            assert [count_ahead(row(database, each)) for each in three] == [2, 1, 0]
+            assert [count_ahead(row(database, job_id)) for job_id in three] == [2, 1, 0]
             claimed(database)
-            assert [count_ahead(row(database, each)) for each in three[:2]] == [2, 1]
+            assert [count_ahead(row(database, job_id)) for job_id in three[:2]] == [2, 1]
 
     def test_priority_changes_only_while_waiting(self, app, database):
         queued = hand_in(app).id
@@ -118,11 +118,11 @@ class TestOrder:
         large, small = hand_in(app, b"x" * 3000).id, hand_in(app, b"x").id
         data = app.extensions["settings"].data
         pages = read_settings({"REELPROOF_DATA": data, "REELPROOF_GPU_FROM_MB": "0.001"})
-        sender, told = broker.Sender(pages, database), []
-        sender.app.send_task = lambda _name, args, queue: told.append((*args, queue))
-        for each in (large, small):
-            sender(each)
-        assert told == [(large, "reelproof.gpu"), (small, "reelproof.cpu")]
+        sender, messages = broker.Sender(pages, database), []
+        sender.app.send_task = lambda _name, args, queue: messages.append((*args, queue))
+        for job_id in (large, small):
+            sender(job_id)
+        assert messages == [(large, "reelproof.gpu"), (small, "reelproof.cpu")]
         assert (row(database, large).queue, row(database, small).queue) == ("gpu", "cpu")
         # A worker's machine may know nothing of sizes; what it queues again stays where it was.
         assert broker.Sender(read_settings({"REELPROOF_DATA": data}), database)._queue(large) == "gpu"
@@ -130,37 +130,37 @@ class TestOrder:
 
 def share_out(database: Database, workers: int) -> list[str]:
     """Ids claimed by concurrent workers."""
-    barrier, found = threading.Barrier(workers), []
+    barrier, ids = threading.Barrier(workers), []
 
     def take() -> None:
         barrier.wait()
-        found.append(claimed(database))
+        ids.append(claimed(database))
 
     threads = [threading.Thread(target=take) for _ in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sorted(found)
+    return sorted(ids)
 
 
 class TestLostMessages:
     def test_messages_of_the_first_jobs_are_sent_again(self, app, database, three):
-        for each in three:
-            change(database, each, sent=now() - timedelta(minutes=1))
+        for job_id in three:
+            change(database, job_id, sent=now() - timedelta(minutes=1))
         assert job_queue.lost_messages(database, 2) == three[:0:-1]
         assert job_queue.all_messages(database) == three[::-1]
 
     def test_a_clock_set_back_delays_no_message(self, app, database, three):
-        for each, ahead in zip(three, (timedelta(hours=1), timedelta(seconds=1), timedelta()), strict=True):
-            change(database, each, sent=now() + ahead)
+        for job_id, ahead in zip(three, (timedelta(hours=1), timedelta(seconds=1), timedelta()), strict=True):
+            change(database, job_id, sent=now() + ahead)
         assert job_queue.lost_messages(database, 3) == three[:1]
 
     def test_queues_are_counted_separately(self, app, database, three):
         """Messages of paused and cancelled jobs stay in their queue and do not replace those of another."""
         low, normal, high = three
-        for each, queue in ((low, "cpu"), (normal, "cpu"), (high, "gpu")):
-            change(database, each, sent=now() - timedelta(minutes=1), queue=queue)
+        for job_id, queue in ((low, "cpu"), (normal, "cpu"), (high, "gpu")):
+            change(database, job_id, sent=now() - timedelta(minutes=1), queue=queue)
         assert job_queue.lost_shared_messages(database, {"cpu": 2, "gpu": 5}) == []
         assert job_queue.lost_shared_messages(database, {"cpu": 1, "gpu": 5}) == [normal]
         assert job_queue.lost_shared_messages(database, {"cpu": 0, "gpu": 0}) == [low, high]
@@ -257,8 +257,8 @@ def test_longest_waiting_time(app, database, monkeypatch):
         comparison = queued_comparison(app, *pair)
     moment = now()
     assert timedelta() <= moment - timedelta(hours=3) - since() < timedelta(minutes=1)
-    for each in pair:
-        states.cancel(database, each.id)
+    for analysis in pair:
+        states.cancel(database, analysis.id)
     assert timedelta() <= moment - timedelta(hours=2) - since() < timedelta(minutes=1)
     states.cancel(database, comparison.id, ComparisonRow)
     assert since() is None
@@ -286,5 +286,5 @@ def test_on_postgresql(postgresql, tmp_path):
     assert states.pause(database, ids[7]) and row(database, ids[7]).attempt == 0
     assert states.resume(database, ids[0]) and claimed(database) == ids[0]
     with database.begin() as session:
-        assert {each.priority for each in session.scalars(select(AnalysisRow))} == {1, 2}
+        assert {analysis.priority for analysis in session.scalars(select(AnalysisRow))} == {1, 2}
     database.close()

@@ -17,8 +17,8 @@ from webapp.storage.tables import now
 
 def test_only_jobs_of_silent_workers_are_requeued(app, database):
     lost, well = hand_in(app, b"1"), hand_in(app, b"2")
-    for each in (lost, well):
-        claims.claim_analysis(database, each.id)
+    for analysis in (lost, well):
+        claims.claim_analysis(database, analysis.id)
     change(database, lost.id, heartbeat=now() - recovery.STALE_AFTER - timedelta(seconds=1))
     recovery.requeue_stale(database)
     assert row(database, lost.id).state == "queued"
@@ -42,7 +42,7 @@ def test_a_worker_with_a_slow_clock_keeps_its_job(postgresql, tmp_path, monkeypa
     monkeypatch.undo()
     recovery.requeue_stale(database)
     claims.record_heartbeat(database, held)
-    assert [each.name for each in jobs_recovery.alive_workers(database)] == ["elsewhere:1"]
+    assert [worker.name for worker in jobs_recovery.alive_workers(database)] == ["elsewhere:1"]
     change(database, queued.id, heartbeat=now() - recovery.STALE_AFTER - timedelta(seconds=1))
     recovery.requeue_stale(database)
     assert row(database, queued.id).state == "queued"

@@ -10,7 +10,7 @@ from webapp.storage.tables import State
 
 def test_ids_cannot_be_guessed(app):
     ids = {hand_in(app, b"x").id for _ in range(20)}
-    assert len(ids) == 20 and all(len(bytes.fromhex(each)) == 16 for each in ids)
+    assert len(ids) == 20 and all(len(bytes.fromhex(analysis_id)) == 16 for analysis_id in ids)
 
 
 def test_every_state_is_either_unfinished_or_ended():

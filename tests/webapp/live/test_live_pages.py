@@ -93,7 +93,7 @@ def test_without_sessions_there_is_no_link(client):
 
 def test_slow_machines_are_reported(client, place):
     words = "this machine is too slow for the source"
-    for scored, dropped, said in (
+    for scored, dropped, warning in (
         (508, 4, False),
         (2, 16, False),
         (10, 17, True),
@@ -101,7 +101,7 @@ def test_slow_machines_are_reported(client, place):
         (10, 46, True),
     ):
         write(place, scored=scored, dropped=dropped)
-        assert (words in client.get(f"/live/{ID}").text) == said, (scored, dropped)
+        assert (words in client.get(f"/live/{ID}").text) == warning, (scored, dropped)
 
 
 def test_a_running_session(client, place):

@@ -44,17 +44,17 @@ class TestPage:
         beside.mkdir()
         shutil.copy(MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json", beside)
         card = load_model().card.fused
-        told = card.as_model()
+        model = card.as_model()
         page = client.get("/models").text
         together, alone = page[page.index(f'id="model-{DEFAULT_MODEL}"') :].split("Scan alone, without")[:2]
         meters = together[: together.index("</dl>")]
         error = "develop clips, expected calibration error"
         together_error = f"whole program, 211 {error}"
-        assert f">{number(told.figures['211 develop clips, AUC'])}</dd>" in meters
-        assert f"<dd>{number(told.figures[together_error])}</dd>" in meters
+        assert f">{number(model.figures['211 develop clips, AUC'])}</dd>" in meters
+        assert f"<dd>{number(model.figures[together_error])}</dd>" in meters
         assert f"<dd>{number(card.figures[error])}</dd>" not in together
         assert f"<dd>{number(card.figures[error])}</dd>" in alone
-        assert "false negative rate, stills test" in together and told.domain.split(".")[0] in together
+        assert "false negative rate, stills test" in together and model.domain.split(".")[0] in together
 
     def test_figures_have_german_names(self, client):
         text = client.get("/models", headers={"Accept-Language": "de"}).text
@@ -116,7 +116,10 @@ class TestChoosing:
         upload(again.test_client())
         again.extensions["database"].close()
         with database.begin() as session:
-            assert [session.get_one(AnalysisRow, each).model for each in sent] == ["other", "other"]
+            assert [session.get_one(AnalysisRow, analysis_id).model for analysis_id in sent] == [
+                "other",
+                "other",
+            ]
         assert client.get(f"/analyses/{sent[0]}.json").json["model"] == "other"
         assert client.post(f"/models/{DEFAULT_MODEL}/default").status_code == 303
         with database.begin() as session:
@@ -185,7 +188,7 @@ class TestRemoving:
         text = client.get("/models").text
         own = text[text.index('id="model-lab-model"') :].partition("</article>")[0]
         assert "In the program’s folder" in own and "Shipped" not in own and "/remove" not in own
-        shipped = {each["name"]: each["shipped"] for each in client.get("/api/v1/models").json["models"]}
+        shipped = {model["name"]: model["shipped"] for model in client.get("/api/v1/models").json["models"]}
         assert shipped == {DEFAULT_MODEL: True, "lab-model": False}
         answer = client.post("/models/lab-model/remove")
         assert answer.status_code == 409

@@ -60,10 +60,10 @@ class Load:
             client.post("/api/v1/analyses", data={"file": file}, content_type="multipart/form-data").close()
             with database.begin() as session:
                 done = session.scalars(select(AnalysisRow.id).where(AnalysisRow.state == State.DONE)).all()
-            for each in set(done) - self.seen.keys():
-                self.seen[each] = contents(self.folders.result(each))
+            for analysis_id in set(done) - self.seen.keys():
+                self.seen[analysis_id] = contents(self.folders.result(analysis_id))
                 if len(self.seen) % 3 == 0:
-                    deletion.delete_analysis(database, self.folders, each)
+                    deletion.delete_analysis(database, self.folders, analysis_id)
             time.sleep(0.3)  # the worker is to keep up
 
     def until(self, results: int) -> None:
@@ -130,7 +130,7 @@ def test_concurrent_deletion_is_consistent(app, tmp_path, monkeypatch):
     manifest = make(app, tmp_path / "kept")
     assert len(copied) == 2 and manifest.missing == ()
     there = contents(tmp_path / "kept")
-    assert {each.path for each in manifest.files} == there.keys() - {"backup.json", "sha256sums.txt"}
+    assert {entry.path for entry in manifest.files} == there.keys() - {"backup.json", "sha256sums.txt"}
     assert not any(rows_of[1].id in name or rows_of[1].exhibit.sha256 in name for name in there)
     assert any(rows_of[0].id in name for name in there)
 
@@ -151,9 +151,9 @@ def test_backup_commands(app, tmp_path, monkeypatch, capsys):
     (kept / "keys").rename(keys)
     monkeypatch.setenv("REELPROOF_DATA", str(tmp_path / "again"))
     assert cli.run(["restore", str(kept)]) == 2
-    said = capsys.readouterr().err
-    assert "keys/custody.key is missing" in said and "name their folder: --keys DIR" in said
-    assert "Use another backup" not in said
+    output = capsys.readouterr().err
+    assert "keys/custody.key is missing" in output and "name their folder: --keys DIR" in output
+    assert "Use another backup" not in output
     assert cli.run(["check-backup", str(kept)]) == 1 and "--keys DIR" in capsys.readouterr().err
     assert not (tmp_path / "again").exists()
     damaged = kept / "data" / row.exhibit.path
@@ -189,10 +189,10 @@ def test_backup_contains_the_right_key(app, tmp_path, monkeypatch, capsys, folde
     listed = backup.read_manifest(tmp_path / "kept")
     size, sha256 = hash_file(kept / "custody.key")
     wrong = tuple(
-        backup.ListedFile(path=each.path, bytes=size, sha256=sha256)
-        if each.path == backup.CUSTODY_KEY
-        else each
-        for each in listed.files
+        backup.ListedFile(path=entry.path, bytes=size, sha256=sha256)
+        if entry.path == backup.CUSTODY_KEY
+        else entry
+        for entry in listed.files
     )
     listed.model_copy(update={"files": wrong}).write(tmp_path / "kept")
     assert cli.run(["check-backup", str(tmp_path / "kept")]) == 1
@@ -257,8 +257,8 @@ def test_missing_or_altered_exhibit_is_reported(app, tmp_path, monkeypatch, caps
     (data / changed.exhibit.path).write_bytes(b"other")
     monkeypatch.setenv("REELPROOF_DATA", str(data))
     assert cli.run(["backup", str(tmp_path / "kept")]) == 1
-    said = capsys.readouterr().err
-    assert f"{gone.exhibit.path} is missing" in said and "is not what was handed in" in said
+    output = capsys.readouterr().err
+    assert f"{gone.exhibit.path} is missing" in output and "is not what was handed in" in output
     assert len(backup.read_manifest(tmp_path / "kept").missing) == 2
 
 

@@ -62,10 +62,10 @@ def fetched(address: str, id_: str, name: str) -> bytes:
 
 
 def annotate(address: str, id_: str) -> None:
-    said = {"kind": "exhibit", "verdict": "unsure", "author": "Ada", "note": "to be looked at again"}
+    body = {"kind": "exhibit", "verdict": "unsure", "author": "Ada", "note": "to be looked at again"}
     headers = {"Content-Type": "application/json", "Origin": address}
     asked = urllib.request.Request(
-        f"{address}/api/v1/analyses/{id_}/annotations", json.dumps(said).encode(), headers
+        f"{address}/api/v1/analyses/{id_}/annotations", json.dumps(body).encode(), headers
     )
     urllib.request.urlopen(asked, timeout=600).close()
 
@@ -77,9 +77,9 @@ def contents(folder: Path) -> dict[str, bytes]:
 def unpacked(bundle: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         files = {name: archive.read(name) for name in archive.namelist() if name not in _OF_THE_MOMENT}
-    said = json.loads(files["annotations.json"])
-    assert said.pop("saved") and said["annotations"]
-    return files | {"annotations.json": json.dumps(said).encode()}
+    document = json.loads(files["annotations.json"])
+    assert document.pop("saved") and document["annotations"]
+    return files | {"annotations.json": json.dumps(document).encode()}
 
 
 def command(data: Path, *words: str) -> str:

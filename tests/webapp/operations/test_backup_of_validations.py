@@ -88,7 +88,7 @@ def test_validation_deleted_between_tries_is_left_out(app, quoted, tmp_path, mon
     manifest = make(app, tmp_path / "kept")
     assert len(tries) == 2 and bool(manifest.missing) == (problem is backup._Unreadable)
     there = contents(tmp_path / "kept")
-    assert {each.path for each in manifest.files} == there.keys() - {"backup.json", "sha256sums.txt"}
+    assert {entry.path for entry in manifest.files} == there.keys() - {"backup.json", "sha256sums.txt"}
     assert not any(other.name in name for name in there)
 
 

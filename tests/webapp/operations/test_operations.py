@@ -99,17 +99,17 @@ def test_alerts_are_sent_when_raised_and_resolved(app, client, database, hook, m
     assert told(database)[2:] == [("operations.resolved", "workers"), ("operations.resolved", "queue")]
     with database.begin() as session:
         entries = session.scalars(select(CustodyRow.details).where(CustodyRow.action == "configuration"))
-        assert [json.loads(each)["queue"] for each in entries if '"alerts"' in each] == [60, "none"]
+        assert [json.loads(entry)["queue"] for entry in entries if '"alerts"' in entry] == [60, "none"]
         assert session.scalars(select(Milestone).where(Milestone.name.startswith("alert "))).all() == []
 
 
 def test_alert_messages_use_the_singular():
-    found = SimpleNamespace(waited=timedelta(seconds=70), workers=(), damaged=1)
-    said = {kind.name: kind.passed for kind in alerts.KINDS}
-    assert said["queue"](found, 1) == "The oldest job has been waiting for 1 minute."
-    assert said["workers"](found, 1) == "0 of 1 worker service is there."
-    assert said["workers"](found, 2) == "0 of 2 worker services are there."
-    assert said["exhibits"](found, 0) == "1 exhibit is damaged or missing."
+    state = SimpleNamespace(waited=timedelta(seconds=70), workers=(), damaged=1)
+    texts = {kind.name: kind.passed for kind in alerts.KINDS}
+    assert texts["queue"](state, 1) == "The oldest job has been waiting for 1 minute."
+    assert texts["workers"](state, 1) == "0 of 1 worker service is there."
+    assert texts["workers"](state, 2) == "0 of 2 worker services are there."
+    assert texts["exhibits"](state, 0) == "1 exhibit is damaged or missing."
 
 
 @pytest.mark.parametrize("act", ["retried", "resumed", "queued by its worker's end"])
@@ -130,8 +130,8 @@ def test_waiting_time_starts_at_the_last_queueing(app, client, database, monkeyp
         assert states.resume(database, analysis_id)
     else:
         recovery.requeue_running(database, count_attempt=True)
-    found = alerts.gather_state(app.extensions["settings"], database)
-    assert found.states["analyses"]["queued"] == 1 and timedelta() <= found.waited < timedelta(minutes=5)
+    state = alerts.gather_state(app.extensions["settings"], database)
+    assert state.states["analyses"]["queued"] == 1 and timedelta() <= state.waited < timedelta(minutes=5)
     assert look(app) == {} and "just now" in client.get("/operations").text
 
 

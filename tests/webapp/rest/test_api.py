@@ -28,32 +28,32 @@ def test_every_route_is_described_and_documented(app):
 
 
 def test_the_description_is_openapi_31(client):
-    told = client.get(f"{API}/openapi.json").json
-    assert told["openapi"].startswith("3.1.") and told["webhooks"]
-    names = [of["operationId"] for path in told["paths"].values() for of in path.values()]
+    description = client.get(f"{API}/openapi.json").json
+    assert description["openapi"].startswith("3.1.") and description["webhooks"]
+    names = [of["operationId"] for path in description["paths"].values() for of in path.values()]
     assert len(names) == len(set(names))
-    for reference in _references(told):
-        assert reference.rsplit("/", 1)[1] in told["components"]["schemas"], reference
+    for reference in _references(description):
+        assert reference.rsplit("/", 1)[1] in description["components"]["schemas"], reference
 
 
 def _references(value):
     if isinstance(value, dict):
-        for name, each in value.items():
+        for name, child in value.items():
             if name == "$ref":
-                yield each
+                yield child
             else:
-                yield from _references(each)
+                yield from _references(child)
     elif isinstance(value, list):
-        for each in value:
-            yield from _references(each)
+        for child in value:
+            yield from _references(child)
 
 
 def test_an_analysis_has_the_engines_schema(client):
-    told = document(login=False)
-    shape = told["paths"][f"{API}/analyses/{{analysis_id}}/analysis.json"]["get"]["responses"]["200"]
+    description = document(login=False)
+    shape = description["paths"][f"{API}/analyses/{{analysis_id}}/analysis.json"]["get"]["responses"]["200"]
     assert shape["content"]["application/json"]["schema"]["$ref"].endswith("/Analysis")
     own = set(Analysis.model_json_schema(mode="serialization")["properties"])
-    assert set(told["components"]["schemas"]["Analysis"]["properties"]) == own
+    assert set(description["components"]["schemas"]["Analysis"]["properties"]) == own
 
 
 def test_renamed_classes_keep_the_names_that_were_published(client):
@@ -96,20 +96,20 @@ def test_the_page_needs_nothing_from_elsewhere(client):
     ],
 )
 def test_errors_are_problems(client, method, path, status):
-    told = problem(client.open(API + path, method=method, headers={"Accept": "text/html"}), status)
-    assert told["remedy"]
+    details = problem(client.open(API + path, method=method, headers={"Accept": "text/html"}), status)
+    assert details["remedy"]
 
 
 def test_a_refused_method_names_the_allowed_ones(client):
-    told = problem(client.put(API + "/analyses"), 405)
-    assert told["remedy"] == "Use one of these methods: GET, HEAD, OPTIONS, POST."
+    details = problem(client.put(API + "/analyses"), 405)
+    assert details["remedy"] == "Use one of these methods: GET, HEAD, OPTIONS, POST."
 
 
 def test_a_bug_is_a_problem_without_a_traceback(app, client, monkeypatch, caplog):
     app.testing = False
     monkeypatch.setattr("webapp.analyses.api.library_search.matching_analyses", lambda *_: 1 / 0)
-    told = problem(client.get(f"{API}/analyses"), 500)
-    assert "ZeroDivision" not in json.dumps(told) and "ZeroDivisionError" in caplog.text
+    details = problem(client.get(f"{API}/analyses"), 500)
+    assert "ZeroDivision" not in json.dumps(details) and "ZeroDivisionError" in caplog.text
 
 
 def test_an_unreachable_database_is_a_problem_with_retry_after(client, monkeypatch):

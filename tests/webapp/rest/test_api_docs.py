@@ -35,7 +35,7 @@ def test_the_table_matches_the_code(app):
 
 
 def test_the_order_is_independent_of_imports(app, monkeypatch):
-    otherwise = sorted(openapi.OPERATIONS, key=lambda each: each.area, reverse=True)
+    otherwise = sorted(openapi.OPERATIONS, key=lambda operation: operation.area, reverse=True)
     monkeypatch.setattr(openapi, "OPERATIONS", otherwise)
     assert printed() in TEXT
 

@@ -102,13 +102,13 @@ def cut_off(app) -> None:
 
 def test_a_request_cut_off_by_a_crash_makes_no_second_annotation(app, client):
     row, headers = finished(app), {"Idempotency-Key": "one"}
-    said = {"kind": "exhibit", "author": "Ada", "verdict": "agree"}
-    first = client.post(f"{API}/analyses/{row.id}/annotations", json=said, headers=headers)
+    body = {"kind": "exhibit", "author": "Ada", "verdict": "agree"}
+    first = client.post(f"{API}/analyses/{row.id}/annotations", json=body, headers=headers)
     cut_off(app)
-    second = client.post(f"{API}/analyses/{row.id}/annotations", json=said, headers=headers)
+    second = client.post(f"{API}/analyses/{row.id}/annotations", json=body, headers=headers)
     assert second.status_code == first.status_code == 201
     assert second.json == first.json and len(second.json["annotations"]) == 1
-    other = client.post(f"{API}/analyses/{row.id}/annotations", json=said, headers={"Idempotency-Key": "two"})
+    other = client.post(f"{API}/analyses/{row.id}/annotations", json=body, headers={"Idempotency-Key": "two"})
     assert len(other.json["annotations"]) == 2
 
 
@@ -132,17 +132,17 @@ def test_a_request_cut_off_by_a_crash_makes_no_second_statement(tmp_path, sent):
         ("ada", "proposal", concluded),
         ("ben", "acceptance", {}),
     ]
-    client, told = made.app.test_client(), {}
-    for number, (name, what, said) in enumerate(steps):
+    client, answer = made.app.test_client(), {}
+    for number, (name, what, body) in enumerate(steps):
         given = headers[name] | {"Idempotency-Key": f"key-{number}"}
         if what == "acceptance":
-            said = {"proposal": told["review"]["statements"][-1]["id"]}
+            body = {"proposal": answer["review"]["statements"][-1]["id"]}
         address = f"{API}/analyses/{made.row.id}/review/{what}"
-        told = client.post(address, json=said, headers=given).json
+        answer = client.post(address, json=body, headers=given).json
         cut_off(made.app)
-        again = client.post(address, json=said, headers=given)
-        assert again.status_code == 201 and again.json == told, what
-    assert [each["kind"] for each in told["review"]["statements"]] == [
+        again = client.post(address, json=body, headers=given)
+        assert again.status_code == 201 and again.json == answer, what
+    assert [statement["kind"] for statement in answer["review"]["statements"]] == [
         "judgement",
         "judgement",
         "message",
@@ -163,8 +163,8 @@ def test_a_body_too_large_is_refused_before_it_is_read(app, client, path, chunke
     body = _Body(8 * LARGEST_JSON)
     headers |= {"Transfer-Encoding": "chunked"} if chunked else {}
     environ = {"wsgi.input": body, "wsgi.input_terminated": chunked, "CONTENT_LENGTH": str(8 * LARGEST_JSON)}
-    told = problem(client.post(address, headers=headers, environ_overrides=environ), 413)
-    assert told["detail"] == "The body is larger than 256 kB."
+    details = problem(client.post(address, headers=headers, environ_overrides=environ), 413)
+    assert details["detail"] == "The body is larger than 256 kB."
     assert body.given <= (2 * LARGEST_JSON if chunked else 0)
     state = client.get(f"{API}/analyses/{made['id']}").json["state"]
     assert state == "queued"

@@ -50,7 +50,7 @@ def saved(app: Flask, row: AnalysisRow, *values: dict[str, Any], **about: str) -
         "analysis_sha256": result.sha256,
         "exhibit_sha256": row.exhibit.sha256,
     } | about
-    annotations = [ANNOTATION.validate_python(each) for each in values]
+    annotations = [ANNOTATION.validate_python(value) for value in values]
     return file_text(annotations, **facts, saved=now()).encode()
 
 
@@ -69,7 +69,11 @@ def test_repeated_imports_change_nothing(app, client, row, address):
     )
     answer = import_text(client, address, data)
     assert answer.status_code == 200 and (answer.json["new"], answer.json["known"]) == (2, 1)
-    assert [each["id"] for each in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}", here["id"]]
+    assert [annotation["id"] for annotation in answer.json["annotations"]] == [
+        f"{1:032x}",
+        f"{2:032x}",
+        here["id"],
+    ]
     assert answer.json["annotations"] == client.get(f"{address}.json").json["annotations"]
     again = import_text(client, address, data)
     assert (again.json["new"], again.json["known"], len(stored(app))) == (0, 3, 3)
@@ -90,7 +94,7 @@ def test_annotations_are_also_matched_by_author_and_moment(app, client, row, add
     back = saying(2, kind="withdrawal", about="f" * 32)
     answer = import_text(client, address, saved(app, row, same, back))
     assert (answer.json["new"], answer.json["known"]) == (1, 1)
-    assert [each["id"] for each in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}"]
+    assert [annotation["id"] for annotation in answer.json["annotations"]] == [f"{1:032x}", f"{2:032x}"]
     assert answer.json["annotations"][1]["about"] == f"{1:032x}"
     other = said(1, id="e" * 32, segment="B1")
     assert import_text(client, address, saved(app, row, other)).json["new"] == 1
@@ -112,11 +116,11 @@ def test_wrong_files_are_explained(client, row, address):
         remedy = import_text(client, address, wrong).json["remedy"]
         assert remedy.startswith("Nothing was imported. Choose a file that was saved with"), wrong[:9]
     page = f"/analyses/{row.id}"
-    told = import_text(client, address, b"{}", Accept="text/html", Referer=f"http://localhost{page}")
-    assert f'href="{page}">Back</a>' in told.text
+    answer = import_text(client, address, b"{}", Accept="text/html", Referer=f"http://localhost{page}")
+    assert f'href="{page}">Back</a>' in answer.text
     german = {"Accept": "application/json", "Accept-Language": "de"}
-    told = import_text(client, address, zipped.getvalue(), **german).json
-    assert told["error"] == "Die ZIP-Datei enthält kein manifest.json eines Prüfpakets von Reelproof."
+    answer = import_text(client, address, zipped.getvalue(), **german).json
+    assert answer["error"] == "Die ZIP-Datei enthält kein manifest.json eines Prüfpakets von Reelproof."
 
 
 def test_independent_annotations_of_one_person_are_both_imported(app, client, row, address):
@@ -267,8 +271,8 @@ def lab(tmp_path, sent):
 def test_imported_annotations_of_others_are_marked(lab):
     app, row, address, ada, ben = lab
     hers = [
-        ada.post(address, json=each).json["annotation"]
-        for each in (
+        ada.post(address, json=entry).json["annotation"]
+        for entry in (
             {"kind": "exhibit", "verdict": "agree"},
             {"kind": "rename", "person": "A", "name": "Eve"},
         )
@@ -284,8 +288,8 @@ def test_imported_annotations_of_others_are_marked(lab):
     data = saved(app, row, *hers, *forged)
     answer = import_text(ben, address, data)
     assert (answer.json["new"], answer.json["known"], answer.json["unverified"]) == (5, 2, 4)
-    everything = [ANNOTATION.validate_python(each) for each in answer.json["annotations"]]
-    marks = {each.id: (each.author, each.imported_by) for each in everything}
+    everything = [ANNOTATION.validate_python(entry) for entry in answer.json["annotations"]]
+    marks = {entry.id: (entry.author, entry.imported_by) for entry in everything}
     assert [marks[f"{n:032x}"] for n in range(1, 6)] == [
         ("Ada", "Ben"),
         ("Ada", "Ben"),
@@ -293,13 +297,16 @@ def test_imported_annotations_of_others_are_marked(lab):
         ("Ben", None),
         ("Carl", "Ben"),
     ]
-    stands = {each.id for each in current(everything)}
-    assert {each["id"] for each in hers} <= stands, "nothing an account said is withdrawn or superseded"
+    stands = {entry.id for entry in current(everything)}
+    assert {entry["id"] for entry in hers} <= stands, "nothing an account said is withdrawn or superseded"
     result = load_result(Folders.local(app.extensions["settings"].data).result(row.id))
     view = reviewer_view(result.analysis, everything)
-    assert [(each.author, each.mark) for each in view.annotations] == [("Ben", "agree"), ("Ada", "agree")]
-    assert [each.verdict for each in view.persons] == ["Named “Eve”"]
-    assert {(each.author, each.imported_by) for each in view.unverified} == {("Ada", "Ben"), ("Carl", "Ben")}
+    assert [(entry.author, entry.mark) for entry in view.annotations] == [("Ben", "agree"), ("Ada", "agree")]
+    assert [entry.verdict for entry in view.persons] == ["Named “Eve”"]
+    assert {(entry.author, entry.imported_by) for entry in view.unverified} == {
+        ("Ada", "Ben"),
+        ("Carl", "Ben"),
+    }
     assert len(view.unverified) == 4, "withdrawals without effect are shown too"
     with app.extensions["database"].begin() as session:
         entries = session.execute(
@@ -308,7 +315,7 @@ def test_imported_annotations_of_others_are_marked(lab):
     imports = [(who, json.loads(text)) for action, who, text in entries if action == "import"]
     assert [(who, details["unverified"]) for who, details in imports] == [("ben", 4)]
     logged = {json.loads(text)["sha256"] for action, who, text in entries if action == "annotation"}
-    assert logged == {checksum([each]) for each in answer.json["annotations"]}
+    assert logged == {checksum([entry]) for entry in answer.json["annotations"]}
 
 
 def test_authors_can_import_after_others_did(lab):
@@ -317,7 +324,9 @@ def test_authors_can_import_after_others_did(lab):
     assert import_text(ben, address, data).json["unverified"] == 2
     answer = import_text(ada, address, data)
     assert (answer.json["new"], answer.json["known"], answer.json["unverified"]) == (1, 1, 0)
-    assert {(each["author"], each.get("imported_by")) for each in answer.json["annotations"]} == {
+    assert {
+        (annotation["author"], annotation.get("imported_by")) for annotation in answer.json["annotations"]
+    } == {
         ("Ada", "Ben"),
         ("Ada", None),
         ("Carl", "Ben"),
@@ -327,8 +336,11 @@ def test_authors_can_import_after_others_did(lab):
     foreign = f"{1:032x}"
     assert ada.post(address, json={"kind": "withdrawal", "about": foreign}).status_code == 201
     assert ben.post(address, json={"kind": "withdrawal", "about": f"{2:032x}"}).status_code == 201
-    listed = [ANNOTATION.validate_python(each) for each in ada.get(f"{address}.json").json["annotations"]]
-    assert [(each.author, each.imported_by) for each in current(listed)] == [("Ada", None)]
+    listed = [
+        ANNOTATION.validate_python(annotation)
+        for annotation in ada.get(f"{address}.json").json["annotations"]
+    ]
+    assert [(annotation.author, annotation.imported_by) for annotation in current(listed)] == [("Ada", None)]
 
 
 def test_imports_into_cases_of_others_are_refused(tmp_path, sent):

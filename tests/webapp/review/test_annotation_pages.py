@@ -40,7 +40,7 @@ def test_annotations_are_stored_with_their_time(app, client, row, address):
 
 
 def test_every_kind_of_annotation_is_listed_in_order(client, row, address):
-    said: list[dict[str, Any]] = [
+    bodies: list[dict[str, Any]] = [
         AGREE,
         {"kind": "exhibit", "verdict": "unsure"},
         {"kind": "span", "start": 1.23456, "end": 2, "verdict": "manipulated", "person": "B"},
@@ -48,8 +48,8 @@ def test_every_kind_of_annotation_is_listed_in_order(client, row, address):
         {"kind": "rename", "person": "C", "name": " Eve "},
         {"kind": "merge", "person": "C", "into": "B"},
     ]
-    for each in said:
-        answer = client.post(address, json={"author": "Ann", **each})
+    for annotation in bodies:
+        answer = client.post(address, json={"author": "Ann", **annotation})
         assert answer.status_code == 201, answer.json
     about = answer.json["annotation"]["id"]
     assert (
@@ -58,8 +58,8 @@ def test_every_kind_of_annotation_is_listed_in_order(client, row, address):
     listed = client.get(f"{address}.json").json
     assert listed["analysis"] == row.id
     kinds = ["segment", "exhibit", "span", "split", "rename", "merge", "withdrawal"]
-    assert [each["kind"] for each in listed["annotations"]] == kinds
-    moments = [each["made"] for each in listed["annotations"]]
+    assert [annotation["kind"] for annotation in listed["annotations"]] == kinds
+    moments = [annotation["made"] for annotation in listed["annotations"]]
     assert moments == sorted(set(moments))  # never two in one millisecond
     assert (listed["annotations"][2]["start"], listed["annotations"][2]["end"]) == (1.235, 2)
     assert listed["annotations"][4]["name"] == "Eve"
@@ -96,8 +96,8 @@ def test_reloading_is_advised_only_if_it_helps(client, row, address):
 
 
 def test_annotations_of_others_cannot_be_withdrawn(client, address):
-    said = client.post(address, json=AGREE).json["annotation"]["id"]
-    answer = client.post(address, json={"kind": "withdrawal", "about": said, "author": "Ben"})
+    annotation_id = client.post(address, json=AGREE).json["annotation"]["id"]
+    answer = client.post(address, json={"kind": "withdrawal", "about": annotation_id, "author": "Ben"})
     assert answer.status_code == 400 and "own author" in answer.json["error"]
 
 
@@ -142,7 +142,7 @@ def test_a_clock_set_back_keeps_the_order(app, client, address, monkeypatch):
     client.post(address, json=AGREE)
     monkeypatch.setattr(review_annotations, "now", lambda: now() - timedelta(days=1))
     client.post(address, json=AGREE | {"verdict": "disagree"})
-    assert [each["verdict"] for each in client.get(f"{address}.json").json["annotations"]] == [
+    assert [annotation["verdict"] for annotation in client.get(f"{address}.json").json["annotations"]] == [
         "agree",
         "disagree",
     ]

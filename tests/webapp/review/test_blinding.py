@@ -44,11 +44,11 @@ def blind(request, tmp_path, sent) -> Iterator[Review]:
 
 def content(response) -> str:
     """All content of a response: its headers and, for an archive, each file in it."""
-    told = f"{response.headers}\n"
+    text = f"{response.headers}\n"
     if response.data[:4] == b"PK\x03\x04":
         with zipfile.ZipFile(io.BytesIO(response.data)) as archive:
-            return told + "\n".join(archive.read(name).decode("latin-1") for name in archive.namelist())
-    return told + response.data.decode("utf-8", "replace")
+            return text + "\n".join(archive.read(name).decode("latin-1") for name in archive.namelist())
+    return text + response.data.decode("utf-8", "replace")
 
 
 def addresses(made: Review) -> Iterator[tuple[str, str]]:
@@ -59,7 +59,7 @@ def addresses(made: Review) -> Iterator[tuple[str, str]]:
     values["name"] = ["csv", "A1-1.png", "A1-1-frame.png", "scores-csv", "overlays", "validation.html"]
     values["export_name"] = ["json", "csv", "overlays", "scores-csv"]
     rows = sorted(
-        table(made.app), key=lambda each: (each[0] != "GET", "delete" in each[1] or each[0] == "DELETE")
+        table(made.app), key=lambda route: (route[0] != "GET", "delete" in route[1] or route[0] == "DELETE")
     )
     for method, rule, _endpoint, _need in rows:
         if rule.startswith(_ENDS) and method != "GET" or rule == "/static/<path:filename>":
@@ -71,8 +71,8 @@ def addresses(made: Review) -> Iterator[tuple[str, str]]:
                 method,
                 re.sub(
                     r"<(?:[^:>]+:)?([^>]+)>",
-                    lambda found, choice=choice, many=many: str(
-                        choice if found[1] == many else values.get(found[1], ["1" * 32])[0]
+                    lambda match, choice=choice, many=many: str(
+                        choice if match[1] == many else values.get(match[1], ["1" * 32])[0]
                     ),
                     rule,
                 ),
@@ -114,23 +114,23 @@ def test_no_route_leaks(blind: Review, monkeypatch: pytest.MonkeyPatch) -> None:
     hides_findings = ben.get(f"/analyses/{row.id}/analysis.json").status_code == 403
     seen: dict[str, int] = {}
     for method, address in [
-        *(("GET", each) for each in (*SEARCHES, *more_addresses(blind))),
+        *(("GET", path) for path in (*SEARCHES, *more_addresses(blind))),
         *addresses(blind),
     ]:
         answer = ben.open(address, method=method)
-        told = content(answer).replace(f'value="{WORDS}"', "")  # what was searched for stays in its field
+        text = content(answer).replace(f'value="{WORDS}"', "")  # what was searched for stays in its field
         seen[f"{method} {address}"] = answer.status_code
         assert answer.status_code < 500 or answer.status_code == 503, (method, address, answer.text[:500])
-        assert WORDS not in told or WORDS in address, (method, address)
-        if hides_findings and (row.id in address or row.exhibit.sha256 in address or FILE in told):
+        assert WORDS not in text or WORDS in address, (method, address)
+        if hides_findings and (row.id in address or row.exhibit.sha256 in address or FILE in text):
             for figure in _FIGURES:
-                assert figure not in told, (method, address, figure)
+                assert figure not in text, (method, address, figure)
         assert method == "GET" or still_blind(blind), (method, address)
     assert still_blind(blind)
     own = f"/analyses/{row.id}"
     uncut = ("report.pdf", "report.html", "bundle.zip", "custody.json", "custody")
     asked = [f"GET {place}/{name}" for place in (own, f"/api/v1{own}") for name in uncut]
-    assert {seen[each] for each in asked if each in seen} == {403}
+    assert {seen[path] for path in asked if path in seen} == {403}
     assert seen[f"GET /cases/{blind.case}/case.zip"] == 403
     assert seen[f"GET /api/v1/exhibits/{row.exhibit.sha256}/custody.json"] == (404 if hides_findings else 403)
     assert sum(status == 200 for status in seen.values()) > 25, "the walk reached too little"
@@ -146,8 +146,8 @@ def test_shown_and_hidden_parts(tmp_path, sent) -> None:
     assert ben.get(f"/analyses/{row}").status_code == 200
     assert ben.get(f"/analyses/{row}/annotations.json").json["annotations"] == []
     made.judge("ada", "manipulated")  # before, it would be told to her
-    said = made.annotate("ben", note="mine")
-    assert [each["note"] for each in said.json["annotations"]] == ["mine"]
+    answer = made.annotate("ben", note="mine")
+    assert [annotation["note"] for annotation in answer.json["annotations"]] == ["mine"]
     assert "Ada" not in ben.get("/analyses").text.partition("Reviewer")[2].partition("</select>")[0]
     # Ada sees both, and whoever has judged does.
     assert len(made.clients["ada"].get(f"/analyses/{row}/annotations.json").json["annotations"]) == 4
@@ -202,10 +202,10 @@ def test_uploading_the_exhibit_again_discloses_nothing(tmp_path, sent) -> None:
         again = ask()
         assert again.status_code == 202 and again.json["id"] == first.json["id"]
         assert again.json["state"] == "done"
-        told = {
+        disclosure = {
             name: again.json[name] for name in ("verdict", "probability", "kind", "answers", "declarations")
         }
-        assert told == dict.fromkeys(told)
+        assert disclosure == dict.fromkeys(disclosure)
         made.clients["root"].delete(f"/api/v1/analyses/{first.json['id']}")
     made.judge("ben", "manipulated")
     assert by_form().status_code == 202
@@ -264,15 +264,15 @@ BENS = "CANARY-OF-THE-SECOND"
 
 def annotated_every_way(made: Review, row: AnalysisRow) -> Iterator[TestResponse]:
     """Responses to Ben, who annotates an analysis in every possible way."""
-    ben, said = made.clients["ben"], {"kind": "exhibit", "verdict": "disagree", "note": BENS}
-    kept = said | {"id": "5" * 32, "author": "Ben", "made": now().isoformat()}
+    ben, body = made.clients["ben"], {"kind": "exhibit", "verdict": "disagree", "note": BENS}
+    kept = body | {"id": "5" * 32, "author": "Ben", "made": now().isoformat()}
     facts = {"analysis": row.id, "exhibit_sha256": row.exhibit.sha256}
     facts["analysis_sha256"] = load_result(
         Folders.local(made.app.extensions["settings"].data).result(row.id)
     ).sha256
     file = file_text([ANNOTATION.validate_python(kept)], **facts, saved=now()).encode()
     for place in (f"/analyses/{row.id}", f"/api/v1/analyses/{row.id}"):
-        yield ben.post(f"{place}/annotations", json=said)
+        yield ben.post(f"{place}/annotations", json=body)
         yield ben.post(f"{place}/annotations", json={"kind": "rename", "person": "A", "name": BENS})
         boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(file), "x.json")})
         kind = f"multipart/form-data; boundary={boundary}"
@@ -287,7 +287,7 @@ def test_the_first_reviewer_cannot_read_the_second(tmp_path, sent, hidden, monke
     row, ada, ben = made.row, made.clients["ada"], made.clients["ben"]
     database = made.app.extensions["database"]
     if hidden == "judgements":  # else they do not get there
-        assert {each.status_code for each in annotated_every_way(made, row)} == {409}
+        assert {entry.status_code for entry in annotated_every_way(made, row)} == {409}
     assert made.judge("ben", "inconclusive", BENS, start="0:01", end="0:02", note=BENS).status_code == 303
     for answer in annotated_every_way(made, row):
         assert answer.status_code == 409, answer.text
@@ -297,7 +297,7 @@ def test_the_first_reviewer_cannot_read_the_second(tmp_path, sent, hidden, monke
     assert "Change the case details" in page
     with database.begin() as session:
         assert set(session.scalars(select(AnnotationRow.author))) == {"Ada"}
-    asked = [each for method, each in addresses(made) if method == "GET"]
+    asked = [entry for method, entry in addresses(made) if method == "GET"]
     asked += [*SEARCHES, *more_addresses(made), f"/analyses?q={BENS}", "/analyses?reviewer=Ben"]
     seen: dict[str, int] = {}
     for address in asked:
@@ -310,10 +310,10 @@ def test_the_first_reviewer_cannot_read_the_second(tmp_path, sent, hidden, monke
     elsewhere = finished(made.app, file=FILE)  # the same bytes, in no case
     with database.begin() as session:
         session.get_one(AnalysisRow, elsewhere.id).owner_id = made.users["ben"].id
-    assert {each.status_code for each in annotated_every_way(made, elsewhere)} == {409}
+    assert {entry.status_code for entry in annotated_every_way(made, elsewhere)} == {409}
     # Once both have judged, both are disclosed, and the second says what they like.
     assert made.judge("ada", "manipulated").status_code == 303
-    assert {each.status_code for each in annotated_every_way(made, row)} <= {200, 201, 303}
+    assert {entry.status_code for entry in annotated_every_way(made, row)} <= {200, 201, 303}
     assert BENS in ada.get(f"/analyses/{row.id}/annotations.json").text
     assert "Annotate it once" not in ben.get(f"/analyses/{row.id}").text
     database.close()
@@ -339,9 +339,9 @@ def test_custody_log_does_not_confirm_guesses_of_a_hidden_judgement(lab: Review)
     assert salt not in lab.clients["ada"].get(f"/api/v1/analyses/{lab.row.id}/review").text
     assert lab.judge("ada", "manipulated").status_code == 303
     disclosed = lab.clients["ada"].get(f"/api/v1/analyses/{lab.row.id}/review").json["review"]["statements"]
-    (told,) = (statement for statement in disclosed if statement["part"] == "second")
-    assert told["salt"] == salt
-    assert checksum([statement_json(parse(told))]) == entry["details"]["sha256"]
+    (record,) = (statement for statement in disclosed if statement["part"] == "second")
+    assert record["salt"] == salt
+    assert checksum([statement_json(parse(record))]) == entry["details"]["sha256"]
 
 
 def test_judgements_name_the_account_beside_the_person(lab: Review) -> None:

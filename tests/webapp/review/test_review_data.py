@@ -53,21 +53,21 @@ def test_confirmed_persons_are_marked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "one", "many"),
+    ("code", "singular", "many"),
     [
         ("en", "1 frame scored", "1,204 frames scored"),
         ("de", "1 Bild bewertet", "1.204 Bilder bewertet"),
         ("es", "1 fotograma puntuado", "1.204 fotogramas puntuados"),
     ],
 )
-def test_scored_frames_are_counted_in_words(tmp_path: Path, code: str, one: str, many: str) -> None:
+def test_scored_frames_are_counted_in_words(tmp_path: Path, code: str, singular: str, many: str) -> None:
     analysis = build(tmp_path, segments=2, persons=1)
     counted = zip(analysis.segments, (1, 1204), strict=True)
     segments = tuple(segment.model_copy(update={"frames": frames}) for segment, frames in counted)
     (tmp_path / "analysis.json").write_text(analysis.model_copy(update={"segments": segments}).to_json())
     with speaking(code):
         shown = desk_data.desk_document("a" * 32, load_result(tmp_path))["segments"]
-    assert [each["scored"] for each in shown] == [one, many]
+    assert [entry["scored"] for entry in shown] == [singular, many]
 
 
 def test_playback_is_listed_only_if_something_plays(app: Flask) -> None:

@@ -28,14 +28,14 @@ def made(count: int, seed: int) -> desk_data.Columns:
 @given(st.integers(0, 500), st.integers(0, 10_000), st.sampled_from([0.5, 3.0, 18.0, 5000.0]))
 def test_outlines_keep_minimum_and_maximum_of_each_bucket(count: int, seed: int, width: float) -> None:
     columns = made(count, seed)
-    found = desk_data.outline(columns, width)
-    index = np.searchsorted(columns.time, found["time"])
-    assert found == columns.listed(index) | {"low": found["low"], "high": found["high"]}
+    outline = desk_data.outline(columns, width)
+    index = np.searchsorted(columns.time, outline["time"])
+    assert outline == columns.listed(index) | {"low": outline["low"], "high": outline["high"]}
     assert (np.diff(index) > 0).all()
-    assert set(found["track"]) == set(columns.track.tolist())
+    assert set(outline["track"]) == set(columns.track.tolist())
     buckets = (columns.time / width).astype(int)
-    assert {int(time / width) for time in found["time"]} == set(buckets.tolist())
-    kept = np.array([np.nan if value is None else value for value in found["smooth"]], float)
+    assert {int(time / width) for time in outline["time"]} == set(buckets.tolist())
+    kept = np.array([np.nan if value is None else value for value in outline["smooth"]], float)
     for bucket in set(buckets.tolist()):
         inside = buckets == bucket
         judged = columns.smooth[inside & ~np.isnan(columns.smooth)]
@@ -45,9 +45,11 @@ def test_outlines_keep_minimum_and_maximum_of_each_bucket(count: int, seed: int,
             assert (np.nanmin(here), np.nanmax(here)) == (judged.min(), judged.max())
             scores = np.sort(columns.score[inside & ~np.isnan(columns.score)])
             last = len(scores) - 1
-            of = [i for i in range(len(index)) if buckets[index[i]] == bucket and found["low"][i] is not None]
-            assert {found["low"][i] for i in of} == {scores[last // 4]}
-            assert {found["high"][i] for i in of} == {scores[-(-3 * last // 4)]}
+            of = [
+                i for i in range(len(index)) if buckets[index[i]] == bucket and outline["low"][i] is not None
+            ]
+            assert {outline["low"][i] for i in of} == {scores[last // 4]}
+            assert {outline["high"][i] for i in of} == {scores[-(-3 * last // 4)]}
 
 
 def test_long_analyses_are_sent_in_stretches(app: Flask, client: FlaskClient) -> None:

@@ -43,8 +43,8 @@ def test_a_blind_review_to_the_third_reviewers_decision(lab: Review) -> None:
     own = ben.get(lab.page).text
     assert "the mouth" in own and "Nothing waits for you" in waiting(lab, "ben")
     # The first knows that it is in, and not what it says.
-    told = ada.get(lab.page).text
-    assert "the second reviewer has submitted one." in told and "the mouth" not in told
+    text = ada.get(lab.page).text
+    assert "the second reviewer has submitted one." in text and "the mouth" not in text
     assert lab.judge("ada", "no manipulation found", WORDS).status_code == 303
     both = cleo.get(lab.page).text
     assert "the mouth" in both and WORDS in both and "Where they differ" in both
@@ -65,7 +65,7 @@ def test_a_blind_review_to_the_third_reviewers_decision(lab: Review) -> None:
     assert '<th scope="col">Conclusion</th>' in case and "Joint conclusion" not in case
     kinds = [details["kind"] for details in entries(lab, "second review")]
     assert kinds == ["judgement", "judgement", "message", "decision"]
-    assert all("conclusion" not in each for each in entries(lab, "second review")[:2])
+    assert all("conclusion" not in entry for entry in entries(lab, "second review")[:2])
     assert entries(lab, "second review")[0]["hidden until then"] == "findings"
     assert entries(lab, "reviewers named")[0]["first"] == "ada"
 
@@ -85,8 +85,8 @@ def test_a_conversation_that_ends_in_an_accepted_proposal(lab: Review) -> None:
             lab.clients["root"].post(f"/cases/{lab.case}/members", data={"user": lab.users["dora"].id})
         answer = lab.clients[name].post(f"{lab.page}/acceptance", data={"proposal": proposal})
         assert answer.status_code == status, name
-    told = lab.clients["dora"].get(lab.page).text
-    assert "agreed on it in the discussion" in told and "Joint conclusion</h2>" in told
+    text = lab.clients["dora"].get(lab.page).text
+    assert "agreed on it in the discussion" in text and "Joint conclusion</h2>" in text
     assert "Nothing waits for you" in waiting(lab, "ben")
 
 
@@ -105,8 +105,8 @@ def test_dependent_agreement_is_labelled(lab: Review, monkeypatch) -> None:
         assert lab.annotate("ben").status_code == 201
     lab.judge("ada", "manipulated")
     for page in (lab.page, f"/analyses/{lab.row.id}"):
-        told = lab.clients["cleo"].get(page).text
-        assert "could read the annotations of the second beforehand" in told and "each alone" not in told, (
+        text = lab.clients["cleo"].get(page).text
+        assert "could read the annotations of the second beforehand" in text and "each alone" not in text, (
             page
         )
 
@@ -157,8 +157,8 @@ def test_eligible_reviewers(lab: Review) -> None:
 def test_naming_takes_constant_queries(lab: Review, monkeypatch) -> None:
     database, asked = lab.app.extensions["database"], []
     for number in (2, 6):
-        for each in range(number):
-            row = finished(lab.app, file=f"{number} {each}.mp4")
+        for index in range(number):
+            row = finished(lab.app, file=f"{number} {index}.mp4")
             with database.begin() as session:
                 kept = session.get_one(AnalysisRow, row.id)
                 kept.owner_id, kept.case_id = lab.users["ada"].id, lab.case
@@ -180,8 +180,8 @@ def test_naming_discloses_nothing_from_elsewhere(lab: Review, how: str) -> None:
     with lab.app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, elsewhere.id).file = "informant 7.mp4"
         if how == "annotated":
-            said = {"id": "0" * 32, "kind": "exhibit", "author": "Dora", "made": now(), "body": "{}"}
-            session.add(AnnotationRow(analysis_id=elsewhere.id, **said))
+            values = {"id": "0" * 32, "kind": "exhibit", "author": "Dora", "made": now(), "body": "{}"}
+            session.add(AnnotationRow(analysis_id=elsewhere.id, **values))
     ada, dora = lab.clients["ada"], lab.users["dora"]
     other = int(ada.post("/cases", data={"name": "K 2"}).location.rpartition("/")[2])
     form = {"first": lab.users["ada"].id, "second": dora.id, "blind": "findings"}
@@ -194,8 +194,8 @@ def test_naming_discloses_nothing_from_elsewhere(lab: Review, how: str) -> None:
     ):
         assert refused.status_code == 409, refused.text
         assert f"Dora cannot review “{FILE}” blind." in (refused.json or {}).get("detail", refused.text)
-        told = refused.text.replace("whoever handed in an analysis", "")  # stands on every case's page
-        assert not any(word in told for word in ("informant", "handed it", "annotated"))
+        text = refused.text.replace("whoever handed in an analysis", "")  # stands on every case's page
+        assert not any(word in text for word in ("informant", "handed it", "annotated"))
 
 
 def test_a_review_without_judgements_can_be_ended(lab: Review) -> None:
@@ -248,8 +248,8 @@ def test_judgements_survive_another_analysis(lab: Review) -> None:
     assert "Your judgement" in ben.get(answer.location).text
     assert ben.get(opened).location == answer.location
     assert lab.judge("ada", "inconclusive").location == answer.location
-    told = ben.post(f"{opened}/messages", data={"text": "Look at the jaw."})
-    assert told.location == f"{answer.location}#conversation"
+    reply = ben.post(f"{opened}/messages", data={"text": "Look at the jaw."})
+    assert reply.location == f"{answer.location}#conversation"
     assert "Look at the jaw." in ben.get(answer.location).text
     analysed_again(lab, created=now() + timedelta(hours=2))  # what was said stays with what it was said of
     assert "Look at the jaw." in ben.get(answer.location).text
@@ -308,8 +308,8 @@ def test_refused_forms_keep_their_text(lab: Review) -> None:
 def test_naming_is_advised_only_to_those_who_may(lab: Review) -> None:
     assert lab.name(first="", second="", third="").status_code == 303
     assert "Name a first and a second reviewer" in lab.clients["ada"].get(lab.page).text
-    told = lab.clients["cleo"].get(lab.page).text
-    assert "Name a first" not in told and "Whoever may arrange cases can name reviewers." in told
+    text = lab.clients["cleo"].get(lab.page).text
+    assert "Name a first" not in text and "Whoever may arrange cases can name reviewers." in text
 
 
 def test_blind_reviewers_can_download_the_exhibit(lab: Review) -> None:
@@ -319,14 +319,14 @@ def test_blind_reviewers_can_download_the_exhibit(lab: Review) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "told"),
+    ("what", "message"),
     [
         ("statement", "Analysis {row}: A part of the second review is not as the custody log holds it."),
         ("naming", "Case {case}: who reviews it is not what the custody log holds."),
         ("removal", "Case {case}: the custody log names its reviewers, and the database does not."),
     ],
 )
-def test_altered_rows_are_not_shown(lab: Review, what: str, told: str) -> None:
+def test_altered_rows_are_not_shown(lab: Review, what: str, message: str) -> None:
     lab.judge("ada", "manipulated")
     with lab.app.extensions["database"].begin() as session:
         if what == "statement":
@@ -345,7 +345,7 @@ def test_altered_rows_are_not_shown(lab: Review, what: str, told: str) -> None:
     with lab.app.extensions["database"].snapshot() as session:
         list(audit.observe(custody_log.iter_rows(session)))
         problems = list(audit.problems(session))
-    assert problems == [told.format(row=lab.row.id, case=lab.case)]
+    assert problems == [message.format(row=lab.row.id, case=lab.case)]
 
 
 def purge(made: Review) -> None:
@@ -367,12 +367,12 @@ def test_reviewed_analyses_are_deleted_only_with_their_case(lab: Review) -> None
     assert offers(lab, "ada") == ["assign", "assign", "delete", "delete"]
     assert lab.judge("ada", "manipulated").status_code == lab.judge("ben", "inconclusive").status_code == 303
     for name in ("ada", "ben", "root"):
-        client, one = lab.clients[name], f"/analyses/{lab.row.id}"
+        client, address = lab.clients[name], f"/analyses/{lab.row.id}"
         assert offers(lab, name) == []
         for ask, act in ((client.get, "delete"), (client.post, "delete"), (client.get, "assign")):
-            refused = ask(f"{one}/{act}")
+            refused = ask(f"{address}/{act}")
             assert refused.status_code == 409 and "second review of this analysis has begun" in refused.text
-        assert client.delete(f"/api/v1{one}").status_code == 409
+        assert client.delete(f"/api/v1{address}").status_code == 409
     assert lab.judge("ben", "manipulated").status_code == 409  # it is in, and stays
     assert lab.clients["ben"].delete(f"/api/v1/analyses/{again.id}").status_code == 204  # nobody judged that
     purge(lab)

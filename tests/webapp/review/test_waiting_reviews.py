@@ -60,7 +60,7 @@ def case(session: Session, people: dict[str, Principal], *, third: bool = True, 
     return row.id
 
 
-def reviewed(session: Session, case_id: int, name: str, said: tuple[dict[str, str], ...] = ()) -> None:
+def reviewed(session: Session, case_id: int, name: str, statements: tuple[dict[str, str], ...] = ()) -> None:
     """An exhibit of the case with two analyses; the older one is under review if it has statements."""
     number = int(hashlib.sha256(name.encode()).hexdigest()[:7], 16)
     sha256 = hashlib.sha256(name.encode()).hexdigest()
@@ -77,11 +77,11 @@ def reviewed(session: Session, case_id: int, name: str, said: tuple[dict[str, st
         )  # fmt: skip
     session.flush()
     ids: dict[str, str] = {}
-    for place, each in enumerate(said):
+    for place, body in enumerate(statements):
         own = {"id": hashlib.md5(f"{name}{place}".encode()).hexdigest(), "author": "X"}
-        ids[each["kind"]] = own["id"]
-        about = {"about": ids["proposal"]} if each["kind"] == "acceptance" else {}
-        statement = parse(each | own | about | {"made": START + timedelta(days=1, hours=place)})
+        ids[body["kind"]] = own["id"]
+        about = {"about": ids["proposal"]} if body["kind"] == "acceptance" else {}
+        statement = parse(body | own | about | {"made": START + timedelta(days=1, hours=place)})
         session.add(
             ReviewStatement(
                 analysis_id=hashlib.md5(f"{name}1".encode()).hexdigest(), id=statement.id,
@@ -94,19 +94,19 @@ def reviewed(session: Session, case_id: int, name: str, said: tuple[dict[str, st
 @pytest.mark.parametrize("name", SAID)
 def test_tasks_of_each_reviewer(people, name):
     app, who = people
-    database, (said, third, expected) = app.extensions["database"], SAID[name]
+    database, (statements, third, expected) = app.extensions["database"], SAID[name]
     with database.begin() as session:
-        reviewed(session, case(session, who, third=third), name, said)
-        reviewed(session, case(session, who, closed=True), f"{name}, closed", said)
+        reviewed(session, case(session, who, third=third), name, statements)
+        reviewed(session, case(session, who, closed=True), f"{name}, closed", statements)
     with database.begin() as session:
         for person, task in zip(("ada", "ben", "cleo"), expected, strict=True):
-            found = queries.review_tasks(session, who[person])
-            assert [each.task for each in found] == ([] if task is None else [task]), person
+            tasks = queries.review_tasks(session, who[person])
+            assert [entry.task for entry in tasks] == ([] if task is None else [task]), person
             named = third or person != "cleo"
-            assert queries.count_review_tasks(session, who[person]) == (len(found) if named else 0)
-            for each in found:  # of two analyses that of which something was said
-                spoken_of = f"{name}{1 if said else 2}"
-                assert each.row.id == hashlib.md5(spoken_of.encode()).hexdigest()
+            assert queries.count_review_tasks(session, who[person]) == (len(tasks) if named else 0)
+            for entry in tasks:  # of two analyses that of which something was said
+                spoken_of = f"{name}{1 if statements else 2}"
+                assert entry.row.id == hashlib.md5(spoken_of.encode()).hexdigest()
         assert queries.count_review_tasks(session, who["dora"]) is None
 
 
@@ -114,10 +114,10 @@ def test_counting_reads_only_relevant_statements(people, monkeypatch):
     app, who = people
     database = app.extensions["database"]
     with database.begin() as session:
-        one = case(session, who)
+        case_id = case(session, who)
         for name in ("nothing", "the first", "the second", "differs", "decided"):
             for number in range(3):
-                reviewed(session, one, f"{name} {number}", SAID[name][0])
+                reviewed(session, case_id, f"{name} {number}", SAID[name][0])
     parsed, statements, loaded = [], [], []
 
     class Counting:
@@ -128,7 +128,7 @@ def test_counting_reads_only_relevant_statements(people, monkeypatch):
 
     STATEMENT = queries.STATEMENT
     monkeypatch.setattr(queries, "STATEMENT", Counting)
-    event.listen(database.engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
+    event.listen(database.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     event.listen(AnalysisRow, "load", on_load := lambda *_: loaded.append(1))
     try:
         with database.begin() as session:
@@ -142,17 +142,17 @@ def test_counting_reads_only_relevant_statements(people, monkeypatch):
 def test_tasks_are_paged(people, monkeypatch):
     app, who = people
     with app.extensions["database"].begin() as session:
-        one = case(session, who)
+        case_id = case(session, who)
         for number in range(5):
-            reviewed(session, one, f"clip {number}.mp4")
+            reviewed(session, case_id, f"clip {number}.mp4")
     monkeypatch.setattr(queries, "PAGE_SIZE", 2)
     with app.extensions["database"].begin() as session:
-        everything = [each.row.id for each in queries.review_tasks(session, who["ada"])]
+        everything = [task.row.id for task in queries.review_tasks(session, who["ada"])]
         pages = [queries.review_task_page(session, who["ada"], number) for number in (0, 1, 2, 3, 9)]
     assert [(page.number, page.pages, page.total) for page in pages] == [
         (1, 3, 5), (1, 3, 5), (2, 3, 5), (3, 3, 5), (3, 3, 5)
     ]  # fmt: skip
-    assert [each.row.id for page in pages[1:4] for each in page.rows] == everything
+    assert [task.row.id for page in pages[1:4] for task in page.rows] == everything
     ada = signed_in(app, "ada")
     second = ada.get("/reviews?page=2").text
     assert "Page 2 of 3" in second and 'rel="prev"' in second and 'rel="next"' in second

@@ -123,8 +123,8 @@ def test_migration_sets_of_all_by_share(tmp_path):
             )
     database.migrate()
     with database.begin() as session:
-        found = session.execute(text("SELECT other_id, of_all FROM matches ORDER BY other_id")).all()
-    assert [tuple(row) for row in found] == [(2, 1), (3, 0), (4, 0)]
+        rows = session.execute(text("SELECT other_id, of_all FROM matches ORDER BY other_id")).all()
+    assert [tuple(row) for row in rows] == [(2, 1), (3, 0), (4, 0)]
     database.close()
 
 
@@ -163,7 +163,7 @@ def test_migration_removes_webhook_secrets(tmp_path):
     with database.begin() as session:
         assert session.execute(text("SELECT key FROM keyed_requests")).scalars().all() == ["b"]
     database.close()
-    assert b"whsec_hidden" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert b"whsec_hidden" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_repeated_migration_changes_nothing(database):
@@ -233,12 +233,12 @@ def test_concurrent_starts_create_tables_once(tmp_path):
         other.execute("BEGIN IMMEDIATE")  # until both have looked
         command = [sys.executable, "-c", _STARTED, path]
         starts = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
-        assert [each.stdout.readline() for each in starts if each.stdout] == [b"None\n"] * 2
+        assert [process.stdout.readline() for process in starts if process.stdout] == [b"None\n"] * 2
         time.sleep(1)  # and are about to begin
         other.execute("ROLLBACK")
-    assert [each.wait() for each in starts] == [0, 0]
-    for each in starts:
-        each.communicate()
+    assert [process.wait() for process in starts] == [0, 0]
+    for process in starts:
+        process.communicate()
 
 
 def test_newer_tables_are_not_touched(database):
@@ -356,7 +356,7 @@ def test_moments_keep_their_instant_and_require_a_time_zone(database):
     with database.begin() as session:
         session.add(Milestone(name="y", reached=there))
     with database.begin() as session:
-        found = session.get_one(Milestone, "y").reached
-    assert found == there and found.tzinfo is UTC
+        moment = session.get_one(Milestone, "y").reached
+    assert moment == there and moment.tzinfo is UTC
     with pytest.raises(StatementError), database.begin() as session:
         session.add(Milestone(name="z", reached=datetime(2026, 11, 20)))

@@ -40,13 +40,13 @@ def test_pack_and_unpack_round_trip(folder, tmp_path):
     pack_folder(folder, tmp_path / "tar")
     assert unpacked(tmp_path / "tar") == FILES
     with tarfile.open(tmp_path / "tar") as as_any:
-        assert {each.name: as_any.extractfile(each).read() for each in as_any} == FILES
+        assert {entry.name: as_any.extractfile(entry).read() for entry in as_any} == FILES
 
 
 def test_unpack_tars_of_earlier_versions(folder, tmp_path):
     """They said when each file was written, to the nanosecond, which takes a header more."""
     with tarfile.open(tmp_path / "tar", "w") as tar:
-        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        for path in sorted(entry for entry in folder.rglob("*") if entry.is_file()):
             tar.add(path, path.relative_to(folder).as_posix())
     assert b"mtime=" in (tmp_path / "tar").read_bytes()
     assert unpacked(tmp_path / "tar") == FILES
@@ -60,8 +60,8 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, *, to: str = "", size: int 
 
 def written(tar: Path, *members: tarfile.TarInfo, how: str = "w") -> Path:
     with tarfile.open(tar, how) as made:  # type: ignore[call-overload]
-        for each in members:
-            made.addfile(each, io.BytesIO(b"x" * each.size) if each.isreg() else None)
+        for entry in members:
+            made.addfile(entry, io.BytesIO(b"x" * entry.size) if entry.isreg() else None)
     return tar
 
 

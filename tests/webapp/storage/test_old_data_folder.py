@@ -48,12 +48,12 @@ def _complete_log(data: Path) -> None:
         query = text(
             "SELECT a.id, e.sha256 FROM analyses a JOIN exhibits e ON e.id = a.exhibit_id WHERE file = :f"
         )
-        found, exhibit = session.execute(query, {"f": "interview.mp4"}).one()
+        analysis_id, exhibit = session.execute(query, {"f": "interview.mp4"}).one()
         manifest = hashlib.sha256(
-            (Folders.local(data).result(found) / "manifest.json").read_bytes()
+            (Folders.local(data).result(analysis_id) / "manifest.json").read_bytes()
         ).hexdigest()
         details = {"manifest sha256": manifest, "verdict": "manipulated"}
-        custody_log.append(session, "analysis finished", details, exhibit=exhibit, analysis=found)
+        custody_log.append(session, "analysis finished", details, exhibit=exhibit, analysis=analysis_id)
     database.close()
 
 
@@ -79,8 +79,8 @@ def test_users_sign_in_and_see_old_data(app, old):
     assert "Case 7" in ada.get("/cases").text
     for file in ("portrait.mp4", "interview.mp4"):
         assert ada.get(f"/analyses/{ids(old)[file]}").status_code == 200
-        found = ada.get(f"/analyses/{ids(old)[file]}/analysis.json")
-        assert found.status_code == 200 and Analysis.from_json(found.data).media.file == file
+        answer = ada.get(f"/analyses/{ids(old)[file]}/analysis.json")
+        assert answer.status_code == 200 and Analysis.from_json(answer.data).media.file == file
     assert "seams at the jaw" in ada.get(f"/api/v1/analyses/{ids(old)['interview.mp4']}/annotations").text
 
 

@@ -16,9 +16,11 @@ def shipped() -> Model:
     """The default model as an analysis names it."""
     used = validated_model(MODELS_FOLDER / f"{DEFAULT_MODEL}.json")
     card = json.loads((MODELS_FOLDER / f"{DEFAULT_MODEL}.json").read_bytes())
-    told = {name: getattr(used, name) for name in ("name", "title", "architecture", "sha256", "temperature")}
+    fields = {
+        name: getattr(used, name) for name in ("name", "title", "architecture", "sha256", "temperature")
+    }
     return Model(
-        **told,
+        **fields,
         segment=used.segment,
         exhibit=used.exhibit,
         second_look=used.second_look,

@@ -97,10 +97,10 @@ def test_unlogged_choice_is_rejected(validated, app, monkeypatch, quick_reports,
         answer = client.get(report)
         assert answer.status_code == 500 and "not the one that the custody log holds" in answer.text
         assert cli.run(["verify-log"]) == 1
-        told = capsys.readouterr().out
-        assert "that reports quote is not the one that the custody log holds" in told
+        output = capsys.readouterr().out
+        assert "that reports quote is not the one that the custody log holds" in output
         if value is not None:
-            assert f"Validation {other}: the custody log does not say that it was made." in told
+            assert f"Validation {other}: the custody log does not say that it was made." in output
             app.testing = False
             assert client.post(f"/validations/{other}/quote", data={"quoted": "yes"}).status_code == 500
             shutil.rmtree(places.validation(other))
@@ -197,8 +197,8 @@ def test_crash_while_a_validation_is_created(app, shipped, monkeypatch, capsys):
             make(app, case_id)
     assert list(folders.validations.iterdir()) == [] and cli.run(["verify-log"]) == 0
     with app.extensions["database"].begin() as session:
-        said = [entry.details.get("what") for entry in custody_log.iter_entries(session)]
-    assert "validation made" not in said
+        acts = [entry.details.get("what") for entry in custody_log.iter_entries(session)]
+    assert "validation made" not in acts
     publish = creation.publish_folder
 
     def then_killed(aside: Path, place: Path) -> None:

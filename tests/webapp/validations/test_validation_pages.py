@@ -32,8 +32,8 @@ def test_create_and_quote_a_validation(app, shipped, tmp_path):
     shown = client.get(address).text
     assert "all clips" in shown and "Only 6 manipulated clips were measured" in shown
     assert "No longer applies" not in shown
-    found = Validation.from_json(client.get(f"{address}/validation.json").data)
-    assert len(found.items) == 12 and found.laboratory == "Lab"
+    validation = Validation.from_json(client.get(f"{address}/validation.json").data)
+    assert len(validation.items) == 12 and validation.laboratory == "Lab"
     assert client.get(f"{address}/validation.pdf").data.startswith(b"%PDF-")
     assert "sandbox" in client.get(f"{address}/validation.html").headers["Content-Security-Policy"]
     assert client.get(f"{address}/measured.jsonl").status_code == 404
@@ -45,19 +45,19 @@ def test_create_and_quote_a_validation(app, shipped, tmp_path):
     own = Laboratory.from_json(client.get(f"{address}/laboratory.json").data)
     assert own.thresholds[0].false_positive.events == 0
     report = client.get(f"/analyses/{rows[0].id}/report.html").text
-    assert f"validation of {found.created[:10]}" in report
+    assert f"validation of {validation.created[:10]}" in report
     assert f"Flagged from {own.thresholds[0].threshold:g}, chosen by" in report
     with app.extensions["database"].begin() as session:
-        said = [e.details for e in custody_log.iter_entries(session) if "validation" in e.details]
-    said = [each for each in said if "file" not in each]
-    assert [each["what"] for each in said] == ["validation made", "own thresholds", "validation in reports"]
-    assert said[1]["thresholds"].startswith("video 0.2")
+        acts = [e.details for e in custody_log.iter_entries(session) if "validation" in e.details]
+    acts = [entry for entry in acts if "file" not in entry]
+    assert [entry["what"] for entry in acts] == ["validation made", "own thresholds", "validation in reports"]
+    assert acts[1]["thresholds"].startswith("video 0.2")
 
     bundle = tmp_path / "bundle.zip"
     bundle.write_bytes(client.get(f"/analyses/{rows[0].id}/bundle.zip").data)
     with zipfile.ZipFile(bundle) as packed:
         assert "laboratory.json" in packed.namelist()
-    wrong = {each.file.split("/")[0] for each in verify(bundle).results.problems}
+    wrong = {entry.file.split("/")[0] for entry in verify(bundle).results.problems}
     assert not wrong & {"laboratory.json", "report.html", "report.pdf", "bundle.zip"}
 
     assert client.post(f"{address}/remove").status_code == 409, "reports quote it"
@@ -83,9 +83,9 @@ def test_exhibits_with_the_same_name_are_independent(app, shipped):
     client = app.test_client()
     answer = client.post("/validations", data=form)
     assert answer.status_code == 303, answer.text
-    found = Validation.from_json(client.get(f"{answer.headers['Location']}/validation.json").data)
-    assert len({each.group for each in found.items}) == 4
-    assert "group" not in found.labelled
+    validation = Validation.from_json(client.get(f"{answer.headers['Location']}/validation.json").data)
+    assert len({item.group for item in validation.items}) == 4
+    assert "group" not in validation.labelled
 
 
 def test_cases_are_listed_with_their_labelable_exhibits(app, shipped):
@@ -102,17 +102,20 @@ def test_versions_come_from_the_analyses(app, shipped):
     case_id, rows = fill(app, shipped, 2)
     client, folders = app.test_client(), Folders.local(app.extensions["settings"].data)
     made = Analysis.from_json((folders.result(rows[0].id) / "analysis.json").read_bytes()).software
-    found = Validation.from_json(client.get(f"{make(app, case_id)}/validation.json").data)
-    assert (found.versions.source_sha256, found.versions.libraries) == (made.source_sha256, made.libraries)
-    assert found.remarks == ()
+    validation = Validation.from_json(client.get(f"{make(app, case_id)}/validation.json").data)
+    assert (validation.versions.source_sha256, validation.versions.libraries) == (
+        made.source_sha256,
+        made.libraries,
+    )
+    assert validation.remarks == ()
     other = made.model_copy(update={"source_sha256": "b" * 64, "created": "2099-01-01T00:00:00Z"})
     fields = {"model": shipped, "parameters": Parameters(), "probability": 0.3, "software": other}
     row = finished(app, fields, file="real-9.mp4", duration=99.0)
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).case_id = case_id
-    found = Validation.from_json(client.get(f"{make(app, case_id)}/validation.json").data)
-    assert found.versions.source_sha256 is None
-    assert found.remarks[0].startswith("The analyses were made by 2 versions of the program")
+    validation = Validation.from_json(client.get(f"{make(app, case_id)}/validation.json").data)
+    assert validation.versions.source_sha256 is None
+    assert validation.remarks[0].startswith("The analyses were made by 2 versions of the program")
 
 
 def test_invalid_labels_are_explained_and_kept(app, shipped):
@@ -133,8 +136,8 @@ def test_failed_exhibit_is_not_left_out(app, shipped):
     again, broken = hand_in(app, b"again"), hand_in(app, b"broken")
     with app.extensions["database"].begin() as session:
         for row, name in ((again, "again"), (broken, "manipulated-broken.mp4")):
-            found = session.get_one(AnalysisRow, row.id)
-            found.case_id, found.state, found.error, found.file = (
+            record = session.get_one(AnalysisRow, row.id)
+            record.case_id, record.state, record.error, record.file = (
                 case_id,
                 State.FAILED,
                 "The file is damaged.",
@@ -148,11 +151,11 @@ def test_failed_exhibit_is_not_left_out(app, shipped):
     page = client.get(f"/validations/new?case={case_id}").text
     assert "13 exhibits were analysed" in page and "1 of them could not be analysed" in page
     address = make(app, case_id)
-    found = Validation.from_json(client.get(f"{address}/validation.json").data)
-    assert [(each.file, each.error) for each in found.items if each.error] == [
+    record = Validation.from_json(client.get(f"{address}/validation.json").data)
+    assert [(item.file, item.error) for item in record.items if item.error] == [
         ("manipulated-broken.mp4", "The file is damaged.")
     ]
-    assert "1 of 13 files could not be analysed and is in none of the figures." in found.limits
+    assert "1 of 13 files could not be analysed and is in none of the figures." in record.limits
     alone = "file,label\nmanipulated-broken.mp4,manipulated\n"
     answer = client.post("/validations", data={"case": str(case_id), "title": "Reference", "table": alone})
     assert answer.status_code == 400 and "Correct the labels" in answer.text

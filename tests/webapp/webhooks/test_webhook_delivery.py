@@ -36,8 +36,12 @@ def test_message_is_signed_and_reveals_nothing_about_the_file(lab, receiver):
     assert trip(lab) == 1 and trip(lab) == 0
     ((path, headers, body),) = receiver.got
     assert path == "/hooks/a?b=c" and headers["Content-Type"] == "application/json"
-    told = json.loads(body)
-    assert (told["event"], told["analysis"], told["verdict"]) == ("analysis.done", row.id, row.verdict)
+    content = json.loads(body)
+    assert (content["event"], content["analysis"], content["verdict"]) == (
+        "analysis.done",
+        row.id,
+        row.verdict,
+    )
     assert "secret" not in body.decode()
     check = genuine()
     signed = headers["Reelproof-Signature"]
@@ -48,8 +52,8 @@ def test_message_is_signed_and_reveals_nothing_about_the_file(lab, receiver):
     assert signed == f"t={moment},v1={expected}"
     listed = lab.test_client().get(f"{API}/webhooks").json["webhooks"]
     assert listed[0]["id"] == made["id"] and "secret" not in listed[0]
-    told = lab.test_client().get(f"{API}/webhooks/{made['id']}/deliveries").json["deliveries"]
-    assert [(each["attempts"], each["status"], each["due"]) for each in told] == [(1, 204, None)]
+    content = lab.test_client().get(f"{API}/webhooks/{made['id']}/deliveries").json["deliveries"]
+    assert [(entry["attempts"], entry["status"], entry["due"]) for entry in content] == [(1, 204, None)]
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])

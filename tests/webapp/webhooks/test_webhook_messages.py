@@ -36,8 +36,8 @@ def as_described(lab, receiver):
         described = lab.test_client().get(f"{API}/openapi.json").json["webhooks"]
         schemas = {
             event: {**schema, "additionalProperties": False}
-            for each in described.values()
-            for schema in [each["post"]["requestBody"]["content"]["application/json"]["schema"]]
+            for webhook in described.values()
+            for schema in [webhook["post"]["requestBody"]["content"]["application/json"]["schema"]]
             for event in schema["properties"]["event"]["enum"]
         }
         assert receiver.got
@@ -65,7 +65,8 @@ def test_messages_match_the_openapi_schema(lab, receiver, as_described):
         pass
     assert len(receiver.got) == 6
     voices = {
-        each.get("analysis"): each.get("voice") for each in (json.loads(got[2]) for got in receiver.got)
+        message.get("analysis"): message.get("voice")
+        for message in (json.loads(got[2]) for got in receiver.got)
     }
     assert (voices[exhibit.id], voices[reference.id]) == (VOICE, None)
     as_described()
@@ -82,12 +83,12 @@ def test_messages_about_alerts_are_listed(lab):
         messages.queue_ended_jobs(session, now() - timedelta(minutes=1))
     listed = lab.test_client().get(f"{API}/webhooks/{made['id']}/deliveries")
     assert listed.status_code == 200, listed.text
-    told = {each["event"]: (each["analysis"], each["alert"]) for each in listed.json["deliveries"]}
-    assert told == {"operations.alert": (None, "disk"), "analysis.cancelled": (stopped.id, None)}
+    events = {entry["event"]: (entry["analysis"], entry["alert"]) for entry in listed.json["deliveries"]}
+    assert events == {"operations.alert": (None, "disk"), "analysis.cancelled": (stopped.id, None)}
 
 
-@pytest.mark.parametrize(("before", "told"), [({"hours": 3}, 1), ({"days": 20}, 1), ({"days": 31}, 0)])
-def test_jobs_that_ended_without_a_sender_are_reported_once(lab, receiver, before, told):
+@pytest.mark.parametrize(("before", "count"), [({"hours": 3}, 1), ({"days": 20}, 1), ({"days": 31}, 0)])
+def test_jobs_that_ended_without_a_sender_are_reported_once(lab, receiver, before, count):
     row, database = finished(lab), lab.extensions["database"]
     made = hook(lab, f"{receiver.address}/hooks/analyses")
     with database.begin() as session:
@@ -95,8 +96,8 @@ def test_jobs_that_ended_without_a_sender_are_reported_once(lab, receiver, befor
         session.get_one(WebhookRow, made["id"]).made = now() - timedelta(days=90)
     for _ in range(2):
         with database.alone() as session:
-            assert messages.queue_ended_jobs(session, messages.initial_since()) == told
-        told = 0
+            assert messages.queue_ended_jobs(session, messages.initial_since()) == count
+        count = 0
 
 
 def test_large_backlog_is_queued_in_batches(lab, receiver, monkeypatch):
@@ -106,10 +107,10 @@ def test_large_backlog_is_queued_in_batches(lab, receiver, monkeypatch):
     rows = [finished(lab, file=f"{number}.mp4") for number in range(5)]
     settings, database = lab.extensions["settings"], lab.extensions["database"]
     since = begun = messages.initial_since()
-    for told in (2, 4, 5):
+    for count in (2, 4, 5):
         assert since == begun, "what there was no room for may be older than the last look"
         _, since = delivery.deliver_round(settings, database, since)
-        assert len(receiver.got) == told
+        assert len(receiver.got) == count
     assert since > begun
     assert {json.loads(body)["analysis"] for _, _, body in receiver.got} == {row.id for row in rows}
 
@@ -130,15 +131,15 @@ def test_ended_comparison_is_sent_to_subscribers(lab, receiver):
     assert states.cancel(lab.extensions["database"], stopped.id, ComparisonRow)
     assert trip(lab) == 2 and trip(lab) == 0
     assert {path for path, _, _ in receiver.got} == {"/hooks/both"}
-    told = {each["event"]: each for each in (json.loads(body) for _, _, body in receiver.got)}
-    assert set(told) == {"comparison.done", "comparison.cancelled"}
-    message = told["comparison.done"]
+    notices = {notice["event"]: notice for notice in (json.loads(body) for _, _, body in receiver.got)}
+    assert set(notices) == {"comparison.done", "comparison.cancelled"}
+    message = notices["comparison.done"]
     assert (message["comparison"], message["related"], message["segments"]) == (done.id, True, 1)
     assert message["outcome"] == "faces differ"
     assert message["href"] == f"/api/v1/comparisons/{done.id}"
     assert (message["exhibit"], message["reference"]) == (exhibit.exhibit.sha256, reference.exhibit.sha256)
     assert "analysis" not in message and "secret" not in json.dumps(message)
-    assert told["comparison.cancelled"]["related"] is told["comparison.cancelled"]["outcome"] is None
+    assert notices["comparison.cancelled"]["related"] is notices["comparison.cancelled"]["outcome"] is None
 
 
 def test_only_subscribed_events_are_sent(lab, receiver):
@@ -157,10 +158,10 @@ def test_only_subscribed_events_are_sent(lab, receiver):
     hand_in(lab, b"waits")
     while trip(lab):
         pass
-    told = sorted(
+    deliveries = sorted(
         (path, json.loads(body)["event"], json.loads(body)["analysis"]) for path, _, body in receiver.got
     )
-    assert told == sorted(
+    assert deliveries == sorted(
         [
             ("/hooks/all", "analysis.failed", lost.id),
             ("/hooks/all", "analysis.failed", broken.id),

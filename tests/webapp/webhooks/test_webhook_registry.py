@@ -31,8 +31,8 @@ def test_secret_is_not_in_the_database(lab, receiver):
     first, second = (lab.test_client().post(f"{API}/webhooks", **again) for _ in range(2))
     assert second.headers["Idempotency-Replayed"] == "true" and second.data == first.data
     kept = b"".join(path.read_bytes() for path in data.glob("*.sqlite3*"))
-    for each in (made, first.json):
-        assert each["secret"].encode() not in kept
+    for webhook in (made, first.json):
+        assert webhook["secret"].encode() not in kept
     assert (data / "webhooks.key").stat().st_mode & 0o777 == 0o600
     assert webhook_secret(data, made["id"]) == made["secret"]
 
@@ -63,9 +63,9 @@ def test_changes_are_recorded_without_secrets(lab, receiver):
     assert client.delete(f"{API}/webhooks/{made['id']}").status_code == 204
     assert client.delete(f"{API}/webhooks/{made['id']}").status_code == 404
     with database.begin() as session:
-        said = [
-            each.details
-            for each in custody_log.iter_entries_where(session, CustodyRow.action == "configuration")
+        details = [
+            entry.details
+            for entry in custody_log.iter_entries_where(session, CustodyRow.action == "configuration")
         ]
         assert "hidden" not in (text := custody_log.export_log(session, None).decode())
         assert made["secret"] not in text
@@ -76,7 +76,7 @@ def test_changes_are_recorded_without_secrets(lab, receiver):
         "address sha256": whole,
         "events": "analysis.done",
     }
-    acts = [each for each in said if str(each["what"]).startswith("webhook ")]
+    acts = [entry for entry in details if str(entry["what"]).startswith("webhook ")]
     assert acts == [{"what": "webhook made", **of}, {"what": "webhook removed", **of}]
 
 

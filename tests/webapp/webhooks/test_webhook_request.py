@@ -106,11 +106,11 @@ def test_timeouts_are_documented():
     document = re.search(
         r"within (\d+) seconds, or after (\d+) seconds", (ROOT / "docs" / "api.md").read_text()
     )
-    (said,) = {each["post"]["responses"]["2XX"]["description"] for each in webhooks().values()}
-    in_openapi = re.search(r"(\d+) seconds without one, or (\d+) seconds", said)
+    (description,) = {entry["post"]["responses"]["2XX"]["description"] for entry in webhooks().values()}
+    in_openapi = re.search(r"(\d+) seconds without one, or (\d+) seconds", description)
     assert document and in_openapi
-    for found in (document, in_openapi):
-        assert [float(each) for each in found.groups()] == [delivery.DEADLINE, delivery.STEP]
+    for match in (document, in_openapi):
+        assert [float(entry) for entry in match.groups()] == [delivery.DEADLINE, delivery.STEP]
 
 
 def test_dripping_receiver_times_out(monkeypatch):

@@ -66,7 +66,7 @@ def queue(app, file: str) -> str:
 
 def wait(app, analysis_id: str, *states: str, seconds: float = PATIENCE) -> AnalysisRow:
     return until(
-        lambda: found if (found := row_of(app, analysis_id)).state in states else None,
+        lambda: row if (row := row_of(app, analysis_id)).state in states else None,
         f"it never is {' or '.join(states)}",
         seconds=seconds,
     )
@@ -100,23 +100,29 @@ def test_one_worker_runs_comparisons(app, start):
     database = app.extensions["database"]
     rows = {file: hand_in(app, file.encode(), file) for file in ("a.mp4", "segfault.mp4", "killed.mp4")}
     original = hand_in(app, b"original", "original.mp4")
-    for each in (*rows.values(), original):
-        jobs_states.cancel(database, each.id)
-    made = {file: queued(app, each, original).id for file, each in rows.items()}
+    for job in (*rows.values(), original):
+        jobs_states.cancel(database, job.id)
+    made = {file: queued(app, job, original).id for file, job in rows.items()}
     start()
-    for each in made.values():
-        app.extensions["send"](each)
+    for job in made.values():
+        app.extensions["send"](job)
 
     def all_ended() -> dict[str, ComparisonRow] | None:
         with database.begin() as session:
-            found = {file: session.get_one(ComparisonRow, each) for file, each in made.items()}
-        return found if all(each.state in ("done", "failed") for each in found.values()) else None
+            comparisons = {
+                file: session.get_one(ComparisonRow, comparison) for file, comparison in made.items()
+            }
+        return (
+            comparisons
+            if all(comparison.state in ("done", "failed") for comparison in comparisons.values())
+            else None
+        )
 
     ended = until(all_ended, "one has not ended")
     assert (ended["a.mp4"].state, ended["a.mp4"].segments) == ("done", 1)
-    told = {file: (each.error, each.remedy, each.attempt) for file, each in ended.items()}
-    assert told["segfault.mp4"] == (*failures.failure_for("comparison", failures.CRASHED), 1)
-    assert told["killed.mp4"] == (*failures.failure_for("comparison", failures.WORKER_LOST), 3)
+    outcomes = {file: (job.error, job.remedy, job.attempt) for file, job in ended.items()}
+    assert outcomes["segfault.mp4"] == (*failures.failure_for("comparison", failures.CRASHED), 1)
+    assert outcomes["killed.mp4"] == (*failures.failure_for("comparison", failures.WORKER_LOST), 3)
     folders = Folders.local(app.extensions["settings"].data)
     assert list(folders.analyses.iterdir()) == [] and kept(folders) == [made["a.mp4"]]
 
@@ -281,7 +287,7 @@ def test_jobs_run_in_order_of_the_queue(app, start):
     jobs_states.prioritise(database, ids["high.mp4"], Priority.HIGH)
     start()
     done = [wait(app, analysis_id, "done", seconds=3 * PATIENCE) for analysis_id in ids.values()]
-    assert [each.file for each in sorted(done, key=lambda each: each.started)] == [
+    assert [analysis.file for analysis in sorted(done, key=lambda analysis: analysis.started)] == [
         "high.mp4",
         "normal.mp4",
         "low.mp4",
@@ -294,8 +300,8 @@ def test_messages_arrive_complete_and_in_order(app):
     for number in range(50):
         celery.send_task(broker.ANALYSE, args=[f"{number:03}"])
     with celery.connection_for_read() as connection, connection.SimpleQueue("reelproof.cpu") as waiting:
-        found = [waiting.get(timeout=PATIENCE) for _ in range(50)]
-    assert [message.payload[0][0] for message in found] == [f"{number:03}" for number in range(50)]
+        messages = [waiting.get(timeout=PATIENCE) for _ in range(50)]
+    assert [message.payload[0][0] for message in messages] == [f"{number:03}" for number in range(50)]
 
 
 def test_the_broker_is_emptied(app):
@@ -314,8 +320,8 @@ def test_an_idle_worker_stays_within_its_memory():
         "for name in celery_worker._PRELOADED: importlib.import_module(name)\n"
         "print(*sys.modules)\n"
     )
-    found = set(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split())
-    assert {"detector.engine", "cv2"} <= found
+    modules = set(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split())
+    assert {"detector.engine", "cv2"} <= modules
     left = {
         "torch",
         "timm",
@@ -326,4 +332,4 @@ def test_an_idle_worker_stays_within_its_memory():
         "openvino",
         "onnxruntime",
     }
-    assert not found & (left | {"weasyprint"})
+    assert not modules & (left | {"weasyprint"})

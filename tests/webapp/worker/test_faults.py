@@ -132,4 +132,4 @@ def _ids_unique(data: Path, rows: dict[str, tuple[str, str, int]]) -> None:
     folders = [path.name for path in (data / "analyses").iterdir() if path.name[0] != "."]
     assert sorted(folders) == sorted(rows)
     exhibits = [json.loads((data / "analyses" / name / "analysis.json").read_text()) for name in folders]
-    assert len({each["media"]["sha256"] for each in exhibits}) == len(rows)
+    assert len({analysis["media"]["sha256"] for analysis in exhibits}) == len(rows)

@@ -66,8 +66,8 @@ def test_the_result_is_available_while_the_report_is_rendered(
     assert client.get(f"/analyses/{analysis_id}/state.json").json["report"] is None
     work(app)
     polled, asked, page, refused = seen
-    for each in (polled, asked):
-        assert (each["state"], each["verdict"], each["report"]) == ("done", "manipulated", "being made")
+    for status in (polled, asked):
+        assert (status["state"], status["verdict"], status["report"]) == ("done", "manipulated", "being made")
     # Without scripts the link works: the server answers when the report is there.
     assert f'href="/analyses/{analysis_id}/report.pdf"' in page and "data-state=" in page
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")

@@ -51,7 +51,7 @@ def test_the_ready_engine_gives_the_same_result_as_a_new_process(engine, folders
     photo = folders.exhibits / "photo"
     Image.fromarray(skimage.data.astronaut()[:300, 80:380]).save(photo, "PNG")
     made = [result(photo, folders.analyses / name, ready) for name, ready in (("a", engine), ("b", None))]
-    ready, own = (each.model_dump(exclude={"software": {"created"}}) for each in made)
+    ready, own = (analysis.model_dump(exclude={"software": {"created"}}) for analysis in made)
     assert ready == own and ready["probability"] is not None
     names = [{path.name for path in (folders.analyses / name).rglob("*")} for name in "ab"]
     assert names[0] == names[1] >= {"analysis.json", "photo.png", "fingerprint.bin"}
@@ -81,8 +81,8 @@ def test_the_ready_engine_refuses_a_replaced_model(added, settings, folders, wit
 
 def test_the_ready_engine_ends_for_a_comparison(app, settings, folders, monkeypatch, without_networks):
     exhibit, original = hand_in(app, b"a", "a.mp4"), hand_in(app, b"b", "b.mp4")
-    for each in (exhibit, original):
-        states.cancel(app.extensions["database"], each.id)
+    for row in (exhibit, original):
+        states.cancel(app.extensions["database"], row.id)
     queued(app, exhibit, original)
     monkeypatch.setattr(run_job, "_compare", lambda *_: None)
     run_job.work(settings, ready=ReadyEngine(settings))

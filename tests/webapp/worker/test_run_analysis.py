@@ -173,8 +173,8 @@ def test_the_sample_is_added_once(app, settings, database, monkeypatch):
     for _ in range(2):
         sample_service.add_sample(settings, database, sent.append)
     assert len(sent) == 1 and not sample_service.sample_missing(database)
-    found = row(database, sent[0])
-    assert (found.file, found.state) == (sample_service.SAMPLE_FILE, "queued")
+    sample = row(database, sent[0])
+    assert (sample.file, sample.state) == (sample_service.SAMPLE_FILE, "queued")
     assert not list(Folders.local(settings.data).analyses.iterdir())
 
 

@@ -53,7 +53,7 @@ def test_every_job_finishes_exactly_once(tmp_path):
             machines.run(started, "-m", "webapp.worker.standalone", environment=shared, log=log_of_it)
 
         def kill_one() -> None:
-            machines.kill(chance.choice([each for each in started if each.poll() is None]))
+            machines.kill(chance.choice([process for process in started if process.poll() is None]))
             start()
 
         for _ in range(4):

@@ -16,8 +16,8 @@ from webapp.worker.run_job import StageTimes
 
 
 def test_the_time_of_each_stage_is_logged(app, database, caplog):
-    held, clock, told = claims.claim_analysis(database, hand_in(app).id), 10.0, []
-    times = StageTimes(lambda *said: told.append(said), clock=lambda: clock)
+    held, clock, reports = claims.claim_analysis(database, hand_in(app).id), 10.0, []
+    times = StageTimes(lambda *report: reports.append(report), clock=lambda: clock)
     for moment, stage, fraction in ((10.5, "reading", 0.0), (11.0, "looking", 0.1), (14.0, "looking", 0.6)):
         clock = moment
         times(stage, fraction)
@@ -27,7 +27,7 @@ def test_the_time_of_each_stage_is_logged(app, database, caplog):
     clock = 18.25
     with caplog.at_level(logging.INFO, worker_run_job.log.name):
         times.log_done(held)
-    assert told[:3] == [("reading", 0.0), ("looking", 0.1), ("looking", 0.6)] and len(told) == 6
+    assert reports[:3] == [("reading", 0.0), ("looking", 0.1), ("looking", 0.6)] and len(reports) == 6
     (line,) = (json.loads(logs.JsonLines().format(record)) for record in caplog.records)
     assert line["analysis"] == held.job_id and line["attempt"] == 1 and line["seconds"] == 8.25
     assert line["stages"] == {"reading": 0.5, "looking": 6.0, "drawing": 1.25}
@@ -41,10 +41,10 @@ def test_a_finished_job_is_logged_in_the_json_log_only(
     analysis_id = hand_in(app, b"bytes", "secret name.mp4").id
     logs.configure(as_json=as_json)
     run_job.work(settings)
-    said = capfd.readouterr().err
-    lines = [json.loads(line) for line in said.splitlines()] if as_json else []
+    output = capfd.readouterr().err
+    lines = [json.loads(line) for line in output.splitlines()] if as_json else []
     assert [line.get("analysis") for line in lines] == [analysis_id] * as_json
-    assert "secret" not in said
+    assert "secret" not in output
 
 
 @pytest.fixture

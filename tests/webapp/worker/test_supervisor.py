@@ -114,8 +114,8 @@ def test_lost_messages_are_sent_again_when_workers_are_free(app, database):
     settings, sent = read_settings({"REELPROOF_DATA": app.extensions["settings"].data}), []
     sweep(database, settings, sent.append)
     assert sent == []  # just sent: not lost yet
-    for each in (first, second, third):
-        change(database, each.id, sent=now() - timedelta(minutes=1))
+    for analysis in (first, second, third):
+        change(database, analysis.id, sent=now() - timedelta(minutes=1))
     claims.claim_analysis(database, first.id)
     sweep(database, settings, sent.append)
     assert sent == []  # the only worker is busy: waiting is what they should do

@@ -11,25 +11,25 @@ from detector.faces.search.networks import FaceDetector
 
 class TestFaceDetector:
     def test_the_astronaut(self, astronaut: np.ndarray) -> None:
-        (found,) = FaceDetector()(astronaut)
-        assert found.box == pytest.approx((182, 58, 270, 178), abs=8)
-        assert found.confidence > 0.8
+        (face,) = FaceDetector()(astronaut)
+        assert face.box == pytest.approx((182, 58, 270, 178), abs=8)
+        assert face.confidence > 0.8
         eyes_nose_mouth = [(203, 101), (247, 104), (224, 125), (203, 142), (242, 144)]
-        assert found.landmarks.shape == (5, 2)
-        assert np.abs(found.landmarks - np.array(eyes_nose_mouth)).max() < 5
+        assert face.landmarks.shape == (5, 2)
+        assert np.abs(face.landmarks - np.array(eyes_nose_mouth)).max() < 5
 
     def test_boxes_are_in_pixels_of_the_frame_at_any_search_width(self, astronaut: np.ndarray) -> None:
         large = cv2.resize(astronaut, (1536, 1536), interpolation=cv2.INTER_CUBIC)
-        (small,), (found,) = FaceDetector()(astronaut), FaceDetector(width=640)(large)
-        assert np.array(found.box) / 3 == pytest.approx(np.array(small.box), abs=6)
-        assert np.abs(found.landmarks / 3 - small.landmarks).max() < 5
+        (small,), (face,) = FaceDetector()(astronaut), FaceDetector(width=640)(large)
+        assert np.array(face.box) / 3 == pytest.approx(np.array(small.box), abs=6)
+        assert np.abs(face.landmarks / 3 - small.landmarks).max() < 5
 
     def test_faces_are_sorted_by_confidence(self, astronaut: np.ndarray) -> None:
         pair = np.hstack([astronaut, astronaut[:, ::-1]])
-        found = FaceDetector()(pair)
-        assert len(found) == 2
-        assert found[0].confidence >= found[1].confidence
-        middles = sorted((one.box[0] + one.box[2]) / 2 for one in found)
+        faces = FaceDetector()(pair)
+        assert len(faces) == 2
+        assert faces[0].confidence >= faces[1].confidence
+        middles = sorted((face.box[0] + face.box[2]) / 2 for face in faces)
         assert middles == pytest.approx([225, 1024 - 225], abs=12)
 
     @pytest.mark.parametrize("value", [0, 128, 255])

@@ -57,9 +57,9 @@ class Proposals:
 
     def __call__(self, image: Image) -> list[Box]:
         scale = min(1.0, self._detect.width / max(image.shape[:2]))
-        found = [face.box for face in self._detect.found(image) if face.width * scale >= NARROWEST_PROPOSED]
-        self.asked.append(len(found))
-        return [*found, (5.0, 5.0, 25.0, 25.0)]
+        boxes = [face.box for face in self._detect.found(image) if face.width * scale >= NARROWEST_PROPOSED]
+        self.asked.append(len(boxes))
+        return [*boxes, (5.0, 5.0, 25.0, 25.0)]
 
 
 @pytest.fixture(autouse=True)
@@ -91,17 +91,17 @@ def search_frames(
 ) -> list[FoundFaces]:
     """All frames as they come back, which they do once and in order."""
     faces = FaceSearch(Parameters(search_interval=interval), hold)
-    found = [one for frame in shown for one in faces.process_frame(frame, frame.pts in cuts)]
-    found += faces.flush()
-    assert [one.frame.pts for one in found] == list(range(len(found)))
-    assert [one.frame.pts for one in found if one.is_cut] == list(cuts)
-    return found
+    results = [result for frame in shown for result in faces.process_frame(frame, frame.pts in cuts)]
+    results += faces.flush()
+    assert [result.frame.pts for result in results] == list(range(len(results)))
+    assert [result.frame.pts for result in results if result.is_cut] == list(cuts)
+    return results
 
 
 def sorted_boxes(found: Iterable[FoundFaces]) -> list[list[Where]]:
     return [
-        sorted((int(x0), int(y0), int(x1 - x0)) for (x0, y0, x1, _) in (f.box for f in one.faces))
-        for one in found
+        sorted((int(x0), int(y0), int(x1 - x0)) for (x0, y0, x1, _) in (f.box for f in result.faces))
+        for result in found
     ]
 
 
@@ -139,8 +139,8 @@ class TestSearches:
     def test_sparse_frames_get_a_look_each(self) -> None:
         shown = [Frame(f.pts, Fraction(f.pts, 1), f.image, f.pts) for f in make_frames([[(100, 80, 60)]] * 9)]
         faces = FaceSearch(Parameters(sample_rate=1.0))
-        found = [one for frame in shown for one in faces.process_frame(frame, False)] + faces.flush()
-        assert sorted_boxes(found) == [[(100, 80, 60)]] * 9
+        results = [result for frame in shown for result in faces.process_frame(frame, False)] + faces.flush()
+        assert sorted_boxes(results) == [[(100, 80, 60)]] * 9
 
     def test_newcomers_in_the_last_frame_are_found(self) -> None:
         shown: list[list[Where]] = [[]] * 6 + [[(300, 100, 20)]] * 3
@@ -187,25 +187,25 @@ class TestNewcomers:
 
     def test_small_newcomer_is_found_by_a_search(self) -> None:
         shown: list[list[Where]] = [[(400, 200, 50)]] * 5 + [[(100, 80, 8), (400, 200, 50)]] * 14
-        found = search_frames(make_frames(shown), interval=1.0)
-        assert_near(found[:5], shown[:5])
-        assert_near(found[8:], shown[8:])
+        results = search_frames(make_frames(shown), interval=1.0)
+        assert_near(results[:5], shown[:5])
+        assert_near(results[8:], shown[8:])
 
     def test_frames_return_at_once_without_holding(self) -> None:
         shown = [[] if i < 5 else [(100, 80, 60)] for i in range(12)]
         faces = FaceSearch(Parameters(), hold=False)
         came = []
         for frame in make_frames(shown):
-            (one,) = faces.process_frame(frame, False)
-            came.append(one)
+            (result,) = faces.process_frame(frame, False)
+            came.append(result)
         assert sorted_boxes(came) == [[]] * 8 + shown[8:], "newcomers are looked for twice a second"
         assert faces.flush() == []
 
     def test_uncertain_newcomer_is_not_followed_back(self) -> None:
         shown: list[list[Where]] = [[]] * 5 + [[(100, 80, 60)]] * 12
-        found = search_frames(make_frames(shown, confidence=0.6))
-        assert sorted_boxes(found[:8]) == [[]] * 8
-        assert_near(found[8:], shown[8:])
+        results = search_frames(make_frames(shown, confidence=0.6))
+        assert sorted_boxes(results[:8]) == [[]] * 8
+        assert_near(results[8:], shown[8:])
 
     def test_newcomer_in_a_still_picture(self) -> None:
         """Which is looked at as the last of a scene is, though it is there for one sample."""
@@ -223,8 +223,8 @@ class TestDoubt:
 
     def test_uncertain_lost_face_causes_no_search(self) -> None:
         shown = [[(100, 80, 60)] if i < 6 else [] for i in range(20)]
-        found = sorted_boxes(search_frames(make_frames(shown, confidence=0.6)))
-        assert found[0] == shown[0] and found[8:] == shown[8:]
+        boxes = sorted_boxes(search_frames(make_frames(shown, confidence=0.6)))
+        assert boxes[0] == shown[0] and boxes[8:] == shown[8:]
         assert count_whole_searches() == 1
 
     def test_fast_face_causes_a_look_halfway(self) -> None:
@@ -239,9 +239,11 @@ class TestDoubt:
 
     def test_merging_detections_are_counted_once(self) -> None:
         shown = [[(100 + 20 * i, 80, 60), (400 - 20 * i, 80, 60)] for i in range(8)]
-        found = sorted_boxes(search_frames(make_frames(shown)))
-        assert all(len(each) <= 2 and len(set(each)) == len(each) for each in found)
-        assert all(len(each) == 2 for each in found[:6])
+        boxes = sorted_boxes(search_frames(make_frames(shown)))
+        assert all(
+            len(frame_boxes) <= 2 and len(set(frame_boxes)) == len(frame_boxes) for frame_boxes in boxes
+        )
+        assert all(len(frame_boxes) == 2 for frame_boxes in boxes[:6])
 
     def test_between_cuts(self) -> None:
         """A face of the last moment is found, and none is looked for beyond the cut."""
@@ -278,11 +280,11 @@ def test_boxes_are_those_of_whole_searches(astronaut: Image, monkeypatch: pytest
         image = cv2.warpAffine(astronaut, matrix, (960, 540), borderMode=cv2.BORDER_REFLECT_101)
         shown.append(Frame(i, Fraction(i, 8), image, i))
     detect = FaceDetector()
-    found = list(search_frames(shown))
-    assert len(found) == len(shown)
-    for one in found:
-        whole = square_for_face(detect(one.frame.image)[0])
-        mine = square_for_face(one.faces[0])
+    results = list(search_frames(shown))
+    assert len(results) == len(shown)
+    for result in results:
+        whole = square_for_face(detect(result.frame.image)[0])
+        mine = square_for_face(result.faces[0])
         assert abs(mine.side / whole.side - 1) < 0.12
         assert np.hypot(mine.x - whole.x, mine.y - whole.y) < 0.08 * whole.side
         assert abs(mine.angle - whole.angle) < 4

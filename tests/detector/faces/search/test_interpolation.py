@@ -44,7 +44,7 @@ class Looks:
         self._there = there
 
     def __call__(self, image: Image, box: Box) -> Face | None:
-        number = next(i for i, one in enumerate(self._images) if one is image)
+        number = next(i for i, candidate in enumerate(self._images) if candidate is image)
         self.numbers.append(number)
         return self._there[number]
 
@@ -55,35 +55,35 @@ def fail_on_search(image: Image, box: Box) -> Face | None:
 
 def left_edges(found: list[Face] | None) -> list[float]:
     assert found is not None
-    return [one.box[0] for one in found]
+    return [face.box[0] for face in found]
 
 
 def test_still_face_stays_on_the_line(astronaut: Image) -> None:
     shown = make_frames(astronaut, [100, 101, 102, 103, 104])
-    found = faces_between(
+    faces = faces_between(
         shown, make_face(100, confidence=0.8), make_face(104, confidence=0.9), fail_on_search
     )
-    assert left_edges(found) == pytest.approx([101, 102, 103], abs=0.3)
-    assert found is not None and [f.confidence for f in found] == pytest.approx([0.825, 0.85, 0.875])
-    for one in found:
-        assert np.allclose(one.landmarks, make_face(one.box[0], one.box[1]).landmarks, atol=0.01)
+    assert left_edges(faces) == pytest.approx([101, 102, 103], abs=0.3)
+    assert faces is not None and [f.confidence for f in faces] == pytest.approx([0.825, 0.85, 0.875])
+    for face in faces:
+        assert np.allclose(face.landmarks, make_face(face.box[0], face.box[1]).landmarks, atol=0.01)
 
 
 def test_frames_that_are_not_evenly_spaced(astronaut: Image) -> None:
     first, _, _, third, last = make_frames(astronaut, [100, 101, 102, 103, 104])
     middle = Frame(1, Fraction(3, 8), third.image, 1)
-    found = faces_between([first, middle, last], make_face(100), make_face(104), fail_on_search)
-    assert left_edges(found) == pytest.approx([103], abs=0.3)
+    faces = faces_between([first, middle, last], make_face(100), make_face(104), fail_on_search)
+    assert left_edges(faces) == pytest.approx([103], abs=0.3)
 
 
 @pytest.mark.parametrize(
     "lefts", [[100, 100, 100, 112, 124], [100, 110, 115, 110, 100]], ids=["sets off", "comes back"]
 )
 def test_face_off_the_line_is_followed(astronaut: Image, lefts: list[float]) -> None:
-    found = faces_between(
+    faces = faces_between(
         make_frames(astronaut, lefts), make_face(lefts[0]), make_face(lefts[-1]), fail_on_search
     )
-    assert left_edges(found) == pytest.approx(lefts[1:-1], abs=0.6)
+    assert left_edges(faces) == pytest.approx(lefts[1:-1], abs=0.6)
 
 
 def test_approaching_face_is_followed(astronaut: Image) -> None:
@@ -96,11 +96,11 @@ def test_approaching_face_is_followed(astronaut: Image) -> None:
         )
         image[50 : 50 + int(side), 100 + 5 * number : 100 + 5 * number + int(side)] = portrait
         shown.append(Frame(number, Fraction(number, 8), image, number))
-    found = faces_between(shown, make_face(100, side=60), make_face(120, side=76), fail_on_search)
-    assert found is not None
-    for number, one in enumerate(found, start=1):
+    faces = faces_between(shown, make_face(100, side=60), make_face(120, side=76), fail_on_search)
+    assert faces is not None
+    for number, face in enumerate(faces, start=1):
         wanted = make_face(100 + 5 * number, side=sides[number]).box
-        assert one.box == pytest.approx(wanted, abs=1.5)
+        assert face.box == pytest.approx(wanted, abs=1.5)
 
 
 def test_no_frames_between_neighbours(astronaut: Image) -> None:
@@ -114,8 +114,8 @@ def test_leaping_face_causes_a_look(astronaut: Image) -> None:
     lefts = [100.0, 100, 100, 180, 180]
     shown = make_frames(astronaut, lefts)
     looks = Looks(shown, [make_face(left) for left in lefts])
-    found = faces_between(shown, make_face(100), make_face(180), looks)
-    assert left_edges(found) == pytest.approx([100, 100, 180], abs=0.3)
+    faces = faces_between(shown, make_face(100), make_face(180), looks)
+    assert left_edges(faces) == pytest.approx([100, 100, 180], abs=0.3)
     assert 1 <= len(looks.numbers) <= 2
 
 
@@ -141,5 +141,5 @@ def test_plain_face_matches_nothing(astronaut: Image) -> None:
 def test_at_the_edge_of_the_frame(astronaut: Image) -> None:
     """A box may reach beyond the picture."""
     shown = make_frames(astronaut, [0, 0, 0])
-    (found,) = faces_between(shown, make_face(-9.5, -3.0), make_face(-8.5, -3.0), fail_on_search) or []
-    assert found.box[0] == pytest.approx(-9.0, abs=1.0)
+    (face,) = faces_between(shown, make_face(-9.5, -3.0), make_face(-8.5, -3.0), fail_on_search) or []
+    assert face.box[0] == pytest.approx(-9.0, abs=1.0)

@@ -33,9 +33,9 @@ def test_a_face_of_any_size(
     small = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     matrix[:, :2] = np.eye(2)
     image = cv2.warpAffine(small, matrix, (1280, 720), borderValue=(120, 130, 110))
-    (found, *_) = FaceDetector()(image)
+    (detection, *_) = FaceDetector()(image)
     proposed = propose(image)
-    assert any(overlap(box, found.box) >= 0.3 for box in proposed)
+    assert any(overlap(box, detection.box) >= 0.3 for box in proposed)
     assert len(proposed) <= 6
 
 
@@ -49,10 +49,10 @@ def test_boxes_are_at_peaks_of_the_heat() -> None:
     heat[4, 6], heat[4, 7], heat[15, 20] = 3.0, 2.0, 5.0
     box = np.zeros((4, 20, 30), np.float32)
     box[:, 15, 20] = 0.25, -0.5, np.log(4), np.log(6)
-    found = peak_boxes(heat, box)
-    assert found[0] == pytest.approx([150, 96, 182, 144]), "4 by 6 cells of 8 px, around (166, 120)"
-    assert found[1] == pytest.approx([48, 32, 56, 40]), "its neighbour is no place of its own"
-    assert len(found) == 2
+    boxes = peak_boxes(heat, box)
+    assert boxes[0] == pytest.approx([150, 96, 182, 144]), "4 by 6 cells of 8 px, around (166, 120)"
+    assert boxes[1] == pytest.approx([48, 32, 56, 40]), "its neighbour is no place of its own"
+    assert len(boxes) == 2
 
 
 def test_mismatched_files_are_refused(tmp_path: Path) -> None:

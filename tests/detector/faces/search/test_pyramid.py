@@ -49,17 +49,17 @@ PLACES = [(40, 30), (975, 260), (1245, 262), (1990, 980), (2480, 1800), (1240, 1
 def test_each_small_face_is_found_once() -> None:
     picture = draw_crowd(PLACES)
     assert not [face for face in find_faces(picture, still=False) if face.confidence >= 0.7]
-    found = find_faces(picture)
+    faces = find_faces(picture)
     for x, y in PLACES:
         middle = x + HEAD[0] / 2, y + HEAD[1] / 2
         there = [
             face
-            for face in found
+            for face in faces
             if face.box[0] < middle[0] < face.box[2] and face.box[1] < middle[1] < face.box[3]
         ]
         assert len(there) == 1 and there[0].confidence >= 0.7
         assert 40 < there[0].width < 75
-    assert len(found) == len(PLACES)
+    assert len(faces) == len(PLACES)
 
 
 def test_large_face_keeps_its_box_from_the_whole_search() -> None:
@@ -83,18 +83,18 @@ def test_more_confident_detection_counts_unless_the_whole_search_was_confident()
     (large,) = [face for face in find_faces(picture, still=False) if face.width > 300]
     unsure = Face(large.box, 0.55, large.landmarks)
     for given, kept in ((large, True), (unsure, False)):
-        (found,) = [
+        (detection,) = [
             face
             for face in PyramidSearch(Parameters())(picture, [given])
             if face.width > 300 and is_among(face.box, [large])
         ]
-        assert (found == given) == kept and found.confidence >= 0.7
+        assert (detection == given) == kept and detection.confidence >= 0.7
 
 
 @pytest.mark.parametrize("width", [128, 2000])
 def test_tile_size_is_independent_of_search_width(width: int) -> None:
-    found = find_faces(draw_crowd(PLACES[:2])[:800, :1300], detection_width=width)
-    assert len([face for face in found if face.confidence >= 0.7]) == 2
+    faces = find_faces(draw_crowd(PLACES[:2])[:800, :1300], detection_width=width)
+    assert len([face for face in faces if face.confidence >= 0.7]) == 2
 
 
 @pytest.mark.parametrize("turned", [1, 2])

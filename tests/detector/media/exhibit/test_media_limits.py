@@ -173,10 +173,10 @@ def test_photo_is_opened_in_accepted_formats_only(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(300 * 86_400, "300 Tage"), (100_000, "28 Stunden"), (7_000, "7000 Sekunden")]
+    ("seconds", "message"), [(300 * 86_400, "300 Tage"), (100_000, "28 Stunden"), (7_000, "7000 Sekunden")]
 )
-def test_limit_message_is_translated(seconds: float, said: str) -> None:
+def test_limit_message_is_translated(seconds: float, message: str) -> None:
     with pytest.raises(MediaError) as refused:
         InputLimits(seconds=10.0).refuse_length(seconds)
     with translation.speaking("de"):
-        assert f"{said}; höchstens 10 Sekunden" in translation.translated(str(refused.value))
+        assert f"{message}; höchstens 10 Sekunden" in translation.translated(str(refused.value))

@@ -87,7 +87,9 @@ class TestShapes:
                 images = {frame.pts: frame.image for frame in reader.frames(EVERY_FRAME)}
                 narrow = {pts: bool(image[:, :16].max() < 8) for pts, image in images.items()}
                 for pts in (min(images), max(pts for pts, bars in narrow.items() if not bars)):
-                    assert [np.array_equal(one.image, images[pts]) for one in reader.at({pts})] == [True]
+                    assert [np.array_equal(picture.image, images[pts]) for picture in reader.at({pts})] == [
+                        True
+                    ]
                 return {
                     number_of(
                         image[:, 26:186] if narrow[pts] else cv2.resize(image, (WIDTH, HEIGHT))
@@ -95,13 +97,13 @@ class TestShapes:
                     for pts, image in images.items()
                 }
 
-            found = barred()
-            assert found.items() <= {number: not 25 <= number < 50 for number in range(75)}.items()
-            assert len(found) >= 73  # where streams are joined a picture of MPEG-2 may rest on damage
+            bar_flags = barred()
+            assert bar_flags.items() <= {number: not 25 <= number < 50 for number in range(75)}.items()
+            assert len(bar_flags) >= 73  # where streams are joined a picture of MPEG-2 may rest on damage
             assert [size[1] for size in reader.sizes] == [HEIGHT] * 2
             assert [size[0] for size in reader.sizes] == pytest.approx([WIDTH, 213], abs=1)
             reader.rewind()
-            assert barred() == found
+            assert barred() == bar_flags
 
     def test_changing_size_is_fitted_to_the_first_frame(self, tmp_path: Path) -> None:
         """Boxes are told in its pixels. Another shape begins another scene, shown between bars."""
@@ -139,14 +141,16 @@ class TestShapes:
         assert [frame.shape for frame in frames] == [(96, 96)] * 5 + [(HEIGHT, WIDTH)] * 5 + [None] * 5
 
     def test_changing_size_is_reported(self, tmp_path: Path) -> None:
-        for sizes, said in ([(WIDTH, HEIGHT)], ()), ([(WIDTH, HEIGHT), (96, 96)], ("160×96, 96×96 px",)):
+        for sizes, phrases in ([(WIDTH, HEIGHT)], ()), ([(WIDTH, HEIGHT), (96, 96)], ("160×96, 96×96 px",)):
             path = write_resized(tmp_path / "a.webm", sizes)
             with open_media(path) as reader:
                 list(reader.frames(8))
                 details = collect_facts(reader, path).details
-            told = find_anomalies(facts(MediaKind.VIDEO, 0.4), details, NOW)
-            found = [one.observation for one in told if one.kind == "the picture size changes"]
-            assert len(found) == len(said) and all(words in found[0] for words in said)
+            anomalies = find_anomalies(facts(MediaKind.VIDEO, 0.4), details, NOW)
+            observations = [
+                anomaly.observation for anomaly in anomalies if anomaly.kind == "the picture size changes"
+            ]
+            assert len(observations) == len(phrases) and all(words in observations[0] for words in phrases)
 
 
 class TestHighDynamicRange:

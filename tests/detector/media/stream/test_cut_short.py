@@ -114,9 +114,9 @@ class TestDamage:
             media = media.model_copy(update={"details": collect_facts(reader, path).details})
         assert media.details is not None and media.details.timing is not None
         assert len(media.details.timing.gaps) == 16
-        found = sorted(damage_gaps(media, times, 8.0), key=lambda gap: gap.start)
-        assert [gap.start for gap in found] == pytest.approx([start / 25 for start in starts], abs=0.05)
-        assert [gap.end for gap in found] == pytest.approx([(start + 10) / 25 for start in starts], abs=0.05)
+        gaps = sorted(damage_gaps(media, times, 8.0), key=lambda gap: gap.start)
+        assert [gap.start for gap in gaps] == pytest.approx([start / 25 for start in starts], abs=0.05)
+        assert [gap.end for gap in gaps] == pytest.approx([(start + 10) / 25 for start in starts], abs=0.05)
 
 
 def break_packets(path: Path, numbers: Iterable[int]) -> None:

@@ -93,8 +93,8 @@ def decode_all(path: Path, threads: int = 3) -> tuple[dict[int, np.ndarray], Tal
     return frames, reader.tally
 
 
-def largest_difference(one: np.ndarray, other: np.ndarray) -> int:
-    return int(np.abs(one.astype(int) - other).max())
+def largest_difference(image: np.ndarray, other: np.ndarray) -> int:
+    return int(np.abs(image.astype(int) - other).max())
 
 
 def sample_frames(path: Path, threads: int = 3, all_decoded: bool = True) -> tuple[list[int], Tally]:
@@ -183,12 +183,12 @@ def test_result_is_independent_of_threads(tmp_path: Path, kind: str) -> None:
     with av.open(str(path)) as container:
         packets = [packet.pts for packet in container.demux(video=0) if packet.size]
     own = {packets[number] for number in numbers}
-    one, *others = [sample_frames(path, threads) for threads in (1, 2, 9)]
+    reference, *others = [sample_frames(path, threads) for threads in (1, 2, 9)]
     for pts, tally in others:
-        assert set(pts) ^ set(one[0]) <= own
-        assert tally.damage.frames == one[1].damage.frames
-        assert list(tally.damage.spans()) == list(one[1].damage.spans())
-        assert pts != one[0] or tally.packets.timing(0, 1) == one[1].packets.timing(0, 1)
+        assert set(pts) ^ set(reference[0]) <= own
+        assert tally.damage.frames == reference[1].damage.frames
+        assert list(tally.damage.spans()) == list(reference[1].damage.spans())
+        assert pts != reference[0] or tally.packets.timing(0, 1) == reference[1].packets.timing(0, 1)
 
 
 @pytest.mark.parametrize("all_decoded", [True, False])
@@ -225,8 +225,8 @@ def test_reason_mentions_damaged_frames(tmp_path: Path) -> None:
     (span,) = damaged_spans(media)
     assert span.reason == FROM_DAMAGED
     assert (span.start, span.end) == pytest.approx((46 / 25, 80 / 25))
-    (said,) = unexamined_sentences(media, 0.0)
-    assert "frames that rest on damaged or missing ones were not looked at (34)" in said
+    (sentence,) = unexamined_sentences(media, 0.0)
+    assert "frames that rest on damaged or missing ones were not looked at (34)" in sentence
 
 
 def test_completely_damaged_clip_is_refused(tmp_path: Path) -> None:

@@ -20,9 +20,9 @@ def read_references(path: Path, without: frozenset[int] = frozenset()) -> list[P
         reader = reference_reader(stream.codec_context.name, stream.codec_context.extradata)
         assert reader is not None
         packets = [packet for packet in container.demux(stream) if packet.size]
-        told = [reader.read(memoryview(packet)) for n, packet in enumerate(packets) if n not in without]
-    assert None not in told
-    return [each for each in told if each is not None]
+        references = [reader.read(memoryview(packet)) for n, packet in enumerate(packets) if n not in without]
+    assert None not in references
+    return [reference for reference in references if reference is not None]
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.ts", "a.mkv", "a.avi"])
@@ -33,20 +33,24 @@ def test_h264_references(tmp_path: Path, name: str, profile: str) -> None:
         options["x264-params"] = "cqm=jvt"  # with scaling lists
     pix_fmt = "yuv444p" if profile == "high444" else "yuv420p"
     path = write_clip(tmp_path / name, map(numbered, range(150)), options=options, pix_fmt=pix_fmt)
-    told = read_references(path)
-    assert len(told) == 150 and not any(each.follows_lost for each in told)
-    assert any(not each.is_referenced for each in told) is (profile != "baseline")
+    references = read_references(path)
+    assert len(references) == 150 and not any(reference.follows_lost for reference in references)
+    assert any(not reference.is_referenced for reference in references) is (profile != "baseline")
     for number in (4, 60, 61, 100):
-        found = [n for n, each in enumerate(read_references(path, frozenset({number}))) if each.follows_lost]
-        assert found == ([number] if told[number].is_referenced else [])
+        numbers = [
+            n
+            for n, reference in enumerate(read_references(path, frozenset({number})))
+            if reference.follows_lost
+        ]
+        assert numbers == ([number] if references[number].is_referenced else [])
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.ts"])
 def test_intra_refresh(tmp_path: Path, name: str) -> None:
     options = _X264 | {"bf": "0", "x264-params": "intra-refresh=1"}
-    told = read_references(write_clip(tmp_path / name, map(numbered, range(150)), options=options))
-    begins = [n for n, each in enumerate(told) if each.begins_refresh]
-    ends = [n for n, each in enumerate(told) if each.ends_refresh]
+    references = read_references(write_clip(tmp_path / name, map(numbered, range(150)), options=options))
+    begins = [n for n, reference in enumerate(references) if reference.begins_refresh]
+    ends = [n for n, reference in enumerate(references) if reference.ends_refresh]
     assert begins == [60, 120]
     assert len(ends) == 2 and all(0 < end - begin < 60 for begin, end in zip(begins, ends, strict=True))
 
@@ -59,9 +63,9 @@ def test_hevc_references(tmp_path: Path, name: str) -> None:
         codec="libx265",
         options={"x265-params": "log-level=0:keyint=30:bframes=3:b-adapt=0"},
     )
-    told = read_references(path)
-    assert 20 < sum(not each.is_referenced for each in told) < 40
-    assert told[0].is_referenced and not any(each.follows_lost for each in told)
+    references = read_references(path)
+    assert 20 < sum(not reference.is_referenced for reference in references) < 40
+    assert references[0].is_referenced and not any(reference.follows_lost for reference in references)
 
 
 @pytest.mark.parametrize("told_by", ["the box", "the stream"])

@@ -38,12 +38,12 @@ def test_joined_streams_are_read_whole(
         assert [number_of(frame.image) for frame in again] == sorted(range(parts[-1])[::-7])
         late = list(reader.at({frames[-1].pts})) + list(reader.at({frames[3].pts}))
         assert [number_of(frame.image) for frame in late] == [parts[-1] - 1, 3]
-        told = find_anomalies(
+        anomalies = find_anomalies(
             facts(MediaKind.VIDEO, 4.0),
             collect_facts(reader, joined).details,
             datetime(2026, 11, 20, tzinfo=UTC),
         )
-        assert "time stamps out of order" in {anomaly.kind for anomaly in told}
+        assert "time stamps out of order" in {anomaly.kind for anomaly in anomalies}
         reader.rewind()
         assert len(list(reader.every_frame())) == parts[-1]
 

@@ -51,9 +51,9 @@ class TestSeveralTracks:
             assert number_of(next(iter(list(reader.frames(EVERY_FRAME)))).image) == 100 * default
             details = collect_facts(reader, path).details
         assert [stream.index for stream in details.other_pictures] == [1 - default]
-        told = find_anomalies(facts(MediaKind.VIDEO, 0.12), details, NOW)
-        (found,) = (anomaly for anomaly in told if anomaly.kind == "another picture track")
-        assert f"stream {1 - default} (H.264)" in found.observation
+        anomalies = find_anomalies(facts(MediaKind.VIDEO, 0.12), details, NOW)
+        (finding,) = (anomaly for anomaly in anomalies if anomaly.kind == "another picture track")
+        assert f"stream {1 - default} (H.264)" in finding.observation
 
 
 class TestTimes:
@@ -141,6 +141,6 @@ def write_tracks(path: Path, start: int, sounds: list[int]) -> Path:
             frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
             frame.pts, frame.time_base = 25 * start + number, Fraction(1, 25)
             packets += stream.encode(frame)
-        for packet in sorted([*packets, *stream.encode()], key=lambda each: each.dts * each.time_base):
+        for packet in sorted([*packets, *stream.encode()], key=lambda entry: entry.dts * entry.time_base):
             container.mux(packet)
     return path

@@ -87,6 +87,6 @@ def test_intervals_are_those_of_the_reader(tmp_path: Path) -> None:
         options=_REORDERED,
     )
     for rate in (3.0, 7.3, 8.0, 11.11):
-        with open_media(path) as one, open_media(path) as other:
-            every, some = list(one.frames(rate)), list(other.frames(rate, all_decoded=False))
+        with open_media(path) as reader, open_media(path) as other:
+            every, some = list(reader.frames(rate)), list(other.frames(rate, all_decoded=False))
             assert [(f.pts, f.index) for f in some] == [(f.pts, f.index) for f in every]

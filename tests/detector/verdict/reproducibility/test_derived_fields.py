@@ -40,20 +40,22 @@ def as_it_follows(analysis: Analysis) -> Analysis:
     for track in tracks:
         weights = sample_weights(times[track], parameters.sample_rate)
         medians = rules.sliding_median(times[track], logits[track], parameters.median_window, weights)
-        smoothed[track] = [sigmoid(each / temperature) for each in medians]
-    told = dict(zip(judged.tolist(), zip(logits.tolist(), smoothed.tolist(), strict=True), strict=True))
+        smoothed[track] = [sigmoid(median / temperature) for median in medians]
+    values = dict(zip(judged.tolist(), zip(logits.tolist(), smoothed.tolist(), strict=True), strict=True))
     new = Scores(
-        one.model_copy(update=dict(zip(("logit", "smoothed"), told[at], strict=True))) if at in told else one
-        for at, one in enumerate(scores)
+        entry.model_copy(update=dict(zip(("logit", "smoothed"), values[at], strict=True)))
+        if at in values
+        else entry
+        for at, entry in enumerate(scores)
     )
     still = analysis.media.kind is MediaKind.IMAGE
     segments = []
-    found = rules.find_in_person(times, smoothed, tracks, parameters, still)
-    for number, one in enumerate(found, start=1):
-        inside = slice(one.first, one.last + 1)
+    spans = rules.find_in_person(times, smoothed, tracks, parameters, still)
+    for number, entry in enumerate(spans, start=1):
+        inside = slice(entry.first, entry.last + 1)
         level = float(mean_per_interval(times[inside], logits[inside], parameters.sample_rate).mean())
-        tops = [new[int(judged[at])] for at in rules.find_peaks(times, smoothed, logits, one)]
-        start, end = float(times[one.first]), float(times[one.last])
+        tops = [new[int(judged[at])] for at in rules.find_peaks(times, smoothed, logits, entry)]
+        start, end = float(times[entry.first]), float(times[entry.last])
         segments.append(
             Segment(
                 id=f"A{number}",
@@ -63,7 +65,7 @@ def as_it_follows(analysis: Analysis) -> Analysis:
                 start_frame=number_of(start),
                 end_frame=number_of(end),
                 confidence=sigmoid(level / temperature),
-                frames=one.last - one.first + 1,
+                frames=entry.last - entry.first + 1,
                 peaks=tuple(peak_of(score) for score in tops),
             )
         )
@@ -82,9 +84,9 @@ def number_of(time: float) -> int:
 
 
 def peak_of(score: Score) -> Peak:
-    told = {"pts": score.pts, "probability": score.probability, "box": score.box}
-    told["frame_index"] = number_of(score.time)
-    return peak("A1", 1, score.time, kept=False).model_copy(update=told)
+    changes = {"pts": score.pts, "probability": score.probability, "box": score.box}
+    changes["frame_index"] = number_of(score.time)
+    return peak("A1", 1, score.time, kept=False).model_copy(update=changes)
 
 
 @pytest.fixture
@@ -94,16 +96,16 @@ def made(tmp_path: Path) -> Analysis:
 
 def scores(analysis: Analysis, change: Callable[[Score], Mapping[str, Any]]) -> Analysis:
     """With the judged scores of the segment changed."""
-    (one,), (segment,) = analysis.persons, analysis.segments
-    inside = [segment.start <= each.time <= segment.end and each.usable for each in one.scores]
-    pairs = zip(one.scores, inside, strict=True)
-    changed = (each.model_copy(update=change(each)) if within else each for each, within in pairs)
+    (subject,), (segment,) = analysis.persons, analysis.segments
+    inside = [segment.start <= score.time <= segment.end and score.usable for score in subject.scores]
+    pairs = zip(subject.scores, inside, strict=True)
+    changed = (score.model_copy(update=change(score)) if within else score for score, within in pairs)
     return person(analysis, scores=Scores(changed))
 
 
 def first_peak(analysis: Analysis, **values: Any) -> Analysis:
-    (one,) = analysis.segments
-    first, *others = one.peaks
+    (stretch,) = analysis.segments
+    first, *others = stretch.peaks
     return segment(analysis, peaks=(first.model_copy(update=values), *others))
 
 
@@ -149,16 +151,16 @@ BY_THESE_RULES: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
 
 
 def shorter(analysis: Analysis) -> Analysis:
-    (one,) = analysis.persons
+    (subject,) = analysis.persons
     (there,) = analysis.segments
-    inside = [each for each in one.scores if each.usable and there.start <= each.time <= there.end]
+    inside = [score for score in subject.scores if score.usable and there.start <= score.time <= there.end]
     return segment(analysis, start=inside[1].time, frames=len(inside) - 1)
 
 
 def another_peak(analysis: Analysis) -> Analysis:
-    (one,) = analysis.persons
+    (subject,) = analysis.persons
     (there,) = analysis.segments
-    second = next(each for each in one.scores if each.time > there.start)
+    second = next(score for score in subject.scores if score.time > there.start)
     return segment(analysis, peaks=(peak_of(second),))
 
 
@@ -180,13 +182,13 @@ def test_consistent_analysis_has_no_contradictions(made: Analysis, tmp_path: Pat
 def test_forged_field_is_reported(made: Analysis, name: str) -> None:
     words, forge = FORGED[name]
     for this_version in (True, False):
-        assert any(words in each for each in told(forge(made), this_version)), told(forge(made))
+        assert any(words in problem for problem in told(forge(made), this_version)), told(forge(made))
 
 
 @pytest.mark.parametrize("name", BY_THESE_RULES)
 def test_rules_of_earlier_versions_are_tolerated(made: Analysis, name: str) -> None:
     words, forge = BY_THESE_RULES[name]
-    assert any(words in each for each in told(forge(made))), told(forge(made))
+    assert any(words in problem for problem in told(forge(made))), told(forge(made))
     assert told(forge(made), this_version=False) == []
 
 
@@ -214,5 +216,9 @@ def test_other_models(made: Analysis) -> None:
             persons=changed.persons,
             ran=Ran(backend="torch", precision="float32", device="cpu"),
         )
-        said = told(made.model_copy(update={"others": (other,)}), this_version)
-        assert any(words in each for each in said) if words else not any("probab" in each for each in said)
+        problems = told(made.model_copy(update={"others": (other,)}), this_version)
+        assert (
+            any(words in problem for problem in problems)
+            if words
+            else not any("probab" in problem for problem in problems)
+        )

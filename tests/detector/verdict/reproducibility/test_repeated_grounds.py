@@ -44,14 +44,14 @@ def changed(analysis: Analysis, part: str, **values: Any) -> Analysis:
 
 
 def peak(analysis: Analysis, **values: Any) -> Analysis:
-    (one,) = analysis.segments
-    first, *others = one.peaks
+    (stretch,) = analysis.segments
+    first, *others = stretch.peaks
     return segment(analysis, peaks=(first.model_copy(update=values), *others))
 
 
 def scores(analysis: Analysis, change: Callable[[Score], dict[str, Any]]) -> Analysis:
-    (one,) = analysis.persons
-    changed = (s.model_copy(update=change(s)) if s.usable else s for s in one.scores)
+    (subject,) = analysis.persons
+    changed = (s.model_copy(update=change(s)) if s.usable else s for s in subject.scores)
     return person(analysis, scores=Scores(changed))
 
 
@@ -116,7 +116,7 @@ OF_FILE: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
 
 
 def faces_of(width: float) -> FaceQuality:
-    of_width, other = (Spread(tenth=each, median=each, ninetieth=each) for each in (width, 1.0))
+    of_width, other = (Spread(tenth=value, median=value, ninetieth=value) for value in (width, 1.0))
     return FaceQuality(width=of_width, contrast=other, sharpness=other, tilt=other, grey=0.0)
 
 
@@ -139,15 +139,19 @@ def fewer_peaks(analysis: Analysis) -> Analysis:
 @pytest.mark.parametrize("name", FORGED)
 def test_forged_grounds_are_reported(recorded: Analysis, name: str) -> None:
     words, forge = FORGED[name]
-    told = compare_analyses(forge(recorded), recorded)
-    assert not told.agree and any(words in problem for problem in told.problems), told.problems
+    agreement = compare_analyses(forge(recorded), recorded)
+    assert not agreement.agree and any(words in problem for problem in agreement.problems), agreement.problems
 
 
 @pytest.mark.parametrize("name", OF_FILE)
 def test_forged_file_facts_are_reported_separately(recorded: Analysis, name: str) -> None:
     words, forge = OF_FILE[name]
-    told = compare_analyses(forge(recorded), recorded)
-    assert not told.agree and not told.problems and any(words in each for each in told.of_file)
+    agreement = compare_analyses(forge(recorded), recorded)
+    assert (
+        not agreement.agree
+        and not agreement.problems
+        and any(words in problem for problem in agreement.of_file)
+    )
 
 
 @pytest.mark.parametrize("name", [*FORGED, *OF_FILE])
@@ -157,9 +161,9 @@ def test_other_engine_versions_may_differ(recorded: Analysis, name: str) -> None
 
 
 def test_differences_between_machines_are_tolerated(recorded: Analysis) -> None:
-    (one,), coverage = recorded.persons, recorded.coverage
-    assert one.probability is not None
-    here = person(recorded, probability=one.probability - 0.009, usable_frames=one.usable_frames - 1)
+    (subject,), coverage = recorded.persons, recorded.coverage
+    assert subject.probability is not None
+    here = person(recorded, probability=subject.probability - 0.009, usable_frames=subject.usable_frames - 1)
     here = changed(here, "coverage", faces_found=coverage.faces_found + 1)
     check = recorded.segments[0].peaks[0].check
     near = check.model_copy(update={"drop_highlight": check.drop_highlight + 0.05})
@@ -171,8 +175,8 @@ def test_face_quality_is_compared_for_equal_or_many_faces(
     recorded: Analysis,
 ) -> None:
     small, large = (person(recorded, quality=faces_of(width)) for width in (40.0, 300.0))
-    told = compare_analyses(large, small)
-    assert told.problems == ("the quality of the faces of person A (width) differs",)
+    agreement = compare_analyses(large, small)
+    assert agreement.problems == ("the quality of the faces of person A (width) differs",)
     assert compare_analyses(small, person(recorded, quality=faces_of(41.0))).agree
     few = person(large, usable_frames=4)
     assert not compare_analyses(few, person(few, quality=faces_of(40.0))).agree
@@ -184,8 +188,8 @@ def test_equal_scores_may_have_another_peak(recorded: Analysis) -> None:
     (there,), (who,) = recorded.segments, recorded.persons
     first = there.peaks[0]
     beside = next(s for s in who.scores if s.usable and s.pts > first.pts)
-    told = {"smoothed": 0.96, "probability": 0.96}
-    high = (score.model_copy(update=told) if score.pts == beside.pts else score for score in who.scores)
+    changes = {"smoothed": 0.96, "probability": 0.96}
+    high = (score.model_copy(update=changes) if score.pts == beside.pts else score for score in who.scores)
     here = person(recorded, scores=Scores(high))
     moved = peak(here, pts=beside.pts, time=beside.time, box=beside.box)
     assert compare_analyses(moved, here).agree
@@ -212,11 +216,11 @@ def test_moved_boundary_changes_frame_numbers(recorded: Analysis) -> None:
 
 def contrasts(analysis: Analysis, *told: tuple[float, float]) -> Analysis:
     """``told``: start and by how much it is raised."""
-    found = tuple(
+    stretches = tuple(
         SecondLookContrast(track=0, start=start, end=start + 2, contrast=raised + 3, raised=raised)
         for start, raised in told
     )
-    return person(analysis, second_look=look(0.9, 0.3).model_copy(update={"contrasts": found}))
+    return person(analysis, second_look=look(0.9, 0.3).model_copy(update={"contrasts": stretches}))
 
 
 def test_contrasts_are_compared(recorded: Analysis) -> None:
@@ -225,23 +229,23 @@ def test_contrasts_are_compared(recorded: Analysis) -> None:
     assert compare_analyses(contrasts(recorded, (3.1, 2.05)), here).agree
     assert compare_analyses(contrasts(recorded, (3.0, 2.0), (9.0, 0.05)), here).agree  # hardly raised
     for forged in (((0.5, 2.0),), ((3.0, 9.0),), (), ((3.0, 2.0), (9.0, 4.0))):
-        said = compare_analyses(contrasts(recorded, *forged), here).problems
-        assert said and all("stands out from" in each for each in said)
+        problems = compare_analyses(contrasts(recorded, *forged), here).problems
+        assert problems and all("stands out from" in problem for problem in problems)
 
 
 def test_answers_in_segments_are_compared(recorded: Analysis) -> None:
     here = person(recorded, second_look=look(0.9, 0.3))
-    (one,) = here.persons
-    assert one.second_look is not None
-    forged = one.second_look.model_copy(update={"in_segments": Answers(altered=0.3, synthesised=0.9)})
-    told = compare_analyses(person(here, second_look=forged), here)
-    assert any("second look (altered) in segments of person A" in each for each in told.problems)
+    (subject,) = here.persons
+    assert subject.second_look is not None
+    forged = subject.second_look.model_copy(update={"in_segments": Answers(altered=0.3, synthesised=0.9)})
+    agreement = compare_analyses(person(here, second_look=forged), here)
+    assert any("second look (altered) in segments of person A" in problem for problem in agreement.problems)
 
 
 def with_answers(analysis: Analysis, altered: float, kind: ManipulationKind | None) -> Analysis:
     answers = Answers(altered=altered, synthesised=0.3)
-    told = analysis.model_copy(update={"answers": answers, "kind": kind})
-    return person(told, second_look=look(altered, 0.3))
+    variant = analysis.model_copy(update={"answers": answers, "kind": kind})
+    return person(variant, second_look=look(altered, 0.3))
 
 
 def kinds(recorded: Analysis, altered: float) -> Agreement:

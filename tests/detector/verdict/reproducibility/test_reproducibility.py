@@ -22,13 +22,13 @@ def recorded(tmp_path: Path) -> Analysis:
 
 def moved(analysis: Analysis, by: float, *, person: int = 0) -> Analysis:
     """The same with every probability of one person's frames moved."""
-    one = analysis.persons[person]
+    subject = analysis.persons[person]
     scores = Scores(
         s if s.probability is None else s.model_copy(update={"probability": s.probability + by})
-        for s in one.scores
+        for s in subject.scores
     )
     persons = list(analysis.persons)
-    persons[person] = one.model_copy(update={"scores": scores})
+    persons[person] = subject.model_copy(update={"scores": scores})
     return analysis.model_copy(update={"persons": tuple(persons)})
 
 
@@ -64,8 +64,8 @@ def test_names_of_persons_and_tracks_are_irrelevant(recorded: Analysis) -> None:
 
 
 def test_faces_judged_in_one_analysis_only(recorded: Analysis) -> None:
-    one = recorded.persons[0]
-    few = one.model_copy(update={"scores": one.scores[: len(one.scores) // 2]})
+    subject = recorded.persons[0]
+    few = subject.model_copy(update={"scores": subject.scores[: len(subject.scores) // 2]})
     agreement = compare_analyses(
         recorded, recorded.model_copy(update={"persons": (few, *recorded.persons[1:])})
     )
@@ -83,9 +83,9 @@ def test_segments_verdicts_and_premises(recorded: Analysis) -> None:
             "media": recorded.media.model_copy(update={"sha256": "1" * 64}),
         }
     )
-    said = " ".join(compare_analyses(recorded, other).problems)
+    problems = " ".join(compare_analyses(recorded, other).problems)
     for words in ("exhibits", "models", "settings", "segments are", "verdict is", "in one of both only"):
-        assert words in said
+        assert words in problems
     weaker = recorded.segments[0].model_copy(update={"confidence": recorded.segments[0].confidence - 0.1})
     agreement = compare_analyses(
         recorded, recorded.model_copy(update={"segments": (weaker, *recorded.segments[1:])})

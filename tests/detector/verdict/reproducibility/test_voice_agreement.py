@@ -16,7 +16,7 @@ from detector.verdict.reproducibility.voice_agreement import voice_problems
 
 def problems(tmp_path: Path, first: Voice | None, second: Voice | None) -> list[str]:
     analysis = build(tmp_path, segments=0)
-    changed = (analysis.model_copy(update={"voice": each}) for each in (first, second))
+    changed = (analysis.model_copy(update={"voice": finding}) for finding in (first, second))
     return list(voice_problems(*changed, TOLERANCE))
 
 

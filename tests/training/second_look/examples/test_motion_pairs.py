@@ -29,7 +29,7 @@ def clip(seed: int, moved: int, **changes: object) -> list[Patch]:
 
 def test_unmanipulated_clips_alone_and_frames_apart() -> None:
     fake = clip(2, 1, fake=True, generator="FLOAT", family="talking head")
-    photograph = [replace(one, source="lfw", file="3.jpg") for one in clip(3, 1)]
+    photograph = [replace(frame, source="lfw", file="3.jpg") for frame in clip(3, 1)]
     pairs = motion_pairs([*clip(1, 1), *fake, *photograph])
     assert {pair.driving.file for pair in pairs} == {"1.mp4"}
     assert {abs(pair.driving.frame - pair.still.frame) for pair in pairs} == {3, 4, 5}
@@ -37,18 +37,18 @@ def test_unmanipulated_clips_alone_and_frames_apart() -> None:
 
 
 def test_what_does_not_resemble_the_frame_is_left_out() -> None:
-    stranger = [replace(one, data=other.data) for one, other in zip(clip(1, 1), clip(8, 30), strict=True)]
+    stranger = [replace(frame, data=other.data) for frame, other in zip(clip(1, 1), clip(8, 30), strict=True)]
     assert not motion_pairs(stranger)
 
 
 def test_a_pair_follows_from_its_seed_and_differs_in_what_was_made() -> None:
     driving, *_, still = clip(1, 2)
-    one, again, other = (MotionPair(driving, still, seed).crops(56) for seed in (5, 5, 6))
-    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
-    assert not np.array_equal(one[0], other[0]), "framed and degraded otherwise"
-    assert one[0].shape == one[1].shape == (56, 56, 3) and not np.array_equal(*one)
+    first, again, other = (MotionPair(driving, still, seed).crops(56) for seed in (5, 5, 6))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not np.array_equal(first[0], other[0]), "framed and degraded otherwise"
+    assert first[0].shape == first[1].shape == (56, 56, 3) and not np.array_equal(*first)
     same = MotionPair(driving, driving, 5).crops(56)
-    assert np.abs(same[0].astype(int) - same[1]).mean() < np.abs(one[0].astype(int) - one[1]).mean()
+    assert np.abs(same[0].astype(int) - same[1]).mean() < np.abs(first[0].astype(int) - first[1]).mean()
 
 
 def test_other_roles_are_refused() -> None:

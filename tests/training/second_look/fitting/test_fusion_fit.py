@@ -29,10 +29,10 @@ def test_weights_are_not_negative_whatever_an_input_says() -> None:
     fitted = fusion.fit_half(ALTERED, inputs, fake)  # as of photographs
     of = dict(zip(ALTERED, fitted.weight, strict=True))
     assert of[SCAN] > 0.3 and of[MISLEADING] == 0
-    told = fusion.fit_half(
+    half = fusion.fit_half(
         ALTERED, inputs * np.where(np.arange(len(FUSION_INPUTS)) == MISLEADING, -1, 1), fake
     )
-    assert dict(zip(ALTERED, told.weight, strict=True))[MISLEADING] > 0.3, "where it says the truth it counts"
+    assert dict(zip(ALTERED, half.weight, strict=True))[MISLEADING] > 0.3, "where it says the truth it counts"
 
 
 def test_the_inner_face_counts_more_than_the_scan_however_well_the_scan_tells_the_clips() -> None:
@@ -77,5 +77,5 @@ def test_the_threshold_flags_no_more_than_its_share(share: float) -> None:
 def test_decisions_leave_the_clips_group_out() -> None:
     scores = np.array([0.0, 0.1, 0.2, 9.0, 5.0, 5.1])
     fake = np.array([False, False, False, False, True, True])
-    said = fusion.left_out_decisions(scores, fake, list("aabcdd"))
-    assert said.tolist() == [False, False, False, True, False, False]
+    decisions = fusion.left_out_decisions(scores, fake, list("aabcdd"))
+    assert decisions.tolist() == [False, False, False, True, False, False]

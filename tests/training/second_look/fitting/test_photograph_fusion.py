@@ -60,8 +60,8 @@ def test_the_card_says_how_well_pictures_are_told_apart() -> None:
     kinds = [picture_inputs(rng, 40, kind) for kind in (REAL, COMPOSITE, PICTURE)]
     together = mixed(kinds)
     card = idle_card().model_copy(update={"photographs": fit_photographs(together, Parameters())})
-    said: list[str] = []
-    figures = measure_photographs(card, together, TEST, Parameters(), said.append).figures
+    lines: list[str] = []
+    figures = measure_photographs(card, together, TEST, Parameters(), lines.append).figures
     assert figures[f"{TEST}, AUC, generated"] > 0.99 and figures[f"{TEST}, AUC, composites"] > 0.99
     assert figures[f"{TEST}, flagged, photographs"] <= 0.03 < 0.9 < figures[f"{TEST}, flagged, generated"]
     assert 0 <= figures[f"{TEST}, expected calibration error"] < 0.2
@@ -74,13 +74,13 @@ def test_probabilities_are_shares_but_where_unmanipulated_pictures_would_be_flag
     composite.inputs[:, 3] -= 4.5  # hard to tell
     parts = [real, composite, picture_inputs(rng, 400, PICTURE)]
     together = mixed(parts)
-    found = fit_photographs(together, Parameters())
-    published = Fusion.of(idle_card().model_copy(update={"photographs": found}), still=True).logit(
+    fusion = fit_photographs(together, Parameters())
+    published = Fusion.of(idle_card().model_copy(update={"photographs": fusion}), still=True).logit(
         together.inputs
     )
     enter, doubt = (logit_of(p) for p in (Parameters().enter_threshold, Parameters().doubt_threshold))
     assert (published[:400] >= enter).mean() <= 0.03 and (published[:400] >= doubt).mean() <= 0.1
-    free = found.model_copy(update={"bounds": ()})
+    free = fusion.model_copy(update={"bounds": ()})
     scaled = Fusion.of(idle_card().model_copy(update={"photographs": free}), still=True).logit(
         together.inputs
     )
@@ -91,22 +91,22 @@ def test_probabilities_are_shares_but_where_unmanipulated_pictures_would_be_flag
 
 
 def test_a_picture_handed_on_shows_the_same_square_at_half_the_size() -> None:
-    one = patch(3, fake=True)
-    smaller = as_shared(one)
+    original = patch(3, fake=True)
+    smaller = as_shared(original)
     assert (smaller.width, smaller.height) == (48, 48) == decode_jpeg(smaller.data).shape[:2]
     assert smaller.box == (15.0, 14.0, 33.0, 37.0)
-    before, after = (plain_crop(picture, HEAD, 32).astype(float) for picture in (one, smaller))
+    before, after = (plain_crop(picture, HEAD, 32).astype(float) for picture in (original, smaller))
     assert np.abs(before.mean(axis=(0, 1)) - after.mean(axis=(0, 1))).max() < 6, (
         "colours have kept their order"
     )
-    assert smaller.fake == one.fake and smaller.role == one.role
+    assert smaller.fake == original.fake and smaller.role == original.role
 
 
 def test_one_frame_of_each_clip_is_taken() -> None:
     patches = [patch(number, frame=frame) for number in range(3) for frame in (4, 9)]
-    assert [(one.file, one.frame) for one in sorted(first_patches(patches), key=lambda p: p.file)] == [
-        (f"{number}-False.mp4", 4) for number in range(3)
-    ]
+    assert [
+        (example.file, example.frame) for example in sorted(first_patches(patches), key=lambda p: p.file)
+    ] == [(f"{number}-False.mp4", 4) for number in range(3)]
 
 
 def test_a_threshold_rests_on_no_single_picture() -> None:

@@ -26,9 +26,9 @@ def longer(tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray) -> Pa
 def test_a_recorded_person_is_seen_in_all_moments_even_where_calm(
     longer: Path, model: LoadedModel, says: tuple[float, ...], share: int
 ) -> None:
-    told = with_second_look(model, Says(says).eval())
-    (person,) = analyze(longer, model=told, parameters=Parameters(edge_window=0)).persons
-    (record,) = persons_of(longer, told)
+    full_model = with_second_look(model, Says(says).eval())
+    (person,) = analyze(longer, model=full_model, parameters=Parameters(edge_window=0)).persons
+    (record,) = persons_of(longer, full_model)
     assert person.second_look is not None and record.look is not None
     assert len(record.look.times) == 8 and record.look.moments == ()
     assert record.look.times[::share].tolist() == [moment.time for moment in person.second_look.moments]

@@ -63,10 +63,10 @@ def test_one_face_of_each_clip_as_many_of_each_class() -> None:
 
 def test_the_card_says_what_attacks_do_to_scan_and_fused_score(scorer: Scorer) -> None:
     develop = [patch(i, fake, role="develop") for i in range(2) for fake in (False, True)]
-    said: list[str] = []
+    lines: list[str] = []
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        card = measure_attacks(scorer, tiny_network(), idle_card(), develop, Parameters(), said.append)
-    assert len(card.figures) == len(said) == 4 * (1 + len(ATTACKS))
+        card = measure_attacks(scorer, tiny_network(), idle_card(), develop, Parameters(), lines.append)
+    assert len(card.figures) == len(lines) == 4 * (1 + len(ATTACKS))
     scan = [card.figures[f"100 faces, {name}, AUC, scan"] for name in ("not attacked", ATTACKS[3].name)]
     assert scan[1] <= scan[0]

@@ -56,10 +56,10 @@ def test_what_has_no_face_stays_inconclusive_and_analyses_are_kept(
             csv.writer(file).writerows([("file", "role", "label"), *rows])
     grey = ShortClip([np.full((96, 96, 3), 90, np.uint8)] * 8, Fraction(30))
     write_short_clip(grey, tmp_path / "clips" / "grey.mp4", 20)
-    said: list[str] = []
+    lines: list[str] = []
     copies = tmp_path / "copies"
-    results = measure_stability(tmp_path, model, copies, 1, said.append)
+    results = measure_stability(tmp_path, model, copies, 1, lines.append)
     assert results == [ChangedVerdict(change.name, OPEN, OPEN) for change in CHANGES]
     assert not list(copies.glob("*.mp4"))
     monkeypatch.setattr(stored_analyses, "analyze", lambda *_args, **_named: pytest.fail("analysed again"))
-    assert measure_stability(tmp_path, model, copies, 1, said.append) == results
+    assert measure_stability(tmp_path, model, copies, 1, lines.append) == results

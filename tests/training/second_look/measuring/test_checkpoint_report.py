@@ -36,13 +36,13 @@ def test_scores_kept_for_other_weights_are_not_used(
     (shipped := tmp_path / "models").mkdir()
     (run := tmp_path / "run").mkdir()
     inputs = checkpoint_report.Inputs(shipped / "best.pt", scorer, tmp_path, run, architecture=name)
-    found = []
+    results = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
         torch.save(SmallFramings().state_dict(), inputs.weights)
-        found.append(inputs.clips("clips"))
-    first, again, other = (clips.scores for clips in found)
-    assert [clips.files for clips in found] == [[each.file for each in develop]] * 3
+        results.append(inputs.clips("clips"))
+    first, again, other = (clips.scores for clips in results)
+    assert [clips.files for clips in results] == [[example.file for example in develop]] * 3
     assert len(read) == 2, "scores of the same weights are kept"
     assert np.array_equal(first, again) and first.shape == (4, len(FUSION_INPUTS))
     assert np.array_equal(first[:, SCAN], other[:, SCAN]) and (first[:, 1:] != other[:, 1:]).all()

@@ -23,7 +23,7 @@ def encoded(file: str, codec: str, altered: float | None, fake: bool = False) ->
 
 
 def test_what_is_added_is_the_mean_over_unmanipulated_clips() -> None:
-    told = [
+    measurements = [
         encoded("a", "as it is", -2.0),
         encoded("a", "hevc", -1.0),
         encoded("b", "as it is", 0.0),
@@ -33,8 +33,8 @@ def test_what_is_added_is_the_mean_over_unmanipulated_clips() -> None:
         encoded("d", "as it is", 0.0, fake=True),
         encoded("d", "hevc", 5.0, fake=True),
     ]
-    assert codecs._added(told, "hevc") == pytest.approx(0.75)
-    assert codecs._added(told, "av1") == 0, "nothing was measured"
+    assert codecs._added(measurements, "hevc") == pytest.approx(0.75)
+    assert codecs._added(measurements, "av1") == 0, "nothing was measured"
 
 
 def test_clips_are_encoded_and_results_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,13 +57,13 @@ def test_clips_are_encoded_and_results_kept(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(codecs, "_measure", told)
     monkeypatch.setattr(codecs, "analyze", codec_of)
     model = load_model("reelproof")
-    said: list[str] = []
-    added = measure_codecs(tmp_path, model, tmp_path / "kept", 1, False, said.append)
+    lines: list[str] = []
+    added = measure_codecs(tmp_path, model, tmp_path / "kept", 1, False, lines.append)
     assert seen == ["h264", "hevc", "av1", "vp9", "h264"], "the last one was HEVC before"
     assert added == {"hevc": 1.0, "av1": 2.0, "vp9": 3.0}
-    assert said[1].startswith("hevc: of 0 manipulated ones")
-    assert measure_codecs(tmp_path, model, tmp_path / "kept", 1, False, said.append) == added
-    measure_codecs(tmp_path, model, tmp_path / "kept", 1, True, said.append)
+    assert lines[1].startswith("hevc: of 0 manipulated ones")
+    assert measure_codecs(tmp_path, model, tmp_path / "kept", 1, False, lines.append) == added
+    measure_codecs(tmp_path, model, tmp_path / "kept", 1, True, lines.append)
     assert len(seen) == 10, "manipulated ones when asked for, others not again"
 
 

@@ -35,11 +35,11 @@ def test_hits_are_compared_with_chance() -> None:
 
 def test_parts_lie_where_the_face_has_them(astronaut: np.ndarray, model: LoadedModel) -> None:
     detector = FaceDetector()
-    found = map_of(model, detector, astronaut, "1000")
-    assert found is not None and found.replaced == (True, False, False, False)
-    assert found.heat.shape == found.places.shape[1:] and found.heat.min() >= 0
+    composite = map_of(model, detector, astronaut, "1000")
+    assert composite is not None and composite.replaced == (True, False, False, False)
+    assert composite.heat.shape == composite.places.shape[1:] and composite.heat.min() >= 0
     rows, columns = (
-        [np.argwhere(place)[:, axis].mean() / found.heat.shape[0] for place in found.places]
+        [np.argwhere(place)[:, axis].mean() / composite.heat.shape[0] for place in composite.places]
         for axis in (0, 1)
     )
     left, right, nose, mouth = range(4)

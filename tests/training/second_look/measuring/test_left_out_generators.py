@@ -27,9 +27,9 @@ SWAP = {"fake": True, "generator": "Deepfakes", "family": "swap"}
 def known(patches: list[Patch], rng: np.random.Generator) -> PatchFeatures:
     """Features in which each generator has a trace of its own, and both one in common."""
     features = rng.normal(0, 1, (len(patches), 8)).astype(np.float32)
-    for row, one in enumerate(patches):
-        if one.fake:
-            features[row, 0 if one.generator == "FLOAT" else 1] += 6
+    for row, example in enumerate(patches):
+        if example.fake:
+            features[row, 0 if example.generator == "FLOAT" else 1] += 6
             features[row, 2] += 3
     return PatchFeatures(patches, features)
 
@@ -41,9 +41,9 @@ def test_a_generator_left_out_is_told_by_what_the_others_share() -> None:
     of_both = known(learnt, rng), known(held_out, rng)
     auc["left out"], count = left_out_auc(*of_both, "float")
     assert count == 140, "its training clips were not learnt from either"
-    alone = of_both[0].of(lambda one: one.generator != "FOMM")
+    alone = of_both[0].of(lambda example: example.generator != "FOMM")
     renamed = [patch(n, **(FLOAT | {"generator": "SadTalker"})) for n in range(80)]
-    own = of_both[0].of(lambda one: one.generator == "FLOAT").features
+    own = of_both[0].of(lambda example: example.generator == "FLOAT").features
     taught = PatchFeatures([*alone.patches, *renamed], np.concatenate([alone.features, own]))
     auc["learnt by another name"], _ = left_out_auc(taught, of_both[1], "float")
     assert 0.8 < auc["left out"] < auc["learnt by another name"]
@@ -53,8 +53,8 @@ def test_altered_faces_are_learnt_from_blends_as_well() -> None:
     rng = np.random.default_rng(0)
     learnt = known([patch(n, **kind) for n in range(60) for kind in ({}, FACE2FACE)], rng)
     held_out = known([patch(n, role="develop", **kind) for n in range(100, 160) for kind in ({}, SWAP)], rng)
-    swapped = np.array([one.fake for one in held_out.patches])
-    held_out.features[swapped] -= learnt.features[[one.fake for one in learnt.patches]].mean(axis=0)
+    swapped = np.array([example.fake for example in held_out.patches])
+    held_out.features[swapped] -= learnt.features[[example.fake for example in learnt.patches]].mean(axis=0)
     held_out.features[swapped, 5] += 4
     pairs = rng.normal(0, 1, (120, 8)).astype(np.float32)
     pairs[1::2, 5] += 4
@@ -69,7 +69,7 @@ def test_altered_faces_are_learnt_mostly_from_crops_which_are_not_told() -> None
     crops = [patch(n, source="ffpp", box=None, **kind) for n in range(60) for kind in ({}, FACE2FACE, SWAP)]
     held_out = known([patch(n, role="develop", **kind) for n in range(100, 160) for kind in ({}, SWAP)], rng)
     of_clips, of_crops = (known(patches, rng) for patches in (clips, crops))
-    alike = np.array([one.fake for one in of_clips.patches])
+    alike = np.array([example.fake for example in of_clips.patches])
     of_clips.features[alike, :3] = rng.normal(0, 1, (60, 3))
     of_clips.features[alike, 4] += 6  # the place alone tells them
     held_out.features[:, 4] += 6 * np.repeat([0, 1], 60)
@@ -81,8 +81,12 @@ def test_altered_faces_are_learnt_mostly_from_crops_which_are_not_told() -> None
 def test_features_are_kept_and_each_family_learns_from_its_own_examples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, one in (("PICTURES", "stylegan2"), ("TALKING_HEADS", "float"), ("ALTERED_FACES", "deepfakes")):
-        monkeypatch.setattr(left_out, name, (one,))
+    for name, generator in (
+        ("PICTURES", "stylegan2"),
+        ("TALKING_HEADS", "float"),
+        ("ALTERED_FACES", "deepfakes"),
+    ):
+        monkeypatch.setattr(left_out, name, (generator,))
     monkeypatch.setattr(left_out, "_CROPS_EVERY", 1)
     made = {"generator": "stylegan2", "family": "generated picture", "fake": True}
     stills = [
@@ -111,15 +115,15 @@ def test_features_are_kept_and_each_family_learns_from_its_own_examples(
         for kind in ({}, FACE2FACE)
     ]
     faces = [clip for clip in clips if clip.role == "train"] + crops
-    told = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
-    assert set(told) == {"stylegan2", "float", "deepfakes"} and told["stylegan2"][1] == 8
+    results = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
+    assert set(results) == {"stylegan2", "float", "deepfakes"} and results["stylegan2"][1] == 8
     again = measure_left_out(tmp_path, faces, tiny_network(), tmp_path, lines.append)
-    assert again == told, "features were kept"
+    assert again == results, "features were kept"
     np.save(tmp_path / "train-stills.npy", -np.load(tmp_path / "train-stills.npy"))
     other = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
-    assert other["stylegan2"] != told["stylegan2"]
-    assert other["float"] == told["float"], "talking heads are not learnt from stills"
+    assert other["stylegan2"] != results["stylegan2"]
+    assert other["float"] == results["float"], "talking heads are not learnt from stills"
     unlike = np.load(tmp_path / "train-crops-inner.npy")[::-1]  # those of the other class
     np.save(tmp_path / "train-crops-inner.npy", unlike)
     other = measure_left_out(tmp_path, faces, network, tmp_path, lines.append)
-    assert other["deepfakes"] != told["deepfakes"] and other["float"] == told["float"]
+    assert other["deepfakes"] != results["deepfakes"] and other["float"] == results["float"]

@@ -38,8 +38,8 @@ def test_verdicts_are_shares_of_each_truth() -> None:
 
 def test_rates_of_the_program_stand_after_those_of_the_step_on_the_same_clips() -> None:
     card = SecondLookCard.model_validate_json((MODELS_FOLDER / "second-look" / "reelproof.json").read_bytes())
-    said = [Verdict.NOT_FOUND] * 89 + [Verdict.MANIPULATED] * 92 + [Verdict.INCONCLUSIVE] * 30
-    answers = [ClipVerdict(str(n), n >= 90, verdict, 0.5) for n, verdict in enumerate(said)]
+    verdicts = [Verdict.NOT_FOUND] * 89 + [Verdict.MANIPULATED] * 92 + [Verdict.INCONCLUSIVE] * 30
+    answers = [ClipVerdict(str(n), n >= 90, verdict, 0.5) for n, verdict in enumerate(verdicts)]
     rates = with_rates(card, answers).rates
     assert len(rates) == len(card.rates), "those it had are put anew"
     program = [rate for rate in rates if rate.data == "whole program, 211 develop clips"]

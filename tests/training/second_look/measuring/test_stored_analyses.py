@@ -43,7 +43,7 @@ def test_causes_are_counted_by_truth_and_wrong_ones_named(tmp_path: Path) -> Non
         StoredAnalysis(name, {"label": label, "generator": "none", "group": "t3-a"}, cleared)
         for name, label in (("a.mp4", "real"), ("b.mp4", "fake"))
     ]
-    said: list[str] = []
-    assert report_causes(stored, said.append) == {(False, "cleared"): 1, (True, "cleared"): 1}
-    assert [line.split()[0] for line in said] == ["unmanipulated,", "manipulated,", "b.mp4"]
+    lines: list[str] = []
+    assert report_causes(stored, lines.append) == {(False, "cleared"): 1, (True, "cleared"): 1}
+    assert [line.split()[0] for line in lines] == ["unmanipulated,", "manipulated,", "b.mp4"]
     assert all(clip.in_second_collection for clip in stored)

@@ -73,10 +73,10 @@ def test_both_ways_answer_and_answers_are_kept(
             label = "fake" if folder == "clips" else "real"
             rows.writerow([f"{folder}.mp4", "develop", label, "none", folder])
         shutil.copy(talking, tmp_path / folder / f"{folder}.mp4")
-    said: list[str] = []
-    answers = measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, True, said.append)
+    lines: list[str] = []
+    answers = measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, True, lines.append)
     assert [answer.fake for answer in answers] == [True, False]
-    assert said[-1].startswith("slow: "), "no verdict was changed by the engine's shortcuts"
+    assert lines[-1].startswith("slow: "), "no verdict was changed by the engine's shortcuts"
     for module in (verdicts, stored_analyses):
         monkeypatch.setattr(module, "analyze", lambda *_args, **_named: pytest.fail("analysed again"))
-    assert measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, True, said.append) == answers
+    assert measure_verdicts(tmp_path, scan, tmp_path / "kept", 1, True, lines.append) == answers

@@ -31,7 +31,7 @@ def test_a_padded_name_counts_as_the_account_it_opens(app, client):
     assert [sign_in(client, name, "wrong").status_code for name in names] == [401] * 3
     for name in ("ada", "\t\nADA \t", "ａｄａ", " ada" + " " * 90):
         assert sign_in(client, name, "wrong").status_code == 429, name
-    refused = [each["account"] for each in log_of_accounts(app) if each["what"] == "sign-in refused"]
+    refused = [entry["account"] for entry in log_of_accounts(app) if entry["what"] == "sign-in refused"]
     assert refused == ["ada"] * 3
 
 
@@ -40,9 +40,9 @@ def test_invalid_names_share_one_count_and_are_shortened_in_the_log(app, client)
     names = ["ada" + " \t\n" * 30 + "x", "ada" + " " * 77 + "y", "x" * 5000]
     assert [sign_in(client, name).status_code for name in names] == [401] * 3
     assert sign_in(client, "ada" + " " * 77 + "z").status_code == 429
-    assert all(len(each["account"]) <= 41 for each in log_of_accounts(app) if "account" in each)
+    assert all(len(record["account"]) <= 41 for record in log_of_accounts(app) if "account" in record)
     assert sign_in(client, "ada").status_code == 303
-    (entry,) = [each for each in log_of_accounts(app) if each["what"] == "sign-in"]
+    (entry,) = [record for record in log_of_accounts(app) if record["what"] == "sign-in"]
     assert entry["account"] == "ada"
 
 

@@ -68,7 +68,7 @@ def test_no_session_without_a_second_factor_set_up_meanwhile(app, client, monkey
 
 @pytest.mark.parametrize(("of", "name"), CHECKED, ids=IDS)
 @pytest.mark.parametrize(
-    ("form", "said"),
+    ("form", "fields"),
     [
         ("/confirm", {"password": PASSWORD}),
         (
@@ -77,11 +77,11 @@ def test_no_session_without_a_second_factor_set_up_meanwhile(app, client, monkey
         ),
     ],
 )
-def test_the_old_password_neither_confirms_nor_changes_the_password(app, meanwhile, of, name, form, said):
+def test_the_old_password_neither_confirms_nor_changes_the_password(app, meanwhile, of, name, form, fields):
     client = signed_in(app, "ada")
     brought = {"X-CSRF-Token": token(client)}
     meanwhile(of, name)
-    assert client.post(form, data=said, headers=brought).status_code in (400, 401)
+    assert client.post(form, data=fields, headers=brought).status_code in (400, 401)
     assert rows(app, SessionRow) == []
     (ada,) = rows(app, User)
     assert CHEAP.verify(ada.password, NEW) and ada.one_time

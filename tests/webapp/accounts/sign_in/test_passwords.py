@@ -62,8 +62,10 @@ def test_strong_passwords_are_accepted(password):
 def test_the_weakness_is_explained_in_the_current_language(code, password):
     english = password_weakness(password)
     with translation.speaking(code):
-        said = password_weakness(password)
-    assert english != said and "tried first" not in said and "next to nothing" not in said
+        explanation = password_weakness(password)
+    assert (
+        english != explanation and "tried first" not in explanation and "next to nothing" not in explanation
+    )
 
 
 def test_only_the_beginning_of_a_long_password_is_estimated(monkeypatch):

@@ -135,17 +135,17 @@ def test_crashes_and_timeouts_do_not_fail_the_analysis(folders, clip, monkeypatc
     media = described(clip)
     with monkeypatch.context() as patched:
         patched.setattr("webapp.analyses.media.preview_encoder.decide_playback_confined", dies)
-        found = previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS)
-    assert found.source == "none" and "ended early" in found.reason
-    assert playback.read_decision(folders, media.sha256) == found
+        decision = previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS)
+    assert decision.source == "none" and "ended early" in decision.reason
+    assert playback.read_decision(folders, media.sha256) == decision
 
     def late(_share: float) -> None:
         raise SoftTimeLimitExceeded
 
     with monkeypatch.context() as patched:
         patched.setattr("webapp.analyses.media.preview_encoder.decide_playback_confined", endless)
-        found = previews.prepare_playback(folders, clip, media, 0, late, LIMITS)
-    assert found.source == "none" and "time limit" in found.reason
+        decision = previews.prepare_playback(folders, clip, media, 0, late, LIMITS)
+    assert decision.source == "none" and "time limit" in decision.reason
     assert (
         previews.prepare_playback(folders, clip, media, 0, nothing, LIMITS).source == "preview"
     )  # the next one tries again
@@ -153,8 +153,10 @@ def test_crashes_and_timeouts_do_not_fail_the_analysis(folders, clip, monkeypatc
 
 @pytest.mark.fresh  # where allocation fails first depends on what is loaded already
 def test_exceeded_limits_do_not_fail_the_analysis(folders, clip):
-    found = previews.prepare_playback(folders, clip, described(clip), 0, nothing, Limits(memory=60_000_000))
-    assert found.source == "none" and "more memory than the 60 MB" in found.reason
+    decision = previews.prepare_playback(
+        folders, clip, described(clip), 0, nothing, Limits(memory=60_000_000)
+    )
+    assert decision.source == "none" and "more memory than the 60 MB" in decision.reason
     assert not remaining_files(folders) and list(folders.analyses.iterdir()) == []
 
 
@@ -187,12 +189,12 @@ def test_the_encoder_ends_with_the_worker(folders, clip, monkeypatch):
 
 def _inside(folder: Path) -> list[str]:
     """Processes whose working directory is below this one, such as confined ones."""
-    found = []
+    processes = []
     for place in Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):
             if os.readlink(place).startswith(str(folder)):
-                found.append(place.parent.name)
-    return found
+                processes.append(place.parent.name)
+    return processes
 
 
 def test_previews_of_earlier_versions_are_made_again(folders, clip, monkeypatch):

@@ -38,10 +38,10 @@ def test_export_contains_everything(app, ada, case, tmp_path):
         files = {name: archive.read(name) for name in archive.namelist()}
     about = json.loads(files["case.json"])
     assert (about["name"], about["members"], len(about["analyses"])) == ("K-17/26", ["ada"], 2)
-    for each in about["analyses"]:
-        assert hashlib.sha256(files[f"exhibits/{each['exhibit']}"]).hexdigest() == each["exhibit"]
+    for analysis in about["analyses"]:
+        assert hashlib.sha256(files[f"exhibits/{analysis['exhibit']}"]).hexdigest() == analysis["exhibit"]
         bundle = tmp_path / "bundle.zip"
-        bundle.write_bytes(files[each["bundle"]])
+        bundle.write_bytes(files[analysis["bundle"]])
         # The reports in it are stand-ins; all else fits.
         assert {p.file for p in verify(bundle).results.problems} <= {"report.html", "report.pdf"}
     sums = dict(line.split("  ")[::-1] for line in files["sha256sums.txt"].decode().splitlines())
@@ -63,8 +63,8 @@ def test_export_in_another_language(app, ada, case, asked, title):
         bundles = [
             io.BytesIO(archive.read(name)) for name in archive.namelist() if name.startswith("analyses/")
         ]
-    for each in bundles:
-        with zipfile.ZipFile(each) as bundle:
+    for content in bundles:
+        with zipfile.ZipFile(content) as bundle:
             assert bundle.read("README.txt").decode().startswith(f"{title}\n")
 
 

@@ -45,7 +45,7 @@ def test_purge_leaves_entries_in_the_log(app, ada, root, case, monkeypatch, caps
 
 
 def test_purge_counts_unshared_exhibits_once(app, ada, root, case):
-    shared, own = (row(app.extensions["database"], each) for each in ids(app))
+    shared, own = (row(app.extensions["database"], analysis_id) for analysis_id in ids(app))
     for exhibit, number in (
         (shared.exhibit, another(app, "K-18/26", closed=False)),
         (own.exhibit, int(case.rpartition("/")[2])),
@@ -71,9 +71,9 @@ def test_case_with_unfinished_jobs_is_not_purged(app, ada, root, case):
 def test_purge_keeps_members_and_reviewers_of_other_cases(app, ada, root, case):
     other = another(app, "K-18/26", closed=False)
     with app.extensions["database"].begin() as session:
-        one, two = session.scalars(select(User).limit(2))
-        session.add(CaseMember(case_id=other, user_id=one.id))
-        reviewers = {"first_id": one.id, "second_id": two.id}
+        first, two = session.scalars(select(User).limit(2))
+        session.add(CaseMember(case_id=other, user_id=first.id))
+        reviewers = {"first_id": first.id, "second_id": two.id}
         session.add(CaseReview(case_id=other, **reviewers, blind="all", named=now()))
     ada.post(f"{case}/close")
     assert root.post(f"{case}/purge").status_code == 303
@@ -103,7 +103,7 @@ def test_comparison_of_another_closed_case_blocks_a_purge(app, ada, root, case, 
 
 def test_purge_deletes_comparisons(app, ada, root, case):
     with app.extensions["database"].begin() as session:
-        pair = [session.get_one(AnalysisRow, each) for each in ids(app)]
+        pair = [session.get_one(AnalysisRow, analysis_id) for analysis_id in ids(app)]
     compared(app, *pair)
     compared(app, pair[0], finished(app, file="outside.mp4"))
     ada.post(f"{case}/close")
@@ -123,14 +123,14 @@ def test_reopening_a_case_stops_its_purge(app, ada, root, case, monkeypatch, cap
         order.append(analysis_id)
         if len(order) == 1:
             assert root.post(f"{case}/reopen").status_code == 303
-            left = [each for each in ids(app) if each not in order]
+            left = [row_id for row_id in ids(app) if row_id not in order]
             assert root.post(f"/analyses/{left[0]}/assign", data={"case": other}).status_code == 303
 
     monkeypatch.setattr(deletion, "delete_analysis", first_then_open)
     answer = root.post(f"{case}/purge")
     assert answer.status_code == 409 and "it had deleted 1 analysis." in answer.text
     assert len(ids(app)) == 3 and len(entries(app, "deletion")) == len(order) == 1
-    (stopped,) = [each for each in entries(app, "account") if each["what"] == "purge stopped"]
+    (stopped,) = [entry for entry in entries(app, "account") if entry["what"] == "purge stopped"]
     assert (stopped["case"], stopped["name"], stopped["analyses"]) == (number, "K-17/26", 1)
     monkeypatch.setattr(deletion, "delete_analysis", delete)
     monkeypatch.setenv("REELPROOF_DATA", str(app.extensions["settings"].data))

@@ -31,7 +31,7 @@ def test_closed_case_rejects_changes(app, ada, root, case):
         )
         exhibit = session.get_one(AnalysisRow, analysis).exhibit.sha256
     assert ada.post(f"{case}/close").status_code == 303
-    said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ada", "note": ""}
+    body = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ada", "note": ""}
     new = {"file": (io.BytesIO(b"new"), "c.mp4"), "case": case.rpartition("/")[2]}
     refused = [
         ada.post(case, data={"name": "another"}),
@@ -39,7 +39,7 @@ def test_closed_case_rejects_changes(app, ada, root, case):
         ada.post(f"/analyses/{analysis}/assign", data={"case": ""}),
         ada.post(f"/analyses/{analysis}/delete"),
         ada.post(f"/analyses/{analysis}/case", data={"case_number": "1"}),
-        ada.post(f"/api/v1/analyses/{analysis}/annotations", json=said),
+        ada.post(f"/api/v1/analyses/{analysis}/annotations", json=body),
         ada.post(f"/analyses/{stopped.id}/retry"),
         ada.post(f"/api/v1/analyses/{stopped.id}/retry"),
         ada.post(f"/analyses/{analysis}/compare", data={"reference": reference.id}),
@@ -60,7 +60,9 @@ _CHANGES = ("/again", "/compare", "/assign", "/delete", "/case", "/annotations/i
 
 def changes_offered(page: str, analysis: str) -> set[str]:
     """What a page offers that would change an analysis."""
-    return {each for each in _CHANGES if re.search(f'(action|href)="/analyses/{analysis}{each}["?]', page)}
+    return {
+        change for change in _CHANGES if re.search(f'(action|href)="/analyses/{analysis}{change}["?]', page)
+    }
 
 
 def test_analysis_in_closed_case_offers_no_changes(app, ada, root, case):
@@ -140,4 +142,4 @@ def test_case_with_unfinished_comparisons_cannot_be_closed(app, ada, case):
     assert refused.status_code == 409 and "A comparison in this case is not finished." in refused.text
     assert states.cancel(app.extensions["database"], waits.id, ComparisonRow)
     assert ada.post(f"{case}/close").status_code == 303  # the other one is not of its exhibits
-    assert {each.id for each in comparison_rows(app)} == {waits.id, of_another.id}
+    assert {comparison.id for comparison in comparison_rows(app)} == {waits.id, of_another.id}

@@ -30,16 +30,16 @@ def test_parts_of_an_upload_do_not_count_as_started_work(app, monkeypatch):
     who = principal_of(account(app, "eve", Role.EXAMINER))
     with app.extensions["database"].alone() as session:
         token = tokens.create(session, who, "test", ("analyse",)).token
-    told = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
+    headers = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
     client = app.test_client()
-    began = client.post("/api/v1/uploads", headers=told | {"Upload-Length": "9"})
+    began = client.post("/api/v1/uploads", headers=headers | {"Upload-Length": "9"})
     assert began.status_code == 201
     for offset in range(9):
-        part = told | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        part = headers | {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
         assert client.patch(began.location, headers=part, data=b"x").status_code == 204
-        assert client.get(began.location, headers=told).json["offset"] == offset + 1
-    assert client.delete(began.location, headers=told).status_code == 204
-    asked = [client.post("/api/v1/uploads", headers=told | {"Upload-Length": "9"}) for _ in range(3)]
+        assert client.get(began.location, headers=headers).json["offset"] == offset + 1
+    assert client.delete(began.location, headers=headers).status_code == 204
+    asked = [client.post("/api/v1/uploads", headers=headers | {"Upload-Length": "9"}) for _ in range(3)]
     assert [answer.status_code for answer in asked] == [201, 201, 429]
     assert int(asked[-1].headers["Retry-After"]) >= 1
 

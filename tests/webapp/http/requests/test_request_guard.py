@@ -84,12 +84,12 @@ def test_a_form_without_long_texts_gets_a_plain_message(client):
 def test_a_script_of_an_expired_page_gets_a_remedy(app):
     """Signed in elsewhere, its script brings the form token of a session that has ended."""
     client = signed_in(app, "ada")
-    said = {"json": {}, "headers": {"Accept": "application/json"}}
+    arguments = {"json": {}, "headers": {"Accept": "application/json"}}
     client.delete_cookie("reelproof")
-    first = client.post("/cases", **said)
+    first = client.post("/cases", **arguments)
     assert first.status_code == 401 and "reload this page" in first.get_json()["remedy"]
     sign_in(client, "ada")
-    second = client.post("/cases", **said)
+    second = client.post("/cases", **arguments)
     assert second.status_code == 403 and second.get_json() == {
         "error": "Somebody signed in since this page was opened, so nothing was saved.",
         "remedy": "Reload the page, then try again.",
@@ -121,8 +121,8 @@ def test_repeated_refusals_make_few_log_entries(app):
     for number in range(30):
         assert client.get("/users").status_code == 403
         assert client.post("/logout", headers={"X-CSRF-Token": f"{number}"}).status_code == 403
-    refused = [each for each in log_of_accounts(app) if each["what"] in ("access refused", "form refused")]
-    assert sorted((each["what"], each.get("times")) for each in refused if "times" in each) == [
+    refused = [entry for entry in log_of_accounts(app) if entry["what"] in ("access refused", "form refused")]
+    assert sorted((entry["what"], entry.get("times")) for entry in refused if "times" in entry) == [
         ("access refused", "10 within an hour"),
         ("form refused", "10 within an hour"),
     ]

@@ -137,12 +137,14 @@ def test_programs_get_problem_details(app, port, monkeypatch, caplog):
     for cookie, length, code in asked:
         status, headers, body = answered("/api/v1/uploads/x", cookie, length)
         assert status.startswith(b"HTTP/1.1 %d " % code)
-        told = json.loads(body)
+        details = json.loads(body)
         assert headers["Content-Type"] == "application/problem+json"
-        assert told["status"] == code and told["title"] and told["detail"] and told["remedy"]
+        assert details["status"] == code and details["title"] and details["detail"] and details["remedy"]
         assert ("WWW-Authenticate" in headers) == (code == 401)
-        assert ("HEAD" in told["remedy"]) == (code == 401)
-        logged = [each for each in caplog.records if each.name == "webapp.requests"][-1]  # not of waitress
+        assert ("HEAD" in details["remedy"]) == (code == 401)
+        logged = [record for record in caplog.records if record.name == "webapp.requests"][
+            -1
+        ]  # not of waitress
         assert logged.fields["request"] == headers["X-Request-Id"]
         assert logged.fields["status"] == code
     monkeypatch.setattr(Room, "takes", lambda *_: False)
@@ -158,18 +160,18 @@ def test_programs_get_problem_details(app, port, monkeypatch, caplog):
 def test_a_refused_part_explains_how_to_continue(app, monkeypatch):
     """A token that ends in the middle of an upload costs one part, not the file."""
     admission = Admission(app)
-    whole, part = (admission.enter({}, BIG, is_part=each) for each in (False, True))
+    whole, part = (admission.enter({}, BIG, is_part=variant) for variant in (False, True))
     assert whole.status == part.status == 401
     assert "hand the file in again" in whole.remedy and "hand the file in again" not in part.remedy
     assert "ask with HEAD where to go on" in part.remedy
-    for each in (whole, part):
-        assert "account page" in each.remedy and "python -m webapp add-token" in each.remedy
+    for variant in (whole, part):
+        assert "account page" in variant.remedy and "python -m webapp add-token" in variant.remedy
 
     def gone(*_: object, **__: object) -> None:
         raise OperationalError("", {}, Exception("no server"))
 
     monkeypatch.setattr("webapp.accounts.request_guard.identify", gone)
-    whole, part = (admission.enter({}, BIG, is_part=each) for each in (False, True))
+    whole, part = (admission.enter({}, BIG, is_part=variant) for variant in (False, True))
     assert whole.status == part.status == 503 and whole.retry_after == part.retry_after == 10
     assert "Nothing of the file was kept" in whole.remedy and "those before it are kept" in part.remedy
 
@@ -181,9 +183,9 @@ def happens(monkeypatch) -> Callable[..., bool]:
 
     def noted(name: str, act: Callable) -> Callable:
         def done(*args: object) -> object:
-            told = act(*args)
+            result = act(*args)
             counts[name].release()
-            return told
+            return result
 
         return done
 
@@ -251,8 +253,8 @@ def test_uploads_in_progress_share_the_free_space(app, let_in, room):
     first.close()
     third = let_in(eve, BIG)
     assert third.error is None
-    for each in (second, third):
-        each.close()
+    for connection in (second, third):
+        connection.close()
 
 
 def test_a_copied_upload_counts_with_its_remaining_bytes(app, let_in, room):
@@ -267,8 +269,8 @@ def test_a_copied_upload_counts_with_its_remaining_bytes(app, let_in, room):
         assert first.to_come() == BIG - copied
     second = let_in(cookie, BIG)  # there is just room for it
     assert second.error is None and body.read() == b""
-    for each in (first, second):
-        each.close()
+    for connection in (first, second):
+        connection.close()
 
 
 @pytest.mark.parametrize("promised", [0, BIG])

@@ -91,16 +91,18 @@ def test_backup_contains_files_of_the_store(
         tarfile.open(fileobj=io.BytesIO(bucket.read(f"lab/analyses/{first}.tar"))) as new,
         tarfile.open(fileobj=io.BytesIO(result)) as old,
     ):
-        assert {each.name: new.extractfile(each).read() for each in new} == {
-            each.name: old.extractfile(each).read() for each in old
+        assert {member.name: new.extractfile(member).read() for member in new} == {
+            member.name: old.extractfile(member).read() for member in old
         }
 
     bucket.write(f"lab/{row_of(app, second).exhibit.path}", b"something else")
     bucket.remove(f"lab/analyses/{first}.tar")
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     assert cli.run(["backup", str(tmp_path / "damaged")]) == 1
-    said = capsys.readouterr().err
-    assert f"Analysis {first}: analyses/{first} is missing" in said and "is not what was handed in" in said
+    output = capsys.readouterr().err
+    assert (
+        f"Analysis {first}: analyses/{first} is missing" in output and "is not what was handed in" in output
+    )
 
 
 def test_a_backup_without_files_needs_its_bucket(app, tmp_path, bucket):

@@ -61,7 +61,7 @@ def test_compare_on_one_machine_and_read_on_another(app, client, bucket, folders
     for content in (CONTENT, b"the bytes of its original"):
         rows.append(upload(client, content))
         run_job.work(worker)
-    comparison = queued(app, *(row_of(app, each) for each in rows))
+    comparison = queued(app, *(row_of(app, analysis_id) for analysis_id in rows))
 
     def compare(exhibit, reference, folder, *rest):
         assert (exhibit.read_bytes(), reference.read_bytes()) == (CONTENT, b"the bytes of its original")

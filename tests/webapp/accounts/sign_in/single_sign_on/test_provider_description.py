@@ -20,18 +20,18 @@ BACK = "https://reelproof.example/login"
 @pytest.fixture
 def described(monkeypatch) -> dict[str, object]:
     """What it says; to be changed."""
-    found: dict[str, object] = {"issuer": ISSUER} | NAMED
+    document: dict[str, object] = {"issuer": ISSUER} | NAMED
     keys: dict[str, object] = {"keys": []}
     at = f"{ISSUER}/.well-known/openid-configuration"
-    monkeypatch.setattr(Provider, "_fetch_json", lambda _self, _session, url: found if url == at else keys)
-    return found
+    monkeypatch.setattr(Provider, "_fetch_json", lambda _self, _session, url: document if url == at else keys)
+    return document
 
 
 @pytest.fixture
 def provider(described) -> Provider:
     named = {"ISSUER": ISSUER, "CLIENT": "reelproof", "ROLES": "lab=examiner"}
-    told = {f"REELPROOF_OIDC_{name}": value for name, value in named.items()}
-    return Provider(read_settings(told | {"REELPROOF_LOGIN": "on"}))
+    settings = {f"REELPROOF_OIDC_{name}": value for name, value in named.items()}
+    return Provider(read_settings(settings | {"REELPROOF_LOGIN": "on"}))
 
 
 def go(provider: Provider) -> str:

@@ -65,8 +65,8 @@ def test_a_logout_token_that_is_sent_again_ends_no_new_session(app, provider, ch
 def test_invalid_logout_tokens_are_refused(app, provider, changed):
     client = app.test_client()
     through_provider(client)
-    told = {"logout_token": provider.logout_token(**changed)}
-    answer = app.test_client().post("/login/provider/ended", data=told)
+    form = {"logout_token": provider.logout_token(**changed)}
+    answer = app.test_client().post("/login/provider/ended", data=form)
     assert answer.status_code == 400 and answer.json["error"] == "invalid_request"
     assert client.get("/help").status_code == 200
 
@@ -84,8 +84,8 @@ def test_invalid_logout_tokens_are_refused(app, provider, changed):
 def test_valid_logout_tokens_are_accepted(app, provider, changed):
     client = app.test_client()
     through_provider(client)
-    told = {"logout_token": provider.logout_token(**changed)}
-    assert app.test_client().post("/login/provider/ended", data=told).json == {"ended": 1}
+    form = {"logout_token": provider.logout_token(**changed)}
+    assert app.test_client().post("/login/provider/ended", data=form).json == {"ended": 1}
     assert client.get("/help").status_code == 303
 
 
@@ -94,8 +94,8 @@ def test_logout_tokens_with_unknown_keys_do_not_refresh_keys(app, provider):
     through_provider(client)
     provider.asked.clear()
     provider.change_key()
-    for told in (provider.logout_token(), "nonsense", ""):
-        answer = app.test_client().post("/login/provider/ended", data={"logout_token": told})
+    for logout_token in (provider.logout_token(), "nonsense", ""):
+        answer = app.test_client().post("/login/provider/ended", data={"logout_token": logout_token})
         assert answer.status_code == 400
     assert provider.asked == [] and client.get("/help").status_code == 200
 

@@ -44,7 +44,7 @@ def test_repeated_refusals_make_few_log_entries(app):
     for _ in range(12):
         again = client.get("/login/provider/return?state=x&code=y", headers={"Cookie": cookie})
         assert again.status_code == 502
-    assert [each.get("times") for each in events(app, "sign-in refused")] == [None, "10 within an hour"]
+    assert [entry.get("times") for entry in events(app, "sign-in refused")] == [None, "10 within an hour"]
 
 
 def test_accounts_of_the_provider_have_no_known_password(app, provider):
@@ -131,8 +131,8 @@ def test_disabled_accounts_stay_out_and_existing_ones_are_linked(app, provider, 
     assert through_provider(app.test_client()).status_code == 303
     account(app, "ada.l", Role.EXAMINER)
     assert cli.run(["link-account", "ada.l", "a1"]) == 2
-    said = capsys.readouterr().err
-    assert "signs in to the account “ada” already." in said and "cannot be used" not in said
+    message = capsys.readouterr().err
+    assert "signs in to the account “ada” already." in message and "cannot be used" not in message
     assert cli.run(["link-account", "ada", "a1"]) == 0
     assert cli.run(["disable-user", "ada"]) == 0
     refused = through_provider(app.test_client())
