@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -48,6 +49,9 @@ LIBRARY_COLUMNS = (
     "finished_utc",
     "annotations",
     "analysis",
+    "voice",
+    "voice_probability",
+    "speech_s",
 )
 
 
@@ -177,8 +181,10 @@ def spreadsheet() -> Response:
             row.finished,
             annotations[row.id],
             row.id,
+            *(voice.get(name) for name in ("verdict", "probability", "speech")),
         )
         for row in rows
+        for voice in [json.loads(row.summary or "{}").get("voice") or {}]
     )
     provenance: dict[str, Cell | datetime] = {
         "software": f"Reelproof {__version__}",

@@ -12,10 +12,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 
 from flask import Blueprint, render_template, request
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Verdict
+from detector.schema.voice import VoiceVerdict
 from reports.language import formatting
 from reports.language.formatting import localized, shown
 from reports.language.translation import N_, gettext
@@ -36,7 +37,10 @@ from webapp.review import queries
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
+VOICE_VERDICTS = tuple(str(verdict) for verdict in VoiceVerdict)
+VOICE_SEGMENT = "voice-"  # ids of segments of the voice begin so
 UNFINISHED = N_("no result")  # failed, cancelled or unfinished
+SOUND_ALONE = N_("recording of sound")  # no face was judged, whatever its voices
 OPINIONS = ("agree", "disagree", "unsure")
 # The speed is computed from the latest analyses: older ones ran on other machines or models.
 _LATEST = 1000
@@ -81,13 +85,16 @@ class AnalysisSpeed:
 class MachineAgreement:
     """Opinions of reviewers on the machine's findings, from current annotations of verified authors.
 
-    ``exhibits`` has one row for each verdict of the machine, ``segments`` counts flagged segments, and
-    ``reviewers`` has one row for each person, exhibits and segments together. ``marked`` counts spans and
-    segments that the machine did not flag and a reviewer considers manipulated.
+    ``exhibits`` has one row for each verdict of the machine, ``voices`` one for each verdict on the voices of
+    recordings without picture. ``segments`` counts flagged segments of faces, ``voice_segments`` those of
+    voices, and ``reviewers`` has one row for each person, exhibits and segments together. ``marked`` counts
+    spans and segments that the machine did not flag and a reviewer considers manipulated.
     """
 
     exhibits: tuple[Count, ...]
+    voices: tuple[Count, ...]
     segments: Count
+    voice_segments: Count
     reviewers: tuple[Count, ...]
     marked: int
     judged: int  # analyses with any annotation
@@ -95,7 +102,8 @@ class MachineAgreement:
     @property
     def total(self) -> int:
         """The number of annotations of exhibits and flagged segments."""
-        return self.segments.total + sum(row.total for row in self.exhibits)
+        rows = (*self.exhibits, *self.voices, self.segments, self.voice_segments)
+        return sum(row.total for row in rows)
 
 
 @dataclass(frozen=True)
@@ -129,8 +137,11 @@ class Overview:
     photos: int  # examined exhibits, each once
     videos: int
     seconds: float  # of the videos
+    recordings: int  # of sound without picture
+    recorded: float  # seconds of these
     unmeasured: int  # analyses older than the column of durations
-    verdicts: Count
+    verdicts: Count  # of videos and photos
+    voices: Count  # verdicts on voices, of analyses that examined sound
     states: Count
     models: tuple[Count, ...]
     agreement: MachineAgreement
@@ -142,17 +153,20 @@ class Overview:
 def overview(session: Session) -> Overview:
     """Count everything."""
     by_state = Counter(_counts_by(session, AnalysisRow.state))
-    by_verdict = Counter(_counts_by(session, AnalysisRow.verdict))
-    photos, videos, seconds, unmeasured = _examined(session)
+    by_verdict = Counter(_counts_by(session, AnalysisRow.verdict, ~_sound_alone()))
+    photos, videos, recordings, unmeasured = _examined(session)
     points, opinions = _points(session), tuple(_opinions(session))
     return Overview(
         analyses=by_state.total(),
         exhibits=session.scalar(select(func.count()).select_from(Exhibit)) or 0,
         photos=photos,
-        videos=videos,
-        seconds=seconds,
+        videos=videos[0],
+        seconds=videos[1],
+        recordings=recordings[0],
+        recorded=recordings[1],
         unmeasured=unmeasured,
         verdicts=Count(gettext("Analyses"), Counter({verdict: by_verdict[verdict] for verdict in VERDICTS})),
+        voices=Count(gettext("Analyses"), _voices(session)),
         states=Count(gettext("Analyses"), Counter({str(state): by_state[state] for state in State})),
         models=_models(session),
         agreement=agreement(session, opinions),
@@ -170,9 +184,10 @@ def analyses_over_time(session: Session, weekly: bool, today: date) -> tuple[Cou
         first -= timedelta(days=first.weekday())  # weeks start on Mondays
     day = func.date(AnalysisRow.created)
     since = AnalysisRow.created >= datetime.combine(first, time(), UTC)
-    query = select(day, AnalysisRow.verdict, func.count()).where(since)
+    kind = case((_sound_alone(), SOUND_ALONE), else_=AnalysisRow.verdict)
+    query = select(day, kind, func.count()).where(since)
     counts: dict[date, Counter[str]] = defaultdict(Counter)
-    for text, verdict, count in session.execute(query.group_by(day, AnalysisRow.verdict)):
+    for text, verdict, count in session.execute(query.group_by(day, kind)):
         moment = date.fromisoformat(str(text))
         counts[moment - timedelta(days=moment.weekday() if weekly else 0)][verdict or UNFINISHED] += count
     step = timedelta(days=7 if weekly else 1)
@@ -186,16 +201,19 @@ def analyses_over_time(session: Session, weekly: bool, today: date) -> tuple[Cou
 
 def agreement(session: Session, opinions: Iterable[OpinionInAnalysis]) -> MachineAgreement:
     """Count opinions on the machine's findings, one for each reviewer and finding."""
-    annotated = select(AnalysisRow.id, AnalysisRow.verdict, AnalysisRow.unflagged).where(
+    annotated = select(AnalysisRow.id, AnalysisRow.verdict, AnalysisRow.unflagged, AnalysisRow.summary).where(
         AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
     )
     verdicts, unflagged = {}, set()
-    for analysis_id, verdict, ids in session.execute(annotated):
-        verdicts[analysis_id] = verdict
+    for analysis_id, verdict, ids, summary in session.execute(annotated):
+        voice = (json.loads(summary).get("voice") if summary else None) or {}
+        of_voice = bool(voice.get("only"))
+        verdicts[analysis_id] = of_voice, voice["verdict"] if of_voice else verdict or UNFINISHED
         unflagged |= {(analysis_id, segment) for segment in json.loads(ids or "[]")}
-    exhibits: dict[str, Counter[str]] = defaultdict(Counter)
+    exhibits: dict[tuple[bool, str], Counter[str]] = defaultdict(Counter)
     people: dict[str, Counter[str]] = defaultdict(Counter)
     segments: Counter[str] = Counter()
+    voice_segments: Counter[str] = Counter()
     marked, judged = 0, set()
     for analysis_id, opinion in opinions:
         judged.add(analysis_id)
@@ -207,12 +225,18 @@ def agreement(session: Session, opinions: Iterable[OpinionInAnalysis]) -> Machin
             continue
         people[opinion.author][opinion.verdict] += 1
         if isinstance(opinion, ExhibitAnnotation):
-            exhibits[verdicts[analysis_id] or UNFINISHED][opinion.verdict] += 1
+            exhibits[verdicts[analysis_id]][opinion.verdict] += 1
+        elif opinion.segment.startswith(VOICE_SEGMENT):
+            voice_segments[opinion.verdict] += 1
         else:
             segments[opinion.verdict] += 1
     return MachineAgreement(
-        exhibits=tuple(Count(verdict, exhibits[verdict]) for verdict in VERDICTS),
+        exhibits=tuple(Count(verdict, exhibits[False, verdict]) for verdict in VERDICTS),
+        voices=tuple(
+            Count(verdict, exhibits[True, verdict]) for verdict in VOICE_VERDICTS if exhibits[True, verdict]
+        ),
         segments=Count(gettext("flagged segments"), segments),
+        voice_segments=Count(gettext("flagged segments of voices"), voice_segments),
         reviewers=_largest_first(Count(name, parts) for name, parts in people.items()),
         marked=marked,
         judged=len(judged),
@@ -266,31 +290,60 @@ def speeds(points: Iterable[tuple[float, float]]) -> tuple[AnalysisSpeed, ...]:
     )
 
 
-def _counts_by(session: Session, column: object) -> dict[str, int]:
-    query = select(column, func.count()).group_by(column)  # type: ignore[call-overload]
+def _counts_by(session: Session, column: object, *where: ColumnElement[bool]) -> dict[str, int]:
+    query = select(column, func.count()).where(*where).group_by(column)  # type: ignore[call-overload]
     return {str(name): count for name, count in session.execute(query)}
 
 
-def _examined(session: Session) -> tuple[int, int, float, int]:
-    """Return photos, videos and their seconds, each exhibit once, and analyses of unknown length."""
+def _summary() -> ColumnElement[str]:
+    """Return the JSON of a row's summary, as ``json.dumps`` wrote it; "" for one without."""
+    return func.coalesce(AnalysisRow.summary, "")
+
+
+def _sound_alone() -> ColumnElement[bool]:
+    """Match analyses of recordings without picture whose sound was examined."""
+    return _summary().contains('"only": true')
+
+
+def _voices(session: Session) -> Counter[str]:
+    """Count finished analyses by verdict on the voices, where sound was examined."""
+    counts = [
+        func.sum(
+            case((_summary().contains(f'"voice": {{"verdict": "{verdict}"', autoescape=True), 1), else_=0)
+        )
+        for verdict in VOICE_VERDICTS
+    ]
+    totals = session.execute(select(*counts).where(AnalysisRow.state == State.DONE)).one()
+    return Counter({verdict: total or 0 for verdict, total in zip(VOICE_VERDICTS, totals, strict=True)})
+
+
+def _examined(session: Session) -> tuple[int, tuple[int, float], tuple[int, float], int]:
+    """Return photos, videos and recordings of sound with their seconds, and analyses of unknown length.
+
+    Each exhibit is counted once.
+    """
     done = AnalysisRow.state == State.DONE
     lengths = (
-        select(func.max(AnalysisRow.duration).label("length"))
+        select(
+            func.max(AnalysisRow.duration).label("length"),
+            func.max(case((_sound_alone(), 1), else_=0)).label("sound"),
+        )
         .where(done, AnalysisRow.duration.is_not(None))
         .group_by(AnalysisRow.exhibit_id)
         .subquery()
     )
     photos = session.scalar(select(func.count()).select_from(lengths).where(lengths.c.length == 0)) or 0
-    videos, seconds = session.execute(
-        select(func.count(), func.sum(lengths.c.length)).where(lengths.c.length > 0)
-    ).one()
+    played = {0: (0, 0.0), 1: (0, 0.0)}
+    by_kind = select(lengths.c.sound, func.count(), func.sum(lengths.c.length)).where(lengths.c.length > 0)
+    for sound, count, seconds in session.execute(by_kind.group_by(lengths.c.sound)):
+        played[sound] = count, float(seconds or 0.0)
     unknown = select(func.count()).select_from(AnalysisRow).where(done, AnalysisRow.duration.is_(None))
-    return photos, videos, float(seconds or 0.0), session.scalar(unknown) or 0
+    return photos, played[0], played[1], session.scalar(unknown) or 0
 
 
 def _models(session: Session) -> tuple[Count, ...]:
     query = select(AnalysisRow.model, AnalysisRow.verdict, func.count()).where(
-        AnalysisRow.state == State.DONE
+        AnalysisRow.state == State.DONE, ~_sound_alone()
     )
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for model, verdict, count in session.execute(query.group_by(AnalysisRow.model, AnalysisRow.verdict)):
@@ -303,10 +356,10 @@ def _largest_first(counts: Iterable[Count]) -> tuple[Count, ...]:
 
 
 def _points(session: Session) -> tuple[tuple[float, float], ...]:
-    """Return the lengths of the latest exhibits with the durations of their analyses, in seconds."""
+    """Return the lengths of the latest videos with the durations of their analyses, in seconds."""
     query = (
         select(AnalysisRow.duration, AnalysisRow.started, AnalysisRow.finished)
-        .where(AnalysisRow.state == State.DONE, AnalysisRow.duration > 0)
+        .where(AnalysisRow.state == State.DONE, AnalysisRow.duration > 0, ~_sound_alone())
         .order_by(AnalysisRow.created.desc())
         .limit(_LATEST)
     )
@@ -439,13 +492,21 @@ def show() -> str:
     with visible_session() as session:
         figures = overview(session)
         over_time = analyses_over_time(session, weekly, now().date())
-    kinds = (*VERDICTS, UNFINISHED)
-    opinions = (*figures.agreement.exhibits, figures.agreement.segments)
+    recordings = (SOUND_ALONE,) if figures.recordings else ()
+    kinds = (*VERDICTS, *recordings, UNFINISHED)
+    of_voices = (figures.agreement.voice_segments,) if figures.agreement.voice_segments.total else ()
+    opinions = (
+        *figures.agreement.exhibits,
+        *figures.agreement.voices,
+        figures.agreement.segments,
+        *of_voices,
+    )
     return render_template(
         "analyses/statistics.html",
         figures=figures,
         weekly=weekly,
         verdicts=bars_by_kind(figures.verdicts, VERDICTS, _BAR),
+        voices=bars_by_kind(figures.voices, VOICE_VERDICTS, _BAR),
         states=bars_by_kind(figures.states, _STATES, _BAR),
         over_time=bar_chart(over_time, kinds, _COLUMN),
         models=bar_chart(figures.models, VERDICTS, _BAR),

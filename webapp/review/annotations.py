@@ -58,6 +58,8 @@ def later_timestamp(earlier: Sequence[_Timed]) -> datetime:
 def store_unflagged(session: Session, analysis_id: str, analysis: Analysis) -> None:
     """Store the ids of unflagged segments in the row, once: an analysis never changes."""
     ids = [segment.id for segment in unflagged_segments(analysis.persons, analysis.segments)]
+    if analysis.voice:
+        ids += [segment.id for segment in analysis.voice.segments if not segment.flagged]
     session.execute(
         update(AnalysisRow)
         .where(AnalysisRow.id == analysis_id, AnalysisRow.unflagged.is_(None))

@@ -16,6 +16,7 @@ from large_library import NEWEST, fill
 from made_results import finished, hand_in
 from made_rows import say
 from second_review_case import review
+from voices import recording, voice
 
 from detector.schema.analysis import MediaKind, Verdict
 from reports.language import translation
@@ -69,6 +70,54 @@ def test_verdicts_states_and_hours(app, client, database, overview):
     assert (seen.videos, seen.seconds, seen.photos, seen.unmeasured) == (2, 5400.0, 1, 0)
     text = client.get("/statistics").text
     assert "1.5 h" in text and "01:30:00.000 in 2 videos" in text
+
+
+def sound_alone(app, tmp_path, **changes):
+    """A finished analysis of a recording of 20 s without picture."""
+    made = recording(tmp_path / "recording", **changes)
+    fields = {name: getattr(made, name) for name in ("verdict", "media", "coverage", "voice")}
+    return finished(app, fields, file="message.opus", persons=0, segments=0, kept=False)
+
+
+def test_verdicts_on_voices_stand_beside_those_on_faces(app, client, overview, tmp_path):
+    (tmp_path / "recording").mkdir()
+    assert "Verdicts on voices" not in client.get("/statistics").text
+    finished(app, segments=0, duration=60.0)  # its sound was not examined
+    finished(app, {"voice": voice(spans=())}, segments=1, duration=30.0)
+    sound_alone(app, tmp_path)
+    seen = overview()
+    assert +seen.verdicts.parts == Counter({"manipulated": 1, "no manipulation found": 1})
+    assert +seen.voices.parts == Counter({"synthetic speech found": 1, "no synthetic speech found": 1})
+    assert (seen.videos, seen.seconds, seen.recordings, seen.recorded) == (2, 90.0, 1, 20.0)
+    assert sum(row.total for row in seen.models) == 2
+    page = client.get("/statistics").text
+    assert "Verdicts on voices" in page and "1 recording, counted once" in page
+    assert len(re.findall(r'<svg class="chart[ "]', page)) == page.count("<table")
+    assert re.search(r"<title>[^<]*recording of sound: 1</title>", page)
+    assert set(re.findall(r"url\(#(fill-[a-z-]+)\)", page)) <= set(
+        re.findall(r'<pattern id="(fill-[a-z-]+)"', page)
+    )
+
+
+def test_opinions_on_voices_are_counted_apart(app, client, database, overview, tmp_path):
+    (tmp_path / "recording").mkdir()
+    spoken = voice(spans=((3.0, 8.5), (11.0, 14.0)))
+    doubted = spoken.segments[1].model_copy(update={"flagged": False})
+    row = sound_alone(app, tmp_path, segments=(spoken.segments[0], doubted), duration=20.0)
+    for fields in (
+        {"kind": "exhibit", "verdict": "disagree"},
+        {"kind": "segment", "segment": "voice-1", "verdict": "agree"},
+        {"kind": "segment", "segment": "voice-2", "verdict": "agree"},
+    ):
+        said = {"author": "Ada", **fields}
+        assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
+    seen = overview().agreement
+    assert [row.total for row in seen.exhibits] == [0, 0, 0] and seen.segments.total == 0
+    assert [(row.label, dict(row.parts)) for row in seen.voices] == [
+        ("synthetic speech found", {"disagree": 1})
+    ]
+    assert (dict(seen.voice_segments.parts), seen.marked, seen.total) == ({"agree": 1}, 1, 2)
+    assert "flagged segments of voices" in client.get("/statistics").text
 
 
 def test_days_are_localized(app, client):
