@@ -28,7 +28,7 @@ from detector.voice.samples import Samples, SoundReader, read_spans
 from detector.voice.views import MARGIN, share_of_views
 from detector.voice.windows import STEP, Listening, Window, listen
 
-_EXPLAINED = 4  # windows with a map at most; each takes three seconds of a processor
+_EXPLAINED = 3  # windows with a map at most; each takes ten seconds of a processor
 _VIEWED = 4  # windows of which other views are scored
 _HEARD, _VIEWS = 0.7, 0.8  # progress at the end of the first stages
 

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from detector.explain.overlays import heat_colours, write_png
 from detector.schema.voice import VoiceCheck, VoicePeak
+from detector.voice.graphs import BINS, MELS
 from detector.voice.model import LoadedVoiceModel
-from detector.voice.network import CELL, CELLS_AT_ONCE, MELS, Floats, log_mel, mel_filters, power_spectrum
+from detector.voice.network import CELL, CELLS_AT_ONCE, Floats, Spectra, mel_filters, power_spectrum, spectra
 from detector.voice.outline import spectrum_levels
 from detector.voice.samples import RATE, Samples
 from detector.voice.windows import Window
 
 BANDS = 5
-"""Parts of the spectrogram from bottom to top; from left to right it has one for each cell."""
+"""Parts of the spectrogram from bottom to top; from left to right it has one for each second."""
+_PART_CELLS = 2  # the cells of a part; each further part costs a run of both encoders
 _BAND = MELS // BANDS
 HIDDEN = 1 / 8
 """Share of the spectrogram that the check hides."""
@@ -36,7 +38,7 @@ _OPACITY = 0.8
 
 @dataclass(frozen=True)
 class VoiceMap:
-    """The map (5, cells) of a window, low frequencies first, in units of the logit, and its check."""
+    """The map (5, seconds) of a window, low frequencies first, in units of the logit, and its check."""
 
     window: Window
     samples: Samples
@@ -51,18 +53,16 @@ def explain_window(
     """Compute and check the map of a ``window``; ``shares`` are those of speech in its cells."""
     cells = min(CELLS_AT_ONCE, len(samples) // CELL)
     samples, shares = samples[: cells * CELL], shares[:cells]
-    mel = log_mel(power_spectrum(samples))
-    floor = np.quantile(mel, _FLOOR, axis=1, keepdims=True)
+    sound = spectra(samples)
 
     def logits(hidden: list[NDArray[np.bool_]]) -> Floats:
-        large = [np.kron(mask, np.ones((_BAND, _FRAMES), bool)) for mask in hidden]
         out: list[float] = []
-        for first in range(0, len(large), _AT_ONCE):
-            spectra = np.stack([np.where(mask, floor, mel) for mask in large[first : first + _AT_ONCE]])
-            out += [model.logit(model.network.logit(c, shares)) for c in model.network.cells(spectra)]
+        for first in range(0, len(hidden), _AT_ONCE):
+            changed = [_hide(sound, mask) for mask in hidden[first : first + _AT_ONCE]]
+            out += [model.logit(model.network.logit(c, shares)) for c in model.network.cells(changed)]
         return np.array(out, np.float32)
 
-    none = np.zeros((BANDS, cells), bool)
+    none = np.zeros((BANDS, -(-cells // _PART_CELLS)), bool)
     single = []
     for place in range(none.size):
         single.append(none.copy())
@@ -89,6 +89,19 @@ def explain_window(
         areas=RANDOM_AREAS,
     )
     return VoiceMap(window, samples, probability, np.maximum(drops, 0), check)
+
+
+def _hide(sound: Spectra, mask: NDArray[np.bool_]) -> Spectra:
+    """Replace the parts of ``mask`` (5, seconds) by the noise floor in both spectra; phases are kept."""
+    in_time = np.repeat(mask, _PART_CELLS * _FRAMES, axis=1)[:, : sound.mel.shape[1]]
+    floor = np.quantile(sound.mel, _FLOOR, axis=1, keepdims=True)
+    magnitude = np.hypot(*sound.compressed)
+    gain = np.quantile(magnitude, _FLOOR, axis=1, keepdims=True) / np.maximum(magnitude, 1e-6)
+    bands = (np.interp(np.linspace(0, RATE / 2, BINS), *_mel_scale()) / _BAND).astype(int)
+    return Spectra(
+        mel=np.where(np.repeat(in_time, _BAND, axis=0), floor, sound.mel),
+        compressed=np.where(in_time[bands], sound.compressed * gain, sound.compressed),
+    )
 
 
 def draw_peak(explained: VoiceMap, name: str, full: float, start: float, images: Path | None) -> VoicePeak:
@@ -124,13 +137,18 @@ def draw_peak(explained: VoiceMap, name: str, full: float, start: float, images:
 
 def _on_hertz(heat: Floats) -> Floats:
     """Return the map at the size of the picture, whose rows are equal steps of hertz, highest first."""
-    hertz = np.linspace(0, RATE / 2, mel_filters().shape[1])
-    centres = (mel_filters() @ hertz) / np.maximum(mel_filters().sum(axis=1), 1e-9)
-    used = np.flatnonzero(centres > 0)
-    rows = np.interp(np.linspace(RATE / 2, 0, _SIZE[1]), centres[used], used) / _BAND
+    rows = np.interp(np.linspace(RATE / 2, 0, _SIZE[1]), *_mel_scale()) / _BAND
     smooth = cv2.resize(heat, (_SIZE[0], 16 * BANDS), interpolation=cv2.INTER_CUBIC)
     chosen = smooth[np.clip((16 * rows).astype(int), 0, 16 * BANDS - 1)]
     return np.clip(chosen, 0, 1).astype(np.float32)
+
+
+def _mel_scale() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the middle of each mel band that is used, Hz, and the number of the band."""
+    hertz = np.linspace(0, RATE / 2, mel_filters().shape[1])
+    centres = (mel_filters() @ hertz) / np.maximum(mel_filters().sum(axis=1), 1e-9)
+    used = np.flatnonzero(centres > 0)
+    return centres[used], used
 
 
 def _sigmoid(logits: Floats | float) -> Floats:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from detector.voice.model import LoadedVoiceModel
-from detector.voice.network import CELL, Floats, log_mel, power_spectrum
+from detector.voice.network import CELL, Floats, spectra
 from detector.voice.samples import RATE, Samples
 from detector.voice.speech import SpeechFinder, share_in_cells
 
@@ -75,7 +75,7 @@ def encode_window(model: LoadedVoiceModel, samples: Samples) -> tuple[Floats, Fl
     if not count:
         return np.zeros((0, 2, 1), np.float32), np.zeros(0, np.float32)
     shares = share_in_cells(SpeechFinder()(samples), CELL, count)
-    return model.network.cells(log_mel(power_spectrum(samples))[None])[0], shares
+    return model.network.cells([spectra(samples)])[0], shares
 
 
 def through_aac(samples: Samples, bit_rate: int) -> Samples:

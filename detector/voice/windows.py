@@ -8,13 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.voice.network import (
-    CELL,
-    CELLS_AT_ONCE,
-    VoiceNetwork,
-    log_mel,
-    power_spectrum,
-)
+from detector.voice.network import CELL, CELLS_AT_ONCE, VoiceNetwork, spectra
 from detector.voice.samples import RATE, Samples
 from detector.voice.speech import FRAME, SPEECH, SpeechFinder, share_in_cells
 
@@ -146,10 +140,9 @@ def _encoded(
     whole = [i for i in spoken if len(waiting[i][1]) == CELLS_AT_ONCE]
     cells: dict[int, Floats] = {}
     if whole:
-        spectra = np.stack([log_mel(power_spectrum(waiting[i][0])) for i in whole])
-        cells.update(zip(whole, network.cells(spectra), strict=True))
+        cells.update(zip(whole, network.cells([spectra(waiting[i][0]) for i in whole]), strict=True))
     for i in set(spoken) - set(whole):  # the last block, which is shorter
-        cells[i] = network.cells(log_mel(power_spectrum(waiting[i][0]))[None])[0]
+        cells[i] = network.cells([spectra(waiting[i][0])])[0]
     for i, (_, shares, silent) in enumerate(waiting):
         yield cells.get(i), shares, silent
 
@@ -157,7 +150,7 @@ def _encoded(
 class WindowPool:
     """Keeps the cells of the present window; gives each window once its last cell is there.
 
-    ``score`` gives the raw score of cells (c, 2, 1024) with their shares of speech.
+    ``score`` gives the raw score of cells (c, 2, 2424) with their shares of speech.
     """
 
     def __init__(self, score: Callable[[Floats, Floats], float]) -> None:

@@ -1,7 +1,7 @@
 """Train, measure and ship the network of voices: ``python -m training.voice STEP``.
 
-In order: ``prepare`` keeps what the start hears, ``tune`` tunes it without a third of the pages, ``measure``
-measures on these, ``ship`` measures and writes the model.
+In order: ``prepare`` keeps what the start hears and fits a head without each sixth of the pages, ``tune``
+tunes both encoders, ``measure``, ``splice``, ``explain`` and ``weigh`` measure, ``ship`` writes the model.
 """
 
 from __future__ import annotations
@@ -26,17 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         default=Path("out/voice/start"),
         metavar="DIR",
-        help="folder with the two wheels of Whisper base",
+        help="folder with the wheels of Whisper base and Distill-MOS",
     )
     parser.add_argument("--threads", type=int, default=2, metavar="N")
     commands = parser.add_subparsers(required=True, metavar="STEP")
-    for step, does in (
-        (steps.prepare, "keep what the start hears in all recordings"),
-        (steps.tune_encoder, "tune without a third of the pages"),
-        (steps.measure, "measure on the pages left out"),
-        (steps.ship_model, "measure, and write the model below models/voice"),
+    for name, step, does in (
+        ("prepare", steps.prepare, "keep what the start hears in all recordings, and fit heads by folds"),
+        ("tune", steps.tune_encoders, "tune without two of the folds, and on all pages"),
+        ("measure", steps.measure, "measure by folds, and choose the thresholds"),
+        ("splice", steps.splice, "measure synthetic stretches in human speech"),
+        ("explain", steps.explain, "measure the heatmaps"),
+        ("weigh", steps.weigh, "measure time and memory"),
+        ("ship", steps.ship_model, "write the model below models/voice"),
     ):
-        name = step.__name__.partition("_")[0]
         commands.add_parser(name, help=does).set_defaults(step=step)
     options = parser.parse_args(arguments)
     return run_step(partial(options.step, options), options.data)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.voice.network import CELL, CELLS_AT_ONCE, Floats, VoiceNetwork, log_mel, pooled, power_spectrum
+from detector.voice.network import CELL, CELLS_AT_ONCE, Floats, VoiceNetwork, pooled, spectra
 from detector.voice.samples import Samples
 from detector.voice.speech import SpeechFinder, share_in_cells
 from detector.voice.windows import LEAST_SHARE
@@ -22,7 +22,7 @@ _SAVED_EVERY = 50
 
 @dataclass(frozen=True)
 class Cells:
-    """The cells (c, 2, 1024) of one recording's first 4 s, and the share of speech in each."""
+    """The cells (c, 2, 2424) of one recording's first 4 s, and the share of speech in each."""
 
     values: Floats
     shares: Floats
@@ -46,7 +46,7 @@ def encode(network: VoiceNetwork, samples: Samples) -> Cells:
         samples, count = np.pad(samples, (0, CELL - len(samples))), 1
     samples = samples[: count * CELL]
     shares = share_in_cells(SpeechFinder()(samples), CELL, count)
-    return Cells(network.cells(log_mel(power_spectrum(samples))[None])[0], shares)
+    return Cells(network.cells([spectra(samples)])[0], shares)
 
 
 def cells_of(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,8 +24,12 @@ KINDS = {
     "voice conversion": ("voice conversion",),
     "vocoder or codec only": ("vocoder", "codec"),
 }
+HeadOf = Callable[[Recording], Head]
+"""Gives the head that has seen nothing of the page and the speaker of a recording."""
 FALSE_FLAGS = 0.03
 """Share of human recordings that the threshold lets be flagged."""
+IN_DOUBT = 0.2
+"""Share of recordings that may be left inconclusive."""
 _FEWEST = 3  # recordings of each class on a page that is measured inside
 _MEDIAN = 1.2  # seconds, as in detector.voice.findings
 
@@ -42,10 +46,11 @@ class Scores:
         return np.array([recording.synthetic for recording in self.recordings])
 
 
-def score(recordings: Sequence[Recording], head: Head, cells: Mapping[str, Cells]) -> Scores:
+def score(recordings: Sequence[Recording], head_of: HeadOf, cells: Mapping[str, Cells]) -> Scores:
     """Score each recording that has ``cells``."""
     present = [recording for recording in recordings if recording.name in cells]
-    return Scores(present, head(np.stack([cells[recording.name].window() for recording in present])))
+    raw = [head_of(recording)(cells[recording.name].window()[None])[0] for recording in present]
+    return Scores(present, np.array(raw))
 
 
 def separation(scores: Scores) -> dict[str, float]:
@@ -81,27 +86,57 @@ def calibrate(scores: Scores) -> Platt:
     return Platt(scale=float(model.coef_[0, 0]), offset=float(model.intercept_[0]))
 
 
-def highest_smoothed(
-    recordings: Sequence[Recording], head: Head, cells: Mapping[str, Cells], calibration: Platt
-) -> Floats:
-    """Return the highest smoothed probability of the windows of each recording, 0 without any."""
+@dataclass(frozen=True)
+class Thresholds:
+    """What turns scores into verdicts."""
 
-    def raw_score(values: np.ndarray, weights: np.ndarray) -> float:
-        return float(head(Cells(values, weights).window()[None])[0])
+    calibration: Platt
+    enter: float
+    doubt: float
 
-    highest = []
+
+@dataclass(frozen=True)
+class Reached:
+    """Probabilities of whole recordings, 0 without a window."""
+
+    highest: Floats
+    """Of the smoothed windows: a segment opens where it reaches the threshold."""
+    overall: Floats
+    """Of the mean logit."""
+
+
+def reached(
+    recordings: Sequence[Recording], head_of: HeadOf, cells: Mapping[str, Cells], calibration: Platt
+) -> Reached:
+    """Score the windows of each recording as the engine does."""
+    highest, overall = [], []
     for recording in recordings:
-        pool, own = WindowPool(raw_score), cells[recording.name]
+        head, own = head_of(recording), cells[recording.name]
+
+        def raw_score(values: np.ndarray, weights: np.ndarray, head: Head = head) -> float:
+            return float(head(Cells(values, weights).window()[None])[0])
+
+        pool = WindowPool(raw_score)
         windows = [*pool.add(own.values, own.cleaned()), *pool.end()]
         times = np.array([window.middle for window in windows])
-        chances = sigmoid(np.array([calibration.scale * w.raw + calibration.offset for w in windows]))
-        highest.append(float(sliding_median(times, chances, _MEDIAN).max()) if windows else 0.0)
-    return np.array(highest)
+        logits = np.array([calibration.scale * w.raw + calibration.offset for w in windows])
+        highest.append(float(sliding_median(times, sigmoid(logits), _MEDIAN).max()) if windows else 0.0)
+        overall.append(float(sigmoid(logits.mean())) if windows else 0.0)
+    return Reached(np.array(highest), np.array(overall))
 
 
-def threshold(human: Floats, share: float = FALSE_FLAGS) -> float:
-    """Return the least threshold, in hundredths, that at most ``share`` of human recordings reach."""
+def threshold(human: Sequence[Floats], share: float = FALSE_FLAGS) -> float:
+    """Return the least threshold, in hundredths, that at most ``share`` of each array reaches."""
     for hundredth in range(50, 100):
-        if np.mean(human >= hundredth / 100) <= share:
+        if all(np.mean(highest >= hundredth / 100) <= share for highest in human):
             return hundredth / 100
     return 0.99
+
+
+def doubt_below(of_all: Reached, enter: float, share: float = IN_DOUBT) -> float:
+    """Return the least threshold of doubt, in hundredths, that leaves at most ``share`` inconclusive."""
+    for hundredth in range(30, round(100 * enter)):
+        open_ones = (of_all.highest < enter) & (of_all.overall >= hundredth / 100)
+        if np.mean(open_ones) <= share:
+            return hundredth / 100
+    return enter

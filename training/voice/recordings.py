@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class Recording:
     synthetic: bool
     kind: str
     page: str
+    group: str
+    """Speaker, or the corpus of speakers who are not named."""
     language: str
     role: str
 
@@ -47,6 +50,7 @@ def read_recordings(data: Path) -> list[Recording]:
             synthetic=row["label"] == "fake",
             kind=row["kind"],
             page=row["page"],
+            group=row["group"],
             language=row["language"],
             role=row["role"],
         )
@@ -64,6 +68,29 @@ def folds_of_pages(recordings: Iterable[Recording], count: int = FOLDS) -> dict[
         folds[page] = int(np.argmin(filled))
         filled[folds[page]] += sizes[page]
     return folds
+
+
+def parted(
+    recordings: Sequence[Recording], folds: Mapping[str, int], fold: int
+) -> tuple[list[Recording], list[Recording]]:
+    """Return the recordings to learn from, and those of the pages of ``fold``.
+
+    What shares a speaker with a page left out is in neither.
+    """
+    left_out = [recording for recording in recordings if folds[recording.page] == fold]
+    groups = {recording.group for recording in left_out}
+    kept = [r for r in recordings if folds[r.page] != fold and r.group not in groups]
+    return kept, left_out
+
+
+def evenly_chosen(recordings: Sequence[Recording], count: int) -> list[Recording]:
+    """Return at most ``count`` recordings of each class, chosen by a hash of their names."""
+    in_order = sorted(recordings, key=lambda recording: crc32(recording.name.encode()))
+    return [
+        recording
+        for side in (False, True)
+        for recording in [r for r in in_order if r.synthetic is side][:count]
+    ]
 
 
 def balanced_weights(recordings: Sequence[Recording]) -> np.ndarray:

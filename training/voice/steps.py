@@ -3,132 +3,259 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from functools import partial
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from detector.errors import ParameterError
+from detector.files import write_atomically
 from detector.schema.model import Platt
+from detector.voice.model import LoadedVoiceModel
 from detector.voice.network import VoiceNetwork
 from detector.voice.samples import Samples
 from training.voice import measuring
 from training.voice.cells import Cells, cells_of
-from training.voice.degradations import CHANNELS, Degradation
+from training.voice.degradations import CHANNELS, Degradation, at_random
+from training.voice.encoder import Encoder
 from training.voice.heads import STRENGTH, Head, fit_on
-from training.voice.recordings import Recording, folds_of_pages, read_recordings
-from training.voice.ship import ship
+from training.voice.measuring import Reached, Thresholds
+from training.voice.recordings import FOLDS, Recording, evenly_chosen, folds_of_pages, parted, read_recordings
+from training.voice.ship import card_of, ship
+from training.voice.splices import Splice, average_precision_of, splices
 from training.voice.start import read_start
-from training.voice.tuning import RATE, STEPS, Encoder, tune
+from training.voice.tuning import RATE, STEPS, tune
+from training.voice.whole import confirmed_maps, cost, eight_hours
 
-LEFT_OUT = frozenset(
-    {
-        "Azure-Samples/cognitive-services-speech-sdk", "alphacep/vosk-api", "coqui-ai/TTS", "gemelo-ai/vocos",
-        "grad-tts/grad-tts.github.io", "howard1337/S2VC", "jasonppy/VoiceCraft_web",
-        "naturalspeech2/naturalspeech2.github.io", "neonbjb/tortoise-tts", "shivammehta25/Matcha-TTS",
-        "speechbot/speechbot.github.io", "styletts2/styletts2.github.io", "yistLin/FragmentVC",
-    }
-)  # fmt: skip
-"""Pages from which nothing is learned: a third of the recordings, on which the frozen start did worst."""
+TUNED_FOLDS = (0, 4)
+"""Folds without which the network is tuned as well, to measure what tuning changes."""
+OF_EACH_CLASS = 100
+"""Recordings that are measured after each channel."""
+CHAIN = "random chain"
+"""The condition that is learnt from beside the recordings as published."""
+STEADY = ("Opus 24 kbit/s", "telephone band")
+"""Channels after which no more human speech may be flagged than without."""
+_SPLICES, _MAPS = 40, 24
 
 
 def prepare(options: argparse.Namespace) -> None:
-    """Keep the cells of the start, and print what its frozen encoder reaches with each fold left out."""
-    recordings, cells = read_recordings(options.data), _cells_of_start(options)
+    """Keep the start's cells in all conditions and the heads of all folds; print what they reach."""
+    recordings, conditions = read_recordings(options.data), _cells_of_start(options)
     folds = folds_of_pages(recordings)
-    raw: dict[str, float] = {}
-    for fold in sorted(set(folds.values())):
-        head = fit_on([recording for recording in recordings if folds[recording.page] != fold], [cells])
-        own = [recording for recording in recordings if folds[recording.page] == fold]
-        scores = measuring.score(own, head, cells)
-        raw |= dict(zip((recording.name for recording in scores.recordings), scores.raw, strict=True))
-    scores = measuring.Scores(recordings, np.array([raw[recording.name] for recording in recordings]))
-    for name, value in measuring.separation(scores).items():
-        print(f"frozen start, six folds: {name}: {value:.4g}")
+    learnt = [conditions[""], conditions[CHAIN]]
+    heads = [fit_on(parted(recordings, folds, fold)[0], learnt) for fold in sorted(set(folds.values()))]
+    np.savez(
+        options.out / "heads.npz",
+        weight=np.stack([head.weight for head in heads]),
+        bias=np.array([head.bias for head in heads]),
+    )
+    for name, cells in conditions.items():
+        scores = measuring.score(recordings, lambda recording: heads[folds[recording.page]], cells)
+        for figure, value in measuring.separation(scores).items():
+            print(f"start, six folds, {name or 'as published'}: {figure}: {value:.4g}")
 
 
-def tune_encoder(options: argparse.Namespace) -> None:
-    """Tune the encoder and its head on all pages but those left out."""
+def tune_encoders(options: argparse.Namespace) -> None:
+    """Tune encoders and head on all pages, and without each of some folds, where the gain is measured.
+
+    What an earlier run has tuned is kept.
+    """
     torch.set_num_threads(options.threads)
-    kept, _ = _parted(options)
-    cells = _cells_of_start(options)
-    start = Encoder(read_start(sorted(options.start.glob("*.whl"))), fit_on(kept, [cells]))
-    tune(start, kept, cells, options.out / "tuned.pt")
+    recordings = read_recordings(options.data)
+    learnt, folds = _learnt(options, recordings), folds_of_pages(recordings)
+    cells = learnt[""]
+    for fold in (None, *TUNED_FOLDS):
+        file = options.out / _tuned_name(fold)
+        if not file.is_file():
+            kept = recordings if fold is None else parted(recordings, folds, fold)[0]
+            tune(Encoder(_start(options), fit_on(kept, [*learnt.values()])), kept, cells, file)
+    _keep(options, "tuning", _what_tuning_changes(options, recordings, cells))
 
 
-def measure(options: argparse.Namespace) -> tuple[dict[str, float], Platt, float]:
-    """Print the figures of the pages left out; return them with calibration and threshold."""
-    _, left_out = _parted(options)
-    tensors, head = _tuned(options).tensors()
-    network = _network(tensors)
-    by_condition = {"": cells_of(left_out, network, None, options.out / "tuned-clean.npz")}
+def measure(options: argparse.Namespace) -> None:
+    """Measure each recording by the head of its fold, choose the thresholds, and keep the figures."""
+    recordings, conditions = read_recordings(options.data), _cells_of_start(options)
+    heads = _heads(options)
+    folds = folds_of_pages(recordings)
+
+    def head_of(recording: Recording) -> Head:
+        return heads[folds[recording.page]]
+
+    clean = measuring.score(recordings, head_of, conditions[""])
+    figures = measuring.separation(clean)
+    calibration = measuring.calibrate(clean)
+    reached = {
+        name: measuring.reached(
+            [recording for recording in recordings if recording.name in cells], head_of, cells, calibration
+        )
+        for name, cells in conditions.items()
+        if name != CHAIN
+    }
+    after = {name: measuring.score(recordings, head_of, conditions[name]) for name in CHANNELS}
+    enter = measuring.threshold(
+        [
+            reached[""].highest[~clean.synthetic],
+            *(reached[name].highest[~after[name].synthetic] for name in STEADY),
+        ]
+    )
+    doubt = measuring.doubt_below(reached[""], enter)
+    figures |= _rates(clean.synthetic, reached[""], enter, doubt, "")
+    for name, scores in after.items():
+        separated = measuring.separation(scores)
+        figures[f"AUC after {name}"] = separated["AUC, all pages together"]
+        figures[f"mean AUC inside a page after {name}"] = separated["mean AUC inside a page"]
+        figures |= _rates(scores.synthetic, reached[name], enter, doubt, f" after {name}")
+    thresholds = {"scale": calibration.scale, "offset": calibration.offset, "enter": enter, "doubt": doubt}
+    _keep(options, "thresholds", thresholds)
+    _keep(options, "separation", figures)
+
+
+def _rates(
+    synthetic: np.ndarray, reached: Reached, enter: float, doubt: float, where: str
+) -> dict[str, float]:
+    flagged = reached.highest >= enter
+    return {
+        f"human recordings flagged{where}": float(flagged[~synthetic].mean()),
+        f"synthetic recordings found{where}": float(flagged[synthetic].mean()),
+        f"recordings inconclusive{where}": float(np.mean(~flagged & (reached.overall >= doubt))),
+    }
+
+
+def _what_tuning_changes(
+    options: argparse.Namespace, recordings: Sequence[Recording], cells: Mapping[str, Cells]
+) -> dict[str, float]:
+    """Return figures of the tuned folds before and after, each on the pages that were left out."""
+    folds, heads = folds_of_pages(recordings), _heads(options)
+    left_out, before, after = [], [], []
+    for fold in TUNED_FOLDS:
+        tensors, head = _tuned(options, fold).tensors()
+        own = [recording for recording in recordings if folds[recording.page] == fold]
+        tuned = cells_of(own, _network(tensors), None, options.out / f"tuned-fold{fold}.npz")
+        left_out += own
+        before.append(heads[fold](np.stack([cells[recording.name].window() for recording in own])))
+        after.append(head(np.stack([tuned[recording.name].window() for recording in own])))
+    figures = {}
+    for name, parts in (("before tuning", before), ("tuned", after)):
+        separated = measuring.separation(measuring.Scores(left_out, np.concatenate(parts)))
+        for figure in ("mean AUC inside a page", "AUC, all pages together"):
+            figures[f"two folds, {name}: {figure}"] = separated[figure]
+    return figures
+
+
+def splice(options: argparse.Namespace) -> None:
+    """Measure synthetic stretches in human speech, each by the network of its fold."""
+    recordings = read_recordings(options.data)
+    folds, model_of = folds_of_pages(recordings), _models(options)
+    made: list[tuple[Splice, LoadedVoiceModel]] = []
+    for fold in sorted(set(folds.values())):
+        own = [recording for recording in recordings if folds[recording.page] == fold]
+        made += [(joined, model_of(fold)) for joined in splices(own, _SPLICES // FOLDS)]
+    _keep(options, "splices", average_precision_of(made))
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Measure how many maps their check confirms."""
+    recordings = read_recordings(options.data)
+    folds, model_of = folds_of_pages(recordings), _models(options)
+    chosen = evenly_chosen(recordings, OF_EACH_CLASS)
+    _keep(options, "maps", confirmed_maps(chosen, lambda recording: model_of(folds[recording.page]), _MAPS))
+
+
+def weigh(options: argparse.Namespace) -> None:
+    """Measure seconds and memory with the tuned network."""
+    recordings = evenly_chosen(read_recordings(options.data), OF_EACH_CLASS)
+    tensors, head = _tuned(options, None).tensors()
+    model = LoadedVoiceModel(card_of(_thresholds(options), {}, {}), _network(tensors, head))
+    _keep(options, "cost", cost(recordings, model, options.out) | eight_hours(recordings, model, options.out))
+
+
+def ship_model(options: argparse.Namespace) -> None:
+    """Write weights and card from what was tuned and measured."""
+    figures: dict[str, float] = {}
+    for part in ("separation", "tuning", "splices", "maps", "cost"):
+        figures |= _kept(options, part)
+    recipe = {"steps": STEPS, "rate": RATE, "strength of the first head": STRENGTH}
+    card = ship(*_tuned(options, None).tensors(), card_of(_thresholds(options), figures, recipe))
+    print(f"models/voice/{card.name}: {card.sha256}")
+
+
+def _heads(options: argparse.Namespace) -> list[Head]:
+    """Return the heads of the folds."""
+    stored = np.load(options.out / "heads.npz")
+    return [Head(weight, float(bias)) for weight, bias in zip(stored["weight"], stored["bias"], strict=True)]
+
+
+def _models(options: argparse.Namespace) -> Callable[[int], LoadedVoiceModel]:
+    """Return a function that gives the network of a fold: the start with the fold's head."""
+    heads, tensors = _heads(options), _start(options)
+    card = card_of(_thresholds(options), {}, {})
+    return cache(lambda fold: LoadedVoiceModel(card, _network(tensors, heads[fold])))
+
+
+def _cells_of_start(options: argparse.Namespace) -> dict[str, dict[str, Cells]]:
+    """Return the start's cells; the condition "" is that of the recordings as published."""
+    recordings, network = read_recordings(options.data), _network(_start(options))
+    chosen = evenly_chosen(recordings, OF_EACH_CLASS)
+    conditions = _learnt(options, recordings)
     for number, (name, change) in enumerate(CHANNELS.items()):
-        file = options.out / f"tuned-channel{number}.npz"
-        by_condition[name] = cells_of(left_out, network, partial(_without_chance, change), file)
-    figures, calibration, enter = figures_of(left_out, head, by_condition)
-    for name, value in figures.items():
-        print(f"{name}: {value:.4g}")
-    return figures, calibration, enter
+        file = options.out / f"start-channel{number}.npz"
+        conditions[name] = cells_of(chosen, network, partial(_without_chance, change), file)
+    return conditions
 
 
-def figures_of(
-    recordings: list[Recording], head: Head, by_condition: Mapping[str, Mapping[str, Cells]]
-) -> tuple[dict[str, float], Platt, float]:
-    """Return figures, calibration and threshold; the condition "" is that of the recordings as published."""
-    clean = by_condition[""]
-    scores = measuring.score(recordings, head, clean)
-    figures = measuring.separation(scores)
-    calibration = measuring.calibrate(scores)
-    highest = measuring.highest_smoothed(scores.recordings, head, clean, calibration)
-    enter = measuring.threshold(highest[~scores.synthetic])
-    figures["human recordings flagged"] = float(np.mean(highest[~scores.synthetic] >= enter))
-    figures["synthetic recordings found"] = float(np.mean(highest[scores.synthetic] >= enter))
-    for name, cells in by_condition.items():
-        if name:
-            changed = measuring.score(recordings, head, cells)
-            name = f"{name}, {len(changed.recordings)} recordings"
-            figures[f"AUC after {name}"] = measuring.separation(changed)["AUC, all pages together"]
-            reached = measuring.highest_smoothed(changed.recordings, head, cells, calibration)
-            flagged = float(np.mean(reached[~changed.synthetic] >= enter))
-            figures[f"human recordings flagged after {name}"] = flagged
-    return figures, calibration, enter
+def _learnt(options: argparse.Namespace, recordings: Sequence[Recording]) -> dict[str, dict[str, Cells]]:
+    """Return the start's cells of all recordings in the two conditions that are learnt from."""
+    network = _network(_start(options))
+    return {
+        "": cells_of(recordings, network, None, options.out / "start-clean.npz"),
+        CHAIN: cells_of(recordings, network, at_random, options.out / "start-chain.npz"),
+    }
 
 
 def _without_chance(change: Degradation, samples: Samples, _rng: np.random.Generator) -> Samples:
     return change(samples)
 
 
-def ship_model(options: argparse.Namespace) -> None:
-    """Measure, and write weights and card."""
-    figures, calibration, enter = measure(options)
-    recipe = {"steps": STEPS, "rate": RATE, "strength of the first head": STRENGTH}
-    card = ship(*_tuned(options).tensors(), calibration, enter, figures, recipe)
-    print(f"models/voice/{card.name}: {card.sha256}")
+def _start(options: argparse.Namespace) -> dict[str, np.ndarray]:
+    return read_start(sorted(options.start.glob("*.whl")))
 
 
-def _parted(options: argparse.Namespace) -> tuple[list[Recording], list[Recording]]:
-    """Return the recordings to learn from, and those of the pages left out."""
-    recordings = read_recordings(options.data)
-    kept = [recording for recording in recordings if recording.page not in LEFT_OUT]
-    return kept, [recording for recording in recordings if recording.page in LEFT_OUT]
+def _network(tensors: Mapping[str, np.ndarray], head: Head | None = None) -> VoiceNetwork:
+    weight, bias = (np.zeros(1), 0.0) if head is None else (head.weight, head.bias)
+    return VoiceNetwork({**tensors, "head.weight": weight, "head.bias": np.array([bias])})
 
 
-def _cells_of_start(options: argparse.Namespace) -> dict[str, Cells]:
-    network = _network(read_start(sorted(options.start.glob("*.whl"))))
-    return cells_of(read_recordings(options.data), network, None, options.out / "start-clean.npz")
+def _tuned_name(fold: int | None) -> str:
+    return "tuned.pt" if fold is None else f"tuned-fold{fold}.pt"
 
 
-def _network(tensors: Mapping[str, np.ndarray]) -> VoiceNetwork:
-    nothing = {"head.weight": np.zeros(1), "head.bias": np.zeros(1)}
-    return VoiceNetwork({**tensors, **nothing})
-
-
-def _tuned(options: argparse.Namespace) -> Encoder:
-    path: Path = options.out / "tuned.pt"
+def _tuned(options: argparse.Namespace, fold: int | None) -> Encoder:
+    path: Path = options.out / _tuned_name(fold)
     if not path.is_file():
         raise ParameterError(f"{path} is missing. Run the step `tune` first.")
     arrays = {name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()}
     weight, bias = arrays.pop("head.weight")[0], float(arrays.pop("head.bias")[0])
     return Encoder(arrays, Head(weight.astype(np.float64), bias)).eval()
+
+
+def _thresholds(options: argparse.Namespace) -> Thresholds:
+    kept = _kept(options, "thresholds")
+    return Thresholds(Platt(scale=kept["scale"], offset=kept["offset"]), kept["enter"], kept["doubt"])
+
+
+def _keep(options: argparse.Namespace, part: str, figures: Mapping[str, float]) -> None:
+    """Print the figures and keep them for the card."""
+    for name, value in figures.items():
+        print(f"{name}: {value:.4g}")
+    write_atomically(options.out / f"{part}.json", (json.dumps(dict(figures), indent=2) + "\n").encode())
+
+
+def _kept(options: argparse.Namespace, part: str) -> dict[str, float]:
+    path: Path = options.out / f"{part}.json"
+    if not path.is_file():
+        raise ParameterError(f"{path} is missing. Run all steps before `ship` first.")
+    kept: dict[str, float] = json.loads(path.read_text())
+    return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from detector.schema.voice import Voice, VoiceVerdict
 from detector.voice import maps, model
 from detector.voice.examine import examine_voice
 from detector.voice.model import load_voice_model, voice_model_files
-from detector.voice.network import VoiceNetwork
+from detector.voice.network import Spectra, VoiceNetwork
 from detector.voice.views import through_aac
 from detector.voice.windows import Window
 
@@ -117,13 +118,14 @@ def test_the_map_shows_what_raises_the_score(monkeypatch: pytest.MonkeyPatch) ->
     loaded = load_voice_model()
 
     class Listener(VoiceNetwork):
-        """Scores the energy of one part: the middle band of the second cell."""
+        """Scores the energy of one part: the middle band of the second second."""
 
         def __init__(self) -> None:
             pass
 
-        def cells(self, mels: np.ndarray) -> np.ndarray:
-            return mels[:, None, None, 32:48, 50:100].mean(axis=(3, 4))[..., None] * np.ones((1, 1, 2, 1))
+        def cells(self, sounds: Sequence[Spectra]) -> np.ndarray:
+            means = np.array([sound.mel[32:48, 100:200].mean() for sound in sounds])
+            return means[:, None, None, None] * np.ones((1, 1, 2, 1))
 
         def logit(self, cells: np.ndarray, shares: np.ndarray) -> float:
             return float(cells.mean())

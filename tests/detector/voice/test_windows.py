@@ -9,7 +9,7 @@ from made_speech import babble
 from detector.schema.voice import VoiceScores
 from detector.segments.rules import sliding_median
 from detector.voice.findings import NO_SPEECH, SILENCE, find_segments, unjudged_spans
-from detector.voice.network import CELL, log_mel, power_spectrum
+from detector.voice.network import CELL, spectra
 from detector.voice.samples import RATE, SoundFacts
 from detector.voice.speech import SpeechFinder, share_in_cells
 from detector.voice.windows import Levels, Listening, Window, WindowPool
@@ -110,9 +110,11 @@ def test_volume_changes_nothing() -> None:
     samples = 0.9 * babble(4.0) + 0.001 * np.random.default_rng(0).standard_normal(4 * RATE).astype(
         np.float32
     )
-    loud, soft = log_mel(power_spectrum(samples)), log_mel(power_spectrum(samples / 30))
-    assert loud.shape == (80, 400) and loud.max() - loud.min() <= 2.0
-    assert np.abs(loud - soft).max() < 0.01
+    loud, soft = spectra(samples), spectra(samples / 30)
+    assert loud.mel.shape == (80, 400) and loud.mel.max() - loud.mel.min() <= 2.0
+    assert np.abs(loud.mel - soft.mel).max() < 0.01
+    assert loud.compressed.shape == (2, 161, 400) and not loud.compressed[:, 141:].any()
+    assert np.abs(loud.compressed - soft.compressed).max() < 0.01
 
 
 def test_levels_tell_bandwidth_and_noise() -> None:
