@@ -20,6 +20,13 @@ MOST_STRETCHES = 100
 
 Conclusion = Literal["manipulated", "no manipulation found", "inconclusive"]
 CONCLUSIONS: tuple[Conclusion, ...] = ("manipulated", "no manipulation found", "inconclusive")
+# On the voices, a question of its own; who does not judge them says nothing.
+VoiceConclusion = Literal["synthetic speech found", "no synthetic speech found", "inconclusive"]
+VOICE_CONCLUSIONS: tuple[VoiceConclusion, ...] = (
+    "synthetic speech found",
+    "no synthetic speech found",
+    "inconclusive",
+)
 Part = Literal["first", "second", "third"]
 PART_NAMES: dict[Part, str] = {
     "first": N_("First reviewer"),
@@ -34,6 +41,7 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, ma
 
 _FIELDS = {
     "conclusion": N_("The conclusion"),
+    "voice": N_("The conclusion on the voices"),
     "reasons": N_("The text of the reasons"),
     "text": N_("The message"),
     "stretches": N_("A stretch"),
@@ -92,6 +100,7 @@ class Judgement(_Said):
     kind: Literal["judgement"]
     part: Literal["first", "second"]
     conclusion: Conclusion
+    voice: VoiceConclusion | None = None
     reasons: Words
     stretches: Annotated[tuple[Stretch, ...], Field(max_length=MOST_STRETCHES)] = ()
     hidden: Hidden | None = None
@@ -119,6 +128,7 @@ class Proposal(_Said):
     kind: Literal["proposal"]
     part: Literal["first", "second"]
     conclusion: Conclusion
+    voice: VoiceConclusion | None = None
     reasons: Words
 
 
@@ -136,6 +146,7 @@ class Decision(_Said):
     kind: Literal["decision"]
     part: Literal["third"]
     conclusion: Conclusion
+    voice: VoiceConclusion | None = None
     reasons: Words
 
 
@@ -174,13 +185,14 @@ class ReviewOutcome:
     way: Literal["agreement", "conversation", "decision"]
     last_statement: Judgement | Acceptance | Decision  # which ended it
     reasons: str = ""
+    voice: VoiceConclusion | None = None  # None: not both judged the voices, or they were left out
 
 
 @dataclass(frozen=True)
 class ReviewDifference:
     """One point on which both differ; ``first`` and ``second`` are the two positions, None for nothing."""
 
-    about: Literal["conclusion", "stretch"]
+    about: Literal["conclusion", "voice", "stretch"]
     first: str | Stretch | None
     second: str | Stretch | None
 
@@ -240,10 +252,15 @@ def ordered(statements: Iterable[Statement]) -> tuple[Statement, ...]:
 
 
 def differences(first: Judgement, second: Judgement) -> tuple[ReviewDifference, ...]:
-    """Return the differences: conclusions, and intervals that overlap none of the other's."""
+    """Return the differences: conclusions, and intervals that overlap none of the other's.
+
+    Conclusions on the voices differ only if both judged them.
+    """
     points = []
     if first.conclusion != second.conclusion:
         points.append(ReviewDifference("conclusion", first.conclusion, second.conclusion))
+    if first.voice and second.voice and first.voice != second.voice:
+        points.append(ReviewDifference("voice", first.voice, second.voice))
     alone = [ReviewDifference("stretch", stretch, None) for stretch in _alone(first, second)]
     alone += [ReviewDifference("stretch", None, stretch) for stretch in _alone(second, first)]
     return (*points, *sorted(alone, key=_start))
@@ -255,17 +272,21 @@ def outcome(review: SecondReview) -> ReviewOutcome | None:
     if first is None or second is None:
         return None
     if not differences(first, second):
-        return ReviewOutcome(
-            first.conclusion, "agreement", max(first, second, key=lambda statement: statement.made)
-        )
+        last = max(first, second, key=lambda statement: statement.made)
+        voice = first.voice if first.voice == second.voice else None
+        return ReviewOutcome(first.conclusion, "agreement", last, voice=voice)
     proposals = {
         statement.id: statement for statement in review.statements if isinstance(statement, Proposal)
     }
     for statement in review.statements:
         if isinstance(statement, Decision):
-            return ReviewOutcome(statement.conclusion, "decision", statement, statement.reasons)
+            return ReviewOutcome(
+                statement.conclusion, "decision", statement, statement.reasons, statement.voice
+            )
         if isinstance(statement, Acceptance) and (proposal := proposals.get(statement.about)) is not None:
-            return ReviewOutcome(proposal.conclusion, "conversation", statement, proposal.reasons)
+            return ReviewOutcome(
+                proposal.conclusion, "conversation", statement, proposal.reasons, proposal.voice
+            )
     return None
 
 

@@ -67,7 +67,10 @@ class StretchView:
 
 @dataclass(frozen=True)
 class JudgementView:
-    """The judgement of one of the two; not disclosed if ``conclusion`` is empty."""
+    """The judgement of one of the two; not disclosed if ``conclusion`` is empty.
+
+    ``voice`` is the conclusion on the voices; empty if they were not judged.
+    """
 
     role: str
     author: str = field(metadata=UNTRANSLATED)
@@ -78,6 +81,8 @@ class JudgementView:
     direction: str = field(metadata=UNTRANSLATED)
     hidden: str
     stretches: tuple[StretchView, ...]
+    voice: str = ""
+    voice_mark: str = field(default="none", metadata=UNTRANSLATED)
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,7 @@ class OutcomeView:
     way: str
     reasons: str = field(metadata=UNTRANSLATED)
     direction: str = field(metadata=UNTRANSLATED)
+    voice: str = ""  # the conclusion on the voices; empty: none
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ class SecondReviewView:
     alone: bool
     both: tuple[JudgementView, JudgementView]
     timed: bool
+    voices: bool  # either of them judged the voices
     differences: tuple[DisagreementView, ...]
     conversation: tuple[StatementView, ...]
     outcome: OutcomeView | None
@@ -153,6 +160,7 @@ def second_review_view(
         alone=alone,
         both=both,
         timed=any(judgement.stretches for judgement in both),
+        voices=any(judgement.voice for judgement in both),
         differences=tuple(map(_difference, apart)),
         conversation=tuple(_statement(e) for e in review.statements if not isinstance(e, Judgement)),
         outcome=_outcome(resolved, alone) if resolved else None,
@@ -183,6 +191,8 @@ def judgement_view(judgement: Judgement, duration: float) -> JudgementView:
         direction=direction(judgement.reasons),
         hidden=gettext(_UNSEEN[judgement.hidden]) if judgement.hidden else "",
         stretches=tuple(_stretch(stretch, duration) for stretch in judgement.stretches),
+        voice=judgement.voice or "",
+        voice_mark=MARKS[judgement.voice] if judgement.voice else "none",
     )
 
 
@@ -229,7 +239,10 @@ def _summary(review: SecondReview, resolved: ReviewOutcome | None, alone: bool) 
     if resolved is None:
         return gettext("Both judgements are submitted and differ. The difference is not resolved yet.")
     words = _ENDED[resolved.way] if alone or resolved.way != "agreement" else _ENDED_NOT_ALONE
-    return gettext(words, conclusion=gettext(resolved.conclusion))
+    summary = gettext(words, conclusion=gettext(resolved.conclusion))
+    if resolved.voice is None:
+        return summary
+    return f"{summary} {gettext('On the voices: %(conclusion)s.', conclusion=gettext(resolved.voice))}"
 
 
 def _judgement(
@@ -258,7 +271,11 @@ def _difference(difference: ReviewDifference) -> DisagreementView:
         else gettext(position or N_("nothing marked"))
         for position in (difference.first, difference.second)
     ]
-    about = N_("Conclusion") if difference.about == "conclusion" else N_("Stretch of time")
+    about = {
+        "conclusion": N_("Conclusion"),
+        "voice": N_("Conclusion on the voices"),
+        "stretch": N_("Stretch of time"),
+    }[difference.about]
     return DisagreementView(gettext(about), *positions)
 
 
@@ -268,12 +285,12 @@ def _statement(statement: Statement) -> StatementView:
         case Message():
             text = statement.text
         case Proposal():
-            act = gettext("Proposes: %(conclusion)s", conclusion=gettext(statement.conclusion))
+            act = gettext("Proposes: %(conclusion)s", conclusion=_conclusions(statement))
             text = statement.reasons
         case Acceptance():
             act = gettext("Accepts the proposal")
         case Decision():
-            act = gettext("Decides: %(conclusion)s", conclusion=gettext(statement.conclusion))
+            act = gettext("Decides: %(conclusion)s", conclusion=_conclusions(statement))
             text = statement.reasons
         case Judgement():
             pass  # it has a view of its own
@@ -287,6 +304,18 @@ def _statement(statement: Statement) -> StatementView:
         act,
         readable(text),
         direction(text),
+    )
+
+
+def _conclusions(statement: Proposal | Decision) -> str:
+    """Return the conclusion, and that on the voices if there is one."""
+    conclusion = gettext(statement.conclusion)
+    if statement.voice is None:
+        return conclusion
+    return gettext(
+        "%(conclusion)s; on the voices: %(voice)s",
+        conclusion=conclusion,
+        voice=gettext(statement.voice),
     )
 
 
@@ -314,4 +343,4 @@ def _outcome(resolved: ReviewOutcome, alone: bool) -> OutcomeView:
     way = gettext(words, who=author, when=when)
     reasons = readable(resolved.reasons)
     heading = gettext(_HEADINGS[resolved.way])
-    return OutcomeView(heading, resolved.conclusion, way, reasons, direction(reasons))
+    return OutcomeView(heading, resolved.conclusion, way, reasons, direction(reasons), resolved.voice or "")

@@ -168,28 +168,41 @@ class ReviewCalls(Connection):
         return self._get(f"analyses/{analysis_id}/review")
 
     def judge(
-        self, analysis_id: str, conclusion: str, reasons: str, stretches: Sequence[Mapping[str, Any]] = ()
+        self,
+        analysis_id: str,
+        conclusion: str,
+        reasons: str,
+        stretches: Sequence[Mapping[str, Any]] = (),
+        *,
+        voice: str | None = None,
     ) -> dict[str, Any]:
-        """Give your judgement: ``stretches`` have ``start`` and ``end`` in seconds, perhaps a ``note``."""
-        body = {"conclusion": conclusion, "reasons": reasons, "stretches": list(stretches)}
+        """Give your judgement: ``stretches`` have ``start`` and ``end`` in seconds, perhaps a ``note``.
+
+        ``voice`` is your conclusion on the voices, such as ``synthetic speech found``.
+        """
+        body = without_none(conclusion=conclusion, voice=voice, reasons=reasons, stretches=list(stretches))
         return self._post_once(f"analyses/{analysis_id}/review/judgement", body)
 
     def say_in_review(self, analysis_id: str, text: str) -> dict[str, Any]:
         """Add to the recorded conversation about a difference."""
         return self._post_once(f"analyses/{analysis_id}/review/messages", {"text": text})
 
-    def propose(self, analysis_id: str, conclusion: str, reasons: str) -> dict[str, Any]:
-        """Propose a joint conclusion."""
-        body = {"conclusion": conclusion, "reasons": reasons}
+    def propose(
+        self, analysis_id: str, conclusion: str, reasons: str, *, voice: str | None = None
+    ) -> dict[str, Any]:
+        """Propose a joint conclusion, perhaps with one on the ``voice``."""
+        body = without_none(conclusion=conclusion, voice=voice, reasons=reasons)
         return self._post_once(f"analyses/{analysis_id}/review/proposal", body)
 
     def accept(self, analysis_id: str, proposal: str) -> dict[str, Any]:
         """Accept a proposal of the other reviewer, by its id."""
         return self._post_once(f"analyses/{analysis_id}/review/acceptance", {"proposal": proposal})
 
-    def decide(self, analysis_id: str, conclusion: str, reasons: str) -> dict[str, Any]:
-        """Decide a difference as third reviewer."""
-        body = {"conclusion": conclusion, "reasons": reasons}
+    def decide(
+        self, analysis_id: str, conclusion: str, reasons: str, *, voice: str | None = None
+    ) -> dict[str, Any]:
+        """Decide a difference as third reviewer, perhaps also on the ``voice``."""
+        body = without_none(conclusion=conclusion, voice=voice, reasons=reasons)
         return self._post_once(f"analyses/{analysis_id}/review/decision", body)
 
 

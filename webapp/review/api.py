@@ -23,6 +23,7 @@ from reports.review.second_review import (
     Part,
     SecondReview,
     Stretch,
+    VoiceConclusion,
     Words,
     outcome,
 )
@@ -207,6 +208,9 @@ class JointConclusion(Value):
     """The final conclusion and how it was reached."""
 
     conclusion: Conclusion
+    voice: VoiceConclusion | None = Field(
+        description="on the voices; null: not both judged them, or the resolution leaves them out"
+    )
     way: Literal["agreement", "conversation", "decision"]
     reasons: str
 
@@ -225,6 +229,7 @@ class NewJudgement(RequestModel):
     """Your judgement. It is never changed."""
 
     conclusion: Conclusion
+    voice: VoiceConclusion | None = Field(default=None, description="on the voices; null: not judged")
     reasons: Words
     stretches: tuple[Stretch, ...] = Field(default=(), max_length=MOST_STRETCHES)
 
@@ -239,6 +244,7 @@ class NewConclusion(RequestModel):
     """A joint conclusion."""
 
     conclusion: Conclusion
+    voice: VoiceConclusion | None = Field(default=None, description="on the voices; null: left out")
     reasons: Words
 
 
@@ -453,7 +459,9 @@ def _shape(review: SecondReviewState) -> ReviewShape:
         part=part,
         own=review.own_judgement(part),
         review=disclosed,
-        joint=JointConclusion(conclusion=joint.conclusion, way=joint.way, reasons=joint.reasons)
+        joint=JointConclusion(
+            conclusion=joint.conclusion, voice=joint.voice, way=joint.way, reasons=joint.reasons
+        )
         if joint
         else None,
     )

@@ -10,7 +10,14 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from reports.language.translation import N_, gettext
-from reports.review.second_review import CONCLUSIONS, Hidden, Judgement, Part, open_proposal
+from reports.review.second_review import (
+    CONCLUSIONS,
+    VOICE_CONCLUSIONS,
+    Hidden,
+    Judgement,
+    Part,
+    open_proposal,
+)
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
 from webapp.analyses import older_rows
@@ -63,7 +70,10 @@ def show(analysis_id: str, problem: UserError | None = None) -> str | Response:
 @require(Permission.ANNOTATE)
 @show_form_again(show)
 def judge(analysis_id: str) -> Response:
-    """Record a judgement: ``conclusion``, ``reasons`` and, in rows, ``start``, ``end`` and ``note``."""
+    """Record a judgement: ``conclusion``, ``reasons`` and, in rows, ``start``, ``end`` and ``note``.
+
+    ``voice`` is the conclusion on the voices, if they were judged.
+    """
     row = _row(analysis_id)
     values = {**_conclusion(), "stretches": _stretches(request.form)}
     return _redirect(review_service.judge(row, current(), values))
@@ -81,7 +91,7 @@ def say(analysis_id: str) -> Response:
 @require(Permission.ANNOTATE)
 @show_form_again(show)
 def propose(analysis_id: str) -> Response:
-    """Propose a joint ``conclusion`` with ``reasons``."""
+    """Propose a joint ``conclusion`` with ``reasons``, and perhaps one on the ``voice``."""
     return _redirect(review_service.propose(_row(analysis_id), current(), _conclusion()), "conversation")
 
 
@@ -96,7 +106,7 @@ def accept(analysis_id: str) -> Response:
 @require(Permission.ANNOTATE)
 @show_form_again(show)
 def decide(analysis_id: str) -> Response:
-    """Decide as the third reviewer: ``conclusion`` and ``reasons``."""
+    """Decide as the third reviewer: ``conclusion``, ``reasons`` and perhaps ``voice``."""
     return _redirect(review_service.decide(_row(analysis_id), current(), _conclusion()))
 
 
@@ -181,6 +191,7 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
         proposal=open_proposal(disclosed),
         has_third=disclosed.third is not None,
         conclusions=CONCLUSIONS,
+        voice_conclusions=("", *VOICE_CONCLUSIONS),
         plays=decision,
         still=not length,
         step=_step(row, decision),
@@ -212,7 +223,9 @@ def _step(row: AnalysisRow, decision: Playback | None) -> float:
 
 
 def _conclusion() -> dict[str, Any]:
-    return {"conclusion": request.form.get("conclusion", ""), "reasons": _text("reasons")}
+    voice = request.form.get("voice")
+    conclusion = {"conclusion": request.form.get("conclusion", ""), "reasons": _text("reasons")}
+    return conclusion | ({"voice": voice} if voice else {})
 
 
 def _text(name: str) -> str:

@@ -50,7 +50,9 @@ def find_recorded(row: AnalysisRow, statement_id: str) -> SecondReviewState | No
 def judge(
     row: AnalysisRow, who: Principal, values: Mapping[str, Any], statement_id: str | None = None
 ) -> SecondReviewState:
-    """Record one's own judgement: ``conclusion``, ``reasons`` and ``stretches``. It is never changed.
+    """Record one's own judgement: ``conclusion``, ``reasons``, ``stretches``, perhaps ``voice``.
+
+    It is never changed.
 
     Raises :class:`~webapp.errors.UserError` for the third reviewer, a second judgement, and stretches beyond
     the exhibit.
@@ -74,6 +76,8 @@ def judge(
         judgement = _parse(own, who, part, "judgement", review, statement_id)
         assert isinstance(judgement, Judgement)
         length = review.row.duration or 0.0
+        if judgement.voice and not length:
+            raise UserError(400, gettext("A photograph has no voices."), gettext("Leave them out."))
         if judgement.stretches and not length:
             raise UserError(
                 400, gettext("A photograph has no stretches of time."), gettext("Leave them out.")

@@ -23,6 +23,7 @@ from reports.review.annotations import ExhibitAnnotation
 from reports.review.second_review import (
     SecondReview,
     SecondReviewError,
+    differences,
     outcome,
     parse,
     read_review,
@@ -74,6 +75,32 @@ def whole(analysis: Analysis) -> SecondReview:
 @pytest.fixture
 def analysis(tmp_path: Path) -> Analysis:
     return build(tmp_path, segments=1, peaks=1)
+
+
+def test_conclusions_on_voices_are_independent_of_those_on_the_exhibit(
+    analysis: Analysis, tmp_path: Path
+) -> None:
+    def judged(first: str | None, second: str | None) -> SecondReview:
+        common = {"conclusion": "inconclusive", "reasons": "Dark."}
+        return review(
+            analysis,
+            said(1, "judgement", "first", **common, voice=first),
+            said(2, "judgement", "second", **common, voice=second),
+        )
+
+    found, none = "synthetic speech found", "no synthetic speech found"
+    assert [difference.about for difference in differences(*judged(found, none).statements)] == ["voice"]
+    agreed = outcome(judged(found, found))
+    assert agreed is not None and (agreed.conclusion, agreed.voice) == ("inconclusive", found)
+    alone = outcome(judged(found, None))
+    assert alone is not None and alone.voice is None, "one of them did not judge the voices"
+    view = second_review_view(judged(found, found), 10.0)
+    assert view.summary.endswith("On the voices: synthetic speech found.") and view.voices
+    assert "voice" not in judged(None, None).to_json()
+    given = ReportInputs(second_review=judged(found, None).to_json().encode())
+    page = render_html(report_view(analysis, tmp_path, given), defaultdict(bytes))
+    row = page.split("Conclusion on the voices")[1].split("</tr>")[0]
+    assert "Synthetic speech found" in row and "Not judged" in row
 
 
 def test_report_and_attachment_contain_the_second_review(analysis: Analysis, tmp_path: Path) -> None:

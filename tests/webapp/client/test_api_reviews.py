@@ -57,7 +57,8 @@ def test_a_review_from_naming_reviewers_to_a_decision(lab: tuple[Review, dict[st
     before = ben.review(row)
     assert (before["standing"], before["part"], before["own"]) == ("awaited", "second", None)
     stretch = {"start": 1.0, "end": 2.5, "note": "lips"}
-    mine = ben.judge(row, "manipulated", "Lips.", [stretch])
+    mine = ben.judge(row, "manipulated", "Lips.", [stretch], voice="synthetic speech found")
+    assert mine["own"]["voice"] == "synthetic speech found"
     assert mine["own"]["stretches"] == [stretch] and mine["own"]["hidden"] == "findings"
     assert ben.get(row)["verdict"] is not None
     hers = ada.review(row)
@@ -65,8 +66,13 @@ def test_a_review_from_naming_reviewers_to_a_decision(lab: tuple[Review, dict[st
     assert ada.judge(row, "inconclusive", "Dark.")["standing"] == "differs"
     assert len(ada.say_in_review(row, "Look again.")["review"]["statements"]) == 3
     assert cleo.waiting_reviews()[0]["task"] == "decide"
-    ended = cleo.decide(row, "manipulated", "Teeth.")
-    assert ended["joint"] == {"conclusion": "manipulated", "way": "decision", "reasons": "Teeth."}
+    ended = cleo.decide(row, "manipulated", "Teeth.", voice="inconclusive")
+    assert ended["joint"] == {
+        "conclusion": "manipulated",
+        "voice": "inconclusive",
+        "way": "decision",
+        "reasons": "Teeth.",
+    }
     with pytest.raises(Conflict, match="nothing left"):
         ada.say_in_review(row, "late")
 
@@ -77,9 +83,10 @@ def test_a_proposal_is_accepted(lab: tuple[Review, dict[str, Client]]) -> None:
     people["root"].name_reviewers(made.case, "ada", "ben", blind="judgements")
     people["ada"].judge(row, "inconclusive", "Dark.")
     people["ben"].judge(row, "manipulated", "Lips.")
-    answer = people["ada"].propose(row, "inconclusive", "Both too sure.")
+    answer = people["ada"].propose(row, "inconclusive", "Both too sure.", voice="no synthetic speech found")
     proposal = answer["review"]["statements"][-1]["id"]
-    assert people["ben"].accept(row, proposal)["joint"]["way"] == "conversation"
+    joint = people["ben"].accept(row, proposal)["joint"]
+    assert (joint["way"], joint["voice"]) == ("conversation", "no synthetic speech found")
 
 
 def test_only_authorised_users_name_suitable_reviewers(lab: tuple[Review, dict[str, Client]]) -> None:

@@ -30,6 +30,26 @@ def waiting(made: Review, name: str) -> str:
     return made.clients[name].get("/reviews").text
 
 
+def test_voices_are_judged_blind_and_apart_from_the_faces(lab: Review) -> None:
+    ada, ben, cleo = (lab.clients[name] for name in ("ada", "ben", "cleo"))
+    page = ben.get(lab.page).text
+    assert "Conclusion on the voices" in page and 'name="voice" value="" checked' in page
+    assert lab.judge("ben", "manipulated", voice="no synthetic speech found").status_code == 303
+    assert "o synthetic speech found" in ben.get(lab.page).text.partition("Your judgement")[2]
+    hers = ada.get(lab.page).text.replace('value="no synthetic speech found"', "")
+    assert hers.count("o synthetic speech found") == 1, "the label of the choice, not what Ben chose"
+    assert lab.judge("ada", "manipulated", voice="synthetic speech found").status_code == 303
+    both = cleo.get(lab.page).text
+    differing = both.partition("Where they differ")[2].partition("</table>")[0]
+    assert "Conclusion on the voices" in differing and "No synthetic speech found" in differing
+    refused = {"conclusion": "manipulated", "reasons": "x", "voice": "human"}
+    assert cleo.post(f"{lab.page}/decision", data=refused).status_code == 400
+    form = {"conclusion": "manipulated", "reasons": "Breathing.", "voice": "synthetic speech found"}
+    assert cleo.post(f"{lab.page}/decision", data=form).status_code == 303
+    outcome = ada.get(lab.page).text.partition('id="outcome"')[2].partition("</section>")[0]
+    assert "Synthetic speech found" in outcome
+
+
 def test_a_blind_review_to_the_third_reviewers_decision(lab: Review) -> None:
     ada, ben, cleo = (lab.clients[name] for name in ("ada", "ben", "cleo"))
     assert "Give your judgement" in waiting(lab, "ada") and "Give your judgement" in waiting(lab, "ben")
