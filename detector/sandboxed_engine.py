@@ -134,7 +134,12 @@ def run_engine(
 
 
 def annotate_confined(
-    exhibit: Path, analysis: Analysis, out: Path, maps: Mapping[str, Path], progress: Progress | None
+    exhibit: Path,
+    analysis: Analysis,
+    out: Path,
+    maps: Mapping[str, Path],
+    moving: Mapping[str, Path],
+    progress: Progress | None,
 ) -> dict[str, Any]:
     """Run :func:`detector.annotated_video.annotate` in a confined process; return its result as a dict.
 
@@ -143,12 +148,12 @@ def annotate_confined(
     exhibit, out = exhibit.absolute(), out.absolute()
     if out.exists() and out.samefile(exhibit):
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
-    maps = {name: path.absolute() for name, path in maps.items()}
+    maps, moving = ({name: path.absolute() for name, path in paths.items()} for paths in (maps, moving))
     target = resolve_target(out)
     with temporary_folder(".annotated-", target.parent if target else None, out) as folder:
         video = Path(folder, "annotated.mp4")
-        places = AllowedPaths(readable=(exhibit, *maps.values()), writable=(video.parent,))
-        task = (_annotate_inside, exhibit, analysis.to_json(), video, maps)
+        places = AllowedPaths(readable=(exhibit, *maps.values(), *moving.values()), writable=(video.parent,))
+        task = (_annotate_inside, exhibit, analysis.to_json(), video, maps, moving)
         modules = ("detector.annotated_video",)
         with Sandbox(*task, limits=limits_of_environment(), places=places, modules=modules) as confined:
             result: dict[str, Any] = confined.result(progress)
@@ -158,13 +163,25 @@ def annotate_confined(
 
 
 def _annotate_inside(
-    exhibit: Path, analysis: str, out: Path, maps: Mapping[str, Path], progress: Progress
+    exhibit: Path,
+    analysis: str,
+    out: Path,
+    maps: Mapping[str, Path],
+    moving: Mapping[str, Path],
+    progress: Progress,
 ) -> dict[str, Any]:
     """Do the work of :func:`annotate_confined` in the confined process; ``analysis`` is JSON."""
     from detector.annotated_video import annotate
 
     return asdict(
-        annotate(exhibit, Analysis.from_json(analysis), out, maps, lambda share: progress("drawing", share))
+        annotate(
+            exhibit,
+            Analysis.from_json(analysis),
+            out,
+            maps,
+            lambda share: progress("drawing", share),
+            moving,
+        )
     )
 
 
@@ -175,14 +192,19 @@ def segment_maps_confined(
     out: Path,
     progress: Progress | None = None,
     limits: Limits | None = None,
+    model: str | Path | None = None,
 ) -> None:
     """Run :func:`detector.explain.segment_maps.write_segment_maps` in a confined process.
 
-    ``out`` is an empty folder. Raises the errors of that function and of :mod:`detector.sandbox`.
+    ``out`` is an empty folder, ``model`` the name or the absolute path of the card of the model that the
+    analysis names; by default the name there. Raises the errors of that function and of
+    :mod:`detector.sandbox`.
     """
     exhibit, out = exhibit.absolute(), out.absolute()
-    places = AllowedPaths(readable=(exhibit,), writable=(out,))
-    task = (_segment_maps_inside, exhibit, analysis.to_json(), segment_id, out)
+    model = model or analysis.model.name
+    card = Path(model).parent if Path(model).is_absolute() else None
+    places = AllowedPaths(readable=(exhibit, *([card] if card else [])), writable=(out,))
+    task = (_segment_maps_inside, exhibit, analysis.to_json(), segment_id, out, model)
     modules = ("detector.explain.segment_maps",)
     with Sandbox(*task, limits=limits or limits_of_environment(), places=places, modules=modules) as confined:
         confined.result(progress)
@@ -190,16 +212,16 @@ def segment_maps_confined(
 
 
 def _segment_maps_inside(
-    exhibit: Path, analysis: str, segment_id: str, out: Path, progress: Progress
+    exhibit: Path, analysis: str, segment_id: str, out: Path, model: str | Path, progress: Progress
 ) -> None:
     from detector.explain.segment_maps import write_segment_maps
     from detector.models.loaded import load_model
 
     result = Analysis.from_json(analysis)
-    model = load_model(result.model.name)
+    loaded = load_model(model)
     if result.model.second_look is None:
-        model = model.alone
-    write_segment_maps(exhibit, result, segment_id, out, model, lambda share: progress("explaining", share))
+        loaded = loaded.alone
+    write_segment_maps(exhibit, result, segment_id, out, loaded, lambda share: progress("explaining", share))
 
 
 def limits_of_environment() -> Limits:

@@ -308,7 +308,7 @@ _UNKNOWN = N_(
 )
 _JOINED = N_(
     "The areas of the face without which the score would fall most, shown as colours over the picture "
-    "(method: map of hidden parts; of photographs, and before schema 1.26, Grad-CAM and HiResCAM)."
+    "(method: map of hidden parts; before schema 1.26, Grad-CAM and HiResCAM)."
 )
 _OCCLUSION = N_(
     "The areas of the face whose removal lowers the score most, shown as colours over the picture "

@@ -56,6 +56,7 @@ def register_api(app: Flask) -> None:
     from webapp.models import api as models_api
     from webapp.rest import about, operation
     from webapp.review import api as review_api
+    from webapp.review import heatmaps_api
     from webapp.webhooks import api as webhooks_api
 
     for blueprint in (
@@ -63,6 +64,7 @@ def register_api(app: Flask) -> None:
         uploads_api.blueprint,
         results_api.findings_blueprint,
         review_api.annotations_blueprint,
+        heatmaps_api.blueprint,
         results_api.downloads_blueprint,
         exhibits_api.blueprint,
         comparisons_api.blueprint,
@@ -153,6 +155,7 @@ def _register_pages(app: Flask) -> None:
         analyses_pages.result_blueprint,
         details.blueprint,
         desk_pages.desk_blueprint,
+        desk_pages.heatmaps_blueprint,
         analyses_pages.downloads_blueprint,
         desk_pages.annotations_blueprint,
         custody_pages.blueprint,

@@ -17,8 +17,10 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from numpy.typing import NDArray
 
 from detector.annotated_video.drawing import (
+    STALE,
     DrawnLane,
     FrameLayout,
+    Rect,
     arrange,
     build_lanes,
     build_voice_lane,
@@ -38,6 +40,7 @@ from detector.media.reader import MediaReader
 from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Peak, Segment
 from detector.schema.formatting import never_rounding_up_to, timecode
+from detector.schema.frame_maps import FrameMap, read_segment_maps
 
 # FFmpeg's names of audio codecs that MP4 files can contain and common players support.
 _IN_MP4 = {"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac"}
@@ -146,12 +149,14 @@ def annotate(
     out: Path,
     maps: Mapping[str, Path],
     progress: ReportShare | None = None,
+    moving: Mapping[str, Path] | None = None,
 ) -> Annotated:
     """Draw ``analysis`` into a copy of ``exhibit``, and write it to the MP4 file ``out`` atomically.
 
     ``maps`` are the stored heatmap files by the name in the analysis
-    (:func:`reports.exports.overlays.kept_maps`). Raises :class:`MediaError` if the file is not the analysed
-    exhibit, or is a photo.
+    (:func:`reports.exports.overlays.kept_maps`), ``moving`` the folders of
+    :func:`detector.explain.segment_maps.write_segment_maps` by segment. Raises :class:`MediaError` if the
+    file is not the analysed exhibit, or is a photo.
     """
     if analysis.media.still:
         raise MediaError("The exhibit is a photo. Its pictures with heatmaps are those of the analysis.")
@@ -160,9 +165,9 @@ def annotate(
         raise MediaError("The annotated video would take the exhibit's place. Name another file.")
     with atomic_path(out) as temporary, never_rounding_up_to(*analysis.parameters.thresholds):
         try:
-            return _make(exhibit, analysis, temporary, maps, progress, with_sound=True)
+            return _make(exhibit, analysis, temporary, maps, moving or {}, progress, with_sound=True)
         except SoundRefused:
-            return _make(exhibit, analysis, temporary, maps, progress, with_sound=False)
+            return _make(exhibit, analysis, temporary, maps, moving or {}, progress, with_sound=False)
 
 
 def _check(exhibit: Path, analysis: Analysis) -> None:
@@ -180,6 +185,7 @@ def _make(
     analysis: Analysis,
     to: Path,
     maps: Mapping[str, Path],
+    moving: Mapping[str, Path],
     progress: ReportShare | None,
     *,
     with_sound: bool,
@@ -196,7 +202,7 @@ def _make(
         )
         container.metadata.update(_about(analysis, sound.state))
         try:
-            return _Making(reader, analysis, container, maps, sound).run(progress)
+            return _Making(reader, analysis, container, maps, moving, sound).run(progress)
         except av.FFmpegError as error:
             raise MediaError(f"The video cannot be written: {error.strerror}.") from None
 
@@ -210,6 +216,7 @@ class _Making:
         analysis: Analysis,
         container: av.container.OutputContainer,
         maps: Mapping[str, Path],
+        moving: Mapping[str, Path],
         sound: Sound,
     ) -> None:
         # Share the reformatters between frames, because creating one is slow.
@@ -221,6 +228,11 @@ class _Making:
         for segment in analysis.segments:
             for peak in segment.peaks:
                 self._peaks[peak.pts].append((segment, peak))
+        self._moving = {
+            segment.id: (segment, moving[segment.id], read_segment_maps(moving[segment.id]).frames)
+            for segment in analysis.segments
+            if segment.id in moving
+        }
         self._inset: Inset | None = None
         self._drawn = 0
 
@@ -289,12 +301,17 @@ class _Making:
         size = (self._analysis.media.width, self._analysis.media.height)
         image = panel.frame(time, number, pts)
         image[area.y : area.bottom, area.x : area.right] = upright
+        for heatmap, folder in self._moving_at(time):
+            if (layer := _map(folder / heatmap.map)) is not None:
+                left, top, right, bottom = place_box(heatmap.part, area, size)
+                draw_heat(image, layer, Rect(left, top, right - left, bottom - top))
         peaks = self._peaks.get(pts, ())
         for segment, peak in peaks:
             layer = _map(self._maps.get(peak.map or ""))
             if layer is None:
                 continue
-            draw_heat(image, layer, area)
+            if segment.id not in self._moving:
+                draw_heat(image, layer, area)
             self._drawn += 1
             self._inset = Inset(
                 crop_face(image, place_box(peak.box, area, size), area),
@@ -305,6 +322,14 @@ class _Making:
         draw_faces(image, (face for face in faces if face is not None), area, size)
         panel.add_inset(image, self._inset, time)
         return image
+
+    def _moving_at(self, time: float) -> Iterator[tuple[FrameMap, Path]]:
+        """Yield the nearest heatmap of each animated segment, and the folder of its picture."""
+        for segment, folder, heatmaps in self._moving.values():
+            if heatmaps and segment.start <= time <= segment.end:
+                nearest = min(heatmaps, key=lambda heatmap: abs(heatmap.time - time))
+                if abs(nearest.time - time) <= STALE:
+                    yield nearest, folder
 
     def _upright(self, frame: av.VideoFrame, layout: FrameLayout) -> Image:
         """Return the frame upright, in RGB and at its final size."""

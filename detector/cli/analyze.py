@@ -252,11 +252,17 @@ def add_annotate_command(commands: Any) -> None:
         help="analysis.json; heatmaps are read from its folder",
     )
     annotate.add_argument("--out", type=Path, required=True, metavar="FILE.mp4", help="video to write")
+    annotate.add_argument(
+        "--animate",
+        action="store_true",
+        help="compute a heatmap for each sampled frame of flagged segments, which takes about a second each",
+    )
     annotate.set_defaults(run=_annotate)
 
 
 def _annotate(options: argparse.Namespace) -> int:
-    from detector.sandboxed_engine import annotate_confined
+    from detector.sandboxed_engine import annotate_confined, segment_maps_confined
+    from detector.verdict.judged_persons import flagged_segments
     from reports.exports.overlays import kept_maps
     from reports.inputs.input_files import parse_analysis, read_analysis
 
@@ -267,8 +273,14 @@ def _annotate(options: argparse.Namespace) -> int:
         raise ParameterError(f"{out}: the folder does not exist. Create it first.")
     analysis = parse_analysis(read_analysis(options.analysis), options.analysis)
     maps = kept_maps(analysis, options.analysis.parent)
-    with progress_bar() as show:
-        summary = annotate_confined(options.file, analysis, out, maps, show)
+    with progress_bar() as show, tempfile.TemporaryDirectory() as scratch:
+        moving = {}
+        if options.animate:
+            for segment in flagged_segments(analysis.persons, analysis.segments):
+                moving[segment.id] = Path(scratch, segment.id)
+                moving[segment.id].mkdir()
+                segment_maps_confined(options.file, analysis, segment.id, moving[segment.id], show)
+        summary = annotate_confined(options.file, analysis, out, maps, moving, show)
     frames = count_noun(summary["frames"], "frame")
     print(f"{out}: {frames}, {summary['heatmaps']} with a heatmap. Sound: {summary['sound']}.")
     if summary["heatmaps_missing"]:

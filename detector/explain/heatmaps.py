@@ -152,8 +152,8 @@ def explain(
     """Compute maps and checks of ``face``, whose box in its frame is ``box``.
 
     If a network can be asked without some of its patches, there are a map of hidden parts and one by
-    Grad-CAM. Of videos the former comes first, since hiding what it marks lowers the score more often; of
-    photographs the latter, which lies on replaced parts more often (docs/models.md).
+    Grad-CAM. The former comes first, since hiding what it marks lowers the score more often, and it lies on
+    replaced parts more often (docs/models.md).
     """
     gradient = heatmap_of(face)
     parts = hidden_parts_map(face)
@@ -165,8 +165,7 @@ def explain(
         MapMethod.HIDDEN_PARTS: (parts, _above_mean(parts, parts.shape[0]), "hidden-parts"),
         MapMethod.GRAD_CAM: (gradient, gradient, "grad-cam"),
     }
-    order = list(shown)[:: -1 if scorer.still else 1]
-    checks = check_maps(scorer, face, [shown[method][0] for method in order], seed, areas)
+    checks = check_maps(scorer, face, [heat for heat, _, _ in shown.values()], seed, areas)
     first, second = (
         Explained(
             f"{name}-{shown[method][2]}" if number else name,
@@ -178,7 +177,7 @@ def explain(
             face.shown,
             face.altered,
         )
-        for number, (method, check) in enumerate(zip(order, checks, strict=True))
+        for number, (method, check) in enumerate(zip(shown, checks, strict=True))
     )
     return replace(first, further=(second,))
 
@@ -294,15 +293,10 @@ def _patch_falls(decider: DecidingCrop) -> Heat:
     """
     import torch
 
-    from detector.backends.torch import prepare_images
-
     network, output = decider.seen.network, decider.seen.output
     assert network is not None and output is not None
-    device = next(network.parameters()).device
-    with torch.no_grad():
-        tokens = network.embed(prepare_images([decider.seen.crop], decider.seen.input, device))
-    weights = torch.ones(tokens.shape[:2], device=device, requires_grad=True)
-    logit = network.score_patches(tokens, (output,), weights)[0, output]
+    weights = torch.ones(decider.tokens.shape[:2], device=decider.tokens.device, requires_grad=True)
+    logit = network.score_patches(decider.tokens, (output,), weights)[0, output]
     (falls,) = torch.autograd.grad(logit, weights)
     side = math.isqrt(falls.shape[1] - 1)
     values: Heat = falls[0, 1:].reshape(side, side).cpu().numpy()

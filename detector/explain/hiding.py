@@ -96,14 +96,10 @@ def patch_answers(decider: DecidingCrop, hidden: Sequence[NDArray[np.bool_]]) ->
     """Return the logits (n, c) of a transformer without the ``hidden`` patches (p²,)."""
     import torch
 
-    from detector.backends.torch import prepare_images
-
     network = decider.seen.network
     assert network is not None and decider.outputs is not None and decider.seen.output is not None
     column = decider.outputs.index(decider.seen.output)  # the answer to the other question keeps its value
     with torch.inference_mode():
-        device = next(network.parameters()).device
-        tokens = network.embed(prepare_images([decider.seen.crop], decider.seen.input, device))
         out = np.repeat(decider.answer, len(hidden), axis=0)
         by_count: dict[int, list[int]] = {}
         for number, mask in enumerate(hidden):
@@ -112,6 +108,8 @@ def patch_answers(decider: DecidingCrop, hidden: Sequence[NDArray[np.bool_]]) ->
             for first in range(0, len(numbers), _AT_ONCE):
                 some = numbers[first : first + _AT_ONCE]
                 kept = np.stack([np.append(0, 1 + np.flatnonzero(~hidden[number])) for number in some])
-                logits = network.score_patches(tokens[0][torch.from_numpy(kept)], (decider.seen.output,))
+                logits = network.score_patches(
+                    decider.tokens[0][torch.from_numpy(kept)], (decider.seen.output,)
+                )
                 out[some, column] = logits[:, decider.seen.output].double().cpu().numpy()
     return out

@@ -2,55 +2,49 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from detector.errors import MediaError, ModelError
 from detector.explain.heatmaps import Explained, shown_map
-from detector.explain.overlays import heat_layer, overlay, visible_levels, write_png
+from detector.explain.overlays import heat_layer, visible_levels, write_png
 from detector.faces.crop import CropSquare, Face, crop_square, head_square, roll
 from detector.faces.detections import Detection
 from detector.faces.patch import cut_patch
 from detector.faces.search.networks import FaceDetector
-from detector.files import write_atomically
-from detector.media.acceptance import InputLimits
+from detector.files import hash_file, write_atomically
+from detector.media.acceptance import InputLimits, open_exhibit
 from detector.media.frame import Image
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, MediaKind, Person, Score, Segment
-from detector.schema.scores import round_box
+from detector.schema.frame_maps import INDEX, FrameMap, SegmentMaps
+from detector.schema.scores import Box, round_box
 from detector.scoring.fused_scorer import BothNetworks, FusedScorer
 from detector.scoring.moments import KeptMoment
 from detector.scoring.person_look import RaisedInterval
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import PersonLooker
 
-INDEX = "maps.json"
-"""Name of the file that lists the pictures."""
-
 MOST_FRAMES = 240  # half a minute; longer segments are thinned evenly
 _SIDE = 320  # px of each picture
 _LEAST_CONFIDENCE = 0.3
+_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 90)
 
 
 @dataclass(frozen=True)
-class FrameMap:
-    """One sampled frame: the whole head alone and with its heatmap, as file names.
+class _HeadMap:
+    """A head, where it lies in its frame, and its map in pixels of the picture of the head."""
 
-    ``heat`` is the strength relative to the strongest map of the segment.
-    """
-
-    time: float
-    pts: int
-    probability: float
-    heat: float
-    frame: str
-    overlay: str
+    score: Score
+    head: Image
+    part: Box
+    explained: Explained
 
 
 def write_segment_maps(
@@ -61,8 +55,8 @@ def write_segment_maps(
     model: LoadedModel,
     report: ReportShare = lambda share: None,
     bounds: InputLimits | None = None,
-) -> tuple[FrameMap, ...]:
-    """Write the heatmaps of a segment's sampled frames to the folder ``out``, and :data:`INDEX`.
+) -> SegmentMaps:
+    """Write the heatmaps of a segment's sampled frames to the folder ``out``, and what they are.
 
     ``model`` is the one that the analysis names. Each frame is explained by what the networks answer for it
     alone. Maps are as bright as the frame's score is high, so that an animation shows when it rises. Raises
@@ -76,20 +70,28 @@ def write_segment_maps(
         raise ModelError(
             f"The analysis was made with other weights of {analysis.model.name}. Choose the model it names."
         )
+    with open_exhibit(exhibit):
+        _, sha256 = hash_file(exhibit)
+    if sha256 != analysis.media.sha256:
+        raise MediaError("This is not the exhibit of the analysis. Give the very file that was analysed.")
     person = next(person for person in analysis.persons if person.id == segment.person)
     scores = scores_inside(segment, person)
-    maps: list[tuple[Score, Image, Explained]] = []
+    scan = Scorer(model.alone)
+    looks = model.second_look is not None and person.second_look is not None
+    networks = BothNetworks.of(scan, model) if looks else None
+    maps: list[_HeadMap] = []
     with open_media(exhibit, bounds) as reader:
         reader.turned = analysis.media.turned // 90
         by_pts = {score.pts: score for score in scores}
         for frame in reader.at(set(by_pts)):
             report(len(maps) / len(by_pts))
             score = by_pts[frame.pts]
-            maps.append((score, *_explained(frame.image, score, person, model)))
+            peak = _peak(frame.image, score)
+            scorer = scan if networks is None else _scorer(frame.image, peak, person, networks)
+            maps.append(_head_map(frame.image, score, peak, scorer))
     out.mkdir(parents=True, exist_ok=True)
-    listed = tuple(_written(maps, out))
-    index = [asdict(frame_map) for frame_map in listed]
-    write_atomically(out / INDEX, (json.dumps(index, indent=1) + "\n").encode())
+    listed = SegmentMaps(segment=segment_id, frames=tuple(_written(maps, out)))
+    write_atomically(out / INDEX, listed.model_dump_json().encode())
     return listed
 
 
@@ -106,33 +108,34 @@ def scores_inside(segment: Segment, person: Person) -> tuple[Score, ...]:
     return tuple(inside)
 
 
-def _explained(image: Image, score: Score, person: Person, model: LoadedModel) -> tuple[Image, Explained]:
-    """Return the head in ``image``, and its map in pixels of the head."""
-    angle = _roll(image, score)
-    peak = Detection(score.pts, score.time, None, score.track, True, score.box, angle, score.logit, None)
-    face = _scorer(image, peak, person, model).explainable(image, peak)
+def _peak(image: Image, score: Score) -> Detection:
+    return Detection(
+        score.pts, score.time, None, score.track, True, score.box, _roll(image, score), score.logit, None
+    )
+
+
+def _head_map(image: Image, score: Score, peak: Detection, scorer: Scorer) -> _HeadMap:
+    face = scorer.explainable(image, peak)
     height, width = image.shape[:2]
-    head = head_square(score.box, width, height)
+    head = head_square(peak.box, width, height)
     scale = _SIDE / head.side
     left, top = head.x - head.side / 2, head.y - head.side / 2
     x, y, side = (value * scale for value in (face.square.x - left, face.square.y - top, face.square.side))
     placed = CropSquare(x, y, side, face.square.angle)
-    x0, y0, x1, y1 = score.box
+    x0, y0, x1, y1 = peak.box
     box = ((x0 - left) * scale, (y0 - top) * scale, (x1 - left) * scale, (y1 - top) * scale)
-    explained = Explained(f"{score.pts}", placed, round_box(box), shown_map(face), None)
-    return crop_square(image, head, _SIDE), explained
+    explained = Explained(f"{peak.pts}", placed, round_box(box), shown_map(face), None)
+    part = round_box((left, top, left + head.side, top + head.side))
+    return _HeadMap(score, crop_square(image, head, _SIDE), part, explained)
 
 
-def _scorer(image: Image, peak: Detection, person: Person, model: LoadedModel) -> Scorer:
+def _scorer(image: Image, peak: Detection, person: Person, networks: BothNetworks) -> Scorer:
     """Return a scorer that knows this one face of the person, and how far its track was raised."""
-    scan = Scorer(model.alone)
-    if model.second_look is None or person.second_look is None:
-        return scan
-    networks = BothNetworks.of(scan, model)
+    assert person.second_look is not None
     moment = KeptMoment(peak.track, peak.time, peak.pts, cut_patch(image, peak.box), peak.roll)
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     rows["track"], rows["time"] = peak.track, peak.time
-    rows["logit"] = scan.logits([crop_square(image, peak.square, scan.card.input.size)])
+    rows["logit"] = networks.scan.logits([crop_square(image, peak.square, networks.scan.card.input.size)])
     look = PersonLooker(networks, alternate_heads=False).look([peak.track], rows, [moment], 1)
     assert look is not None
     raised = tuple(
@@ -156,15 +159,25 @@ def _roll(image: Image, score: Score) -> float:
     return 0.0 if nearest is None else roll(nearest)
 
 
-def _written(maps: Sequence[tuple[Score, Image, Explained]], out: Path) -> Iterator[FrameMap]:
+def _written(maps: Sequence[_HeadMap], out: Path) -> Iterator[FrameMap]:
     """Write the pictures of all maps, and yield what they are."""
-    strongest = max((float(explained.heat.max()) for _, _, explained in maps), default=0.0) or 1.0
-    for number, (score, head, explained) in enumerate(maps):
-        frame, over = f"{number:03d}-frame.png", f"{number:03d}.png"
-        probability = score.probability or 0.0
-        levels = visible_levels(explained.heat) * np.float32(probability)
-        layer = heat_layer(replace(explained, heat=levels), 1.0, (_SIDE, _SIDE), levels_given=True)
-        write_png(out / frame, head)
-        write_png(out / over, overlay(head, layer, explained.box, 1.0))
-        heat = float(explained.heat.max()) / strongest
-        yield FrameMap(round(score.time, 4), score.pts, round(probability, 4), round(heat, 4), frame, over)
+    strongest = max((float(head_map.explained.heat.max()) for head_map in maps), default=0.0) or 1.0
+    for number, head_map in enumerate(maps):
+        frame, heatmap = f"{number:03d}.jpg", f"{number:03d}.png"
+        probability = head_map.score.probability or 0.0
+        levels = visible_levels(head_map.explained.heat) * np.float32(probability)
+        layer = heat_layer(replace(head_map.explained, heat=levels), 1.0, (_SIDE, _SIDE), levels_given=True)
+        ok, data = cv2.imencode(".jpg", cv2.cvtColor(head_map.head, cv2.COLOR_RGB2BGR), _JPEG)
+        if not ok:
+            raise OSError(f"could not encode {frame}")
+        write_atomically(out / frame, data.tobytes())
+        write_png(out / heatmap, layer)
+        yield FrameMap(
+            time=round(head_map.score.time, 4),
+            pts=head_map.score.pts,
+            probability=round(probability, 4),
+            heat=round(float(head_map.explained.heat.max()) / strongest, 4),
+            part=head_map.part,
+            frame=frame,
+            map=heatmap,
+        )

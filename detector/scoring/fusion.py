@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -16,6 +17,8 @@ from detector.models.loaded import LoadedModel
 from detector.networks.graphs import outputs_of
 
 if TYPE_CHECKING:
+    import torch
+
     from detector.networks.base import Network
 
 
@@ -227,6 +230,19 @@ class DecidingCrop:
     share: float
     is_scan: bool
     framing: int
+
+    @cached_property
+    def tokens(self) -> torch.Tensor:
+        """The embedded patches (1, 1 + p², d) of the crop, for a network that can leave some out."""
+        import torch
+
+        from detector.backends.torch import prepare_images
+
+        network = self.seen.network
+        assert network is not None
+        device = next(network.parameters()).device
+        with torch.no_grad():
+            return network.embed(prepare_images([self.seen.crop], self.seen.input, device))
 
     def output_logits(self, crops: Sequence[Image]) -> Floats:
         """Return the deciding output's logits (n,) of changed copies."""

@@ -75,7 +75,7 @@ def _of_photograph(analysis: Analysis) -> tuple[str, ...]:
         gettext(
             "For each flagged face, %(maps)s shows which areas raised the score. Each map was then tested "
             "by hiding the highlighted area and scoring the face again.",
-            maps=maps_of(analysis.model, hides_parts=False),
+            maps=maps_of(analysis.model, hides_parts=made_since(analysis, "1.26")),
         ),
     )
 

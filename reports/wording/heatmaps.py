@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
-from reports.language.formatting import probability, shown
+from reports.language.formatting import shown
 from reports.language.translation import gettext, ngettext
 
 SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
@@ -22,7 +22,7 @@ def is_joined(model: Model) -> bool:
 def maps_of(model: Model, *, hides_parts: bool = True) -> str:
     """Name the method of a model's heatmaps, as the subject of "shows".
 
-    ``hides_parts`` is false for photographs, and for analyses before schema 1.26.
+    ``hides_parts`` is false for analyses before schema 1.26.
     """
     if model.onnx is not None:
         return gettext(
@@ -48,13 +48,11 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
     ``alone``: neighbouring faces contributed to the frame score, but not to the check.
     """
     figures = gettext(
-        "Hiding the hottest %(area)s of the face changes the score from %(probability)s to "
-        "%(hidden_highlight)s; hiding random areas of the same size changes it to %(hidden_random)s on "
-        "average.",
+        "Without the hottest %(area)s of the face the raw score changes by %(change)s, without random areas "
+        "of the same size by %(random)s on average.",
         area=shown(check.area, ".0%"),
-        probability=probability(check.probability),
-        hidden_highlight=probability(check.hidden_highlight),
-        hidden_random=probability(check.hidden_random),
+        change=shown(-check.drop_highlight, "+.2f"),
+        random=shown(-check.drop_random, "+.2f"),
     )
     if check.areas < RANDOM_AREAS:
         figures = ngettext(

@@ -272,7 +272,8 @@ def _remove_result(folders: Folders, analysis_id: str) -> None:
     for path in (folders.result(analysis_id), folders.thumbnail(analysis_id)):
         folders.store.remove(path)
     _remove_folder(folders.result(analysis_id), folders.unfinished(analysis_id, "deleted"))
-    shutil.rmtree(folders.reports_of(analysis_id), ignore_errors=True)
+    for folder in (folders.reports_of(analysis_id), folders.heatmaps_of(analysis_id)):
+        shutil.rmtree(folder, ignore_errors=True)
     folders.thumbnail(analysis_id).unlink(missing_ok=True)
 
 

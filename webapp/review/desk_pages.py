@@ -24,7 +24,9 @@ from webapp.http.error_responses import wants_json
 from webapp.http.uploads import Incoming, current_request
 from webapp.review import annotation_import, desk_data
 from webapp.review import annotations as annotation_service
+from webapp.review import heatmaps as animated_heatmaps
 from webapp.review.blinding import Disclosure
+from webapp.storage.tables import AnalysisRow
 
 desk_blueprint = Blueprint("desk", __name__, url_prefix="/analyses/<analysis_id>")
 
@@ -87,6 +89,45 @@ def _document_text(
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
+heatmaps_blueprint = Blueprint(
+    "heatmaps", __name__, url_prefix="/analyses/<analysis_id>/segments/<segment>/heatmaps"
+)
+
+
+@heatmaps_blueprint.get("")
+@require(Permission.READ)
+def heatmaps(analysis_id: str, segment: str) -> Response:
+    """Return the heatmaps of a segment's sampled frames, or how far they are."""
+    return _heatmaps_of(*get_finished(analysis_id, Disclosure.FINDINGS), segment)
+
+
+@heatmaps_blueprint.post("")
+@require(Permission.EXPORT)
+def animate(analysis_id: str, segment: str) -> WerkzeugResponse:
+    """Start computing the heatmaps of a segment's sampled frames, unless they are there."""
+    row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    animated_heatmaps.request_heatmaps(row, folder, segment)
+    response = _heatmaps_of(row, folder, segment)
+    response.status_code = 202
+    return response
+
+
+@heatmaps_blueprint.get("/<name>")
+@require(Permission.READ)
+def heatmap_picture(analysis_id: str, segment: str, name: str) -> Response:
+    """Return one picture of a segment's heatmaps."""
+    row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    return animated_heatmaps.picture_response(row, folder, segment, name)
+
+
+def _heatmaps_of(row: AnalysisRow, folder: Path, segment: str) -> Response:
+    def address(name: str) -> str:
+        return url_for("heatmaps.heatmap_picture", analysis_id=row.id, segment=segment, name=name)
+
+    shown = animated_heatmaps.animated_heatmap(row, folder, segment, address)
+    return Response(shown.model_dump_json(), mimetype="application/json")
+
+
 annotations_blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
 
 _MAX_BYTES = 256 * 1024  # of one annotation; enough for the longest note and ten thousand tracks
@@ -136,6 +177,7 @@ def take_in(analysis_id: str) -> WerkzeugResponse:
     return redirect(address, 303)
 
 
+@heatmaps_blueprint.errorhandler(UserError)
 @annotations_blueprint.errorhandler(UserError)
 def refused(problem: UserError) -> WerkzeugResponse:
     """Answer scripts as JSON, and the form for imports, which people send, as a page."""

@@ -55,6 +55,7 @@ class Folders:
     previews = _Subfolder("previews")  # playback information by SHA-256: JSON and, where needed, a preview
     # Rendered reports, one folder per analysis, rendered again when missing. Released versions named it so.
     reports = _Subfolder("reviews")
+    heatmaps = _Subfolder("heatmaps")  # animated ones, one folder per analysis; computed again when missing
     models = _Subfolder("models")  # added models, one folder each; dot names are being added or removed
     validations = _Subfolder("validations")  # the laboratory's own, one folder each
     live = _Subfolder("live")  # files that live sessions write for the pages, one folder each
@@ -116,6 +117,10 @@ class Folders:
         """Return the folder of an analysis's rendered reports, with a subfolder per state of their inputs."""
         return self.reports / analysis_id
 
+    def heatmaps_of(self, analysis_id: str) -> Path:
+        """Return the folder of an analysis's animated heatmaps, with a subfolder per segment."""
+        return self.heatmaps / analysis_id
+
     def create(self) -> None:
         """Create the folders for this user alone, and withdraw other users' access to the database.
 
@@ -149,7 +154,8 @@ class Folders:
         for path in (*self.incoming.iterdir(), *_modified_before(derived, latest)):
             path.unlink(missing_ok=True)
         self._remove_unfinished(latest)
-        for path in (*self.models.glob(".*"), *self.validations.glob(".*"), *self.reports.glob("*/.*")):
+        of_analyses = (*self.reports.glob("*/.*"), *self.heatmaps.glob("*/.*"))
+        for path in (*self.models.glob(".*"), *self.validations.glob(".*"), *of_analyses):
             shutil.rmtree(path, ignore_errors=True)
 
     def forget(self, analysis_id: str, sha256: str) -> None:

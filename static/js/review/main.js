@@ -5,6 +5,7 @@ import { Drafts } from "../drafts.js";
 import { timecode } from "../formats.js";
 import { _ } from "../language.js";
 import { clamp, lowerBound } from "../numbers.js";
+import { Animations } from "./animation.js";
 import { AnnotationPanel } from "./annotation_panel.js";
 import { alreadySaid, current, flaggedOf } from "./annotations.js";
 import { wireControls } from "./controls.js";
@@ -26,7 +27,7 @@ import { say } from "./toast.js";
  * `data` are the machine's findings, `persons` its persons after the reviewers' changes, `lanes` the rows of the timeline, `annotations` all annotations, `current` the current ones.
  */
 class Desk {
-  constructor(raw, store, annotations) {
+  constructor(raw, store, annotations, heatmaps) {
     this.store = store;
     this.data = prepare(raw);
     this.detail = raw.outline ? new Detail(this.data, (from, to) => this.#filled(from, to)) : null;
@@ -38,7 +39,8 @@ class Desk {
     this.explored = null;
     this.#take(annotations);
     const flagged = new Set(raw.segments.filter((segment) => segment.flagged).map((segment) => segment.person));
-    const view = { persons: () => this.persons, flagged: () => flagged, peaks: () => this.peaks, rules: raw.rules };
+    this.animations = new Animations(this, heatmaps);
+    const view = { persons: () => this.persons, flagged: () => flagged, peaks: () => this.peaks, moving: (time) => this.animations.at(time), rules: raw.rules };
     this.player = new Player(this.data, view, (time) => this.#moved(time));
     this.list = new SegmentList(this);
     this.inspector = new Inspector(this);
@@ -266,8 +268,8 @@ class Desk {
   }
 }
 
-/** Start the desk. `raw` is `review.json`. */
-export async function open(raw, store) {
+/** Start the desk. `raw` is `review.json`; `heatmaps` begins the addresses of animated heatmaps, if there are any. */
+export async function open(raw, store, heatmaps = null) {
   const root = byId("review");
   const annotations = await store.load();
   root.hidden = false;
@@ -275,6 +277,6 @@ export async function open(raw, store) {
   for (const name of ["segment-back", "segment-on"]) byId(name).disabled = !raw.segments.length && !raw.voice?.segments.length;
   byId("explore").value = raw.rules.enter;
   showFor(raw.media.kind);
-  root.desk = new Desk(raw, store, annotations); // for tests and the browser's console
+  root.desk = new Desk(raw, store, annotations, heatmaps); // for tests and the browser's console
   return root.desk;
 }

@@ -12,8 +12,8 @@ const LABEL = 18; // px: height of a label
 
 export class Overlay {
   /**
-   * `view` provides what to draw: `persons()`, `flagged()`, the set of their ids, `peaks()`, and
-   * `rules`. `photo` is the photo view, null for a video. `redraw` is called when a heatmap was loaded.
+   * `view` provides what to draw: `persons()`, `flagged()`, the set of their ids, `peaks()`, `rules`, and perhaps
+   * `moving(time)`, heatmaps of single frames. `photo` is the photo view, null for a video. `redraw` is called when a heatmap was loaded.
    */
   constructor(data, view, photo, redraw) {
     this.data = data;
@@ -97,7 +97,15 @@ export class Overlay {
 
   #drawMaps(pen, x, y, scale, time) {
     const { width, height } = this.data.raw.media;
+    const moving = this.heat ? this.view.moving?.(time) ?? [] : [];
+    for (const { segment, image, part: [left, top, right, bottom] } of moving) {
+      pen.globalAlpha = this.heat;
+      pen.drawImage(image, x + left * scale, y + top * scale, (right - left) * scale, (bottom - top) * scale);
+      pen.globalAlpha = 1;
+      this.drawn.push({ moving: segment });
+    }
     for (const peak of this.view.peaks()) {
+      if (moving.some(({ segment }) => peak.id.startsWith(`${segment}-`))) continue;
       if (!this.heat || (!this.data.still && Math.abs(peak.time - time) > REACH)) continue;
       const map = this.#map(peak);
       if (!map || !map.complete || !map.naturalWidth) continue;

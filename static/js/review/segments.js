@@ -88,6 +88,7 @@ export class Inspector {
         el("span", {}, segment.meaning)),
       this.#judge(segment),
       this.#strip(segment),
+      desk.animations.of(segment) ?? "",
       el("div", { class: "peaks" }, ...segment.peaks.map((peak) => this.#peak(segment, peak))),
     );
     if (!segment.peaks.length) place.append(el("p", { class: "muted" }, _("No peak frame of this segment could be read again.")));

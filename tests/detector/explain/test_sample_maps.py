@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
@@ -16,6 +15,7 @@ from detector.explain import segment_maps
 from detector.models.loaded import load_model
 from detector.sandboxed_engine import segment_maps_confined
 from detector.schema.analysis import MapMethod, MapNetwork, Question
+from detector.schema.frame_maps import read_segment_maps
 
 
 def test_every_map_of_the_sample_is_confirmed_and_visible(analysed_sample: Analysed) -> None:
@@ -70,14 +70,17 @@ def test_frames_of_a_segment_are_explained_on_request(analysed_sample: Analysed,
     stages: list[str] = []
     analysis = analysis.model_copy(update={"segments": (short,)})
     segment_maps_confined(exhibit, analysis, "A1", out, lambda stage, share: stages.append(stage))
-    listed = json.loads((out / segment_maps.INDEX).read_text())
-    assert [one["pts"] for one in listed] == [score.pts for score in scores]
-    assert [one["time"] for one in listed] == pytest.approx([score.time for score in scores], abs=1e-3)
-    assert max(one["heat"] for one in listed) == 1.0 and stages[-1] == "explaining"
+    listed = read_segment_maps(out)
+    assert listed.segment == "A1" and [one.pts for one in listed.frames] == [score.pts for score in scores]
+    assert [one.time for one in listed.frames] == pytest.approx([score.time for score in scores], abs=1e-3)
+    assert max(one.heat for one in listed.frames) == 1.0 and stages[-1] == "explaining"
     assert set(stages) <= {"starting", "explaining"}
-    for one in listed:
-        head, over = (cv2.imread(str(out / one[name])) for name in ("frame", "overlay"))
-        assert head.shape == over.shape == (320, 320, 3) and (head != over).any()
+    for one, score in zip(listed.frames, scores, strict=True):
+        head, layer = (cv2.imread(str(out / name), cv2.IMREAD_UNCHANGED) for name in (one.frame, one.map))
+        assert head.shape == (320, 320, 3) and layer.shape == (320, 320, 4)
+        left, top, right, bottom = one.part
+        assert left <= score.box[0] and score.box[2] <= right and right - left == pytest.approx(bottom - top)
+        assert layer[..., 3].max() > 100, "not transparent throughout"
 
 
 def test_frames_of_a_long_segment_are_thinned_evenly(
@@ -96,6 +99,8 @@ def test_other_exhibits_and_models_are_refused(analysed_sample: Analysed, tmp_pa
     analysis, exhibit = analysed_sample.analysis, analysed_sample.path
     with pytest.raises(MediaError, match="no segment B7"):
         segment_maps.write_segment_maps(exhibit, analysis, "B7", tmp_path, load_model())
+    with pytest.raises(MediaError, match="not the exhibit"):
+        segment_maps.write_segment_maps(Path(__file__), analysis, "A1", tmp_path, load_model())
     with pytest.raises(ModelError, match="other weights"):
         segment_maps.write_segment_maps(exhibit, analysis, "A1", tmp_path, load_model("reelproof-2"))
     assert not list(tmp_path.iterdir())

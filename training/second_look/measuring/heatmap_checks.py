@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.explain.heatmaps import shown_map
+from detector.explain.heatmaps import heatmap_of, shown_map
 from detector.faces.crop import CropSquare, Face, roll
 from detector.faces.detections import Detection
 from detector.faces.patch import cut_photo_patch, decode_jpeg
@@ -57,16 +57,21 @@ class CompositeMap:
 def measure_composite_maps(data: Path, out: Path, model: LoadedModel, report: ReportText) -> dict[str, float]:
     """Measure hits and energy on partly replaced composites of roles ``val`` and ``test``.
 
-    The references are the area of the parts, and the parts replaced in other composites, since networks
-    attend to eyes and mouths anyway.
+    Both methods are measured. The references are the area of the parts, and the parts replaced in other
+    composites, since networks attend to eyes and mouths anyway.
     """
     parts = {row["file"]: row["parts"] for row in read_csv(data / "stills.csv")}
-    detector, placed = FaceDetector(_LEAST_CONFIDENCE), []
+    detector = FaceDetector(_LEAST_CONFIDENCE)
+    placed: list[tuple[CompositeMap, CompositeMap]] = []
     for patch in load(out, "stills"):
         if patch.family == COMPOSITE and patch.role != TRAIN and parts[patch.file] != _ALL:
-            composite_map = map_of(model, detector, decode_jpeg(patch.data), parts[patch.file])
-            placed += [composite_map] if composite_map else []
-    figures = composite_figures(placed)
+            maps = maps_of(model, detector, decode_jpeg(patch.data), parts[patch.file])
+            placed += [maps] if maps else []
+    figures = {
+        f"{method}, {name}": value
+        for method, of_method in zip(("hidden parts", "Grad-CAM"), zip(*placed, strict=True), strict=True)
+        for name, value in composite_figures(of_method).items()
+    }
     for name, value in figures.items():
         report(f"{name}: {value:.3f}")
     return figures
@@ -97,10 +102,13 @@ def composite_figures(placed: Sequence[CompositeMap]) -> dict[str, float]:
     }
 
 
-def map_of(
+def maps_of(
     model: LoadedModel, detector: FaceDetector, image: NDArray[np.uint8], parts: str
-) -> CompositeMap | None:
-    """Return the map that a report would show of a photograph's largest face; None without a face."""
+) -> tuple[CompositeMap, CompositeMap] | None:
+    """Return the map that a report would show of a photograph's largest face, and that by Grad-CAM.
+
+    None without a face.
+    """
     face = max(detector(image), key=lambda face: face.width, default=None)
     if face is None:
         return None
@@ -111,9 +119,13 @@ def map_of(
     look = PersonLooker(networks).look([0], rows, [moment], 1)
     assert look is not None
     explainable = FusedScorer(networks, [look]).explainable(image, peak)
-    heat = shown_map(explainable)
-    places = np.stack([_place(face, number, explainable.square, heat.shape[0]) for number in range(4)])
-    return CompositeMap(heat, places, tuple(digit == "1" for digit in parts))
+    replaced = tuple(digit == "1" for digit in parts)
+
+    def placed(heat: NDArray[np.float32]) -> CompositeMap:
+        places = np.stack([_place(face, number, explainable.square, heat.shape[0]) for number in range(4)])
+        return CompositeMap(heat, places, replaced)
+
+    return placed(shown_map(explainable)), placed(heatmap_of(explainable))
 
 
 def _place(face: Face, number: int, square: CropSquare, size: int) -> Mask:

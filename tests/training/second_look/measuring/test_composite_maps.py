@@ -7,7 +7,7 @@ import pytest
 
 from detector.faces.search.networks import FaceDetector
 from detector.models.loaded import LoadedModel
-from training.second_look.measuring.heatmap_checks import CompositeMap, composite_figures, map_of
+from training.second_look.measuring.heatmap_checks import CompositeMap, composite_figures, maps_of
 
 SIDE = 8
 
@@ -35,8 +35,10 @@ def test_hits_are_compared_with_chance() -> None:
 
 def test_parts_lie_where_the_face_has_them(astronaut: np.ndarray, model: LoadedModel) -> None:
     detector = FaceDetector()
-    composite = map_of(model, detector, astronaut, "1000")
-    assert composite is not None and composite.replaced == (True, False, False, False)
+    maps = maps_of(model, detector, astronaut, "1000")
+    assert maps is not None and maps[1].heat.shape == maps[0].heat.shape
+    composite = maps[0]
+    assert composite.replaced == (True, False, False, False)
     assert composite.heat.shape == composite.places.shape[1:] and composite.heat.min() >= 0
     rows, columns = (
         [np.argwhere(place)[:, axis].mean() / composite.heat.shape[0] for place in composite.places]
@@ -45,4 +47,4 @@ def test_parts_lie_where_the_face_has_them(astronaut: np.ndarray, model: LoadedM
     left, right, nose, mouth = range(4)
     assert rows[left] < rows[nose] < rows[mouth] and columns[left] < columns[nose] < columns[right]
     assert all(0.1 < place < 0.9 for place in (*rows, *columns))
-    assert map_of(model, detector, np.zeros((64, 64, 3), np.uint8), "1000") is None
+    assert maps_of(model, detector, np.zeros((64, 64, 3), np.uint8), "1000") is None

@@ -1,0 +1,117 @@
+"""Animated heatmaps: requested, followed, kept and removed, by pages and REST."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from analyses import model
+from flask import Flask
+from flask.testing import FlaskClient
+from made_heatmaps import FRAMES, StandIn, standing_in
+from made_results import finished
+from PIL import Image
+from waiting import until
+
+from detector.models.model_files import DEFAULT_MODEL
+from detector.schema.analysis import MediaKind
+from webapp.storage.data_folder import Folders
+from webapp.storage.tables import AnalysisRow
+
+PAGES, REST = "", "/api/v1"
+
+
+def state(client: FlaskClient, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return str(answer.json["state"])
+
+
+@pytest.fixture
+def row(app: Flask) -> AnalysisRow:
+    return finished(app, {"model": model().model_copy(update={"name": DEFAULT_MODEL})}, persons=1, segments=1)
+
+
+@pytest.mark.parametrize("prefix", [PAGES, REST])
+def test_they_are_computed_once_and_served(client: FlaskClient, row: AnalysisRow, prefix: str) -> None:
+    address = f"{prefix}/analyses/{row.id}/segments/A1/heatmaps"
+    assert state(client, address) == "not requested"
+    with standing_in(6.0) as stand_in:
+        answer = client.post(address)
+        assert answer.status_code == 202 and answer.json["state"] in ("waiting", "computing")
+        until(lambda: state(client, address) == "computing", "it never started")
+        assert client.get(address).json["progress"] == 0.4
+        assert client.post(address).status_code == 202  # a second request joins the first
+        stand_in.go_on.set()
+        until(lambda: state(client, address) == "done", "it never ended")
+        assert client.post(address).json["state"] == "done" and stand_in.runs == 1
+    frames = client.get(address).json["frames"]
+    assert [frame["time"] for frame in frames] == [6.0 + number / 8 for number in range(FRAMES)]
+    for kind, format_ in (("frame", "JPEG"), ("map", "PNG")):
+        picture = client.get(frames[1][kind])
+        assert picture.status_code == 200
+        with Image.open(io.BytesIO(picture.data)) as image:
+            assert image.format == format_ and image.size == (320, 320)
+
+
+def test_nothing_but_listed_pictures_is_served(client: FlaskClient, row: AnalysisRow) -> None:
+    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    assert client.get(f"{address}/000.png").status_code == 404
+    with standing_in(6.0) as stand_in:
+        stand_in.go_on.set()
+        client.post(address)
+        until(lambda: state(client, address) == "done", "it never ended")
+    for name in ("maps.json", "099.png", "..%2F..%2Freelproof.sqlite3"):
+        assert client.get(f"{address}/{name}").status_code == 404
+    for segment in ("B7", "..", "A1%2F..%2FA1"):
+        assert client.get(f"/analyses/{row.id}/segments/{segment}/heatmaps").status_code == 404
+        assert client.post(f"/analyses/{row.id}/segments/{segment}/heatmaps").status_code == 404
+
+
+def test_a_photograph_has_none(app: Flask, client: FlaskClient) -> None:
+    photo = finished(app, kind=MediaKind.IMAGE, persons=1, segments=1)
+    answer = client.post(f"/analyses/{photo.id}/segments/A1/heatmaps")
+    assert answer.status_code == 404 and "animated" in answer.json["error"]
+
+
+def test_a_failure_is_told_and_may_be_tried_again(client: FlaskClient, row: AnalysisRow) -> None:
+    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    with standing_in(6.0) as stand_in:
+        stand_in.error = "There was not enough memory."
+        stand_in.go_on.set()
+        client.post(address)
+        until(lambda: state(client, address) == "failed", "it did not fail")
+        assert client.get(address).json["error"] == "There was not enough memory."
+        stand_in.error = ""
+        client.post(address)
+        until(lambda: state(client, address) == "done", "it was not tried again")
+
+
+def test_the_process_says_why_it_failed(client: FlaskClient, row: AnalysisRow, folders: Folders) -> None:
+    """The analysis is made up: the confined process finds that its model is another one."""
+    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    assert client.post(address).status_code == 202
+    until(lambda: state(client, address) == "failed", "it did not fail")
+    assert "other weights" in client.get(address).json["error"]
+    assert not list(folders.heatmaps_of(row.id).iterdir())
+
+
+def test_they_go_with_the_analysis(
+    client: FlaskClient, row: AnalysisRow, folders: Folders, app: Flask
+) -> None:
+    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+
+    def computed(stand_in: StandIn) -> None:
+        stand_in.go_on.set()
+        client.post(address)
+        until(lambda: state(client, address) == "done", "it never ended")
+
+    with standing_in(6.0) as stand_in:
+        computed(stand_in)
+        leftover = folders.heatmaps_of(row.id) / ".A1.killed"
+        leftover.mkdir()
+        folders.remove_leftovers()
+        assert [path.name for path in folders.heatmaps_of(row.id).iterdir()] == ["A1"]
+        assert client.delete(f"/api/v1/analyses/{row.id}").status_code in (200, 204)
+        assert not folders.heatmaps_of(row.id).exists()
+        assert client.get(address).status_code == 404

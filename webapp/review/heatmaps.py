@@ -1,0 +1,252 @@
+"""Animated heatmaps: those of all sampled frames of a segment, computed on request and kept.
+
+A process of its own computes them, one segment at a time, so that the web process imports neither torch nor
+a decoder. What runs and what failed is known to this process alone: after a restart a segment is requested
+again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from flask import Response
+from pydantic import Field
+
+from detector.errors import ModelError
+from detector.files import ROOT, publish_folder
+from detector.process.signals import environment_of_child
+from detector.schema.analysis import Box, Probability, Seconds, Value
+from detector.schema.frame_maps import SegmentMaps, read_segment_maps
+from reports.file_names import ANALYSIS
+from reports.language.translation import gettext, translated
+from webapp import context
+from webapp.analyses.results import load_result, refuse_altered_files
+from webapp.errors import UserError
+from webapp.models import service as model_service
+from webapp.review.heatmaps_process import NOT_COMPUTED
+from webapp.settings import Settings
+from webapp.storage.data_folder import Folders
+from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow
+
+log = logging.getLogger(__name__)
+
+_MOST_WAITING = 8
+_TYPES = {"jpg": "image/jpeg", "png": "image/png"}
+_COMPUTING = threading.Lock()  # it takes a core and more than 1 GB, so one segment at a time
+
+
+class ShownFrame(Value):
+    """One sampled frame of a segment."""
+
+    time: Seconds
+    pts: int
+    probability: Probability = Field(description="of this frame alone; the higher, the brighter is the map")
+    heat: Probability = Field(description="strength relative to the strongest heatmap of the segment")
+    part: Box = Field(description="what both pictures show, in pixels of the exhibit")
+    frame: str = Field(description="address of the head alone (JPEG)")
+    map: str = Field(description="address of its heatmap (PNG, transparent where cold)")
+
+
+class AnimatedHeatmap(Value):
+    """The heatmaps of a segment's sampled frames, or how far they are."""
+
+    segment: str
+    state: Literal["not requested", "waiting", "computing", "done", "failed"]
+    progress: float = Field(default=0.0, ge=0, le=1)
+    error: str = Field(default="", description="why they were not computed")
+    frames: tuple[ShownFrame, ...] = ()
+
+
+class TooManyHeatmaps(UserError):
+    """Other segments are waiting already."""
+
+    retry_after = 60
+
+    def __init__(self) -> None:
+        super().__init__(
+            503,
+            gettext("The heatmaps of other segments are being computed."),
+            gettext("Try again in a minute."),
+        )
+
+
+@dataclass
+class _Job:
+    """The state of a requested segment; ``error`` is set when it failed."""
+
+    progress: float | None = None  # None while it waits
+    error: str = ""
+
+
+_JOBS: dict[Path, _Job] = {}  # by the place of the pictures
+_CHANGING = threading.Lock()
+
+
+def animated_heatmap(
+    row: AnalysisRow, folder: Path, segment: str, address: Callable[[str], str]
+) -> AnimatedHeatmap:
+    """Return the state of a segment's heatmaps; ``address`` makes the address of a picture's file name.
+
+    ``folder`` is that of the analysis's result. Raises :class:`UserError` (404) for an unknown segment.
+    """
+    place = _place(row, folder, segment)
+    with _CHANGING:  # a job leaves after its pictures have come into their place
+        job = _JOBS.get(place)
+    if job is not None and job.error:
+        return AnimatedHeatmap(segment=segment, state="failed", error=translated(job.error))
+    if job is not None and job.progress is None:
+        return AnimatedHeatmap(segment=segment, state="waiting")
+    if job is not None and job.progress is not None:
+        return AnimatedHeatmap(segment=segment, state="computing", progress=job.progress)
+    if (maps := _stored(place)) is None:
+        return AnimatedHeatmap(segment=segment, state="not requested")
+    frames = tuple(
+        ShownFrame(**dict(frame) | {"frame": address(frame.frame), "map": address(frame.map)})
+        for frame in maps.frames
+    )
+    return AnimatedHeatmap(segment=segment, state="done", progress=1.0, frames=frames)
+
+
+def picture_response(row: AnalysisRow, folder: Path, segment: str, name: str) -> Response:
+    """Send a picture of a segment's heatmaps by its file name, or raise :class:`UserError` (404)."""
+    place = _place(row, folder, segment)
+    maps = _stored(place)
+    if maps is None or not any(name in (frame.frame, frame.map) for frame in maps.frames):
+        raise UserError(
+            404,
+            gettext("There is no such picture of this segment."),
+            gettext("The list of its heatmaps names them."),
+        )
+    return Response((place / name).read_bytes(), mimetype=_TYPES[name.rpartition(".")[2]])
+
+
+def request_heatmaps(row: AnalysisRow, folder: Path, segment: str) -> None:
+    """Start computing the heatmaps of a segment unless they are there or under way.
+
+    Raises :class:`UserError` for an unknown segment, if the exhibit is not here, or if many others wait.
+    """
+    place = _place(row, folder, segment)
+    if _stored(place) is not None:
+        return
+    refuse_altered_files(folder)
+    settings, database, folders = context.settings(), context.database(), context.folders()
+    exhibit = folders.data / row.exhibit.path
+    if not folders.store.fetch(exhibit, row.exhibit.sha256):
+        raise UserError(
+            409,
+            gettext("The file of this exhibit is not here, so no heatmaps can be computed."),
+            gettext("Hand the same file in again."),
+        )
+    try:
+        card = model_service.card_path(folders, load_result(folder).analysis.model.name)
+    except ModelError as problem:
+        raise UserError(409, translated(str(problem)), "") from None
+    with _CHANGING:
+        known = _JOBS.get(place)
+        if known is not None and not known.error:
+            return
+        if sum(not job.error for job in _JOBS.values()) >= _MOST_WAITING:
+            raise TooManyHeatmaps
+        job = _JOBS[place] = _Job()
+    task = _Task(settings, database, folders, row.id, exhibit, folder / ANALYSIS, segment, card, place)
+    threading.Thread(target=_compute, args=(task, job), name="heatmaps", daemon=True).start()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is computed, from which files, and where to."""
+
+    settings: Settings
+    database: Database
+    folders: Folders
+    analysis_id: str
+    exhibit: Path
+    analysis: Path
+    segment: str
+    card: Path
+    place: Path
+
+
+def _place(row: AnalysisRow, folder: Path, segment: str) -> Path:
+    analysis = load_result(folder).analysis
+    if analysis.media.still or segment not in {known.id for known in analysis.segments}:
+        raise UserError(
+            404,
+            gettext("This analysis has no segment of this name with an animated heatmap."),
+            gettext("Its page lists the segments."),
+        )
+    return context.folders().heatmaps_of(row.id) / segment
+
+
+def _stored(place: Path) -> SegmentMaps | None:
+    try:
+        return read_segment_maps(place)
+    except (OSError, ValueError):
+        return None
+
+
+def _compute(task: _Task, job: _Job) -> None:
+    """Compute the heatmaps in a process of their own, and put them into their place."""
+    unfinished = task.place.parent / f".{task.segment}.{secrets.token_hex(8)}"
+    try:
+        with _COMPUTING:
+            job.progress = 0.0
+            unfinished.mkdir(mode=0o700, parents=True)
+            error = _run(task, unfinished, job)
+            if not error:
+                shutil.rmtree(task.place, ignore_errors=True)
+                publish_folder(unfinished, task.place)
+                _remove_if_deleted(task)
+    except Exception as problem:
+        log.warning("heatmaps of analysis %s: %s", task.analysis_id, problem, exc_info=problem)
+        error = NOT_COMPUTED
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    with _CHANGING:
+        if error:
+            job.error = error
+        else:
+            del _JOBS[task.place]
+
+
+def _run(task: _Task, out: Path, job: _Job) -> str:
+    """Return the message about a failure, empty without one."""
+    request: dict[str, Any] = {
+        "exhibit": str(task.exhibit),
+        "analysis": str(task.analysis),
+        "segment": task.segment,
+        "out": str(out),
+        "card": str(task.card),
+        "limits": asdict(task.settings.limits),
+    }
+    command = [sys.executable, "-m", "webapp.review.heatmaps_process"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment_of_child(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(request).encode())
+        process.stdin.close()
+        error = ""
+        for line in process.stdout:
+            message = json.loads(line)
+            job.progress = message.get("progress", job.progress)
+            error = message.get("error", error)
+    return error or (NOT_COMPUTED if process.returncode else "")
+
+
+def _remove_if_deleted(task: _Task) -> None:
+    """Remove the pictures if the analysis was deleted meanwhile, because nothing else does."""
+    with task.database.begin() as session:
+        if session.get(AnalysisRow, task.analysis_id) is None:
+            shutil.rmtree(task.place.parent, ignore_errors=True)
