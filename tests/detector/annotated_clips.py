@@ -77,9 +77,12 @@ class Case:
     layout: FrameLayout
     folder: Path
 
-    def annotated(self, maps: dict[str, Path] | None = None, **changes: Any) -> tuple[Annotated, list[Frame]]:
+    def annotated(
+        self, maps: dict[str, Path] | None = None, moving: dict[str, Path] | None = None, **changes: Any
+    ) -> tuple[Annotated, list[Frame]]:
         out = self.folder / "annotated.mp4"
-        made = annotate(self.path, self.analysis.model_copy(update=changes), out, maps or {})
+        analysis = self.analysis.model_copy(update=changes)
+        made = annotate(self.path, analysis, out, maps or {}, moving=moving)
         return made, read(out)
 
 

@@ -62,7 +62,7 @@ class AnimatedHeatmap(Value):
     """The heatmaps of a segment's sampled frames, or how far they are."""
 
     segment: str
-    state: Literal["not requested", "waiting", "computing", "done", "failed"]
+    state: Literal["absent", "waiting", "computing", "done", "failed"]
     progress: float = Field(default=0.0, ge=0, le=1)
     error: str = Field(default="", description="why they were not computed")
     frames: tuple[ShownFrame, ...] = ()
@@ -110,7 +110,7 @@ def animated_heatmap(
     if job is not None and job.progress is not None:
         return AnimatedHeatmap(segment=segment, state="computing", progress=job.progress)
     if (maps := _stored(place)) is None:
-        return AnimatedHeatmap(segment=segment, state="not requested")
+        return AnimatedHeatmap(segment=segment, state="absent")
     frames = tuple(
         ShownFrame(**dict(frame) | {"frame": address(frame.frame), "map": address(frame.map)})
         for frame in maps.frames

@@ -43,7 +43,7 @@ class Animation {
     this.frames = [];
     this.index = 0;
     this.playing = null;
-    askState(address).then(({ content }) => this.#take(content ?? { state: "not requested" }));
+    askState(address).then(({ content }) => this.#take(content ?? { state: "absent" }));
   }
 
   at(time) {

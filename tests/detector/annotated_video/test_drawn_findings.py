@@ -30,6 +30,7 @@ from clips import HEIGHT, WIDTH, write_clip
 from detector.annotated_video import drawing
 from detector.annotated_video.drawing import FaceState, FrameLayout, arrange, build_lanes
 from detector.schema.formatting import timecode
+from detector.schema.frame_maps import INDEX, FrameMap, SegmentMaps
 
 GREEN = (0, 255, 0)
 
@@ -73,6 +74,37 @@ class TestHeatmaps:
             columns = self.green(frame, made.layout)
             if number in self.PEAKS:
                 assert abs(columns[0] - (40 + 2 * number)) <= 1 and abs(columns[-1] - (47 + 2 * number)) <= 1
+            else:
+                assert not columns, number
+
+    def test_animated_heatmaps_appear_on_every_frame_of_their_segment(self, tmp_path: Path) -> None:
+        made, maps = self.prepared(tmp_path)
+        (segment,) = made.analysis.segments
+        moving = tmp_path / "moving"
+        moving.mkdir()
+        heatmaps = []
+        for number in range(3, 16, 3):  # one of three frames is sampled; each patch lies further right
+            write_png(moving / f"{number:03d}.png", np.full((320, 320, 4), (*GREEN, 255), np.uint8))
+            left = 40.0 + 2 * number
+            heatmaps.append(
+                FrameMap(
+                    time=number / 25,
+                    pts=number,
+                    probability=0.9,
+                    heat=1.0,
+                    part=(left, HEIGHT - 8, left + 8, HEIGHT),
+                    frame=f"{number:03d}.jpg",
+                    map=f"{number:03d}.png",
+                )
+            )
+        listed = SegmentMaps(segment=segment.id, frames=tuple(heatmaps))
+        (moving / INDEX).write_text(listed.model_dump_json())
+        _, frames = made.annotated(maps, {segment.id: moving})
+        for number, frame in enumerate(frames):
+            columns = self.green(frame, made.layout)
+            if 3 <= number <= 15:
+                nearest = 40 + 2 * 3 * round(number / 3)
+                assert abs(columns[0] - nearest) <= 1 and abs(columns[-1] - nearest - 7) <= 1, number
             else:
                 assert not columns, number
 

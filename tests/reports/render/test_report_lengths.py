@@ -61,6 +61,13 @@ def test_a_summary_has_two_pages_in_every_language(tmp_path: Path, kind: MediaKi
     assert '<meta name="reelproof-length" content="summary"/>' in page
 
 
+def test_six_flagged_faces_of_a_photograph_have_seven_pages(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, persons=6, segments=6)
+    document, _ = rendered(analysis, tmp_path)
+    with pypdfium2.PdfDocument(document) as pdf:
+        assert len(pdf) <= 7
+
+
 def test_the_lengths_have_their_parts(tmp_path: Path) -> None:
     analysis = with_moments(tmp_path)
     full, summary = (Page(rendered(analysis, tmp_path, length=length)[1]).text for length in (FULL, SUMMARY))
@@ -82,8 +89,8 @@ def test_faces_are_at_least_55_mm_wide(tmp_path: Path, length: str) -> None:
             for left, _, right, _ in [picture.get_bounds()]
         ]
     wide = [width for width in widths if width >= 55]
-    # Three pictures on the first page and the calm frame; the full report has three more for each peak.
-    assert len(wide) == (4 if length == SUMMARY else 10)
+    # Three pictures on the first page and the calm frame; then the whole frame, or three of the other peak.
+    assert len(wide) == (5 if length == SUMMARY else 7)
     assert sum(25 < width < 30 for width in widths) == 6  # the film strip
 
 

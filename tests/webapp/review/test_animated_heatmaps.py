@@ -35,7 +35,7 @@ def row(app: Flask) -> AnalysisRow:
 @pytest.mark.parametrize("prefix", [PAGES, REST])
 def test_they_are_computed_once_and_served(client: FlaskClient, row: AnalysisRow, prefix: str) -> None:
     address = f"{prefix}/analyses/{row.id}/segments/A1/heatmaps"
-    assert state(client, address) == "not requested"
+    assert state(client, address) == "absent"
     with standing_in(6.0) as stand_in:
         answer = client.post(address)
         assert answer.status_code == 202 and answer.json["state"] in ("waiting", "computing")
@@ -114,4 +114,4 @@ def test_they_go_with_the_analysis(
         assert [path.name for path in folders.heatmaps_of(row.id).iterdir()] == ["A1"]
         assert client.delete(f"/api/v1/analyses/{row.id}").status_code in (200, 204)
         assert not folders.heatmaps_of(row.id).exists()
-        assert client.get(address).status_code == 404
+        assert client.get(address).status_code == 410
