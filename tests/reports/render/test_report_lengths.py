@@ -61,8 +61,8 @@ def test_a_summary_has_two_pages_in_every_language(tmp_path: Path, kind: MediaKi
     assert '<meta name="reelproof-length" content="summary"/>' in page
 
 
-def test_six_flagged_faces_of_a_photograph_have_seven_pages(tmp_path: Path) -> None:
-    analysis = build(tmp_path, kind=MediaKind.IMAGE, persons=6, segments=6)
+def test_a_photograph_of_six_people_has_at_most_seven_pages(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kind=MediaKind.IMAGE, persons=6, segments=3)
     document, _ = rendered(analysis, tmp_path)
     with pypdfium2.PdfDocument(document) as pdf:
         assert len(pdf) <= 7
