@@ -55,19 +55,19 @@ def animate(analysis_id: str, segment: str) -> tuple[AnimatedHeatmap, int]:
 @operation(
     blueprint,
     "GET",
-    f"{_HEATMAPS}/<name>",
+    f"{_HEATMAPS}/<heatmap_name>",
     permission=Permission.READ,
     answers={200: Answer("The picture.", media=("image/jpeg", "image/png"), headers=("ETag",))},
     errors=(404, 409),
 )
-def heatmap_picture(analysis_id: str, segment: str, name: str) -> Response:
+def heatmap_picture(analysis_id: str, segment: str, heatmap_name: str) -> Response:
     """Get one picture of a segment's heatmaps."""
     row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
-    return animated_heatmaps.picture_response(row, folder, segment, name)
+    return animated_heatmaps.picture_response(row, folder, segment, heatmap_name)
 
 
 def _heatmaps_of(row: AnalysisRow, folder: Path, segment: str) -> AnimatedHeatmap:
     def address(name: str) -> str:
-        return url_for("api_heatmaps.heatmap_picture", analysis_id=row.id, segment=segment, name=name)
+        return url_for("api_heatmaps.heatmap_picture", analysis_id=row.id, segment=segment, heatmap_name=name)
 
     return animated_heatmaps.animated_heatmap(row, folder, segment, address)

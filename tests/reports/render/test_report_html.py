@@ -73,7 +73,7 @@ def test_page_refers_to_nothing_outside_itself(written: Written) -> None:
             if name in {"src", "href", "srcset", "poster", "action", "data", "xlink:href"}:
                 assert value.startswith(("data:image/jpeg;base64,", "#")), (tag, name, value[:60])
     pictures = [attributes for tag, attributes in document.elements if tag == "img"]
-    assert len(pictures) == 33 and all(attributes["alt"] for attributes in pictures)
+    assert len(pictures) == 30 and all(attributes["alt"] for attributes in pictures)
     style = re.search(r"<style>(.*?)</style>", written.html, re.S)
     assert style and "url(" not in style[1] and "@import" not in style[1]
 
