@@ -43,7 +43,7 @@ MEANINGS = {
         "see analyses, findings, comparisons, copies, second reviews, cases, statistics and models"
     ),
     Permission.EXPORT: N_(
-        "fetch reports, bundles, exports, whole cases and exhibits; have heatmaps animated"
+        "fetch reports, bundles, exports, whole cases and exhibits, have heatmaps animated"
     ),
     Permission.ANNOTATE: N_(
         "record and import annotations, state details of a case, take part in second reviews"
