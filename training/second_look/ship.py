@@ -35,7 +35,7 @@ DOMAIN = (
 LIMITS = (
     "Generators and kinds of footage that were in no training set may go unseen: of the manipulated clips "
     "measured, a share given in the error rates was not flagged. The whole program, which leaves more "
-    "verdicts open than the step that measured the rates, did not flag 70 of the 121, 39 of them "
+    "verdicts open than the step that measured the rates, did not flag 61 of the 121, 29 of them "
     "inconclusive.",
     "Videos of these were learnt from: face swaps and reenactment by Deepfakes, FaceSwap, Face2Face, "
     "DeepFaceLive, SimSwap, FSGAN, VividFace and others; lip-sync by Wav2Lip, HyperLips, LatentSync, "
