@@ -74,7 +74,9 @@ def judge(
     damaged_spans = [span for span in coverage.not_examined if span.reason in DAMAGED]
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged_spans)
     groups = segments_candidates.group_persons(first_pass, seconds)
-    found_candidates = candidates.find_all_candidates(groups, parameters, media.kind)
+    found_candidates = candidates.find_all_candidates(
+        groups, parameters, media.kind, scorer.frame_logit(parameters.enter_threshold)
+    )
     persons = segments_candidates.published_persons(
         groups, found_candidates, scorer, parameters.sample_rate, first_pass, seconds
     )

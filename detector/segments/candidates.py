@@ -76,12 +76,17 @@ def track_intervals(
     }
 
 
-def find_candidates(name: str, group: Detections, parameters: Parameters, kind: MediaKind) -> list[Candidate]:
-    """Find the intervals of one person that reach the threshold (:func:`rules.find_in_person`)."""
+def find_candidates(
+    name: str, group: Detections, parameters: Parameters, kind: MediaKind, opens: float
+) -> list[Candidate]:
+    """Find the intervals of one person that reach the threshold (:func:`rules.find_in_person`).
+
+    ``opens`` is the logit of a frame at the threshold of a segment.
+    """
     usable = group.only(~np.isnan(group.rows["smoothed"]))
     times, smoothed, raw = (usable.known(field) for field in ("time", "smoothed", "logit"))
     tracks = list(usable.by_track().values())
-    intervals = rules.find_in_person(times, smoothed, tracks, parameters, kind is MediaKind.IMAGE)
+    intervals = rules.find_in_person(times, smoothed, raw, tracks, opens, parameters, kind is MediaKind.IMAGE)
     outside = np.ones(len(usable), np.bool_)
     for interval in intervals:
         outside[interval.first : interval.last + 1] = False
@@ -133,13 +138,13 @@ def mean_field(detections: Detections, name: str, rate: float) -> float:
 
 
 def find_all_candidates(
-    people: Mapping[str, Detections], parameters: Parameters, kind: MediaKind
+    people: Mapping[str, Detections], parameters: Parameters, kind: MediaKind, opens: float
 ) -> list[Candidate]:
-    """Find the candidates of all persons."""
+    """Find the candidates of all persons by :func:`find_candidates`."""
     return [
         candidate
         for name, group in people.items()
-        for candidate in find_candidates(name, group, parameters, kind)
+        for candidate in find_candidates(name, group, parameters, kind, opens)
     ]
 
 

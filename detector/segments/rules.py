@@ -207,6 +207,20 @@ def narrow(times: Floats, smoothed: Floats, interval: IndexRange, parameters: Pa
     return IndexRange(first, last) if is_long_enough(times[first], times[last], parameters) else interval
 
 
+def find_whole(
+    times: Floats, logits: Floats, track: NDArray[np.intp], opens: float, parameters: Parameters
+) -> list[IndexRange]:
+    """Return the whole ``track`` if it was judged often enough and its mean logit reaches ``opens``.
+
+    For tracks without an interval: where original and manipulated pictures take turns faster than the median
+    follows, no stretch reaches the threshold for long enough, but the track does.
+    """
+    means = mean_per_interval(times[track], logits[track], parameters.sample_rate)
+    if len(means) < parameters.minimum_usable_frames or means.mean() < opens:
+        return []
+    return [IndexRange(int(track[0]), int(track[-1]))]
+
+
 def is_long_enough(first: float, last: float, parameters: Parameters) -> bool:
     """Check that an interval is long enough for a finding. A single sample never is."""
     if last <= first and parameters.minimum_duration > 0:
@@ -247,16 +261,26 @@ def find_in_pieces(
 
 
 def find_in_person(
-    times: Floats, smoothed: Floats, tracks: Sequence[NDArray[np.intp]], parameters: Parameters, still: bool
+    times: Floats,
+    smoothed: Floats,
+    logits: Floats,
+    tracks: Sequence[NDArray[np.intp]],
+    opens: float,
+    parameters: Parameters,
+    still: bool,
 ) -> list[IndexRange]:
     """Find intervals of one person: in each track, in short tracks joined, then merged.
 
-    ``tracks`` are the indices of each in the other arrays. In a ``still`` each face at or above the threshold
-    is one.
+    ``logits`` are not smoothed, and ``opens`` is the logit at the threshold of a segment. ``tracks`` are the
+    indices of each in the other arrays. In a ``still`` each face at or above the threshold is one.
     """
     if still:
         return [IndexRange(i, i) for i in np.flatnonzero(smoothed >= parameters.enter_threshold).tolist()]
-    along = [interval for track in tracks for interval in find_in_track(times, smoothed, track, parameters)]
+    along: list[IndexRange] = []
+    for track in tracks:
+        along += find_in_track(times, smoothed, track, parameters) or find_whole(
+            times, logits, track, opens, parameters
+        )
     along += find_in_pieces(times, smoothed, tracks, parameters)
     return merge_intervals(times, sorted(along, key=lambda i: i.first), parameters.merge_gap)
 

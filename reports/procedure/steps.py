@@ -140,10 +140,15 @@ def _averaging(analysis: Analysis) -> str:
 
 def _of_video(analysis: Analysis) -> tuple[str, ...]:
     parameters = analysis.parameters
-    together = refined = covered = narrowed = ""
+    together = whole = refined = covered = narrowed = ""
     if made_since(analysis, "1.7"):
         together = gettext(
             "Tracks of a person that are too short for a segment are joined end to end and judged together. "
+        )
+    if made_since(analysis, "1.26"):
+        whole = gettext(
+            "If no stretch of a track forms a segment, but the mean raw score of the track reaches the first "
+            "of these scores, the whole track is a segment. "
         )
     if parameters.edge_level:
         narrowed = gettext(
@@ -186,7 +191,7 @@ def _of_video(analysis: Analysis) -> tuple[str, ...]:
             exit_threshold=shown(parameters.exit_threshold, "g"),
             merge_gap=shown(parameters.merge_gap, "g"),
             minimum_duration=shown(parameters.minimum_duration, "g"),
-            together=narrowed + together,
+            together=narrowed + together + whole,
             refined=refined,
         ),
         gettext(

@@ -17,7 +17,8 @@ from reviewed_persons import reviewed_persons
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.schema.formatting import printable
-from detector.segments.rules import find_in_pieces, find_in_track
+from detector.schema.scores import logit_of
+from detector.segments.rules import find_in_person, find_in_pieces, find_whole
 from reports.language.formatting import probability, timecode
 from reports.review.annotations import ANNOTATION, current
 from webapp.analyses.results import load_result, result_cache
@@ -153,7 +154,7 @@ def scored(values: np.ndarray, times: np.ndarray, tracks: np.ndarray) -> Person:
 def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     base = build(tmp_path, persons=1, segments=0, duration=20.0)
-    total = in_pieces = 0
+    total = in_pieces = whole = 0
     for _ in range(25):
         steps = rng.choice([0.125, 0.125, 0.125, 0.4, 1.1], 140)
         times = np.round(np.cumsum(steps), 4)
@@ -171,24 +172,16 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
         )
         result_cache.clear()
         own = [np.flatnonzero(tracks == track) for track in np.unique(tracks)]
-        spans = [
-            np.array([i.first, i.last])
-            for track in own
-            for i in find_in_track(times, walk, track, parameters)
-        ]
-        pieces = find_in_pieces(times, walk, own, parameters)
-        in_pieces += len(pieces)
-        spans += [np.array([i.first, i.last]) for i in pieces]
-        expected: list[list[float]] = []
-        for start, end in sorted(times[span].tolist() for span in spans):
-            if expected and start - expected[-1][1] < parameters.merge_gap:
-                expected[-1][1] = end
-            else:
-                expected.append([start, end])
+        in_pieces += len(find_in_pieces(times, walk, own, parameters))
+        logits = np.log(walk / (1 - walk))
+        opens = logit_of(enter)
+        whole += sum(len(find_whole(times, logits, track, opens, parameters)) for track in own)
+        intervals = find_in_person(times, walk, logits, own, opens, parameters, still=False)
+        expected = [[times[i.first], times[i.last]] for i in intervals]
         assert len(got) == len(expected), enter
         assert np.array(got).ravel() == pytest.approx(np.array(expected).ravel()), enter
         total += len(expected)
-    assert total > 40 and in_pieces > 5
+    assert total > 40 and in_pieces > 5 and whole > 2
 
 
 def test_checksums_of_annotations(modules: Page, tmp_path: Path) -> None:

@@ -188,6 +188,7 @@ def _rules(parameters: Parameters) -> dict[str, float]:
         "merge_gap": parameters.merge_gap,
         "minimum_duration": parameters.minimum_duration,
         "bridge_gap": parameters.bridge_gap,
+        "minimum_usable_frames": parameters.minimum_usable_frames,
         "sample_rate": parameters.sample_rate,
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, Person, Platt, Scores, Segment
-from detector.schema.scores import sigmoid
+from detector.schema.scores import logit_of, sigmoid
 from detector.segments import rules
 from detector.segments.rules import is_sampled, mean_per_interval, sample_weights
 from detector.verdict.sentences import render
@@ -155,7 +155,9 @@ def _by_these_rules(
     judged = np.flatnonzero(~np.isnan(scores.logit))
     times, smoothed, logits = scores.time[judged], scores.smoothed[judged], scores.logit[judged]
     still = analysis.media.still
-    intervals = rules.find_in_person(times, smoothed, _tracks(scores, judged), parameters, still)
+    opens = logit_of(parameters.enter_threshold) * analysis.model.temperature
+    tracks = _tracks(scores, judged)
+    intervals = rules.find_in_person(times, smoothed, logits, tracks, opens, parameters, still)
     by_bounds = {
         (float(times[interval.first]), float(times[interval.last])): interval for interval in intervals
     }

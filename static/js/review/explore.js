@@ -58,6 +58,8 @@ function intervals(times, values, rules, enter) {
   return out.filter(([first, last]) => isLongEnough(times[first], times[last], rules));
 }
 
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
 const ALMOST_NEVER = 1e-12;
 
 const logit = (p) => Math.log(Math.max(p, ALMOST_NEVER) / Math.max(1 - p, ALMOST_NEVER));
@@ -73,6 +75,17 @@ function narrowed([first, last], times, values, rules, enter) {
   while (logit(values[start]) < near) start += 1;
   while (logit(values[end]) < near) end -= 1;
   return isLongEnough(times[start], times[end], rules) ? [start, end] : [first, last];
+}
+
+/** Whether a track reaches the threshold on average (`find_whole` in the rules of the engine). */
+function isHighThroughout(times, scores, rules, enter) {
+  const samples = new Map();
+  times.forEach((time, i) => {
+    const number = sampleOf(time, rules);
+    samples.set(number, [...(samples.get(number) ?? []), logit(scores[i])]);
+  });
+  const means = [...samples.values()].map(mean);
+  return means.length >= rules.minimum_usable_frames && mean(means) >= logit(enter);
 }
 
 /** The median in a window around each time, with at least one neighbour on each side; of two values, the lower. */
@@ -111,9 +124,11 @@ export function wouldFlag(scores, rules, enter) {
   for (const indices of usableByTrack(scores).values()) {
     const times = indices.map((i) => scores.time[i]);
     const values = indices.map((i) => scores.smooth[i]);
-    all.push(...intervals(times, values, rules, enter)
-      .map((interval) => narrowed(interval, times, values, rules, enter))
-      .map(([first, last]) => [times[first], times[last]]));
+    const ranges = intervals(times, values, rules, enter)
+      .map((interval) => narrowed(interval, times, values, rules, enter));
+    const raw = indices.map((i) => scores.score[i]);
+    if (!ranges.length && isHighThroughout(times, raw, rules, enter)) ranges.push([0, times.length - 1]);
+    all.push(...ranges.map(([first, last]) => [times[first], times[last]]));
     if (times.length > 1 && !isLongEnough(times[0], times[times.length - 1], rules)) short.push({ times, values });
   }
   if (short.length > 1) all.push(...inPieces(short, rules, enter));

@@ -43,7 +43,7 @@ def test_interval_is_covered_if_most_faces_are(covered: int, figure: float) -> N
     group.rows["logit"] = group.rows["altered"] = logits
     group.rows["synthesised"] = -1.0
     candidates.fill_in_smoothed(group, SCORER, Parameters())
-    intervals = candidates.find_candidates("A", group, Parameters(), MediaKind.VIDEO)
+    intervals = candidates.find_candidates("A", group, Parameters(), MediaKind.VIDEO, np.inf)
     assert [interval.covered for interval in intervals] == [0.0, covered / 20]
     person = segments_candidates.published_person("A", group, intervals, SCORER, RATE, 7.5)
     assert person.probability == figure / 10

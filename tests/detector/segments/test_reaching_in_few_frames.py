@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,7 +35,7 @@ def people(
 def few(times: Sequence[float], lasts: float, smoothed: Mapping[str, Mapping[int, float]]) -> dict[str, int]:
     seconds = seconds_shown(times, lasts, DEFAULT.sample_rate, ())
     group = people(times, smoothed)
-    candidates = find_all_candidates(group, DEFAULT, MediaKind.VIDEO)
+    candidates = find_all_candidates(group, DEFAULT, MediaKind.VIDEO, math.inf)
     return reaching_in_few_frames(group, candidates, DEFAULT, times, seconds)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from detector.schema.analysis import Parameters
+from detector.schema.scores import logit_of
 from detector.segments.rules import (
     IndexRange,
+    find_in_person,
     find_in_pieces,
     find_in_track,
     find_intervals,
     find_peaks,
+    find_whole,
     hysteresis,
     merge_intervals,
     sliding_median,
@@ -173,6 +176,36 @@ class TestPeaks:
 
     def test_single_frame_of_a_still_is_its_peak(self) -> None:
         assert find_peaks(np.zeros(1), np.array([0.9]), np.array([0.9]), IndexRange(0, 0)) == [0]
+
+
+class TestWholeTrack:
+    """Three frames each, in turn: unmanipulated, manipulated."""
+
+    TIMES = np.arange(42) / 8
+    LOGITS = np.where(np.arange(42) // 3 % 2, 2.8, -1.0)
+    OPENS = logit_of(DEFAULT.enter_threshold)
+
+    def intervals(self, logits: np.ndarray, count: int = 42) -> list[IndexRange]:
+        low = np.full(count, 0.4)  # the medians; nowhere at the threshold
+        tracks = [np.arange(count)]
+        return find_in_person(
+            self.TIMES[:count], low, logits[:count], tracks, self.OPENS, DEFAULT, still=False
+        )
+
+    def test_one_that_reaches_the_threshold_on_average_is_an_interval(self) -> None:
+        assert self.intervals(self.LOGITS) == [IndexRange(0, 41)]
+
+    def test_one_below_it_is_none(self) -> None:
+        assert self.intervals(self.LOGITS - 0.3) == []
+
+    def test_one_that_was_judged_too_rarely_is_none(self) -> None:
+        assert self.intervals(self.LOGITS[3:], DEFAULT.minimum_usable_frames - 1) == []
+
+    def test_each_sampling_interval_counts_the_same(self) -> None:
+        times = np.concatenate([np.linspace(0, 0.12, 40), self.TIMES[1:]])
+        logits = np.concatenate([np.full(40, 2.8), np.full(41, 0.5)])
+        whole = find_whole(times, logits, np.arange(81), self.OPENS, DEFAULT)
+        assert whole == [] and logits.mean() > self.OPENS
 
 
 class TestEnds:

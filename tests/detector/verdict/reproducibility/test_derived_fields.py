@@ -23,7 +23,7 @@ from detector.schema.analysis import (
 )
 from detector.schema.measurements import Cause
 from detector.schema.model import SecondLookModel
-from detector.schema.scores import sigmoid
+from detector.schema.scores import logit_of, sigmoid
 from detector.segments import rules
 from detector.segments.rules import interval_index, mean_per_interval, sample_weights
 from detector.verdict.reproducibility.derived_fields import contradictions
@@ -50,7 +50,8 @@ def as_it_follows(analysis: Analysis) -> Analysis:
     )
     still = analysis.media.kind is MediaKind.IMAGE
     segments = []
-    spans = rules.find_in_person(times, smoothed, tracks, parameters, still)
+    opens = temperature * logit_of(parameters.enter_threshold)
+    spans = rules.find_in_person(times, smoothed, logits, tracks, opens, parameters, still)
     for number, entry in enumerate(spans, start=1):
         inside = slice(entry.first, entry.last + 1)
         level = float(mean_per_interval(times[inside], logits[inside], parameters.sample_rate).mean())
