@@ -146,7 +146,7 @@ def next_steps(voice: Voice | None) -> str:
         case VoiceVerdict.NO_SPEECH:
             return gettext(
                 "If you hear speech in it, hand in a copy of better quality, such as the original file. "
-                "Music, singing and noise are not judged."
+                "Music and noise are not judged."
             )
         case _:
             assert_never(voice.verdict)
@@ -201,7 +201,7 @@ def limits() -> tuple[str, ...]:
             "It says nothing about what is said, about words that were cut out, moved or taken out of "
             "context, or about whether lips and voice belong together."
         ),
-        gettext("Singing, music, crowds and silence are not judged."),
+        gettext("Music, crowds and silence are not judged; singing can be taken for speech."),
         gettext(
             "The findings about voices and faces are independent: neither changes the verdict on the other."
         ),
