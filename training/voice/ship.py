@@ -39,6 +39,7 @@ DOMAIN = (
 LIMITS = (
     "It misses most synthetic speech of systems that it does not know: no finding says little. What it finds "
     "differs much from system to system.",
+    "A synthetic stretch of a few seconds inside human speech is seldom found.",
     "Up to three in a hundred human recordings of 4 s are flagged; a long one has more chances to be.",
     "Speech that was only passed through a good vocoder or neural codec is often not found.",
     "On a telephone line (300 to 3,400 Hz) and in loud noise it separates less well.",
