@@ -19,7 +19,7 @@ from desk import Seen, Workbench
 from flask import Flask
 from http_servers import served
 from people import PASSWORD, account, with_login
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from waiting import until
 
 from reports.verification.verify import verify
@@ -134,14 +134,19 @@ def named(page: Page, lab: Lab) -> None:
     look(page, "2-case")
 
 
-def judged(page: Page, lab: Lab, conclusion: str, reasons: str, stretch: Callable[[Page], None]) -> None:
+def conclusion(page: Page, label: str) -> Locator:
+    """Return the choice about the faces; the voices have a choice of their own."""
+    return page.get_by_role("group", name="Conclusion", exact=True).get_by_label(label, exact=True)
+
+
+def judged(page: Page, lab: Lab, label: str, reasons: str, stretch: Callable[[Page], None]) -> None:
     """Somebody goes from the count in the navigation to their judgement, and gives it."""
     page.goto(lab.address + "/")
     link = page.get_by_role("link", name="Reviews 1 waiting for me")
     expect(link).to_be_visible()
     link.click()
     page.get_by_role("link", name="Give your judgement").click()
-    page.get_by_label(conclusion, exact=True).check()
+    conclusion(page, label).check()
     page.get_by_label("Reasons").fill(reasons)
     stretch(page)
     page.get_by_role("button", name="Give this judgement").click()
@@ -196,18 +201,18 @@ def test_a_judgement_is_kept_while_it_is_written_and_given_by_its_button_alone(l
     ben = lab.signed_in("ben", seen)
     review = f"{lab.address}/reviews/{lab.analysis}"
     ben.goto(review)
-    ben.get_by_label("Inconclusive", exact=True).check()
+    conclusion(ben, "Inconclusive").check()
     ben.get_by_label("Reasons").fill("The chin is blurred.")
     taken_from_the_player(ben)
     second = ben.get_by_role("group", name="Stretch 2")
     second.get_by_label("From").fill("0:04")
     second.get_by_label("To").fill("0:05")
-    for field in (second.get_by_label("To"), ben.get_by_label("Inconclusive", exact=True)):
+    for field in (second.get_by_label("To"), conclusion(ben, "Inconclusive")):
         field.press("Enter")
     ben.get_by_role("link", name="All that waits for me").click()
     ben.get_by_role("link", name="Give your judgement").click()
     expect(ben).to_have_url(review)
-    expect(ben.get_by_label("Inconclusive", exact=True)).to_be_checked()
+    expect(conclusion(ben, "Inconclusive")).to_be_checked()
     expect(ben.get_by_label("Reasons")).to_have_value("The chin is blurred.")
     for number, start, end in (("1", "0:01.000", "0:02.500"), ("2", "0:04", "0:05")):
         group = ben.get_by_role("group", name=f"Stretch {number}")
@@ -243,13 +248,13 @@ def test_from_naming_to_the_final_report(lab: Lab, tmp_path: Path, seen: Seen) -
     judged(ada, lab, "Inconclusive", "Too strongly compressed to tell.", lambda _page: None)
     expect(ada.get_by_text("Both judgements are submitted and differ.")).to_be_visible()
     ada.get_by_label("Reasons").fill("The chin is blurred.")
-    ada.get_by_label("Inconclusive", exact=True).check()
+    conclusion(ada, "Inconclusive").check()
     ada.get_by_label("Message").fill("Could the encoder have made that edge?")
     ada.get_by_role("button", name="Send").click()
     expect(ada.get_by_text("Could the encoder have made that edge?")).to_be_visible()
     expect(ada.get_by_label("Message")).to_have_value("")
     expect(ada.get_by_label("Reasons")).to_have_value("The chin is blurred.")  # of the proposal, not sent yet
-    expect(ada.get_by_label("Inconclusive", exact=True)).to_be_checked()
+    expect(conclusion(ada, "Inconclusive")).to_be_checked()
     ben.goto(f"{lab.address}/reviews/{lab.analysis}")
     ben.get_by_label("Message").fill("It moves against the head, which no encoder does.")
     ben.get_by_role("button", name="Send").click()

@@ -8,7 +8,7 @@ import { askState, post } from "../requests.js";
 
 const INTERVAL = 1000; // ms between two questions about the progress
 const OPACITY = 0.75; // of a heatmap, as in stored pictures
-const SIDE = 320; // px of the pictures
+const PICTURE_SIDE = 320; // px of the pictures
 const GAP = 0.3; // seconds; a heatmap is not shown further from its frame
 
 export class Animations {
@@ -107,7 +107,7 @@ class Animation {
       this.place.replaceChildren(el("p", { class: "muted" }, _("No frame of this segment could be read again.")));
       return;
     }
-    const canvas = (words) => el("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": words });
+    const canvas = (words) => el("canvas", { width: PICTURE_SIDE, height: PICTURE_SIDE, role: "img", "aria-label": words });
     const id = this.segment.id;
     this.canvases = [canvas(_("Original, %(segment)s", { segment: id })), canvas(_("With heatmap, %(segment)s", { segment: id }))];
     this.button = el("button", { type: "button", id: `animation-play-${id}`, onclick: () => (this.playing ? this.#pause() : this.#play()) }, _("Play"));
@@ -161,9 +161,9 @@ class Animation {
     for (const [number, canvas] of this.canvases.entries()) {
       const pen = canvas.getContext("2d");
       pen.globalAlpha = 1;
-      pen.drawImage(image, 0, 0, SIDE, SIDE);
+      pen.drawImage(image, 0, 0, PICTURE_SIDE, PICTURE_SIDE);
       pen.globalAlpha = OPACITY;
-      if (number && drawn(mapImage)) pen.drawImage(mapImage, 0, 0, SIDE, SIDE);
+      if (number && drawn(mapImage)) pen.drawImage(mapImage, 0, 0, PICTURE_SIDE, PICTURE_SIDE);
     }
   }
 }

@@ -146,7 +146,7 @@ def test_a_finished_analysis(app, client):
         "Person A",
         "Heatmap confirmed",
         "Heatmap not confirmed",
-        "Hiding the hottest 15% of the face",
+        "Without the hottest 15% of the face",
         f"Kept frames are scaled to at most {KEPT_WIDTH} px wide.",
         "Everything in the picture that is not a face",
         "EfficientNet-Lite0 on aligned faces",
