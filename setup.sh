@@ -54,12 +54,15 @@ if [ "$missing" ]; then
         fi
     fi
     echo "Installing system packages:$missing"
-    $as_root apt-get update -qq
+    # A new machine may be updating itself: wait ten minutes for the package manager instead of failing
+    wait="-o DPkg::Lock::Timeout=600"
+    # shellcheck disable=SC2086 -- two words
+    $as_root apt-get $wait update -qq
     # Where the distribution has no such package, the whole browser
     apt-cache show chromium-headless-shell >/dev/null 2>&1 ||
         missing=$(echo "$missing" | sed s/chromium-headless-shell/chromium/)
     # shellcheck disable=SC2086 -- a list of words
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get $wait install -y -qq --no-install-recommends $missing
 fi
 [ "${1:-}" != browser ] || exit 0
 
