@@ -6,7 +6,17 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, Box, HideAndRescore, Peak, Score, Segment
+from detector.schema.analysis import (
+    Analysis,
+    Box,
+    CalmFrame,
+    HideAndRescore,
+    Peak,
+    PeakMap,
+    Score,
+    Segment,
+    StripFace,
+)
 from detector.schema.formatting import N_, timecode
 from detector.verdict.judged_persons import is_covered
 
@@ -44,7 +54,7 @@ TOLERANCE = Tolerance(probability=0.01, frames=1, unmatched=0.005, between=0.1)
 
 
 LOGITS = 0.1  # absolute, or relative, of a logit or its change by occlusion
-_HEAT = 0.05
+HEAT = 0.05  # of the strongest map
 _PLACE, _PIXELS = 0.05, 2.0  # share of the face's width, and at least px, by which a box may move
 _EXACT = 1e-6  # seconds: times are fractions stored as the nearest float
 
@@ -91,6 +101,8 @@ def segment_problems(
                     f"where frame {old_frame} is recorded"
                 )
         yield from _of_peaks(old, new, again, tolerance)
+        yield from _of_calm(old, new, again, tolerance)
+        yield from _of_strip(old, new, tolerance)
 
 
 def _of_peaks(old: Segment, new: Segment, again: Analysis, tolerance: Tolerance) -> Iterator[str]:
@@ -141,7 +153,7 @@ def _as_high(peak: Peak, segment: Segment, again: Analysis, tolerance: Tolerance
     )
 
 
-def _is_of(peak: Peak, score: Score, tolerance: Tolerance) -> bool:
+def _is_of(peak: Peak | CalmFrame, score: Score, tolerance: Tolerance) -> bool:
     apart = abs(peak.probability - (score.probability or 0.0))
     same = abs(peak.time - score.time) <= _EXACT and same_place(peak.box, score.box)
     return same and apart <= tolerance.probability
@@ -157,28 +169,94 @@ def _of_peak(name: str, old: Peak, new: Peak, tolerance: Tolerance) -> Iterator[
         yield f"{name}: the face lies elsewhere"
     for measure, a, b, allowed in (
         ("probability", old.probability, new.probability, tolerance.probability),
-        ("heat", old.heat, new.heat, _HEAT),
+        ("heat", old.heat, new.heat, HEAT),
     ):
         if abs(a - b) > allowed:
             yield f"{name}: {measure} is {b:.3g}, where {a:.3g} is recorded"
     if [heatmap.method for heatmap in old.maps] != [heatmap.method for heatmap in new.maps]:
         yield f"{name}: it has heatmaps by other methods"
     else:
-        for old_map, new_map in zip(old.maps, new.maps, strict=True):
-            if abs(old_map.heat - new_map.heat) > _HEAT:
-                yield (
-                    f"{name}: heat of {old_map.method} is {new_map.heat:.3g}, where {old_map.heat:.3g} is "
-                    "recorded"
-                )
-    if old.check and new.check:
-        yield from _of_check(name, old.check, new.check, tolerance)
-    elif old.check or new.check:
-        yield f"{name}: it has {'a' if new.check else 'no'} heatmap, unlike the recorded frame"
+        for number, (old_map, new_map) in enumerate(zip(old.maps, new.maps, strict=True)):
+            yield from _of_map(f"{name}, {old_map.method}", old_map, new_map)
+            if number or old_map.check != old.check:  # the first one's is compared as the peak's below
+                yield from _of_check(f"{name}, {old_map.method}", old_map.check, new_map.check, tolerance)
+    yield from _of_check(name, old.check, new.check, tolerance)
+
+
+def _of_map(name: str, old: PeakMap, new: PeakMap) -> Iterator[str]:
+    for measure in ("question", "framing"):
+        if (first := getattr(old, measure)) != (second := getattr(new, measure)):
+            yield f"{name}: {measure} is {second or 'none'}, where {first or 'none'} is recorded"
+    if set(old.networks) != set(new.networks):
+        yield f"{name}: it explains other networks"
+    for measure, a, b in (("heat", old.heat, new.heat), ("share", old.share or 0.0, new.share or 0.0)):
+        if abs(a - b) > HEAT:
+            yield f"{name}: {measure} is {b:.3g}, where {a:.3g} is recorded"
+
+
+def _of_calm(old: Segment, new: Segment, again: Analysis, tolerance: Tolerance) -> Iterator[str]:
+    """Compare the calm frames; another machine may choose another one of frames that score alike."""
+    name = f"the calm frame of segment {old.id}"
+    if old.calm is None or new.calm is None:
+        if old.calm or new.calm:
+            yield f"{name} stands in one of both only"
+        return
+    if old.calm.pts != new.calm.pts:
+        if not _as_calm(old.calm, new, again, tolerance):
+            yield f"{name}: none is found at {timecode(old.calm.time)}"
+        return
+    if abs(old.calm.time - new.calm.time) > _EXACT or old.calm.frame_index != new.calm.frame_index:
+        yield f"{name} is at {timecode(new.calm.time)}, where {timecode(old.calm.time)} is recorded"
+    if not same_place(old.calm.box, new.calm.box):
+        yield f"{name}: the face lies elsewhere"
+    if abs(old.calm.probability - new.calm.probability) > tolerance.probability:
+        yield (
+            f"{name}: probability is {new.calm.probability:.3g}, where {old.calm.probability:.3g} is recorded"
+        )
+
+
+def _as_calm(calm: CalmFrame, segment: Segment, again: Analysis, tolerance: Tolerance) -> bool:
+    """Check whether the frame scores as recorded, and as low as the calm frame found."""
+    assert segment.calm is not None
+    person = next((person for person in again.persons if person.id == segment.person), None)
+    scores = {score.pts: score for score in person.scores} if person else {}
+    chosen, recorded = scores.get(segment.calm.pts), scores.get(calm.pts)
+    if chosen is None or recorded is None or chosen.smoothed is None or recorded.smoothed is None:
+        return False
+    as_low = recorded.smoothed <= chosen.smoothed + tolerance.probability
+    return as_low and _is_of(calm, recorded, tolerance)
+
+
+def _of_strip(old: Segment, new: Segment, tolerance: Tolerance) -> Iterator[str]:
+    """Compare film strips, which are made together with pictures only.
+
+    Their moments follow from the ends of a segment, which may have moved.
+    """
+    if not new.strip:
+        return
+    faces = {face.pts: face for face in new.strip}
+    moved = (old.start, old.end) != (new.start, new.end)
+    for number, face in enumerate(old.strip, start=1):
+        match = faces.get(face.pts)
+        if match is None and not moved:
+            yield f"film strip of segment {old.id}: no face {number} at {timecode(face.time)}"
+        elif match is not None and not _same_face(face, match, tolerance):
+            yield f"film strip of segment {old.id}: face {number} has another time or probability"
+
+
+def _same_face(old: StripFace, new: StripFace, tolerance: Tolerance) -> bool:
+    if abs(old.time - new.time) > _EXACT or (old.probability is None) != (new.probability is None):
+        return False
+    return abs((old.probability or 0.0) - (new.probability or 0.0)) <= tolerance.probability
 
 
 def _of_check(
-    name: str, old_check: HideAndRescore, new_check: HideAndRescore, tolerance: Tolerance
+    name: str, old_check: HideAndRescore | None, new_check: HideAndRescore | None, tolerance: Tolerance
 ) -> Iterator[str]:
+    if old_check is None or new_check is None:
+        if old_check or new_check:
+            yield f"{name}: it has {'a' if new_check else 'no'} heatmap, unlike the recorded frame"
+        return
     for measure, a, b, allowed in (
         ("hidden area", old_check.area, new_check.area, tolerance.probability),
         ("probability before hiding", old_check.probability, new_check.probability, tolerance.probability),
@@ -186,13 +264,19 @@ def _of_check(
          tolerance.probability),
         ("probability without random areas", old_check.hidden_random, new_check.hidden_random,
          tolerance.probability),
+        ("probability without the middle", old_check.hidden_middle or 0.0, new_check.hidden_middle or 0.0,
+         tolerance.probability),
         ("number of random areas", old_check.areas, new_check.areas, 0),
     ):  # fmt: skip
         if abs(a - b) > allowed:
             yield f"{name}: {measure} is {b:.3g}, where {a:.3g} is recorded"
+    if (old_check.drop_middle is None) != (new_check.drop_middle is None):
+        yield f"{name}: the middle was hidden in one of both only"
     for measure, a, b in (
         ("drop without the hottest area", old_check.drop_highlight, new_check.drop_highlight),
         ("drop without random areas", old_check.drop_random, new_check.drop_random),
+        ("drop without the middle", old_check.drop_middle or 0.0, new_check.drop_middle or 0.0),
+        ("margin", old_check.margin, new_check.margin),
     ):
         if not same_logit(a, b):
             yield f"{name}: {measure} is {b:.3g}, where {a:.3g} is recorded"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode
-from detector.verdict.reproducibility.segment_agreement import Tolerance
+from detector.schema.voice import VoiceCheck, VoicePeak, VoiceSegment
+from detector.verdict.reproducibility.segment_agreement import HEAT, Tolerance, same_logit
 
 
 def voice_problems(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> Iterator[str]:
@@ -42,3 +43,36 @@ def voice_problems(recorded: Analysis, again: Analysis, tolerance: Tolerance) ->
             )
         if abs(first.confidence - second.confidence) > tolerance.probability:
             yield f"the confidence of {first.id} differs by {abs(first.confidence - second.confidence):.3f}"
+        yield from _of_peaks(first, second, tolerance)
+
+
+def _of_peaks(old: VoiceSegment, new: VoiceSegment, tolerance: Tolerance) -> Iterator[str]:
+    """Compare heatmaps and checks; of windows that score alike another machine may choose another one."""
+    if len(old.peaks) != len(new.peaks):
+        yield f"{old.id} has {len(new.peaks)} peaks, where {len(old.peaks)} are recorded"
+    repeated = {peak.time: peak for peak in new.peaks}
+    for number, peak in enumerate(old.peaks, start=1):
+        if (match := repeated.get(peak.time)) is not None:
+            yield from _of_peak(f"peak {number} of {old.id}", peak, match, tolerance)
+
+
+def _of_peak(name: str, old: VoicePeak, new: VoicePeak, tolerance: Tolerance) -> Iterator[str]:
+    for measure, a, b, allowed in (
+        ("probability", old.probability, new.probability, tolerance.probability),
+        ("heat", old.heat, new.heat, HEAT),
+    ):
+        if abs(a - b) > allowed:
+            yield f"{name}: {measure} is {b:.3g}, where {a:.3g} is recorded"
+    if old.check and new.check:
+        yield from _of_check(name, old.check, new.check)
+    elif old.check or new.check:
+        yield f"{name}: it has {'a' if new.check else 'no'} check, unlike the recorded window"
+
+
+def _of_check(name: str, old: VoiceCheck, new: VoiceCheck) -> Iterator[str]:
+    for measure, a, b in (
+        ("drop without the hottest area", old.drop_highlight, new.drop_highlight),
+        ("drop without random areas", old.drop_random, new.drop_random),
+    ):
+        if not same_logit(a, b):
+            yield f"{name}: {measure} is {b:.3g}, where {a:.3g} is recorded"

@@ -13,17 +13,20 @@ from changed_parts import person, segment
 from detector.schema.analysis import (
     Analysis,
     Answers,
+    CalmFrame,
     FaceQuality,
     ManipulationKind,
     MapMethod,
     MapNetwork,
     PeakMap,
+    Question,
     Rate,
     Score,
     Scores,
     SecondLook,
     SecondLookContrast,
     Spread,
+    StripFace,
 )
 from detector.schema.measurements import Span
 from detector.schema.metadata import Anomaly
@@ -129,6 +132,82 @@ def forged_check(analysis: Analysis) -> object:
     return check.model_copy(update={"drop_highlight": 9.0, "hidden_highlight": 0.01})
 
 
+def explained(analysis: Analysis) -> Analysis:
+    """The analysis with a further heatmap, a calm frame and a film strip, as the engine makes them."""
+    (stretch,), (who,) = analysis.segments, analysis.persons
+    first, *others = stretch.peaks
+    check = first.check.model_copy(update={"margin": 1.2, "hidden_middle": 0.7, "drop_middle": 1.5})
+    shown = PeakMap(
+        method=MapMethod.HIDDEN_PARTS,
+        networks=(MapNetwork.SCAN,),
+        question=Question.ALTERED,
+        framing="inner face",
+        share=0.8,
+        overlay=first.overlay,
+        map=first.map,
+        heat=first.heat,
+        check=check,
+    )
+    maps = (shown, further_map().model_copy(update={"check": check}))
+    face = next(score for score in who.scores if score.usable)
+    calm = CalmFrame(time=face.time, pts=face.pts, probability=face.probability, box=face.box, frame=None)
+    picture = "overlays/A1-strip-1.png"
+    strip = (StripFace(time=face.time, pts=face.pts, probability=face.probability, picture=picture),)
+    peaks = (first.model_copy(update={"check": check, "maps": maps}), *others)
+    return segment(analysis, peaks=peaks, calm=calm, strip=strip)
+
+
+def forged_map(analysis: Analysis, number: int, **values: Any) -> Analysis:
+    maps = list(analysis.segments[0].peaks[0].maps)
+    maps[number] = maps[number].model_copy(update=values)
+    return peak(analysis, maps=tuple(maps))
+
+
+def forged_part(analysis: Analysis, part: str, **values: Any) -> Analysis:
+    """Change the check of the first peak, the calm frame, or the first face of the film strip."""
+    stretch = analysis.segments[0]
+    if part == "check":
+        return peak(analysis, check=stretch.peaks[0].check.model_copy(update=values))
+    if part == "strip":
+        return segment(analysis, strip=(stretch.strip[0].model_copy(update=values),))
+    return segment(analysis, calm=stretch.calm.model_copy(update=values))
+
+
+EXPLANATIONS: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
+    "margin": ("margin is", lambda a: forged_part(a, "check", margin=0.5)),
+    "middle": ("drop without the middle is", lambda a: forged_part(a, "check", drop_middle=0.1)),
+    "middle's score": (
+        "probability without the middle",
+        lambda a: forged_part(a, "check", hidden_middle=0.2),
+    ),
+    "middle left out": ("the middle was hidden in one", lambda a: forged_part(a, "check", drop_middle=None)),
+    "further check": (
+        "Grad-CAM: drop without the hottest area",
+        lambda a: forged_map(a, 1, check=forged_check(a)),
+    ),
+    "no further check": ("Grad-CAM: it has a heatmap", lambda a: forged_map(a, 1, check=None)),
+    "check of the first map": (
+        "hidden parts: drop without the hottest area",
+        lambda a: forged_map(a, 0, check=forged_check(a)),
+    ),
+    "question": (
+        "question is altered, where synth",
+        lambda a: forged_map(a, 0, question=Question.SYNTHESISED),
+    ),
+    "framing": ("framing is inner face, where none", lambda a: forged_map(a, 0, framing=None)),
+    "networks": ("explains other networks", lambda a: forged_map(a, 0, networks=(MapNetwork.SECOND_LOOK,))),
+    "share": ("share is 0.8, where 0.4", lambda a: forged_map(a, 0, share=0.4)),
+    "heat of a further map": ("Grad-CAM: heat is", lambda a: forged_map(a, 1, heat=0.5)),
+    "no calm frame": ("calm frame of segment A1 stands in one", lambda a: segment(a, calm=None)),
+    "calm frame": ("the calm frame of segment A1: prob", lambda a: forged_part(a, "calm", probability=0.001)),
+    "another calm frame": ("A1: none is found at", lambda a: forged_part(a, "calm", pts=1)),
+    "time of the calm frame": ("A1 is at", lambda a: forged_part(a, "calm", time=2.0)),
+    "place of the calm frame": ("elsewhere", lambda a: forged_part(a, "calm", box=(0.0, 0.0, 9.0, 9.0))),
+    "film strip": ("face 1 has another time or prob", lambda a: forged_part(a, "strip", probability=0.99)),
+    "another face": ("film strip of segment A1: no face 1", lambda a: forged_part(a, "strip", pts=1)),
+}
+
+
 def fewer_peaks(analysis: Analysis) -> Analysis:
     (segment,) = analysis.segments
     return analysis.model_copy(
@@ -141,6 +220,47 @@ def test_forged_grounds_are_reported(recorded: Analysis, name: str) -> None:
     words, forge = FORGED[name]
     agreement = compare_analyses(forge(recorded), recorded)
     assert not agreement.agree and any(words in problem for problem in agreement.problems), agreement.problems
+
+
+@pytest.mark.parametrize("name", EXPLANATIONS)
+def test_forged_explanations_are_reported(recorded: Analysis, name: str) -> None:
+    words, forge = EXPLANATIONS[name]
+    there = explained(recorded)
+    assert compare_analyses(there, there).agree
+    agreement = compare_analyses(forge(there), there)
+    assert any(words in problem for problem in agreement.problems), agreement.problems
+
+
+def test_another_frame_as_calm_is_accepted(recorded: Analysis) -> None:
+    """Where the repeated analysis gives it the recorded probability, and as low a smoothed one."""
+    there = explained(recorded)
+    chosen = there.segments[0].calm
+    (who,) = there.persons
+    assert chosen is not None
+    low = next(score for score in who.scores if score.pts == chosen.pts).smoothed
+    assert low is not None
+    others = [
+        score
+        for score in who.scores
+        if score.usable and score.pts != chosen.pts and score.smoothed is not None
+    ]
+    alike, higher = (
+        next(score for score in others if (score.smoothed <= low + 0.01) is as_low)
+        for as_low in (True, False)
+    )
+    for score, agree in ((alike, True), (higher, False)):
+        place = {"time": score.time, "pts": score.pts, "box": score.box, "probability": score.probability}
+        assert compare_analyses(forged_part(there, "calm", **place), there).agree is agree
+    place = {"time": alike.time, "pts": alike.pts, "box": alike.box, "probability": 0.001}
+    assert not compare_analyses(forged_part(there, "calm", **place), there).agree
+
+
+def test_film_strips_exist_with_pictures_only_and_follow_the_ends_of_segments(recorded: Analysis) -> None:
+    there = explained(recorded)
+    without = segment(there, strip=())
+    assert compare_analyses(there, without).agree and compare_analyses(without, there).agree
+    start = there.segments[0].start
+    assert compare_analyses(forged_part(segment(there, start=start + 0.125), "strip", pts=1), there).agree
 
 
 @pytest.mark.parametrize("name", OF_FILE)

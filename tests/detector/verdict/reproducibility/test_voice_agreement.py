@@ -39,5 +39,35 @@ def test_differences_are_named(tmp_path: Path, changes: dict[str, Any], words: s
     assert any(words in problem for problem in problems(tmp_path, voice(), voice(**changes)))
 
 
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"probability": 0.5}, "peak 1 of voice-1: probability is 0.5"),
+        ({"heat": 0.1}, "peak 1 of voice-1: heat is 0.1"),
+        ({"check": None}, "peak 1 of voice-1: it has no check"),
+    ],
+)
+def test_peaks_are_compared(tmp_path: Path, values: dict[str, Any], words: str) -> None:
+    (problem,) = problems(tmp_path, voice(), with_peak(voice(), **values))
+    assert words in problem
+
+
+def test_checks_of_heatmaps_are_compared(tmp_path: Path) -> None:
+    check = voice().segments[0].peaks[0].check
+    assert check is not None
+    near, far = (check.model_copy(update={"drop_highlight": check.drop_highlight + by}) for by in (0.05, 2))
+    assert problems(tmp_path, voice(), with_peak(voice(), check=near)) == []
+    (problem,) = problems(tmp_path, voice(), with_peak(voice(), check=far))
+    assert "peak 1 of voice-1: drop without the hottest area" in problem
+
+
+def with_peak(finding: Voice, **values: Any) -> Voice:
+    """The finding with other values of its first peak."""
+    segment, *others = finding.segments
+    peak, *further = segment.peaks
+    changed = segment.model_copy(update={"peaks": (peak.model_copy(update=values), *further)})
+    return finding.model_copy(update={"segments": (changed, *others)})
+
+
 def test_voices_examined_once_only(tmp_path: Path) -> None:
     assert problems(tmp_path, voice(), None) == ["voices were examined in one of both only"]
