@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from analyses import build
+from unconfined import Unconfined
 from voices import voice
 
 from detector.schema.analysis import (
@@ -20,6 +21,7 @@ from detector.schema.analysis import (
     PeakMap,
     StripFace,
 )
+from reports.verification import repeated_pictures
 from reports.verification.checks import CheckResults, Folder
 from reports.verification.repeated_pictures import compare_pictures
 
@@ -27,6 +29,12 @@ from reports.verification.repeated_pictures import compare_pictures
 BOX = (900.0, 500.0, 960.0, 560.0)
 CALM, STRIP, FURTHER = "overlays/A1-calm-frame.png", "overlays/A1-strip-1.png", "overlays/A1-1-grad-cam"
 NEAR = "overlays/A1-1-near"
+
+
+@pytest.fixture(autouse=True)
+def unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compare in this process; ``test_reanalysis.py`` has a confined one."""
+    monkeypatch.setattr(repeated_pictures, "Sandbox", Unconfined)
 
 
 @pytest.fixture
