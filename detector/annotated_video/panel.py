@@ -39,12 +39,16 @@ _BACK: Colour = (24, 27, 32)
 _PLOT: Colour = (38, 43, 50)
 _QUIET: Colour = (170, 178, 189)
 _NOTE_BACK: Colour = (250, 214, 90)
+_AFTER_PEAK = ("Heatmaps show", "here after their", "peak frame")  # where there is none yet
 _NOTE = "DERIVED PICTURE, NOT THE EXHIBIT"
+
+
+FACE_ROOM = 1.5  # side of the inset's part in sizes of the face's box
 
 
 @dataclass(frozen=True)
 class Inset:
-    """A heatmap drawn into an earlier frame."""
+    """A heatmap drawn into this or an earlier frame."""
 
     picture: Image
     caption: str
@@ -61,7 +65,13 @@ class Panel:
     """Draws header and panel of every frame of one video."""
 
     def __init__(
-        self, analysis: Analysis, lanes: tuple[DrawnLane, ...], layout: FrameLayout, sound: str
+        self,
+        analysis: Analysis,
+        lanes: tuple[DrawnLane, ...],
+        layout: FrameLayout,
+        sound: str,
+        *,
+        animated: bool = False,
     ) -> None:
         self._layout = layout
         self._duration = analysis.media.duration
@@ -95,6 +105,7 @@ class Panel:
             write(self._base, "No face was found.", MARGIN, layout.strip.y + 22, 15, _QUIET)
         self._foot(len(lanes) - len(visible), not visible)
         self._sound = sound
+        self._no_heatmap = ("Heatmaps show", "here in", "segments") if animated else _AFTER_PEAK
 
     def frame(self, time: float, number: int, pts: int) -> Image:
         """Return a frame without its picture and inset; ``number`` counts decoded frames from 0."""
@@ -121,7 +132,7 @@ class Panel:
             return
         if inset is None or time - inset.time > INSET_SECONDS:
             image[place.y : place.bottom, place.x : place.right] = _PLOT
-            for row, words in enumerate(("Heatmaps show", "here after their", "peak frame")):
+            for row, words in enumerate(self._no_heatmap):
                 write(image, words, place.x + 10, place.y + 54 + 18 * row, 13, _QUIET)
             return
         image[place.y : place.bottom, place.x : place.right] = inset.picture
@@ -224,10 +235,10 @@ def joined(scores: Iterable[tuple[float, float, int]], most_gap: float) -> list[
     return lines
 
 
-def crop_face(image: Image, box: tuple[int, int, int, int], picture: Rect) -> Image:
-    """Return the square around a face in an annotated frame, at the size of the inset."""
+def crop_face(image: Image, box: tuple[int, int, int, int], picture: Rect, room: float = FACE_ROOM) -> Image:
+    """Return the square around ``box`` in an annotated frame, ``room`` times as wide."""
     left, top, right, bottom = box
-    side = min(max(right - left, bottom - top, 16) * 1.5, picture.width, picture.height)
+    side = min(max(right - left, bottom - top, 16) * room, picture.width, picture.height)
     x = min(max((left + right - side) / 2, picture.x), picture.right - side)
     y = min(max((top + bottom - side) / 2, picture.y), picture.bottom - side)
     part = image[round(y) : round(y + side), round(x) : round(x + side)]

@@ -28,7 +28,7 @@ from detector.annotated_video.drawing import (
     draw_heat,
     place_box,
 )
-from detector.annotated_video.panel import Inset, Panel, crop_face
+from detector.annotated_video.panel import FACE_ROOM, Inset, Panel, crop_face
 from detector.errors import MediaError
 from detector.files import atomic_path, hash_file
 from detector.media.acceptance import open_exhibit
@@ -38,7 +38,7 @@ from detector.media.frame import Image
 from detector.media.open import open_container, open_media
 from detector.media.reader import MediaReader
 from detector.progress import ReportShare
-from detector.schema.analysis import Analysis, Peak, Segment
+from detector.schema.analysis import Analysis, Box, Peak, Segment
 from detector.schema.formatting import never_rounding_up_to, timecode
 from detector.schema.frame_maps import FrameMap, read_segment_maps
 
@@ -127,6 +127,7 @@ class Sound:
                 return
 
 
+_HEAD_ROOM = 0.85  # of the inset of an animated heatmap, whose part is the head with its surroundings
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "60"}
 _HIGH_DEFINITION = 720  # minimum rows for which undeclared colours are assumed to be BT.709
 _MOST_MAP_PIXELS = 1280 * 16_384
@@ -135,11 +136,12 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class Annotated:
-    """The result of :func:`annotate`."""
+    """Numbers of frames, peak frames with and without a heatmap, and animated frames; the state of sound."""
 
     frames: int
     heatmaps: int
     heatmaps_missing: int
+    animated: int
     sound: str
 
 
@@ -234,7 +236,7 @@ class _Making:
             if segment.id in moving
         }
         self._inset: Inset | None = None
-        self._drawn = 0
+        self._drawn, self._animated = 0, 0
 
     def run(self, progress: ReportShare | None) -> Annotated:
         first: int | None = None
@@ -243,7 +245,9 @@ class _Making:
             if first is None:
                 first = pts
                 layout = self._layout(frame)
-                panel = Panel(self._analysis, self._lanes, layout, self._sound.state)
+                panel = Panel(
+                    self._analysis, self._lanes, layout, self._sound.state, animated=bool(self._moving)
+                )
                 writer = self._writer(layout)
                 self._sound.begin(self._container, first * self._reader.time_base)
             if self._reader.clock_restarts and self._sound.is_copied:
@@ -266,7 +270,8 @@ class _Making:
         writer.finish()
         self._sound.until(self._container, None)
         peak_count = sum(len(peaks) for peaks in self._peaks.values())
-        return Annotated(count, self._drawn, peak_count - self._drawn, self._sound.state)
+        missing = peak_count - self._drawn
+        return Annotated(count, self._drawn, missing, self._animated, self._sound.state)
 
     def _layout(self, frame: av.VideoFrame) -> FrameLayout:
         if _changes_size(self._analysis):
@@ -279,7 +284,8 @@ class _Making:
 
     def _arrange(self, width: int, height: int, aspect: Fraction) -> FrameLayout:
         with_voice = build_voice_lane(self._analysis) is not None
-        return arrange(width, height, aspect, len(self._lanes), bool(self._maps), with_voice)
+        with_maps = bool(self._maps or self._moving)
+        return arrange(width, height, aspect, len(self._lanes), with_maps, with_voice)
 
     def _writer(self, layout: FrameLayout) -> H264Writer:
         return H264Writer(
@@ -301,35 +307,41 @@ class _Making:
         size = (self._analysis.media.width, self._analysis.media.height)
         image = panel.frame(time, number, pts)
         image[area.y : area.bottom, area.x : area.right] = upright
-        for heatmap, folder in self._moving_at(time):
+        moving = [(segment, heatmap, folder) for segment, heatmap, folder in self._moving_at(time)]
+        for segment, heatmap, folder in moving:
             if (layer := _map(folder / heatmap.map)) is not None:
                 left, top, right, bottom = place_box(heatmap.part, area, size)
                 draw_heat(image, layer, Rect(left, top, right - left, bottom - top))
-        peaks = self._peaks.get(pts, ())
-        for segment, peak in peaks:
+                self._inset = self._enlarged(image, heatmap.part, _HEAD_ROOM, segment, time, area)
+        self._animated += bool(moving)
+        for segment, peak in self._peaks.get(pts, ()):
             layer = _map(self._maps.get(peak.map or ""))
             if layer is None:
                 continue
+            self._drawn += 1
             if segment.id not in self._moving:
                 draw_heat(image, layer, area)
-            self._drawn += 1
-            self._inset = Inset(
-                crop_face(image, place_box(peak.box, area, size), area),
-                f"Heatmap {segment.id} {timecode(peak.time)}",
-                time,
-            )
+                self._inset = self._enlarged(image, peak.box, FACE_ROOM, segment, time, area)
         faces = (lane.at(time) for lane in self._lanes)
         draw_faces(image, (face for face in faces if face is not None), area, size)
         panel.add_inset(image, self._inset, time)
         return image
 
-    def _moving_at(self, time: float) -> Iterator[tuple[FrameMap, Path]]:
-        """Yield the nearest heatmap of each animated segment, and the folder of its picture."""
+    def _enlarged(
+        self, image: Image, box: Box, room: float, segment: Segment, time: float, area: Rect
+    ) -> Inset:
+        """Return the inset of the face at ``box``, over which a heatmap was drawn at ``time``."""
+        size = (self._analysis.media.width, self._analysis.media.height)
+        picture = crop_face(image, place_box(box, area, size), area, room)
+        return Inset(picture, f"Heatmap {segment.id} {timecode(time)}", time)
+
+    def _moving_at(self, time: float) -> Iterator[tuple[Segment, FrameMap, Path]]:
+        """Yield each animated segment, its nearest heatmap, and the folder of the picture."""
         for segment, folder, heatmaps in self._moving.values():
             if heatmaps and segment.start <= time <= segment.end:
                 nearest = min(heatmaps, key=lambda heatmap: abs(heatmap.time - time))
                 if abs(nearest.time - time) <= STALE:
-                    yield nearest, folder
+                    yield segment, nearest, folder
 
     def _upright(self, frame: av.VideoFrame, layout: FrameLayout) -> Image:
         """Return the frame upright, in RGB and at its final size."""

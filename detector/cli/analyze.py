@@ -282,7 +282,10 @@ def _annotate(options: argparse.Namespace) -> int:
                 segment_maps_confined(options.file, analysis, segment.id, moving[segment.id], show)
         summary = annotate_confined(options.file, analysis, out, maps, moving, show)
     frames = count_noun(summary["frames"], "frame")
-    print(f"{out}: {frames}, {summary['heatmaps']} with a heatmap. Sound: {summary['sound']}.")
+    heatmaps = f"{summary['heatmaps']} with a heatmap"
+    if options.animate:
+        heatmaps = f"{summary['animated']} with an animated heatmap"
+    print(f"{out}: {frames}, {heatmaps}. Sound: {summary['sound']}.")
     if summary["heatmaps_missing"]:
         print(f"Missing or unreadable heatmaps: {summary['heatmaps_missing']}.")
     return 0

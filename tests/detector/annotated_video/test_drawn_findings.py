@@ -99,8 +99,14 @@ class TestHeatmaps:
             )
         listed = SegmentMaps(segment=segment.id, frames=tuple(heatmaps))
         (moving / INDEX).write_text(listed.model_dump_json())
-        _, frames = made.annotated(maps, {segment.id: moving})
+        result, frames = made.annotated(maps, {segment.id: moving})
+        assert (result.animated, result.heatmaps, result.heatmaps_missing) == (13, 3, 0)
+        place = made.layout.inset
+        assert place is not None
         for number, frame in enumerate(frames):
+            enlarged = frame.image[place.y : place.bottom, place.x : place.right].astype(int)
+            is_green = (enlarged[..., 1] - enlarged[..., 0] > 80).mean() > 0.2
+            assert is_green == (number >= 3), number  # it stays for two seconds
             columns = self.green(frame, made.layout)
             if 3 <= number <= 15:
                 nearest = 40 + 2 * 3 * round(number / 3)

@@ -40,7 +40,7 @@ class TestNothingOnTheWrongFrame:
     def test_constant_rate(self, tmp_path: Path) -> None:
         made = case(write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT)))
         result, frames = made.annotated()
-        assert result == Annotated(30, 0, 0, "none in the exhibit")
+        assert result == Annotated(30, 0, 0, 0, "none in the exhibit")
         assert_in_step(frames, made)
 
     @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.mov"])
