@@ -42,7 +42,13 @@ from reports.review.second_review_section import SecondReviewView, second_review
 from reports.sound.sound_section import SoundView, sound_view
 from reports.sound.words import first_page_sentence, recording_answers
 from reports.validation.error_rates import MeasuredErrors, measured_errors
-from reports.validation.laboratory import THRESHOLD, LaboratoryView, laboratory_view
+from reports.validation.laboratory import (
+    THRESHOLD,
+    VOICE_THRESHOLD,
+    LaboratoryView,
+    laboratory_view,
+    voices_view,
+)
 from reports.wording.lengths import FULL, SUMMARY, Length
 from reports.wording.sections import Fact, Section, contents, of_length
 from reports.wording.verdict_sentence import MARKS, verdict_sentence
@@ -130,6 +136,7 @@ class ReportView:
     metadata: MetadataView
     measured_errors: MeasuredErrors
     laboratory: LaboratoryView | None
+    laboratory_of_voices: LaboratoryView | None
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
@@ -215,6 +222,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     media, case, check = analysis.media, inputs.case or CaseDetails(), inputs.check
     quoted, review = inputs.quoted_laboratory(), inputs.parsed_review(media.sha256)
     laboratory = laboratory_view(quoted, analysis) if quoted and not media.sound_only else None
+    laboratory_of_voices = voices_view(quoted, analysis) if quoted else None
     second_review = None
     if review is not None:
         duration = 0.0 if media.still else media.duration
@@ -242,6 +250,8 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
             answers.insert(-1, (gettext("Voice"), first_page_sentence(analysis)))
     if laboratory and laboratory.decision:
         answers.append((THRESHOLD, laboratory.decision))
+    if laboratory_of_voices and laboratory_of_voices.decision:
+        answers.append((VOICE_THRESHOLD, laboratory_of_voices.decision))
     if second_review:
         answers.append((gettext("Second review"), second_review.summary))
     if analysis.joint:
@@ -272,6 +282,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         metadata=metadata_view(media),
         measured_errors=measured_errors(analysis),
         laboratory=laboratory,
+        laboratory_of_voices=laboratory_of_voices,
         timeline=draw_timeline(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=segments,

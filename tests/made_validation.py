@@ -7,45 +7,68 @@ from functools import cache
 
 import numpy as np
 
-from detector.schema.analysis import Analysis, Library, MediaKind, Parameters, Verdict
+from detector.schema.analysis import Analysis, Library, Parameters, Verdict
 from detector.schema.laboratory import (
     LabelledSegment,
     Repetition,
+    Subject,
     ValidatedModel,
+    ValidatedVoiceModel,
     Validation,
     ValidationItem,
     Versions,
 )
+from detector.schema.voice import VoiceVerdict
 from detector.statistics.likelihood_ratios import likelihood_ratios
 from detector.validation import conclude, rates
 from detector.validation.limits import find_limits
 
+VOICE_MODEL = ValidatedVoiceModel(
+    name="reelproof-voice", title="Reelproof voice", architecture="Whisper base", sha256="c4" * 32,
+    enter=0.65, leave=0.5, card_sha256="d5" * 32,
+)  # fmt: skip
 LABELLED = ("generator", "segments", "sex")
 
 
 def item(number: int, *, manipulated: bool, probability: float | None, **given: object) -> ValidationItem:
     """One analysed file; its verdict follows from its probability."""
-    verdict = Verdict.INCONCLUSIVE
+    of_voice = given.get("kind") is Subject.VOICE
+    verdicts: type[Verdict | VoiceVerdict] = VoiceVerdict if of_voice else Verdict
+    verdict = verdicts("inconclusive")
     if probability is not None and not 0.4 <= probability < 0.65:
-        verdict = Verdict.MANIPULATED if probability >= 0.65 else Verdict.NOT_FOUND
+        found, nothing = (
+            (VoiceVerdict.SYNTHETIC, VoiceVerdict.NOT_FOUND)
+            if of_voice
+            else (Verdict.MANIPULATED, Verdict.NOT_FOUND)
+        )
+        verdict = found if probability >= 0.65 else nothing
     values: dict[str, object] = {
         "file": f"{'manipulated' if manipulated else 'real'}/clip-{number}.mp4",
         "bytes": 1000 + number,
         "sha256": hashlib.sha256(f"{number} {manipulated}".encode()).hexdigest(),
         "manipulated": manipulated,
         "group": number,
-        "kind": MediaKind.VIDEO,
+        "kind": Subject.VIDEO,
         "verdict": verdict,
         "probability": probability,
         "duration": 4.0,
-        "codec": None if given.get("kind") is MediaKind.IMAGE else "h264",
+        "codec": None if given.get("kind") is Subject.IMAGE else "h264",
         "faces": 1,
         "values": {"face width": 60.0 + 3 * number, "bits per pixel": 0.02 + 0.004 * number},
     }
+    if of_voice:
+        label = "synthetic" if manipulated else "human"
+        values |= {
+            "file": f"{label}-{number}.opus",
+            "sha256": hashlib.sha256(f"{number} {label}".encode()).hexdigest(),
+            "codec": "opus",
+            "faces": 0,
+            "values": {"speech": 3.0 + number, "bandwidth": 3000.0 + 100 * number},
+        }
     return ValidationItem.model_validate(values | given)
 
 
-def items(count: int = 40, kind: MediaKind = MediaKind.VIDEO, seed: int = 1) -> tuple[ValidationItem, ...]:
+def items(count: int = 40, kind: Subject = Subject.VIDEO, seed: int = 1) -> tuple[ValidationItem, ...]:
     """As many of either label, the manipulated ones with higher scores."""
     rng = np.random.default_rng(seed)
     made = []
@@ -70,7 +93,7 @@ def items(count: int = 40, kind: MediaKind = MediaKind.VIDEO, seed: int = 1) -> 
 def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) -> Validation:
     """A whole validation of ``of``."""
     of = items() if of is None else of
-    kinds = [kind for kind in (MediaKind.VIDEO, MediaKind.IMAGE) if any(entry.kind is kind for entry in of)]
+    kinds = [kind for kind in Subject if any(entry.kind is kind for entry in of)]
     levels = rates.compute_levels(of, 0.65)
     ratios = tuple(
         ratio
@@ -89,6 +112,7 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
             name="reelproof", title="Reelproof", architecture="efficientnet-lite0", sha256="a7" * 32,
             temperature=1.3, card_sha256="b8" * 32,
         ),
+        voice_model=VOICE_MODEL if Subject.VOICE in kinds else None,
         parameters=Parameters(),
         versions=Versions(
             reelproof="0.1.0", python="3.11", system="Linux", processor="x86_64", backends=("OpenVINO",),
@@ -98,7 +122,8 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
         levels=levels,
         curves=tuple(filter(None, (rates.compute_curve(kind, of) for kind in kinds))),
         likelihood_ratios=ratios,
-        temporal=conclude._temporal(of),
+        temporal=conclude._temporal(rates.items_of(Subject.VIDEO, of)),
+        voice_temporal=conclude._temporal(rates.items_of(Subject.VOICE, of), "voices with labelled segments"),
         repetitions=repetitions,
         covered=conclude._covered(of),
         codecs=conclude._codecs(of),

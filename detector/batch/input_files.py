@@ -161,10 +161,12 @@ def is_exhibit(path: Path) -> bool:
     return path.suffix.lower() in IMAGES | VIDEOS | SOUND_ENDINGS or _container(path) is not None
 
 
-def is_video_or_photo(path: Path) -> bool:
-    """Check whether a file is a video or photo, by known extension or by its first bytes."""
-    container = _container(path)
-    return path.suffix.lower() in IMAGES | VIDEOS or (container is not None and not container.is_sound)
+def is_recording(path: Path) -> bool:
+    """Check whether an exhibit is a sound recording, by its first bytes or by known extension."""
+    container, by_name = _container(path), path.suffix.lower() in SOUND_ENDINGS
+    if container is None:
+        return by_name
+    return container.is_sound or (by_name and not container.is_photo)  # containers of video may hold sound
 
 
 def _container(path: Path) -> Container | None:

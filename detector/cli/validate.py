@@ -27,8 +27,8 @@ def add_validation_commands(commands: Any) -> None:
         "data",
         type=Path,
         metavar="DATA",
-        help="folder with real and manipulated in it, or CSV file,label[,generator,group,segments,persons,"
-        "skin_tone,sex]",
+        help="folder with real and manipulated in it, or CSV file,label[,voice,generator,group,segments,"
+        "persons,skin_tone,sex,…]",
     )
     validate.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for lines, validation and report"
@@ -100,11 +100,14 @@ def _validate(options: argparse.Namespace) -> int:
         )
         show("writing the report", 0.0)
         from detector.validation.rates import quoted_extract
+        from detector.validation.validated_model import validates_faces
         from reports.signing.validation_files import write_validation
 
         laboratory = quoted_extract(validation, validation.to_json().encode()).to_json().encode()
         write_validation(validation, options.out, key, laboratory, options.language)
-    print_line(f"{validation.title}: {len(validation.items):,} files, {validation.model.title}")
+    titles = [validation.model.title] if validates_faces(validation) else []
+    titles += [validation.voice_model.title] if validation.voice_model else []
+    print_line(f"{validation.title}: {validation.files:,} files, {', '.join(titles)}")
     for level in validation.levels:
         if not level.attribute:
             _print_level(level.name, level)

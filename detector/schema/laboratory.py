@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 
 from pydantic import Field, model_validator
 
-from detector.schema.analysis import MediaKind, Verdict
+from detector.schema.analysis import Verdict
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional
 from detector.schema.joint import JointRule
 from detector.schema.method import Library, Parameters, add_missing_parameters
 from detector.schema.model import Platt, Rate, SecondLookModel
+from detector.schema.voice import VoiceVerdict
 
-VALIDATION_SCHEMA_VERSION = "1.2"
+VALIDATION_SCHEMA_VERSION = "1.3"
+
+
+class Subject(StrEnum):
+    """What was judged: faces in videos, faces in photographs, or the voices of any exhibit with sound.
+
+    The first two are also the kind of the exhibit.
+    """
+
+    VIDEO = "video"
+    IMAGE = "image"
+    VOICE = "voice"
 
 
 class ValidatedModel(Value):
@@ -27,6 +40,18 @@ class ValidatedModel(Value):
     exhibit: Platt | None = None
     second_look: SecondLookModel | None = None
     card_sha256: Sha256 = Field(description="of the deciding part of the model's card, as canonical JSON")
+
+
+class ValidatedVoiceModel(Value):
+    """The validated network of voices, which judges whether speech is synthetic."""
+
+    name: str
+    title: str
+    architecture: str
+    sha256: Sha256
+    enter: Probability = Field(description="smoothed probability that opens a segment")
+    leave: Probability = Field(description="smoothed probability that closes it")
+    card_sha256: Sha256 = Field(description="of the deciding part of its card, as canonical JSON")
 
 
 class OtherValidated(Value):
@@ -53,7 +78,7 @@ class Versions(Value):
 
 
 class LabelledSegment(Value):
-    """An interval that was labelled as manipulated, or flagged."""
+    """An interval that was labelled as manipulated or synthetic, or flagged."""
 
     start: Seconds
     end: Seconds
@@ -68,30 +93,44 @@ class SaidByOther(Value):
 
 
 class ValidationItem(Value):
-    """One file of the material: the laboratory's labels and the result of the analysis."""
+    """One question about one file of the material: the laboratory's labels and the result of the analysis.
+
+    A file of which faces and voices are labelled has an item for each.
+    """
 
     file: str = Field(description="relative to the material, with / between folders")
     bytes: int = Field(ge=0)
     sha256: Sha256
-    manipulated: bool = Field(description="the laboratory's label")
+    manipulated: bool = Field(description="the laboratory's label; of voices: synthetic")
     group: int = Field(ge=0, description="files with the same number are not independent")
     generator: str | None = None
-    attributes: dict[str, str] = Field(default_factory=dict, description="labelled: skin tone, sex")
+    attributes: dict[str, str] = Field(default_factory=dict, description="labelled: skin tone, sex, language")
     truth: tuple[LabelledSegment, ...] = optional("labelled segments", ())
     error: str | None = optional("why it could not be analysed; null: no error")
-    kind: MediaKind | None = None
-    verdict: Verdict | None = None
+    kind: Subject | None = optional("what was judged; null: faces, in a file that could not be analysed")
+    verdict: Verdict | VoiceVerdict | None = None
     probability: Probability | None = optional("null: nothing could be judged")
     stability: Probability | None = None
     duration: Seconds = 0.0
-    codec: str | None = optional("of a video, by FFmpeg's name; since 1.2")
+    codec: str | None = optional("of a video, or of the sound, by FFmpeg's name; since 1.2")
     faces: int = optional("persons found", 0, ge=0)
     segments: tuple[LabelledSegment, ...] = ()
     values: dict[str, float] = Field(
-        default_factory=dict, description="face width, contrast, bits per pixel …, as in the domain check"
+        default_factory=dict,
+        description="face width, contrast, bits per pixel, seconds of speech …, as in the domain check",
     )
     outside: tuple[str, ...] = optional("properties outside the card's own ranges", ())
     others: tuple[SaidByOther, ...] = optional("results of other models; since 1.1", ())
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the verdict is a finding."""
+        return self.verdict in (Verdict.MANIPULATED, VoiceVerdict.SYNTHETIC)
+
+    @property
+    def cleared(self) -> bool:
+        """Whether the verdict is that nothing was found."""
+        return self.verdict in (Verdict.NOT_FOUND, VoiceVerdict.NOT_FOUND)
 
 
 class Outcomes(Value):
@@ -109,9 +148,9 @@ class Outcomes(Value):
 
 
 class Level(Value):
-    """Figures for one part of the material."""
+    """Figures for one part of the material. Of voices, *manipulated* counts synthetic ones."""
 
-    kind: MediaKind
+    kind: Subject
     attribute: str = Field(description="attribute that selects the part; empty: all files of the kind")
     name: str = Field(description="such as 80 to 120 px")
     least: float | None = optional("of a measured attribute; null: no lower end")
@@ -155,9 +194,9 @@ class CurvePoint(Value):
 
 
 class Curve(Value):
-    """Error rates by threshold for one kind of media."""
+    """Error rates by threshold for one kind of media, or for voices."""
 
-    kind: MediaKind
+    kind: Subject
     manipulated: int = Field(gt=0)
     unmanipulated: int = Field(gt=0)
     points: tuple[CurvePoint, ...]
@@ -193,7 +232,7 @@ class LrSystem(Value):
 class LikelihoodRatios(Value):
     """Likelihood ratios: how much more likely a score is for manipulated than for unmanipulated files."""
 
-    kind: MediaKind
+    kind: Subject
     manipulated: int = Field(gt=0)
     unmanipulated: int = Field(gt=0)
     groups: int = Field(gt=0)
@@ -222,7 +261,7 @@ class Repetition(Value):
 class CoveredRange(Value):
     """The range of a property in the material, with its 10th, 50th and 90th percentile."""
 
-    kind: MediaKind
+    kind: Subject
     name: str
     unit: str
     items: int = Field(gt=0)
@@ -234,8 +273,9 @@ class CoveredRange(Value):
 
 
 class CoveredCodec(Value):
-    """A codec of clips in the material."""
+    """A codec of clips, or of the sound of voices, in the material."""
 
+    kind: Subject = optional("since 1.3", Subject.VIDEO)
     name: str = Field(description="by FFmpeg's name")
     items: int = Field(gt=0)
 
@@ -250,6 +290,7 @@ class Validation(Document):
         description="UTC, ISO 8601; when the last file was measured or the figures were computed"
     )
     model: ValidatedModel
+    voice_model: ValidatedVoiceModel | None = optional("null: no voices were labelled; since 1.3")
     parameters: Parameters
     versions: Versions
     labelled: tuple[str, ...] = Field(description="attributes that the laboratory labelled as well")
@@ -262,22 +303,36 @@ class Validation(Document):
     temporal: dict[str, float | None] = Field(
         default_factory=dict, description="metrics in time, of clips with labelled segments"
     )
+    voice_temporal: dict[str, float | None] = Field(
+        default_factory=dict, description="the same of voices; since 1.3"
+    )
     repetitions: tuple[Repetition, ...]
     covered: tuple[CoveredRange, ...]
     codecs: tuple[CoveredCodec, ...] = optional(
-        "of the videos, the most frequent first; empty also before 1.2", ()
+        "of videos, and of the sound of voices, the most frequent first; empty also before 1.2", ()
     )
     limits: tuple[str, ...] = Field(description="limits of the validation, in words")
     material_sha256: Sha256 = Field(
-        description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed"
+        description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed; labels "
+        "are manipulated and unmanipulated, of voices synthetic and human"
     )
     items: tuple[ValidationItem, ...]
 
     _missing = model_validator(mode="before")(add_missing_parameters)
 
-    def level(self, kind: MediaKind) -> Level | None:
+    @property
+    def files(self) -> int:
+        """Number of files."""
+        return len({item.sha256 for item in self.items})
+
+    def level(self, kind: Subject) -> Level | None:
         """Return the figures for all files of a kind."""
         return next((level for level in self.levels if level.kind is kind and not level.attribute), None)
+
+    def threshold(self, kind: Subject) -> float:
+        """Return the probability from which verdicts of a kind are findings."""
+        voices = self.voice_model if kind is Subject.VOICE else None
+        return voices.enter if voices else self.parameters.enter_threshold
 
 
 PROBABILITY_EDGE = 1e-6  # least distance of a probability from 0 and 1 when its log odds are computed
@@ -291,13 +346,13 @@ def stated_log10(ratios: LikelihoodRatios, probability: float) -> float:
 
 
 LABORATORY_FILE = "laboratory.json"
-LABORATORY_SCHEMA_VERSION = "1.2"
+LABORATORY_SCHEMA_VERSION = "1.3"
 
 
 class OwnThreshold(Value):
     """A threshold of the laboratory's own, from which it flags exhibits of a kind."""
 
-    kind: MediaKind
+    kind: Subject
     threshold: Probability
     shipped: Probability = Field(description="the threshold of the verdict, which may not be the shipped one")
     by: str = Field(description="how it was chosen, in words")
@@ -315,6 +370,7 @@ class Laboratory(Document):
     created: str
     files: int = Field(gt=0)
     model: ValidatedModel
+    voice_model: ValidatedVoiceModel | None = optional("null: no voices were labelled; since 1.3")
     parameters: Parameters
     source_sha256: Sha256 | None
     levels: tuple[Level, ...]
@@ -323,7 +379,7 @@ class Laboratory(Document):
     likelihood_ratios: tuple[LikelihoodRatios, ...] = Field(description="without their plots")
     covered: tuple[CoveredRange, ...]
     codecs: tuple[CoveredCodec, ...] = optional(
-        "of the videos, the most frequent first; empty also before 1.2", ()
+        "of videos, and of the sound of voices, the most frequent first; empty also before 1.2", ()
     )
     limits: tuple[str, ...]
     thresholds: tuple[OwnThreshold, ...] = ()

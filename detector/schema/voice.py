@@ -151,6 +151,9 @@ class VoiceModel(Value):
     title: str
     architecture: str
     sha256: Sha256
+    card_sha256: Sha256 | None = optional(
+        "of the deciding part of its card, as canonical JSON; null: not recorded"
+    )
     figures: dict[str, float] = Field(default_factory=dict, description="from its card, by name")
     domain: str = Field(description="what it was validated on, in words")
     limits: tuple[str, ...] = ()

@@ -8,9 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
-from detector.schema.laboratory import PROBABILITY_EDGE, LikelihoodRatios, LrSystem, PavStep, TippettPoint
+from detector.schema.laboratory import (
+    PROBABILITY_EDGE,
+    LikelihoodRatios,
+    LrSystem,
+    PavStep,
+    Subject,
+    TippettPoint,
+)
 from detector.schema.model import Platt
 from detector.schema.scores import sigmoid
 from detector.statistics.metrics import Scored, fit_platt
@@ -48,7 +54,7 @@ def log_odds(probabilities: Floats) -> Floats:
     return odds
 
 
-def likelihood_ratios(kind: MediaKind, scored: Scored) -> LikelihoodRatios | None:
+def likelihood_ratios(kind: Subject, scored: Scored) -> LikelihoodRatios | None:
     """Fit likelihood ratios and measure them; None if a class has too few items or a single group.
 
     The score is the log odds of the published probability. It becomes a ratio by logistic regression (Platt,

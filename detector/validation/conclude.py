@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,28 @@ from detector.schema.laboratory import (
     LabelledSegment,
     LikelihoodRatios,
     Repetition,
+    Subject,
     ValidatedModel,
+    ValidatedVoiceModel,
     Validation,
     ValidationItem,
     Versions,
 )
+from detector.schema.voice import VoiceVerdict
 from detector.statistics import temporal_metrics
 from detector.statistics.likelihood_ratios import likelihood_ratios
 from detector.statistics.temporal_metrics import Timed
 from detector.validation import rates
-from detector.validation import rates as validation_rates
 from detector.validation.limits import find_limits
-from detector.validation.material import LabelledFile, Material, read_material
+from detector.validation.material import LabelledFile, Material, Spans, read_material
 from detector.validation.measuring import Measurements, Run, measure
-from detector.validation.validated_model import difference_to_validation, validated_model
+from detector.validation.other_models import read_other_results, side_by_side
+from detector.validation.rates import items_of
+from detector.validation.validated_model import (
+    difference_to_validation,
+    validated_model,
+    validated_voice_model,
+)
 from detector.verdict.validated_domain import BINARY_PROPERTIES
 from detector.version import __version__
 
@@ -98,7 +106,7 @@ def version_remarks(made_with: Sequence[Software]) -> list[str]:
     ]
 
 
-_KINDS = (MediaKind.VIDEO, MediaKind.IMAGE)
+_VOICE_ATTRIBUTES, _FACE_ATTRIBUTES = {"sex", "language"}, {"sex", "skin tone"}
 _NOT_COMPARABLE = (
     "The other machine's validation cannot be compared with: %(why)s. Name one of the same model, parameters "
     "and material."
@@ -129,12 +137,23 @@ def validate(
         raise ParameterError(_NOT_COMPARABLE % {"why": difference})
     progress("reading the material", 0.0)
     material = read_material(data)
+    if material.has_voices and not run.parameters.sound:
+        raise ParameterError(
+            N_("Voices are labelled, but sound is left out. Validate with sound, or without their labels.")
+        )
     if other_machine is not None and not _in_both(material.files, other_machine.items):
         raise ParameterError(_NOT_COMPARABLE % {"why": "it has no file of this material"})
     measurements = measure(material, out, run, model.card_sha256, progress)
     progress("working out the figures", 0.0)
     return build_validation(
-        material, measurements, run, model, title=title, laboratory=laboratory, other_machine=other_machine
+        material,
+        measurements,
+        run,
+        model,
+        validated_voice_model() if material.has_voices else None,
+        title=title,
+        laboratory=laboratory,
+        other_machine=other_machine,
     )
 
 
@@ -143,20 +162,27 @@ def build_validation(
     measurements: Measurements,
     run: Run,
     model: ValidatedModel,
+    voice_model: ValidatedVoiceModel | None = None,
     *,
     title: str = "",
     laboratory: str | None = None,
     other_machine: Validation | None = None,
     made_with: Sequence[Software] = (),
 ) -> Validation:
-    """Build the validation from measurements by this process, or by analyses ``made_with`` these versions."""
+    """Build the validation from measurements by this process, or by analyses ``made_with`` these versions.
+
+    ``voice_model`` is the network of voices, if any are labelled.
+    """
+    numbers = material.numbers
     items = tuple(
-        _item(file, measurements.first.get(str(file.path)), material.numbers) for file in material.files
+        item
+        for file in material.files
+        for item in _items(file, measurements.first.get(str(file.path)), numbers)
     )
     threshold = run.parameters.enter_threshold
-    ratios = tuple(filter(None, (_ratios(kind, items) for kind in _KINDS)))
+    ratios = tuple(filter(None, (_ratios(kind, items) for kind in Subject)))
     levels = rates.compute_levels(items, threshold)
-    beside, together = validation_rates.side_by_side(items, [*measurements.first.values()], threshold)
+    beside, together = side_by_side(items, [*measurements.first.values()], threshold)
     repetitions = _repetitions(material, measurements)
     if other_machine is not None:
         repetitions += _elsewhere(items, other_machine)
@@ -165,6 +191,7 @@ def build_validation(
         laboratory=laboratory,
         created=timestamps.iso_seconds(datetime.now(UTC)),
         model=model,
+        voice_model=voice_model,
         parameters=run.parameters,
         versions=versions_of(made_with, _backends(measurements.first)),
         labelled=material.labelled,
@@ -172,9 +199,10 @@ def build_validation(
         levels=levels,
         others=beside,
         joint=together,
-        curves=tuple(filter(None, (rates.compute_curve(kind, items) for kind in _KINDS))),
+        curves=tuple(filter(None, (rates.compute_curve(kind, items) for kind in Subject))),
         likelihood_ratios=ratios,
-        temporal=_temporal(items),
+        temporal=_temporal(items_of(Subject.VIDEO, items)),
+        voice_temporal=_temporal(items_of(Subject.VOICE, items), N_("voices with labelled segments")),
         repetitions=repetitions,
         covered=_covered(items),
         codecs=_codecs(items),
@@ -184,46 +212,91 @@ def build_validation(
     )
 
 
-def _item(labelled: LabelledFile, line: ResultLine | None, numbers: Mapping[str, int]) -> ValidationItem:
+def _items(
+    labelled: LabelledFile, line: ResultLine | None, numbers: Mapping[str, int]
+) -> Iterator[ValidationItem]:
+    """Yield an item for each question about a file that is labelled."""
     answer: dict[str, Any] = dict(line or {"error": N_("It was not analysed.")})
     known: dict[str, Any] = {
         "file": labelled.name,
         "bytes": labelled.bytes,
         "sha256": labelled.sha256,
-        "manipulated": labelled.manipulated,
         "group": numbers[labelled.group],
-        "generator": labelled.generator,
-        "attributes": labelled.attributes,
-        "truth": tuple(LabelledSegment(start=start, end=end) for start, end in labelled.truth or ()),
     }
-    if "error" in answer:
-        return ValidationItem(**known, error=str(answer["error"])[:500])
-    return ValidationItem(
-        **known,
-        kind=MediaKind(answer["media"]),
-        verdict=Verdict(answer["verdict"]),
-        probability=answer["probability"],
-        stability=answer["stability"],
-        duration=answer["duration"],
-        codec=answer["codec"],
-        faces=answer["faces"],
-        segments=tuple(_segment(segment) for segment in answer["segments"]),
-        values=answer["values"],
-        outside=tuple(answer["outside"]),
-        others=validation_rates.read_other_results(answer),
-    )
+    if labelled.manipulated is not None:
+        known_of_faces = known | {
+            "manipulated": labelled.manipulated,
+            "generator": labelled.generator,
+            "attributes": _chosen(labelled.attributes, _FACE_ATTRIBUTES),
+            "truth": _truth(labelled.truth),
+        }
+        if answer.get("media") == MediaKind.AUDIO:
+            yield ValidationItem(**known_of_faces, error=N_("It has no picture, so no face was judged."))
+        elif "error" in answer:
+            yield ValidationItem(**known_of_faces, error=str(answer["error"])[:500])
+        else:
+            yield ValidationItem(
+                **known_of_faces,
+                kind=Subject(answer["media"]),
+                verdict=Verdict(answer["verdict"]),
+                duration=answer["duration"],
+                faces=answer["faces"],
+                others=read_other_results(answer),
+                **_answer(answer),
+            )
+    if labelled.voice is not None:
+        known_of_voices = known | {
+            "kind": Subject.VOICE,
+            "manipulated": labelled.voice.synthetic,
+            "generator": labelled.voice.generator,
+            "attributes": _chosen(labelled.attributes, _VOICE_ATTRIBUTES),
+            "truth": _truth(labelled.voice.truth),
+        }
+        voice = answer.get("voice")
+        if "error" in answer or voice is None:
+            error = str(answer.get("error", N_("Its sound was not examined.")))
+            yield ValidationItem(**known_of_voices, error=error[:500])
+        else:
+            yield ValidationItem(
+                **known_of_voices,
+                verdict=VoiceVerdict(voice["verdict"]),
+                duration=answer["duration"],
+                **_answer(voice),
+            )
+
+
+def _answer(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields that the answers to both questions have."""
+    return {
+        "probability": answer["probability"],
+        "stability": answer["stability"],
+        "codec": answer["codec"],
+        "segments": tuple(map(_segment, answer["segments"])),
+        "values": answer["values"],
+        "outside": tuple(answer["outside"]),
+    }
+
+
+def _chosen(attributes: Mapping[str, str], names: Set[str]) -> dict[str, str]:
+    return {name: value for name, value in attributes.items() if name in names}
+
+
+def _truth(spans: Spans | None) -> tuple[LabelledSegment, ...]:
+    return tuple(LabelledSegment(start=start, end=end) for start, end in spans or ())
 
 
 def _segment(values: Sequence[float]) -> LabelledSegment:
     return LabelledSegment(start=values[0], end=values[1], confidence=values[2])
 
 
-def _ratios(kind: MediaKind, items: Sequence[ValidationItem]) -> LikelihoodRatios | None:
-    return likelihood_ratios(kind, rates.scored_items([item for item in items if item.kind is kind]))
+def _ratios(kind: Subject, items: Sequence[ValidationItem]) -> LikelihoodRatios | None:
+    return likelihood_ratios(kind, rates.scored_items(items_of(kind, items)))
 
 
-def _temporal(items: Sequence[ValidationItem]) -> dict[str, float | None]:
-    """Compute temporal metrics over items with labelled segments."""
+def _temporal(
+    items: Sequence[ValidationItem], number: str = N_("clips with labelled segments")
+) -> dict[str, float | None]:
+    """Compute temporal metrics over items with labelled segments, whose ``number`` is named so."""
     timed = [
         Timed(
             item.sha256,  # several files may have the same name
@@ -231,13 +304,13 @@ def _temporal(items: Sequence[ValidationItem]) -> dict[str, float | None]:
             tuple((s.start, s.end, s.confidence or 0.0) for s in item.segments),
         )
         for item in items
-        if item.truth and item.kind is MediaKind.VIDEO
+        if item.truth
     ]
     if not timed:
         return {}
     delay = temporal_metrics.detection_delay(timed)
     figures: dict[str, float | None] = {
-        N_("clips with labelled segments"): float(len(timed)),
+        number: float(len(timed)),
         **temporal_metrics.figures(timed),
         N_("labelled segments met"): float(delay.met),
         N_("labelled segments missed"): float(delay.missed),
@@ -256,37 +329,53 @@ def _repetitions(material: Material, measurements: Measurements) -> tuple[Repeti
         passes.append(
             (N_("again, another back end (%(backend)s)") % {"backend": other_backend}, measurements.other)
         )
-    repeated = []
+    numbers = material.numbers
+    repeated: list[Repetition] = []
     for how, lines in passes:
         pairs = [
-            (_item(file, measurements.first.get(str(file.path)), material.numbers),
-             _item(file, lines.get(str(file.path)), material.numbers))
+            pair
             for file in material.files
             if str(file.path) in lines
-        ]  # fmt: skip
-        repeated.append(_compared(how, pairs))
-    return tuple(filter(None, repeated))
+            for pair in zip(
+                _items(file, measurements.first.get(str(file.path)), numbers),
+                _items(file, lines.get(str(file.path)), numbers),
+                strict=True,
+            )
+        ]
+        if lines is measurements.other:  # whose back end does not run the network of voices
+            pairs = [pair for pair in pairs if pair[0].kind is not Subject.VOICE]
+        repeated += _compared(how, N_("voices, again"), pairs)
+    return tuple(repeated)
 
 
 def _elsewhere(items: Sequence[ValidationItem], other: Validation) -> tuple[Repetition, ...]:
-    other_items = {item.sha256: item for item in other.items}
-    pairs = [(item, other_items[item.sha256]) for item in items if item.sha256 in other_items]
-    description = N_("on another machine (%(processor)s, Reelproof %(version)s)") % {
-        "processor": other.versions.processor,
-        "version": other.versions.reelproof,
-    }
-    repetition = _compared(description, pairs)
-    return (repetition,) if repetition else ()
+    other_items = {(item.sha256, item.kind is Subject.VOICE): item for item in other.items}
+    pairs = [
+        (item, there)
+        for item in items
+        if (there := other_items.get((item.sha256, item.kind is Subject.VOICE))) is not None
+    ]
+    machine = {"processor": other.versions.processor, "version": other.versions.reelproof}
+    how = N_("on another machine (%(processor)s, Reelproof %(version)s)")
+    how_voices = N_("voices, on another machine (%(processor)s, Reelproof %(version)s)")
+    return tuple(_compared(how % machine, how_voices % machine, pairs))
 
 
 def _in_both(files: Sequence[LabelledFile], items: Sequence[ValidationItem]) -> set[str]:
     return {file.sha256 for file in files} & {file.sha256 for file in items}
 
 
-def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) -> Repetition | None:
+def _compared(
+    how: str, how_voices: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]
+) -> Iterator[Repetition]:
+    """Yield what differs between analyses of the same faces, then of the same voices."""
     compared = [(a, b) for a, b in pairs if a.error is None and b.error is None]
-    if not compared:
-        return None
+    for of_voices in (False, True):
+        if some := [pair for pair in compared if (pair[0].kind is Subject.VOICE) == of_voices]:
+            yield _differences(how_voices if of_voices else how, some)
+
+
+def _differences(how: str, compared: Sequence[tuple[ValidationItem, ValidationItem]]) -> Repetition:
     differences = [
         abs(a.probability - b.probability)
         for a, b in compared
@@ -302,7 +391,7 @@ def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) 
     return Repetition(
         how=how,
         items=len(compared),
-        verdicts_changed=sum(a.verdict is not b.verdict for a, b in compared),
+        verdicts_changed=sum(a.verdict != b.verdict for a, b in compared),
         largest_difference=round(max(differences, default=0.0), 6),
         segments_changed=len(compared) - len(alike),
         largest_edge=round(max(edges, default=0.0), 3),
@@ -311,14 +400,13 @@ def _compared(how: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]) 
 
 def _covered(items: Sequence[ValidationItem]) -> tuple[CoveredRange, ...]:
     units = {"face width": "px", "contrast": "levels", "tilt": "°", "shorter side": "px",
-             "frame rate": "frames/s", "duration": "s"}  # fmt: skip
+             "frame rate": "frames/s", "duration": "s", "speech": "s", "bandwidth": "Hz",
+             "signal-to-noise ratio": "dB"}  # fmt: skip
     ranges = []
-    for kind in _KINDS:
+    for kind in Subject:
         columns: dict[str, list[float]] = {}
-        for item in items:
-            if item.kind is not kind:
-                continue
-            own = item.values | ({"duration": item.duration} if kind is MediaKind.VIDEO else {})
+        for item in items_of(kind, items):
+            own = item.values | ({"duration": item.duration} if kind is Subject.VIDEO else {})
             for name, value in own.items():
                 if name not in BINARY_PROPERTIES:  # which has no percentiles
                     columns.setdefault(name, []).append(value)
@@ -333,9 +421,14 @@ def _covered(items: Sequence[ValidationItem]) -> tuple[CoveredRange, ...]:
 
 
 def _codecs(items: Sequence[ValidationItem]) -> tuple[CoveredCodec, ...]:
-    counts = Counter(codec.codec for codec in items if codec.codec is not None)
-    codecs = (CoveredCodec(name=name, items=count) for name, count in counts.items())
-    return tuple(sorted(codecs, key=lambda codec: (-codec.items, codec.name)))
+    return tuple(
+        CoveredCodec(kind=kind, name=name, items=count)
+        for kind in Subject
+        for name, count in sorted(
+            Counter(item.codec for item in items_of(kind, items) if item.codec is not None).items(),
+            key=lambda counted: (-counted[1], counted[0]),
+        )
+    )
 
 
 def _backends(lines: Mapping[str, ResultLine]) -> list[str]:
@@ -344,5 +437,11 @@ def _backends(lines: Mapping[str, ResultLine]) -> list[str]:
 
 
 def _material_sha256(items: Sequence[ValidationItem]) -> str:
-    lines = sorted(f"{e.sha256} {'manipulated' if e.manipulated else 'unmanipulated'}\n" for e in items)
+    lines = sorted(f"{item.sha256} {_label(item)}\n" for item in items)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _label(item: ValidationItem) -> str:
+    if item.kind is Subject.VOICE:
+        return "synthetic" if item.manipulated else "human"
+    return "manipulated" if item.manipulated else "unmanipulated"

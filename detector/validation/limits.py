@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import product
 
-from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
-from detector.schema.laboratory import Level, LikelihoodRatios, Repetition, ValidationItem
+from detector.schema.laboratory import Level, LikelihoodRatios, Repetition, Subject, ValidationItem
 from detector.statistics.likelihood_ratios import LEAST_OF_A_CLASS, has_single_group_class
-from detector.validation.rates import UNITS, scored_items
+from detector.validation.rates import UNITS, items_of, scored_items
 from detector.verdict.validated_domain import OTHER_CODECS, STILL_AS_VIDEO
 
 FEW = 30  # files or groups of a class; with fewer, zero errors are compatible with a rate above one in ten
 _MOST_NAMED = 5
 _MANIPULATED = {
-    MediaKind.VIDEO: N_("manipulated clips"),
-    MediaKind.IMAGE: N_("manipulated photographs"),
+    Subject.VIDEO: N_("manipulated clips"),
+    Subject.IMAGE: N_("manipulated photographs"),
+    Subject.VOICE: N_("synthetic voices"),
 }
 _UNMANIPULATED = {
-    MediaKind.VIDEO: N_("unmanipulated clips"),
-    MediaKind.IMAGE: N_("unmanipulated photographs"),
+    Subject.VIDEO: N_("unmanipulated clips"),
+    Subject.IMAGE: N_("unmanipulated photographs"),
+    Subject.VOICE: N_("human voices"),
 }
 # Singular and plural; a property that an exhibit has or lacks has no range.
 _WITHOUT_RANGE = {
@@ -64,17 +65,17 @@ def find_limits(
         *_outside(items),
         *_without_ratios(items, levels, ratios),
         *_not_repeatable(repetitions),
-        *_not_labelled(labelled),
+        *_not_labelled(labelled, {level.kind for level in levels}),
     )
 
 
 def _failed(items: Sequence[ValidationItem]) -> Iterator[str]:
-    failed = [item for item in items if item.error is not None]
+    failed = {item.sha256 for item in items if item.error is not None}
     if failed:
         words = N_("%(failed)s of %(items)s files could not be analysed and are in none of the figures.")
         if len(failed) == 1:
             words = N_("%(failed)s of %(items)s files could not be analysed and is in none of the figures.")
-        yield words % {"failed": f"{len(failed):,}", "items": f"{len(items):,}"}
+        yield words % {"failed": f"{len(failed):,}", "items": f"{len({item.sha256 for item in items}):,}"}
 
 
 def _few(levels: Sequence[Level]) -> Iterator[str]:
@@ -109,7 +110,7 @@ def _few(levels: Sequence[Level]) -> Iterator[str]:
 def _few_groups(items: Sequence[ValidationItem]) -> Iterator[str]:
     """Report that dependent files count as one for each group."""
     for kind, manipulated in product(_MANIPULATED, (True, False)):
-        of_class = [item for item in items if item.kind is kind and item.manipulated is manipulated]
+        of_class = [item for item in items_of(kind, items) if item.manipulated is manipulated]
         groups = len({item.group for item in of_class})
         if groups == len(of_class) or groups >= FEW:
             continue
@@ -154,8 +155,8 @@ def _worse(levels: Sequence[Level]) -> Iterator[str]:
 
 
 def _outside(items: Sequence[ValidationItem]) -> Iterator[str]:
-    for kind in (MediaKind.VIDEO, MediaKind.IMAGE):
-        of_kind = [item for item in items if item.kind is kind]
+    for kind in Subject:
+        of_kind = items_of(kind, items)
         counts = Counter(name for item in of_kind for name in item.outside)
         for name, count in counts.most_common(_MOST_NAMED):
             words = N_(
@@ -178,7 +179,7 @@ def _without_ratios(
     there = {ratio.kind for ratio in ratios}
     for level in levels:
         if not level.attribute and level.kind not in there:
-            scored = scored_items([item for item in items if item.kind is level.kind])
+            scored = scored_items(items_of(level.kind, items))
             words = N_(
                 "No likelihood ratios for %(clips)s: that takes at least %(least)s judged ones of either "
                 "label."
@@ -217,9 +218,18 @@ def _not_repeatable(repetitions: Sequence[Repetition]) -> Iterator[str]:
             }
 
 
-def _not_labelled(labelled: Sequence[str]) -> Iterator[str]:
-    attributes = N_("generator"), N_("group"), N_("segments"), N_("persons"), N_("skin tone"), N_("sex")
-    lacking = [name for name in attributes if name not in labelled]
+_LABELS = N_("generator"), N_("group"), N_("segments"), N_("persons"), N_("skin tone"), N_("sex")
+_VOICE_LABELS = (
+    N_("voice generator"), "group", N_("voice segments"), "persons", "sex", N_("language")
+)  # fmt: skip
+
+
+def _not_labelled(labelled: Sequence[str], kinds: Set[Subject]) -> Iterator[str]:
+    attributes = [
+        *(_LABELS if kinds != {Subject.VOICE} else ()),
+        *(_VOICE_LABELS if Subject.VOICE in kinds else ()),
+    ]
+    lacking = [name for name in dict.fromkeys(attributes) if name not in labelled]
     if lacking:
         yield N_("Not labelled, so nothing is known of it: %(lacking)s.") % {"lacking": ", ".join(lacking)}
     if "group" in lacking and "persons" in lacking:

@@ -1,4 +1,7 @@
-"""Read the labelled material of a validation: a folder with ``real`` and ``manipulated``, or a CSV file."""
+"""Read the labelled material of a validation: a folder with ``real`` and ``manipulated``, or a CSV file.
+
+Faces and voices are labelled independently of each other.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from detector.batch.input_files import is_video_or_photo
+from detector.batch.input_files import is_exhibit, is_recording
 from detector.errors import ParameterError
 from detector.files import hash_file
 from detector.schema.formatting import N_, printable_name
@@ -23,10 +26,16 @@ _LABELS = {
     "manipulated": True,
     "1": True,
 }
+_VOICE_LABELS = {"human": False, "real": False, "synthetic": True, "fake": True}
 _FOLDERS = {"real": False, "unmanipulated": False, "manipulated": True, "fake": True}
 _ALIASES = {"path": "file", "source": "group", "skin tone": "skin_tone"}
-ATTRIBUTES = {"skin_tone": "skin tone", "sex": "sex"}
-_KNOWN = frozenset({"file", "label", "generator", "group", "segments", "persons", *ATTRIBUTES})
+ATTRIBUTES = {"skin_tone": "skin tone", "sex": "sex", "language": "language"}
+_KNOWN = frozenset(
+    {
+        "file", "label", "generator", "group", "segments", "persons", "voice", "voice_generator",
+        "voice_segments", *ATTRIBUTES,
+    }
+)  # fmt: skip
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*-\s*(\d+(?:\.\d+)?)")
 _NO_GENERATOR = frozenset({"", "none", "-"})
 _SHOWN = 5  # maximum number of names in a message
@@ -36,18 +45,32 @@ class MaterialError(ParameterError):
     """The material cannot be used; the message says what to change."""
 
 
+Spans = tuple[tuple[float, float], ...]
+"""Labelled stretches in seconds."""
+
+
+@dataclass(frozen=True)
+class VoiceLabel:
+    """The laboratory's labels of the voices in a file."""
+
+    synthetic: bool
+    generator: str | None = None
+    truth: Spans | None = None
+
+
 @dataclass(frozen=True)
 class LabelledFile:
-    """One file with the laboratory's labels."""
+    """One file with the laboratory's labels, of its faces (``manipulated``), its voices or both."""
 
     name: str
     path: Path
-    manipulated: bool
+    manipulated: bool | None
     group: str  # empty until given or assigned
     bytes: int = 0
     sha256: str = ""
     generator: str | None = None
-    truth: tuple[tuple[float, float], ...] | None = None
+    truth: Spans | None = None
+    voice: VoiceLabel | None = None
     persons: tuple[str, ...] = ()
     attributes: dict[str, str] = field(default_factory=dict)
 
@@ -60,6 +83,11 @@ class Material:
     files: tuple[LabelledFile, ...]
     labelled: tuple[str, ...]
     remarks: tuple[str, ...]
+
+    @property
+    def has_voices(self) -> bool:
+        """Whether voices are labelled."""
+        return any(file.voice is not None for file in self.files)
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -89,18 +117,27 @@ def read_material(data: Path) -> Material:
 def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str] = ()) -> Material:
     """Build the material from hashed files.
 
-    Raises :class:`MaterialError` if all have the same label, or if files with the same bytes have different
-    ones.
+    Raises :class:`MaterialError` if all faces or all voices have the same label, or if files with the same
+    bytes have different ones.
     """
-    if {file.manipulated for file in files} != {True, False}:
-        if not files:
-            raise MaterialError(
-                N_("Nothing is labelled. A validation needs unmanipulated and manipulated files.")
-            )
+    faces = {file.manipulated for file in files if file.manipulated is not None}
+    voices = {file.voice.synthetic for file in files if file.voice is not None}
+    if not faces | voices:
+        raise MaterialError(
+            N_("Nothing is labelled. A validation needs unmanipulated and manipulated files.")
+        )
+    if len(faces) == 1:
         raise MaterialError(
             N_(
                 "Everything labelled has one label only. A validation needs unmanipulated and manipulated "
                 "files."
+            )
+        )
+    if len(voices) == 1:
+        raise MaterialError(
+            N_(
+                "All labelled voices have one label only. A validation of voices needs human and synthetic "
+                "ones."
             )
         )
     all_remarks = list(remarks)
@@ -109,12 +146,15 @@ def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str
 
 
 def _of_folder(data: Path) -> Iterator[LabelledFile]:
-    """Return the videos and photos below folders named after a label; a subfolder names the generator."""
+    """Return the exhibits below folders named after a label; a subfolder names the generator.
+
+    Of recordings of sound the voices are labelled, of videos and photos the faces.
+    """
     for path in sorted(data.rglob("*")):
         place = PurePosixPath(path.relative_to(data).as_posix())
         if not path.is_file() or any(part.startswith(".") for part in place.parts):
             continue
-        if not is_video_or_photo(path):
+        if not is_exhibit(path):
             continue
         at = [i for i, part in enumerate(place.parts[:-1]) if part.lower() in _FOLDERS]
         if len(at) != 1:
@@ -124,7 +164,11 @@ def _of_folder(data: Path) -> Iterator[LabelledFile]:
         manipulated = _FOLDERS[place.parts[at[0]].lower()]
         below = place.parts[at[0] + 1 : -1]
         generator = printable_name(below[0]) if below and manipulated else None
-        yield LabelledFile(printable_name(str(place)), path, manipulated, "", generator=generator)
+        name = printable_name(str(place))
+        if is_recording(path):
+            yield LabelledFile(name, path, None, "", voice=VoiceLabel(manipulated, generator))
+        else:
+            yield LabelledFile(name, path, manipulated, "", generator=generator)
 
 
 def _of_table(table: Path, remarks: list[str]) -> Iterator[LabelledFile]:
@@ -137,10 +181,23 @@ def _of_table(table: Path, remarks: list[str]) -> Iterator[LabelledFile]:
         placed = replace(row, path=table.parent / row.name)
         if not placed.path.is_file():
             missing.append(row.name)
+        elif row.manipulated is not None and is_recording(placed.path):
+            raise without_picture(row.name)
         yield placed
     if missing:
         names = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" * (len(missing) > _SHOWN))
         raise MaterialError(f"{table}: {len(missing)} of its files are missing: {names}.")
+
+
+def without_picture(name: str) -> MaterialError:
+    """Return the error for a label of faces on a recording of sound."""
+    return MaterialError(
+        N_(
+            "%(name)s is sound without picture: leave its label empty, and write human or synthetic in the "
+            "column voice."
+        )
+        % {"name": name}
+    )
 
 
 def labelled_rows(
@@ -155,15 +212,16 @@ def labelled_rows(
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         names = reader.fieldnames or ()
         columns = {_ALIASES.get(name.strip().lower(), name.strip().lower()): name for name in names}
-        if not {"file", "label"} <= columns.keys():
+        if "file" not in columns or not columns.keys() & {"label", "voice"}:
             raise MaterialError(
-                N_("%(where)s: the first line must name at least the columns file,label.") % {"where": where}
+                N_("%(where)s: the first line must name at least the columns file,label or file,voice.")
+                % {"where": where}
             )
         if unknown := sorted(columns.keys() - _KNOWN):
             remarks.append(N_("Columns not used: %(columns)s.") % {"columns": ", ".join(unknown)})
         for row in reader:
             cells = {column: (row[name] or "").strip() for column, name in columns.items()}
-            if cells["label"] or not empty_labels:
+            if cells.get("label") or cells.get("voice") or not empty_labels:
                 yield _of_row(
                     cells, N_("%(where)s, line %(number)s") % {"where": where, "number": reader.line_num}
                 )
@@ -174,27 +232,47 @@ def labelled_rows(
 
 
 def _of_row(cells: dict[str, str], where: str) -> LabelledFile:
-    manipulated = _LABELS.get(cells["label"].lower())
-    if manipulated is None:
+    label, voice = cells.get("label", ""), cells.get("voice", "")
+    manipulated = _LABELS.get(label.lower())
+    if manipulated is None and (label or not voice):
         raise MaterialError(
             N_("%(where)s: unknown label %(label)s. Labels are real and manipulated (also fake, 0, 1).")
-            % {"where": where, "label": repr(cells["label"])}
+            % {"where": where, "label": repr(label)}
+        )
+    synthetic = _VOICE_LABELS.get(voice.lower())
+    if synthetic is None and voice:
+        raise MaterialError(
+            N_(
+                "%(where)s: unknown label %(label)s of a voice. Labels of voices are human and synthetic "
+                "(also real, fake)."
+            )
+            % {"where": where, "label": repr(voice)}
         )
     name = cells["file"]
-    generator = cells.get("generator", "")
     return LabelledFile(
         name=name,
         path=Path(name),
         manipulated=manipulated,
         group=cells.get("group", ""),
-        generator=generator if manipulated and generator.lower() not in _NO_GENERATOR else None,
+        generator=_generator(cells.get("generator", "")) if manipulated else None,
         truth=_spans(cells.get("segments", ""), where) if manipulated else None,
+        voice=None
+        if synthetic is None
+        else VoiceLabel(
+            synthetic,
+            generator=_generator(cells.get("voice_generator", "")) if synthetic else None,
+            truth=_spans(cells.get("voice_segments", ""), where) if synthetic else None,
+        ),
         persons=tuple(filter(None, (person.strip() for person in cells.get("persons", "").split(";")))),
         attributes={title: cells[key] for key, title in ATTRIBUTES.items() if cells.get(key)},
     )
 
 
-def _spans(text: str, where: str) -> tuple[tuple[float, float], ...] | None:
+def _generator(name: str) -> str | None:
+    return None if name.lower() in _NO_GENERATOR else name
+
+
+def _spans(text: str, where: str) -> Spans | None:
     if not text:
         return None
     spans = []
@@ -224,7 +302,7 @@ def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[L
         earlier = first.setdefault(file.sha256, file)
         if earlier is file:
             continue
-        if earlier.manipulated != file.manipulated:
+        if _labels(earlier) != _labels(file):
             raise MaterialError(
                 N_("%(one)s and %(other)s are the same bytes with different labels.")
                 % {"one": earlier.name, "other": file.name}
@@ -236,6 +314,10 @@ def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[L
             words = N_("%(copies)s file is a copy of another and was left out.")
         remarks.append(words % {"copies": copies})
     return sorted(first.values(), key=lambda file: file.name)
+
+
+def _labels(file: LabelledFile) -> tuple[bool | None, bool | None]:
+    return file.manipulated, None if file.voice is None else file.voice.synthetic
 
 
 def _grouped(files: Sequence[LabelledFile]) -> list[LabelledFile]:
@@ -274,6 +356,9 @@ def _labelled(files: Sequence[LabelledFile]) -> tuple[str, ...]:
         counts["group"] += bool(file.group)
         counts["segments"] += file.truth is not None
         counts["persons"] += bool(file.persons)
+        if file.voice is not None:
+            counts["voice generator"] += file.voice.generator is not None
+            counts["voice segments"] += file.voice.truth is not None
         for name in file.attributes:
             counts[name] += 1
     return tuple(name for name, count in counts.items() if count)

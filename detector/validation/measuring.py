@@ -22,16 +22,17 @@ from detector.batch.results_file import (
 from detector.batch.worker_pool import score_files
 from detector.errors import ParameterError
 from detector.progress import Progress
-from detector.schema.analysis import Analysis, Parameters
+from detector.schema.analysis import Analysis, Parameters, Voice
+from detector.schema.laboratory import Subject
 from detector.validation.material import LabelledFile, Material
-from detector.validation.rates import other_model_fields
+from detector.validation.other_models import other_model_fields
 from detector.verdict.judged_persons import flagged_segments
 from detector.verdict.validated_domain import criteria, measured_values
 
 MEASURED = "measured.jsonl"
 AGAIN = "again.jsonl"
 OTHER = "other-backend.jsonl"
-_PURPOSE = "validation 4"  # raise the number when `told` returns other fields
+_PURPOSE = "validation 5"  # raise the number when `validation_fields` returns other fields
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,32 @@ def validation_fields(analysis: Analysis) -> ResultLine:
         "segments": [[item.start, item.end, item.confidence] for item in flagged],
         "values": {name: float(value) for name, value in values.items() if name != "still images"},
         "outside": [item.name for item in criteria(analysis) if item.inside is False],
-        "backend": f"{software.backend}, {software.precision}, {software.device}",
+        # Without a picture no back end ran.
+        **(
+            {"backend": f"{software.backend}, {software.precision}, {software.device}"}
+            if software.backend
+            else {}
+        ),
+        "voice": None if analysis.voice is None else _voice_fields(analysis.voice),
         **(
             {"models": [other_model_fields(other.model) for other in analysis.others]}
             if analysis.others
             else {}
         ),
+    }
+
+
+def _voice_fields(voice: Voice) -> ResultLine:
+    values = {"speech": voice.speech, **{item.name: item.value for item in voice.properties}}
+    return {
+        "verdict": str(voice.verdict),
+        "probability": voice.probability,
+        "stability": voice.stability,
+        "codec": voice.stream.codec if voice.stream else None,
+        # Sound may begin before the first frame.
+        "segments": [[max(0.0, item.start), max(0.0, item.end), item.confidence] for item in voice.flagged],
+        "values": {name: value for name, value in values.items() if isinstance(value, float)},
+        "outside": [item.name for item in voice.properties if item.inside is False],
     }
 
 
@@ -93,10 +114,11 @@ def measure(material: Material, out: Path, run: Run, card: str, progress: Progre
     repeated = _some(material.files, first, run.repeated)
     again = _pass(repeated, out / AGAIN, run, card, "files again", progress)
     other: dict[str, ResultLine] = {}
-    name = _other_backend() if repeated else None
+    of_faces = [file for file in repeated if file.manipulated is not None]  # back ends run their network
+    name = _other_backend() if of_faces else None
     if name is not None:
         with _backend(name):
-            other = _pass(repeated, out / OTHER, run, f"{card} {name}", f"files again with {name}", progress)
+            other = _pass(of_faces, out / OTHER, run, f"{card} {name}", f"files again with {name}", progress)
     return Measurements(first, again, other, name if other else None)
 
 
@@ -128,15 +150,21 @@ def _pass(
 
 def _some(files: Sequence[LabelledFile], lines: dict[str, ResultLine], count: int) -> list[LabelledFile]:
     """Return the first ``count`` files of each kind by SHA-256, which is independent of their content."""
-    chosen: list[LabelledFile] = []
-    for kind in ("video", "image"):
+    chosen: dict[str, LabelledFile] = {}
+    for kind in Subject:
         of_kind = [
             file
             for file in files
-            if (line := lines.get(str(file.path), {})).get("media") == kind and "error" not in line
+            if (line := lines.get(str(file.path))) is not None
+            and "error" not in line
+            and (
+                file.voice is not None
+                if kind is Subject.VOICE
+                else file.manipulated is not None and line["media"] == kind
+            )
         ]
-        chosen += sorted(of_kind, key=lambda file: file.sha256)[:count]
-    return chosen
+        chosen |= {file.sha256: file for file in sorted(of_kind, key=lambda file: file.sha256)[:count]}
+    return list(chosen.values())
 
 
 def _other_backend() -> str | None:

@@ -1,4 +1,4 @@
-"""Error rates of all items, of subgroups and of further models.
+"""Error rates of all items and of subgroups.
 
 Own thresholds and the extract for reports.
 """
@@ -7,38 +7,37 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from detector.errors import ParameterError
-from detector.schema.analysis import MediaKind, Model, Rate, Verdict
+from detector.schema.analysis import Rate
+from detector.schema.codec_names import codec_name
 from detector.schema.formatting import N_
-from detector.schema.joint import JointRule
 from detector.schema.laboratory import (
-    ByOther,
-    ByRule,
     Curve,
     CurvePoint,
     Laboratory,
     Level,
-    OtherValidated,
     Outcomes,
     OwnThreshold,
-    SaidByOther,
+    Subject,
     Validation,
     ValidationItem,
 )
 from detector.statistics.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR, Selection, Share, wrong_shares
 from detector.statistics.metrics import Scored, measure
-from detector.verdict.verdict import combine_verdicts
 
 THRESHOLDS = tuple(round(0.01 * step, 2) for step in range(1, 100))
-UNITS = {MediaKind.VIDEO: N_("clips"), MediaKind.IMAGE: N_("photographs")}
-ALL = {MediaKind.VIDEO: N_("all clips"), MediaKind.IMAGE: N_("all photographs")}
+UNITS = {Subject.VIDEO: N_("clips"), Subject.IMAGE: N_("photographs"), Subject.VOICE: N_("voices")}
+ALL = {
+    Subject.VIDEO: N_("all clips"),
+    Subject.IMAGE: N_("all photographs"),
+    Subject.VOICE: N_("all voices"),
+}
 _FIGURES = (N_("false positive rate"), N_("false negative rate"))
 _MOST_VALUES = 40  # maximum number of values of a labelled attribute, each with its own level
 
@@ -50,15 +49,22 @@ class Measure:
     name: str
     unit: str
     edges: tuple[float, ...]
-    kinds: tuple[MediaKind, ...]
+    kinds: tuple[Subject, ...]
 
 
-_BOTH = (MediaKind.VIDEO, MediaKind.IMAGE)
 MEASURES = (
-    Measure("face width", "px", (48, 80, 120, 200), _BOTH),
-    Measure("bits per pixel", "", (0.01, 0.03, 0.1), (MediaKind.VIDEO,)),
-    Measure("JPEG quality", "", (50, 75, 90), (MediaKind.IMAGE,)),
+    Measure("face width", "px", (48, 80, 120, 200), (Subject.VIDEO, Subject.IMAGE)),
+    Measure("bits per pixel", "", (0.01, 0.03, 0.1), (Subject.VIDEO,)),
+    Measure("JPEG quality", "", (50, 75, 90), (Subject.IMAGE,)),
+    Measure(N_("speech"), "s", (4, 15, 60), (Subject.VOICE,)),
+    Measure("bandwidth", "Hz", (4000, 7000), (Subject.VOICE,)),
+    Measure("signal-to-noise ratio", "dB", (15, 30), (Subject.VOICE,)),
 )
+
+
+def items_of(kind: Subject, items: Iterable[ValidationItem]) -> list[ValidationItem]:
+    """Return the analysed items of a kind."""
+    return [item for item in items if item.kind is kind and item.error is None]
 
 
 def scored_items(items: Sequence[ValidationItem]) -> Scored:
@@ -70,15 +76,15 @@ def scored_items(items: Sequence[ValidationItem]) -> Scored:
         probabilities,
         probabilities,
         np.array([item.group for item in judged], np.int_),
-        np.array([item.verdict is Verdict.MANIPULATED for item in judged], np.bool_),
+        np.array([item.flagged for item in judged], np.bool_),
     )
 
 
 def compute_levels(items: Sequence[ValidationItem], threshold: float) -> tuple[Level, ...]:
     """Compute the rates of each kind: over all items, then by each attribute."""
     results = []
-    for kind in _BOTH:
-        of_kind = [item for item in items if item.kind is kind]
+    for kind in Subject:
+        of_kind = items_of(kind, items)
         if not of_kind:
             continue
         results.append(_level(kind, of_kind, threshold))
@@ -87,6 +93,10 @@ def compute_levels(items: Sequence[ValidationItem], threshold: float) -> tuple[L
         for generator in _values(item.generator for item in of_kind):
             generated = [item for item in of_kind if item.generator == generator]
             results.append(_level(kind, [*reals, *generated], threshold, "generator", generator))
+        if kind is Subject.VOICE:
+            for codec in _values(item.codec and codec_name(item.codec) for item in of_kind):
+                coded = [item for item in of_kind if item.codec and codec_name(item.codec) == codec]
+                results.append(_level(kind, coded, threshold, "codec", codec))
         for name in _values(name for item in of_kind for name in item.attributes):
             for value in _values(item.attributes.get(name) for item in of_kind):
                 subgroup = [item for item in of_kind if item.attributes.get(name) == value]
@@ -94,9 +104,9 @@ def compute_levels(items: Sequence[ValidationItem], threshold: float) -> tuple[L
     return tuple(results)
 
 
-def compute_curve(kind: MediaKind, items: Sequence[ValidationItem]) -> Curve | None:
+def compute_curve(kind: Subject, items: Sequence[ValidationItem]) -> Curve | None:
     """Compute both rates at every hundredth; None if a class is missing."""
-    scored = scored_items([item for item in items if item.kind is kind])
+    scored = scored_items(items_of(kind, items))
     if not scored.has_both:
         return None
     of_reals, of_fakes = (wrong_shares(scored, *wrong) for wrong in _wrong_by_threshold(scored, THRESHOLDS))
@@ -107,10 +117,10 @@ def compute_curve(kind: MediaKind, items: Sequence[ValidationItem]) -> Curve | N
 
 
 def rates_at(
-    kind: MediaKind, items: Sequence[ValidationItem], threshold: float, note: str
+    kind: Subject, items: Sequence[ValidationItem], threshold: float, note: str
 ) -> tuple[Rate, Rate]:
     """Return false positive and false negative rate at a threshold, for a kind with items of both labels."""
-    scored = scored_items([item for item in items if item.kind is kind])
+    scored = scored_items(items_of(kind, items))
     class_shares = [wrong_shares(scored, *wrong)[0] for wrong in _wrong_by_threshold(scored, (threshold,))]
     groups = len(np.unique(scored.groups))
     of_reals, of_fakes = (
@@ -129,7 +139,7 @@ def class_of(measure_: Measure, value: float) -> tuple[float | None, float | Non
     return bounds[at], bounds[at + 1]
 
 
-def _by_measure(kind: MediaKind, items: Sequence[ValidationItem], threshold: float) -> list[Level]:
+def _by_measure(kind: Subject, items: Sequence[ValidationItem], threshold: float) -> list[Level]:
     results = []
     for measure_ in MEASURES:
         if kind not in measure_.kinds:
@@ -161,7 +171,7 @@ def _values(values: Iterable[str | None]) -> list[str]:
 
 
 def _level(
-    kind: MediaKind,
+    kind: Subject,
     items: Sequence[ValidationItem],
     threshold: float,
     attribute: str = "",
@@ -188,16 +198,14 @@ def _outcomes(items: Iterable[ValidationItem]) -> Outcomes:
         return sum(map(condition, all_items))
 
     return Outcomes(
-        flagged=count(lambda item: item.verdict is Verdict.MANIPULATED),
-        not_found=count(lambda item: item.verdict is Verdict.NOT_FOUND),
-        inconclusive=count(
-            lambda item: item.verdict is Verdict.INCONCLUSIVE and item.probability is not None
-        ),
-        not_judged=count(lambda item: item.verdict is Verdict.INCONCLUSIVE and item.probability is None),
+        flagged=count(lambda item: item.flagged),
+        not_found=count(lambda item: item.cleared),
+        inconclusive=count(lambda item: not (item.flagged or item.cleared) and item.probability is not None),
+        not_judged=count(lambda item: not (item.flagged or item.cleared) and item.probability is None),
     )
 
 
-def _rates(kind: MediaKind, scored: Scored, threshold: float, data: str) -> tuple[Rate, ...]:
+def _rates(kind: Subject, scored: Scored, threshold: float, data: str) -> tuple[Rate, ...]:
     """Return both error rates, and AUC and calibration error if both classes exist."""
     if not len(scored.labels):
         return ()
@@ -229,7 +237,7 @@ def _wrong_by_threshold(
     return (~is_fake, flagged), (is_fake, ~flagged)
 
 
-def _rate(figure: str, share: Share, kind: MediaKind, data: str, groups: int) -> Rate:
+def _rate(figure: str, share: Share, kind: Subject, data: str, groups: int) -> Rate:
     return Rate(figure=figure, data=data, value=share.value, low=share.low, high=share.high,
                 interval=share.made, items=share.items, unit=UNITS[kind], events=share.events,
                 groups=groups)  # fmt: skip
@@ -247,94 +255,6 @@ def _point(threshold: float, of_reals: Share, of_fakes: Share) -> CurvePoint:
         false_negative_low=of_fakes.low,
         false_negative_high=of_fakes.high,
     )
-
-
-_OF_VERDICTS = ("false positive rate", "false negative rate")
-
-
-def other_model_fields(model: Model) -> dict[str, str | None]:
-    """Return what the line of a file stores of another model."""
-    look = model.second_look
-    return {
-        "name": model.name,
-        "title": model.title,
-        "architecture": model.architecture,
-        "sha256": model.sha256,
-        "second_look_sha256": look.sha256 if look else None,
-    }
-
-
-def read_other_results(line: Mapping[str, Any]) -> tuple[SaidByOther, ...]:
-    """Read the results of other models from the line of a file."""
-    return tuple(
-        SaidByOther(verdict=Verdict(result["verdict"]), probability=result["probability"])
-        for result in line.get("others", ())
-    )
-
-
-def side_by_side(
-    items: Sequence[ValidationItem], lines: Sequence[Mapping[str, Any]], threshold: float
-) -> tuple[tuple[ByOther, ...], tuple[ByRule, ...]]:
-    """Compute the rates of each further model and of all together, if all files have the same ones."""
-    model_lists = [line.get("models", []) for line in lines if "error" not in line]
-    if not model_lists or not model_lists[0] or any(item != model_lists[0] for item in model_lists):
-        return (), ()
-    models = [OtherValidated(**item) for item in model_lists[0]]
-    analysed = [item for item in items if item.error is None]
-    beside = tuple(
-        ByOther(model=model, levels=_levels(analysed, number, threshold))
-        for number, model in enumerate(models)
-    )
-    rules = [JointRule.ANY, JointRule.MAJORITY, JointRule.ALL]
-    if len(models) == 1:
-        rules.remove(JointRule.MAJORITY)  # a majority of two is all
-    return beside, tuple(ByRule(rule=rule, levels=_together(analysed, rule, threshold)) for rule in rules)
-
-
-def _levels(items: Sequence[ValidationItem], number: int, threshold: float) -> tuple[Level, ...]:
-    """Compute the levels of another model, over all of each kind and by generator."""
-    own = [
-        item.model_copy(
-            update={
-                "verdict": item.others[number].verdict,
-                "probability": item.others[number].probability,
-            }
-        )
-        for item in items
-    ]
-    return tuple(level for level in compute_levels(own, threshold) if level.attribute in ("", "generator"))
-
-
-def _together(items: Sequence[ValidationItem], rule: JointRule, threshold: float) -> tuple[Level, ...]:
-    """Compute the error rates of the joint verdict, which has no probability."""
-    own = [
-        item.model_copy(
-            update={
-                "verdict": combine_verdicts(
-                    rule, [_verdict(item), *(other.verdict for other in item.others)]
-                ),
-                # The value is irrelevant: it only makes the file count if one of the models judged it.
-                "probability": next(
-                    (
-                        p
-                        for p in (item.probability, *(other.probability for other in item.others))
-                        if p is not None
-                    ),
-                    None,
-                ),
-            }
-        )
-        for item in items
-    ]
-    return tuple(
-        level.model_copy(update={"rates": tuple(r for r in level.rates if r.figure in _OF_VERDICTS)})
-        for level in compute_levels(own, threshold)
-        if not level.attribute
-    )
-
-
-def _verdict(item: ValidationItem) -> Verdict:
-    return item.verdict or Verdict.INCONCLUSIVE
 
 
 def quoted_extract(
@@ -359,8 +279,9 @@ def quoted_extract(
         title=validation.title,
         laboratory=validation.laboratory,
         created=validation.created,
-        files=len(validation.items),
+        files=validation.files,
         model=validation.model,
+        voice_model=validation.voice_model,
         parameters=validation.parameters,
         source_sha256=validation.versions.source_sha256,
         levels=validation.levels,
@@ -447,7 +368,7 @@ def _own(validation: Validation, curve: Curve, point: CurvePoint, words: str) ->
     return OwnThreshold(
         kind=curve.kind,
         threshold=point.threshold,
-        shipped=validation.parameters.enter_threshold,
+        shipped=validation.threshold(curve.kind),
         by=words,
         false_positive=false_positive,
         false_negative=false_negative,

@@ -9,7 +9,13 @@ from detector.models.card import Card, deciding_sha256
 from detector.models.model_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.formatting import N_
-from detector.schema.laboratory import Laboratory, ValidatedModel, Validation
+from detector.schema.laboratory import (
+    Laboratory,
+    Subject,
+    ValidatedModel,
+    ValidatedVoiceModel,
+    Validation,
+)
 from detector.schema.method import (
     LATER_PARAMETERS,
     PHOTO_PARAMETERS,
@@ -18,6 +24,8 @@ from detector.schema.method import (
     zero_values,
 )
 from detector.schema.model import SecondLookModel
+from detector.schema.voice import Voice
+from detector.voice.card import read_voice_card
 
 SHIPPED = Parameters()
 
@@ -49,8 +57,63 @@ def model_of_card(card: Card) -> ValidatedModel:
     )
 
 
+def validated_voice_model() -> ValidatedVoiceModel:
+    """Describe the shipped network of voices; raise :class:`~detector.errors.ModelError` without its card."""
+    card = read_voice_card()
+    return ValidatedVoiceModel(
+        name=card.name,
+        title=card.title,
+        architecture=card.architecture,
+        sha256=card.sha256,
+        enter=card.enter,
+        leave=card.leave,
+        card_sha256=card.deciding_sha256,
+    )
+
+
+def difference_to_models(
+    validation: Validation | Laboratory, now: ValidatedModel, voices: ValidatedVoiceModel
+) -> str:
+    """Return why a validation does not apply to the current models; empty if it does."""
+    then = validation.voice_model
+    if then is not None and not validates_faces(validation):
+        return difference_to_voice_model(then, voices)
+    return difference_to_model(validation, now) or (
+        "" if then is None else difference_to_voice_model(then, voices)
+    )
+
+
+def validates_faces(validation: Validation | Laboratory) -> bool:
+    """Return whether faces were measured."""
+    return any(level.kind is not Subject.VOICE for level in validation.levels)
+
+
+def difference_to_voice_model(then: ValidatedVoiceModel, now: ValidatedVoiceModel) -> str:
+    """Return why rates of voices do not apply to the network ``now``; empty if they do."""
+    if then.sha256 != now.sha256:
+        return N_("its rates of voices were made with other weights than those of %(model)s") % {
+            "model": now.title
+        }
+    if then.card_sha256 != now.card_sha256:
+        return N_("the calibration or the thresholds of %(model)s have changed since") % {"model": now.title}
+    return ""
+
+
+def difference_to_voice(then: ValidatedVoiceModel, voice: Voice) -> str:
+    """Return why rates of voices do not apply to the finding of an analysis; empty if they do."""
+    model, scores = voice.model, voice.scores
+    if model.sha256 != then.sha256:
+        return N_("its voices were examined with other weights (%(model)s)") % {"model": model.title}
+    if (scores.enter, scores.leave) != (then.enter, then.leave) or model.card_sha256 not in (
+        None,  # not recorded
+        then.card_sha256,
+    ):
+        return N_("its voices were examined with another calibration or other thresholds")
+    return ""
+
+
 def difference_to_model(validation: Validation | Laboratory, now: ValidatedModel) -> str:
-    """Return why a validation does not apply to the current model; empty if it does."""
+    """Return why rates of faces do not apply to the current model; empty if they do."""
     then = validation.model
     if then.sha256 != now.sha256:
         return N_("it was made with other weights than those of %(model)s") % {"model": now.title}
@@ -61,16 +124,16 @@ def difference_to_model(validation: Validation | Laboratory, now: ValidatedModel
 
 def difference_to_validation(validation: Validation, now: ValidatedModel, parameters: Parameters) -> str:
     """Return why results may differ from a validation on any machine; empty if they should not."""
-    if why := difference_to_model(validation, now):
+    if why := difference_to_models(validation, now, validated_voice_model()):
         return why
-    kinds = {level.kind for level in validation.levels}
+    kinds = {MediaKind(level.kind) for level in validation.levels if level.kind is not Subject.VOICE}
     if other := _other_parameters(validation.parameters, parameters, kinds):
         return f"it was made with other parameters ({', '.join(other)})"
     return ""
 
 
 def difference_to_analysis(validation: Validation | Laboratory, analysis: Analysis) -> str:
-    """Return why a validation does not apply to an analysis; empty if it does."""
+    """Return why rates of faces do not apply to an analysis; empty if they do."""
     return difference_to_parameters(validation.model, validation.parameters, analysis)
 
 
@@ -115,8 +178,8 @@ def _is_another(first: SecondLookModel | None, second: SecondLookModel | None) -
     return first.sha256 != second.sha256 or len(cards) > 1
 
 
-# The seed of random areas, and decoding of frames that are not used
-_NO_RESULT = frozenset({"seed", "skip_unreferenced"})
+# The seed of random areas, decoding of frames that are not used, and sound, which changes nothing for faces
+_NO_RESULT = frozenset({"seed", "skip_unreferenced", "sound"})
 
 
 def _other_parameters(then: Parameters, now: Parameters, kinds: Set[MediaKind]) -> list[str]:

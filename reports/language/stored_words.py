@@ -144,6 +144,7 @@ def counted(number: int) -> tuple[str, ...]:
         ngettext("step", "steps", number),
         ngettext("crop", "crops", number),
         ngettext("photograph", "photographs", number),
+        ngettext("voice", "voices", number),
         ngettext("more picture", "more pictures", number),
         ngettext("more picture track", "more picture tracks", number),
         ngettext("day", "days", number),

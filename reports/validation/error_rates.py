@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from detector.schema.analysis import Analysis, MediaKind, Model, Rate
-from detector.schema.laboratory import Level
+from detector.schema.analysis import Analysis, Model, Rate
+from detector.schema.laboratory import Level, Subject
 from detector.validation.validated_model import unmeasured_parameters
 from detector.verdict.validated_domain import (
     FACE_PROPERTIES,
@@ -22,7 +22,46 @@ from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import PHOTOGRAPHS, concerns
 from reports.wording.verdict_sentence import person_list
 
-KINDS = {MediaKind.VIDEO: N_("Videos"), MediaKind.IMAGE: N_("Photographs")}
+KINDS = {
+    Subject.VIDEO: N_("Videos"),
+    Subject.IMAGE: N_("Photographs"),
+    Subject.VOICE: N_("Voices"),
+}
+
+
+@dataclass(frozen=True)
+class ClassNames:
+    """The words for both classes of a kind, and for their verdicts."""
+
+    manipulated: str
+    unmanipulated: str
+    manipulated_short: str  # for the heads of columns
+    unmanipulated_short: str
+    found: str  # verdict
+    not_found: str
+
+
+_OF_FACES = ClassNames(
+    N_("manipulated"),
+    N_("unmanipulated"),
+    N_("Manip."),
+    N_("Unman."),
+    N_("manipulated"),
+    N_("no manipulation found"),
+)
+_OF_VOICES = ClassNames(
+    N_("synthetic"),
+    N_("human"),
+    N_("Synth."),
+    N_("Human"),
+    N_("synthetic speech found"),
+    N_("no synthetic speech found"),
+)
+
+
+def class_names(kind: Subject) -> ClassNames:
+    """Return the words for both classes of a kind."""
+    return _OF_VOICES if kind is Subject.VOICE else _OF_FACES
 
 
 @dataclass(frozen=True)

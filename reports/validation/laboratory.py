@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, MediaKind, Verdict
+from detector.schema.analysis import Analysis, Verdict, Voice
 from detector.schema.codec_names import codec_name
-from detector.schema.laboratory import Laboratory, Level, OwnThreshold, stated_log10
+from detector.schema.laboratory import Laboratory, Level, OwnThreshold, Subject, stated_log10
 from detector.schema.method import is_shipped_threshold
-from detector.validation.validated_model import difference_to_analysis
+from detector.schema.voice import VoiceVerdict
+from detector.validation.validated_model import difference_to_analysis, difference_to_voice
 from detector.verdict import left_open
 from detector.verdict.validated_domain import (
     BINARY_PROPERTIES,
@@ -23,8 +24,10 @@ from reports.language.formatting import plural, shown
 from reports.language.names import model_title
 from reports.language.translation import N_, Quoted, gettext, ngettext, translated
 from reports.validation.error_rates import (
+    ClassNames,
     LevelRow,
     RateCell,
+    class_names,
     full_level_name,
     level_row,
     property_of,
@@ -32,8 +35,9 @@ from reports.validation.error_rates import (
 )
 from reports.validation.performance import ratio_words
 
-_KINDS = {MediaKind.VIDEO: N_("videos"), MediaKind.IMAGE: N_("photographs")}
+_KINDS = {Subject.VIDEO: N_("videos"), Subject.IMAGE: N_("photographs"), Subject.VOICE: N_("voices")}
 THRESHOLD = N_("The laboratory's threshold")
+VOICE_THRESHOLD = N_("The laboratory's threshold for voices")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class LaboratoryView:
     """The quoted validation; ``refused`` tells why it does not apply to this analysis."""
 
     heading: str
+    names: ClassNames
     about: str
     sha256: str
     refused: str
@@ -64,14 +69,74 @@ class LaboratoryView:
     limits: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Finding:
+    """What an analysis says of the faces or the voices of its exhibit, to compare with a validation."""
+
+    kind: Subject
+    values: dict[str, float]
+    codec: str | None  # None: a photograph, or no sound
+    probability: float | None
+    used: float  # threshold of the verdict
+    open_whatever_score: bool  # inconclusive for a reason that no threshold changes
+    person: str | None = None  # whose faces ``values`` describes, if one of several
+
+
+def _of_faces(analysis: Analysis) -> _Finding:
+    media = analysis.media
+    values, _ = measured_values(analysis)
+    values["duration"] = media.duration
+    cause = left_open.cause_of(analysis) if analysis.verdict is Verdict.INCONCLUSIVE else None
+    return _Finding(
+        kind=Subject(media.kind),
+        values=values,
+        codec=None if media.still else media.codec,
+        probability=analysis.probability,
+        used=analysis.parameters.enter_threshold,
+        open_whatever_score=cause is not None and left_open.is_independent_of_scores(cause),
+        person=compared_person(analysis),
+    )
+
+
+def _of_voices(voice: Voice) -> _Finding:
+    values = {item.name: item.value for item in voice.properties if isinstance(item.value, float)}
+    codes = {cause.code for cause in voice.causes}
+    return _Finding(
+        kind=Subject.VOICE,
+        values=values | {"speech": voice.speech},
+        codec=voice.stream.codec if voice.stream else None,
+        probability=voice.probability,
+        used=voice.scores.enter,
+        open_whatever_score=voice.verdict is VoiceVerdict.INCONCLUSIVE and "voice_doubtful" not in codes,
+    )
+
+
 def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryView:
-    """Describe what ``laboratory`` states about exhibits like that of ``analysis``."""
+    """Describe what ``laboratory`` states about faces in exhibits like that of ``analysis``."""
     refused = difference_to_analysis(laboratory, analysis)
+    return _view(laboratory, analysis, _of_faces(analysis), refused, laboratory.model.title)
+
+
+def voices_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryView | None:
+    """Describe what ``laboratory`` states about voices like those of ``analysis``.
+
+    None if it measured no voices, or none were examined.
+    """
+    model, voice = laboratory.voice_model, analysis.voice
+    if model is None or voice is None:
+        return None
+    return _view(laboratory, analysis, _of_voices(voice), difference_to_voice(model, voice), model.title)
+
+
+def _view(
+    laboratory: Laboratory, analysis: Analysis, finding: _Finding, refused: str, title: str
+) -> LaboratoryView:
     applies = not refused
     sources = {laboratory.source_sha256, analysis.software.source_sha256}
     is_other_version = all(sources) and len(sources) == 2
     return LaboratoryView(
         heading=gettext("This laboratory's validation of %(date)s", date=formatting.day(laboratory.created)),
+        names=class_names(finding.kind),
         about=ngettext(
             "“%(material)s”%(laboratory)s, %(files)s labelled file, %(model)s.",
             "“%(material)s”%(laboratory)s, %(files)s labelled files, %(model)s.",
@@ -79,32 +144,38 @@ def laboratory_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryVie
             material=laboratory.title,
             laboratory=f" ({laboratory.laboratory})" if laboratory.laboratory else "",
             files=shown(laboratory.files, ","),
-            model=model_title(laboratory.model.title),
+            model=model_title(title),
         ),
         sha256=laboratory.validation_sha256,
         refused=refused,
         remark=gettext("It was made with another version of the program, with the same model and parameters.")
         if applies and is_other_version
         else "",
-        rows=_rows(laboratory, analysis) if applies else (),
-        ratio=_ratio(laboratory, analysis) if applies else "",
-        thresholds=_thresholds(laboratory, analysis) if applies else (),
-        decision=own_decision(laboratory, analysis) if applies else "",
-        outside=_outside(laboratory, analysis) if applies else "",
+        rows=_rows(laboratory, finding) if applies else (),
+        ratio=_ratio(laboratory, finding) if applies else "",
+        thresholds=_thresholds(laboratory, finding) if applies else (),
+        decision=_decision(laboratory, finding) if applies else "",
+        outside=_outside(laboratory, finding) if applies else "",
         limits=laboratory.limits if applies else (),
     )
 
 
 def fitting(laboratory: Laboratory, analysis: Analysis) -> list[Level]:
     """Return the rates of the exhibit's kind, and of the parts of the material it belongs to."""
-    values, _ = measured_values(analysis)
+    return _fitting(laboratory, _of_faces(analysis))
+
+
+def _fitting(laboratory: Laboratory, finding: _Finding) -> list[Level]:
     levels = []
     for level in laboratory.levels:
-        if level.kind is not analysis.media.kind:
+        if level.kind is not finding.kind:
             continue
         if not level.attribute:
             levels.append(level)
-        elif (value := values.get(level.attribute)) is not None:
+        elif level.attribute == "codec":
+            if finding.codec is not None and level.name == codec_name(finding.codec):
+                levels.append(level)
+        elif (value := finding.values.get(level.attribute)) is not None:
             above = level.least is None or value >= level.least
             below = level.most is None or value < level.most
             if above and below and (level.least, level.most) != (None, None):
@@ -112,30 +183,35 @@ def fitting(laboratory: Laboratory, analysis: Analysis) -> list[Level]:
     return levels
 
 
-def _rows(laboratory: Laboratory, analysis: Analysis) -> tuple[LevelRow, ...]:
+def _rows(laboratory: Laboratory, finding: _Finding) -> tuple[LevelRow, ...]:
     """Return the rates that apply, with the person for parts by a property of faces."""
-    person = compared_person(analysis)
 
     def name(level: Level) -> str:
         text = full_level_name(level)
-        if person is None or level.attribute not in FACE_PROPERTIES:
+        if finding.person is None or level.attribute not in FACE_PROPERTIES:
             return text
-        return Quoted(gettext("%(name)s, person %(person)s", name=text, person=person))
+        return Quoted(gettext("%(name)s, person %(person)s", name=text, person=finding.person))
 
-    return tuple(level_row(level, name(level)) for level in fitting(laboratory, analysis))
+    return tuple(level_row(level, name(level)) for level in _fitting(laboratory, finding))
 
 
 def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
     """State the result by the laboratory's own threshold; "" without one."""
-    own = next(iter(_own(laboratory, analysis)), None)
-    if own is None or difference_to_analysis(laboratory, analysis):
+    if difference_to_analysis(laboratory, analysis):
         return ""
-    if analysis.probability is None:
+    return _decision(laboratory, _of_faces(analysis))
+
+
+def _decision(laboratory: Laboratory, finding: _Finding) -> str:
+    own = next(iter(_own(laboratory, finding)), None)
+    if own is None:
+        return ""
+    used, probability = finding.used, finding.probability
+    if probability is None:
         return gettext(
             "%(threshold)s: not applicable, because nothing was judged.",
             threshold=shown(own.threshold, "g"),
         )
-    used, probability = analysis.parameters.enter_threshold, analysis.probability
     words = N_(
         "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
         "exhibit %(said)s. The verdict is based on the default threshold, %(enter_threshold)s."
@@ -145,8 +221,7 @@ def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
             "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
             "exhibit %(said)s. The verdict is based on the threshold used, %(enter_threshold)s."
         )
-    cause = left_open.cause_of(analysis) if analysis.verdict is Verdict.INCONCLUSIVE else None
-    if cause is not None and left_open.is_independent_of_scores(cause):
+    if finding.open_whatever_score:
         words = N_(
             "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
             "exhibit %(said)s. The verdict is inconclusive for the stated reason, whatever the threshold."
@@ -161,11 +236,11 @@ def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
     )
 
 
-def _own(laboratory: Laboratory, analysis: Analysis) -> list[OwnThreshold]:
-    return [entry for entry in laboratory.thresholds if entry.kind is analysis.media.kind]
+def _own(laboratory: Laboratory, finding: _Finding) -> list[OwnThreshold]:
+    return [entry for entry in laboratory.thresholds if entry.kind is finding.kind]
 
 
-def _thresholds(laboratory: Laboratory, analysis: Analysis) -> tuple[OwnThresholdRow, ...]:
+def _thresholds(laboratory: Laboratory, finding: _Finding) -> tuple[OwnThresholdRow, ...]:
     return tuple(
         OwnThresholdRow(
             own=shown(own.threshold, "g"),
@@ -174,15 +249,15 @@ def _thresholds(laboratory: Laboratory, analysis: Analysis) -> tuple[OwnThreshol
             false_positive=rate_cell(own.false_positive),
             false_negative=rate_cell(own.false_negative),
         )
-        for own in _own(laboratory, analysis)
+        for own in _own(laboratory, finding)
     )
 
 
-def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
-    ratios = next((r for r in laboratory.likelihood_ratios if r.kind is analysis.media.kind), None)
-    if ratios is None or analysis.probability is None:
+def _ratio(laboratory: Laboratory, finding: _Finding) -> str:
+    ratios = next((r for r in laboratory.likelihood_ratios if r.kind is finding.kind), None)
+    if ratios is None or finding.probability is None:
         return ""
-    log_ratio = stated_log10(ratios, analysis.probability)
+    log_ratio = stated_log10(ratios, finding.probability)
     cost = shown(ratios.systems[1].cllr, ".2f")
     if round(ratios.systems[1].cllr, 2) >= 1:
         return gettext(
@@ -190,16 +265,26 @@ def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
             "%(cost)s) than no statement at all (Cllr 1).",
             cost=cost,
         )
+    words = N_(
+        "Likelihood ratio: %(ratio)s. On this material, a probability of %(probability)s is %(times)s "
+        "times as likely for files that are %(first)s as for files that are %(second)s (Platt, Cllr "
+        "%(cost)s; ratios are stated from %(ends)s only). It is not a probability of manipulation."
+    )
     first, second = gettext("manipulated"), gettext("not manipulated")
+    if finding.kind is Subject.VOICE:
+        words = N_(
+            "Likelihood ratio: %(ratio)s. On this material, a probability of %(probability)s is %(times)s "
+            "times as likely for voices that are %(first)s as for voices that are %(second)s (Platt, Cllr "
+            "%(cost)s; ratios are stated from %(ends)s only). It is not a probability of synthetic speech."
+        )
+        first, second = gettext("synthetic"), gettext("human")
     if log_ratio < 0:
         first, second = second, first
     ends = gettext("%(least)s to %(most)s", least=ratio_words(ratios.least), most=ratio_words(ratios.most))
     return gettext(
-        "Likelihood ratio: %(ratio)s. On this material, a probability of %(probability)s is %(times)s "
-        "times as likely for files that are %(first)s as for files that are %(second)s (Platt, Cllr "
-        "%(cost)s; ratios are stated from %(ends)s only). It is not a probability of manipulation.",
+        words,
         ratio=ratio_words(log_ratio),
-        probability=formatting.probability(analysis.probability),
+        probability=formatting.probability(finding.probability),
         times=ratio_words(abs(log_ratio)),
         first=first,
         second=second,
@@ -208,31 +293,28 @@ def _ratio(laboratory: Laboratory, analysis: Analysis) -> str:
     )
 
 
-def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
+def _outside(laboratory: Laboratory, finding: _Finding) -> str:
     """Compare the exhibit with the ranges the laboratory measured, property by property."""
-    covered = [entry for entry in laboratory.covered if entry.kind is analysis.media.kind]
+    covered = [entry for entry in laboratory.covered if entry.kind is finding.kind]
     if not covered:
         return gettext(
             "No %(kinds)s were measured, so the validation does not apply to this exhibit.",
-            kinds=gettext(_KINDS[analysis.media.kind]),
+            kinds=gettext(_KINDS[finding.kind]),
         )
-    values, _ = measured_values(analysis)
-    values["duration"] = analysis.media.duration
     covered = [entry for entry in covered if entry.name not in BINARY_PROPERTIES]
-    known = [entry for entry in covered if entry.name in values]
-    unknown = [translated(entry.name) for entry in covered if entry.name not in values]
-    codec = None if analysis.media.still else _codec_was_measured(laboratory, analysis.media.codec)
-    if codec is None and not analysis.media.still:
+    known = [entry for entry in covered if entry.name in finding.values]
+    unknown = [translated(entry.name) for entry in covered if entry.name not in finding.values]
+    codec = None
+    if finding.codec is not None and (codec := _codec_was_measured(laboratory, finding)) is None:
         unknown.append(gettext("codec"))
     rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(unknown)) if unknown else ""
-    person = compared_person(analysis)
     beyond = [
-        property_of(entry.name, person)
+        property_of(entry.name, finding.person)
         for entry in known
-        if not entry.least <= round(values[entry.name], 4) <= entry.most  # stored with four decimals
+        if not entry.least <= round(finding.values[entry.name], 4) <= entry.most  # stored with four decimals
     ]
-    if codec is False:
-        beyond.append(gettext("codec %(codec)s", codec=codec_name(analysis.media.codec)))
+    if codec is False and finding.codec is not None:
+        beyond.append(gettext("codec %(codec)s", codec=codec_name(finding.codec)))
     compared = len(known) + (codec is not None)
     if beyond:
         return gettext(
@@ -252,13 +334,14 @@ def _outside(laboratory: Laboratory, analysis: Analysis) -> str:
     )
 
 
-def _codec_was_measured(laboratory: Laboratory, codec: str) -> bool | None:
-    """Return whether clips in the exhibit's codec were measured; None before schema 1.2."""
-    if laboratory.codecs:
-        return codec_name(codec) in {codec_name(entry.name) for entry in laboratory.codecs}
+def _codec_was_measured(laboratory: Laboratory, finding: _Finding) -> bool | None:
+    """Return whether exhibits in the codec of this one were measured; None before schema 1.2."""
+    codec = finding.codec or ""
+    if names := {codec_name(entry.name) for entry in laboratory.codecs if entry.kind is finding.kind}:
+        return codec_name(codec) in names
     other = codec not in MEASURED_CODECS
     for entry in laboratory.covered:
-        if entry.kind is MediaKind.VIDEO and entry.name == OTHER_CODECS:
+        if entry.kind is Subject.VIDEO and entry.name == OTHER_CODECS:
             if not entry.least <= other <= entry.most:
                 return False
             return None if other else True  # there were clips in other codecs; which ones is not recorded

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from detector.schema.analysis import MediaKind
 from detector.schema.codec_names import codec_name
 from detector.schema.laboratory import (
     CoveredRange,
     CurvePoint,
     Level,
     LikelihoodRatios,
+    Subject,
     Validation,
     stated_log10,
 )
@@ -21,7 +21,16 @@ from detector.verdict.validated_domain import BINARY_PROPERTIES
 from reports.language import formatting
 from reports.language.formatting import from_to, grouped, plural, shown
 from reports.language.translation import N_, gettext, translated
-from reports.validation.error_rates import KINDS, LevelRow, RateRow, level_row, percent, rate_row
+from reports.validation.error_rates import (
+    KINDS,
+    ClassNames,
+    LevelRow,
+    RateRow,
+    class_names,
+    level_row,
+    percent,
+    rate_row,
+)
 from reports.validation.plots import Plot, cross_entropy, error_curves, tippett
 
 _SHOWN_THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -74,9 +83,10 @@ class ThresholdRow:
 
 @dataclass(frozen=True)
 class KindView:
-    """All rates of one kind of media."""
+    """All rates of one kind of media, or of voices."""
 
     title: str
+    names: ClassNames
     summary: LevelRow
     outcomes: tuple[OutcomeRow, ...]
     rates: tuple[RateRow, ...]
@@ -87,20 +97,28 @@ class KindView:
     codecs: str
 
 
-def kind_view(validation: Validation, kind: MediaKind) -> KindView:
+def kind_view(validation: Validation, kind: Subject) -> KindView:
     """Return all rates of the material of this kind."""
     whole = validation.level(kind)
     assert whole is not None
-    classes = ((N_("manipulated"), whole.manipulated), (N_("unmanipulated"), whole.unmanipulated))
+    names = class_names(kind)
+    classes = ((names.manipulated, whole.manipulated), (names.unmanipulated, whole.unmanipulated))
     curve = next((curve for curve in validation.curves if curve.kind is kind), None)
     parts = [level for level in validation.levels if level.kind is kind and level.attribute]
-    codecs = ""
-    if validation.codecs and kind is MediaKind.VIDEO:
-        counts = (f"{codec_name(codec.name)} ({grouped(codec.items)})" for codec in validation.codecs)
-        codecs = gettext("Codecs, with the number of clips: %(codecs)s.", codecs=", ".join(counts))
-    used = validation.parameters.enter_threshold
+    codecs = ", ".join(
+        f"{codec_name(codec.name)} ({grouped(codec.items)})"
+        for codec in validation.codecs
+        if codec.kind is kind
+    )
+    if codecs:
+        words = N_("Codecs, with the number of clips: %(codecs)s.")
+        if kind is Subject.VOICE:
+            words = N_("Codecs of the sound, with the number of files: %(codecs)s.")
+        codecs = gettext(words, codecs=codecs)
+    used = validation.threshold(kind)
     return KindView(
         title=KINDS[kind],
+        names=names,
         summary=level_row(whole),
         outcomes=tuple(
             OutcomeRow(
@@ -119,7 +137,9 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
             for point in (curve.points if curve else ())
             if point.threshold in {*_SHOWN_THRESHOLDS, round(used, 2)}
         ),
-        parts=tuple(_part(name, tuple(rows)) for name, rows in groupby(parts, lambda level: level.attribute)),
+        parts=tuple(
+            _part(name, tuple(rows), kind) for name, rows in groupby(parts, lambda level: level.attribute)
+        ),
         covered=tuple(
             _covered(entry)
             for entry in validation.covered
@@ -130,13 +150,19 @@ def kind_view(validation: Validation, kind: MediaKind) -> KindView:
     )
 
 
-def _part(name: str, levels: Sequence[Level]) -> RatesByAttribute:
+def _part(name: str, levels: Sequence[Level], kind: Subject) -> RatesByAttribute:
     note = ""
     if name == "generator":
-        note = gettext(
+        words = N_(
             "Files of each generator compared with all unmanipulated files, whose rate is therefore the "
             "same in each row."
         )
+        if kind is Subject.VOICE:
+            words = N_(
+                "Voices of each generator compared with all human voices, whose rate is therefore the same "
+                "in each row."
+            )
+        note = gettext(words)
     return RatesByAttribute(
         gettext("By %(property)s", property=translated(name)), note, tuple(map(level_row, levels))
     )
@@ -189,9 +215,10 @@ class StatedRatio:
 
 @dataclass(frozen=True)
 class RatioView:
-    """Likelihood ratios of one kind of media."""
+    """Likelihood ratios of one kind of media, or of voices."""
 
     title: str
+    heads: tuple[str, str]  # of the columns of misleading ratios
     counted: str
     formula: str
     bounds: str
@@ -202,14 +229,26 @@ class RatioView:
 
 def ratio_view(ratios: LikelihoodRatios) -> RatioView:
     """Describe the likelihood ratios of one kind of media, with plots."""
-    platt = ratios.platt
+    platt, of_voices = ratios.platt, ratios.kind is Subject.VOICE
     sign = "+" if platt.offset >= 0 else "−"
     return RatioView(
         title=KINDS[ratios.kind],
+        heads=(N_("Synthetic, below 1"), N_("Human, above 1"))
+        if of_voices
+        else (N_("Manipulated, below 1"), N_("Unmanipulated, above 1")),
         counted=", ".join(
             (
-                plural(ratios.manipulated, "manipulated file", "manipulated files"),
-                plural(ratios.unmanipulated, "unmanipulated one", "unmanipulated ones"),
+                *(
+                    (
+                        plural(ratios.manipulated, "synthetic voice", "synthetic voices"),
+                        plural(ratios.unmanipulated, "human one", "human ones"),
+                    )
+                    if of_voices
+                    else (
+                        plural(ratios.manipulated, "manipulated file", "manipulated files"),
+                        plural(ratios.unmanipulated, "unmanipulated one", "unmanipulated ones"),
+                    )
+                ),
                 plural(ratios.groups, "group", "groups"),
             )
         ),

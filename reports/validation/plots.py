@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from detector.schema.laboratory import Curve, LikelihoodRatios
+from detector.schema.laboratory import Curve, LikelihoodRatios, Subject
 from detector.schema.method import is_shipped_threshold
 from reports.language.formatting import shown
 from reports.language.translation import N_, gettext
+from reports.validation.error_rates import class_names
 
 WIDTH, HEIGHT = 370.0, 262.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 358.0, 10.0, 196.0
@@ -84,9 +85,12 @@ def error_curves(curve: Curve, used: float) -> Plot:
     positive_limits = [(p.threshold, p.false_positive_low, p.false_positive_high) for p in curve.points]
     negatives = [(p.threshold, p.false_negative_rate) for p in curve.points]
     negative_limits = [(p.threshold, p.false_negative_low, p.false_negative_high) for p in curve.points]
+    wrong = N_("unmanipulated, but flagged"), N_("manipulated, not flagged")
+    if curve.kind is Subject.VOICE:
+        wrong = N_("human, but flagged"), N_("synthetic, not flagged")
     lines = (
-        _line(0, gettext("unmanipulated, but flagged"), axes.path(positives), _band(axes, positive_limits)),
-        _line(1, gettext("manipulated, not flagged"), axes.path(negatives), _band(axes, negative_limits)),
+        _line(0, gettext(wrong[0]), axes.path(positives), _band(axes, positive_limits)),
+        _line(1, gettext(wrong[1]), axes.path(negatives), _band(axes, negative_limits)),
     )
     words = N_("default %(threshold)s") if is_shipped_threshold(used) else N_("used %(threshold)s")
     mark = PlotTick(axes.across(used), gettext(words, threshold=shown(used, "g")))
@@ -112,8 +116,9 @@ def tippett(ratios: LikelihoodRatios) -> Plot:
     most = max(1.0, *(abs(end) for end in ends)) * 1.1
     axes = _Axes((-most, most), (0.0, 1.0))
     lines: list[Line] = []
+    names = class_names(ratios.kind)
     for system in ratios.systems[1:]:
-        for is_manipulated, name in ((True, N_("manipulated")), (False, N_("unmanipulated"))):
+        for is_manipulated, name in ((True, names.manipulated), (False, names.unmanipulated)):
             # Each level's share extends down to the level before it.
             path = f"M{axes.across(-most)} {axes.up(1.0)}"
             for point in system.tippett:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from detector.schema.analysis import MediaKind, Parameters
+from detector.schema.analysis import Parameters
 from detector.schema.joint import JointRule
-from detector.schema.laboratory import ByOther, ByRule, Level, Validation, ValidationItem
+from detector.schema.laboratory import ByOther, ByRule, Level, Subject, Validation, ValidationItem
+from detector.validation.validated_model import validates_faces
 from reports.language import formatting, translation
 from reports.language.formatting import grouped, plural, shown
 from reports.language.names import model_title
 from reports.language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
-from reports.validation.error_rates import KINDS, MEANINGS, LevelRow, level_row
+from reports.validation.error_rates import KINDS, MEANINGS, ClassNames, LevelRow, class_names, level_row
 from reports.validation.performance import KindView, RatioView, kind_view, ratio_view
 from reports.wording.sections import Fact, Section
 
@@ -28,6 +29,7 @@ class OtherModelsTable:
     """One kind of media: a row for each model, then one for each rule."""
 
     title: str
+    names: ClassNames
     models: tuple[LevelRow, ...]
     together: tuple[LevelRow, ...]
 
@@ -41,6 +43,7 @@ def other_models_tables(
     return tuple(
         OtherModelsTable(
             KINDS[kind],
+            class_names(kind),
             (
                 *_rows(kind, gettext("%(model)s, validated here", model=first), levels),
                 *(
@@ -52,11 +55,11 @@ def other_models_tables(
             tuple(row for rule in joint for row in _rows(kind, gettext(_RULES[rule.rule]), rule.levels)),
         )
         for kind in KINDS
-        if any(level.kind is kind for level in levels)
+        if kind is not Subject.VOICE and any(level.kind is kind for level in levels)
     )
 
 
-def _rows(kind: MediaKind, name: str, levels: Iterable[Level]) -> Iterable[LevelRow]:
+def _rows(kind: Subject, name: str, levels: Iterable[Level]) -> Iterable[LevelRow]:
     return (level_row(level, name) for level in levels if level.kind is kind and not level.attribute)
 
 
@@ -131,6 +134,8 @@ class ValidationReport:
 
     sections: dict[str, Section]
     title: str = field(metadata=UNTRANSLATED)
+    heading: str
+    of_voices: bool  # besides faces, or alone
     running: str
     facts: tuple[Fact, ...]
     created: str
@@ -147,9 +152,11 @@ class ValidationReport:
     model_title: str = field(metadata=UNTRANSLATED)
     ratios: tuple[RatioView, ...]
     time: tuple[Fact, ...]
+    voice_time: tuple[Fact, ...]
     repetitions: tuple[RepetitionRow, ...]
     limits: tuple[str, ...]
     model: tuple[Fact, ...]
+    voice_model: tuple[Fact, ...]
     versions: tuple[Fact, ...]
     parameters: tuple[tuple[str, str, str], ...]
     glossary: tuple[tuple[str, str], ...]
@@ -168,11 +175,26 @@ def _view(validation: Validation) -> ValidationReport:
     optional = {
         "others": bool(validation.others),
         "ratios": bool(validation.likelihood_ratios),
-        "time": bool(validation.temporal),
+        "time": bool(validation.temporal or validation.voice_temporal),
     }
     sections = [(key, name) for key, name in _SECTIONS if optional.get(key, True)]
+    faces, voices = validates_faces(validation), validation.voice_model
     model_fact = Fact(N_("Model"), Quoted(f"{title} ({model.name})"))
     weights = Fact(N_("Weights, SHA-256"), model.sha256, exact=True)
+    head = [*((model_fact, weights) if faces else ())]
+    voice_facts: tuple[Fact, ...] = ()
+    if voices:
+        name = Quoted(f"{voices.title} ({voices.name})")
+        voice_weights = Fact(N_("… weights, SHA-256"), voices.sha256, exact=True)
+        head += [Fact(N_("Network for voices"), name), voice_weights]
+        voice_facts = (
+            Fact(N_("Name"), name),
+            Fact(N_("Architecture"), Quoted(voices.architecture)),
+            replace(voice_weights, name=weights.name),
+            Fact(N_("Decision-relevant part of the card, SHA-256"), voices.card_sha256, exact=True),
+            Fact(N_("A segment begins at a probability of"), shown(voices.enter, "g")),
+            Fact(N_("… and ends below"), shown(voices.leave, "g")),
+        )
     second_look: tuple[Fact, ...] = ()
     if model.second_look:
         second_look = (
@@ -185,20 +207,25 @@ def _view(validation: Validation) -> ValidationReport:
         running=gettext(
             "Validation of %(date)s, %(model)s",
             date=formatting.day(validation.created),
-            model=title,
+            model=title if faces or not voices else voices.title,
         ),
+        heading=N_("Validation report: manipulation of faces")
+        if not voices
+        else N_("Validation report: manipulation of faces, and synthetic voices")
+        if faces
+        else N_("Validation report: synthetic voices"),
+        of_voices=voices is not None,
         facts=(
             Fact(N_("Laboratory"), Quoted(validation.laboratory or "") or gettext("not stated")),
             Fact(N_("Finished"), created),
-            model_fact,
-            weights,
-            Fact(N_("Files"), grouped(len(validation.items))),
+            *head,
+            Fact(N_("Files"), grouped(validation.files)),
         ),
         created=created,
         created_iso=created_iso,
         reelproof=validation.versions.reelproof,
         material_sha256=validation.material_sha256,
-        files=plural(len(validation.items), "file", "files"),
+        files=plural(validation.files, "file", "files"),
         remarks=validation.remarks,
         labelled=", ".join(map(translated, validation.labelled)) or gettext("nothing"),
         meanings=MEANINGS,
@@ -214,10 +241,8 @@ def _view(validation: Validation) -> ValidationReport:
         ),
         model_title=title,
         ratios=tuple(map(ratio_view, validation.likelihood_ratios)),
-        time=tuple(
-            Fact(name, gettext("none") if value is None else formatting.number(value))
-            for name, value in validation.temporal.items()
-        ),
+        time=_time(validation.temporal),
+        voice_time=_time(validation.voice_temporal),
         repetitions=tuple(
             RepetitionRow(
                 repetition.how,
@@ -236,11 +261,21 @@ def _view(validation: Validation) -> ValidationReport:
             weights,
             *second_look,
             Fact(N_("Decision-relevant part of the card, SHA-256"), model.card_sha256, exact=True),
-        ),
+        )
+        if faces
+        else (),
+        voice_model=voice_facts,
         versions=_versions(validation),
         parameters=_parameters(validation.parameters),
         glossary=GLOSSARY if validation.likelihood_ratios else (),
         annex=tuple(map(_annex_row, validation.items)),
+    )
+
+
+def _time(figures: Mapping[str, float | None]) -> tuple[Fact, ...]:
+    return tuple(
+        Fact(name, gettext("none") if value is None else formatting.number(value))
+        for name, value in figures.items()
     )
 
 
@@ -269,12 +304,13 @@ def _parameters(parameters: Parameters) -> tuple[tuple[str, str, str], ...]:
 
 
 def _annex_row(item: ValidationItem) -> AnnexRow:
+    names = class_names(item.kind or Subject.VIDEO)
     verdict = translated(str(item.verdict))
     if item.error is not None:
         verdict = gettext("not analysed: %(why)s", why=formatting.file_name(translated(item.error))[:80])
     return AnnexRow(
         formatting.shortened(formatting.file_name(item.file), 44),
-        gettext("manipulated") if item.manipulated else gettext("unmanipulated"),
+        gettext(names.manipulated if item.manipulated else names.unmanipulated),
         verdict,
         "–" if item.probability is None else shown(item.probability, ".3f"),
         item.sha256,

@@ -10,7 +10,7 @@ import numpy as np
 
 from detector.files import FILES, write_atomically
 from detector.schema.model import Range
-from detector.voice.model import VOICE_MODEL, VoiceCard, voice_model_files
+from detector.voice.card import VOICE_MODEL, VoiceCard, voice_model_files
 from training.voice.heads import Head
 from training.voice.measuring import Thresholds
 

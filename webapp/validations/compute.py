@@ -21,17 +21,32 @@ from detector.process.signals import end_with_named_parent
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis, Parameters, Software
 from detector.schema.formatting import N_
+from detector.schema.laboratory import ValidatedVoiceModel
 from detector.validation.conclude import build_validation, version_remarks
-from detector.validation.material import LabelledFile, MaterialError, labelled_rows, material_of
+from detector.validation.material import (
+    LabelledFile,
+    MaterialError,
+    labelled_rows,
+    material_of,
+    without_picture,
+)
 from detector.validation.measuring import Measurements, Run, line_of_finished
 from detector.validation.rates import quoted_extract
-from detector.validation.validated_model import difference_to_parameters, validated_model
+from detector.validation.validated_model import (
+    difference_to_parameters,
+    difference_to_voice,
+    validated_model,
+    validated_voice_model,
+)
 from reports.file_names import LABORATORY
 from reports.signing.validation_files import write_validation
 
 _NO_EXHIBIT = N_("%(name)s is no exhibit here.")
 _SEVERAL_EXHIBITS = N_("%(name)s is the name of several exhibits: write their SHA-256.")
 _NOT_COMPARABLE = N_("%(name)s: %(why)s. Analyse it as the others are, with the default model.")
+_SOUND_NOT_EXAMINED = N_(
+    "%(name)s: its sound was not examined. Analyse it with sound, or leave the column voice empty."
+)
 _NOTHING_FINISHED = N_("No labelled exhibit has a finished analysis.")
 
 
@@ -64,7 +79,8 @@ class _Labelled:
 
 
 def _write(request: dict[str, Any], card: Path, out: Path) -> None:
-    labelled = _find_analyses(request, card)
+    voice_model = validated_voice_model()
+    labelled = _find_analyses(request, card, voice_model)
     remarks = [*labelled.remarks, *version_remarks(labelled.software)]
     material = material_of(request["title"], labelled.files, remarks)
     if labelled.parameters is None:
@@ -74,6 +90,7 @@ def _write(request: dict[str, Any], card: Path, out: Path) -> None:
         Measurements(labelled.lines, {}, {}, None),
         Run(request["model"], labelled.parameters),
         validated_model(card, labelled.parameters),
+        voice_model if material.has_voices else None,
         title=request["title"],
         laboratory=request["laboratory"] or None,
         made_with=labelled.software,
@@ -84,13 +101,14 @@ def _write(request: dict[str, Any], card: Path, out: Path) -> None:
     assert (out / LABORATORY).is_file()
 
 
-def _find_analyses(request: dict[str, Any], card: Path) -> _Labelled:
+def _find_analyses(request: dict[str, Any], card: Path, voice_model: ValidatedVoiceModel) -> _Labelled:
     """Find the only analysis for each row of the table, or raise :class:`MaterialError`."""
     by_sha256 = {item["sha256"]: item for item in request["analyses"]}
     by_name: dict[str, list[dict[str, Any]]] = {}
     for item in request["analyses"]:
         by_name.setdefault(item["name"], []).append(item)
     labelled = _Labelled([], [], {}, [])
+    of_faces: Parameters | None = None  # parameters of the first analysis with labelled faces
     for row in labelled_rows(request["table"], "The table", labelled.remarks, empty_labels=True):
         items = [by_sha256[row.name]] if row.name in by_sha256 else by_name.get(row.name, [])
         if len(items) != 1:
@@ -104,11 +122,20 @@ def _find_analyses(request: dict[str, Any], card: Path) -> _Labelled:
             continue
         path = Path(item["folder"])
         analysis = Analysis.from_json((path / "analysis.json").read_bytes())
-        if labelled.parameters is None:
-            labelled.parameters = analysis.parameters
-            model = validated_model(card, analysis.parameters)
-        if why := difference_to_parameters(model, labelled.parameters, analysis):
-            raise MaterialError(_NOT_COMPARABLE % {"name": row.name, "why": why})
+        if row.manipulated is not None:
+            if analysis.media.sound_only:
+                raise without_picture(row.name)
+            if of_faces is None:
+                of_faces = analysis.parameters
+                model = validated_model(card, of_faces)
+            if why := difference_to_parameters(model, of_faces, analysis):
+                raise MaterialError(_NOT_COMPARABLE % {"name": row.name, "why": why})
+        if row.voice is not None:
+            if analysis.voice is None:
+                raise MaterialError(_SOUND_NOT_EXAMINED % {"name": row.name})
+            if why := difference_to_voice(voice_model, analysis.voice):
+                raise MaterialError(_NOT_COMPARABLE % {"name": row.name, "why": why})
+        labelled.parameters = of_faces or labelled.parameters or analysis.parameters
         labelled.files.append(replace(row, path=path, **exhibit))
         labelled.lines[str(path)] = line_of_finished(analysis)
         labelled.software.append(analysis.software)

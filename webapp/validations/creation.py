@@ -30,7 +30,10 @@ from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
 from webapp.validations import quoted_extract
 
-COLUMNS = ("file", "label", "generator", "group", "segments", "persons", "skin_tone", "sex")
+COLUMNS = (
+    "file", "label", "generator", "segments", "voice", "voice_generator", "voice_segments", "group",
+    "persons", "skin_tone", "sex", "language",
+)  # fmt: skip
 _TIME_LIMIT = 600  # seconds; a thousand exhibits take a minute
 _LOCK_TIMEOUT = 30  # seconds to wait for another validation in progress
 _LOCK = threading.Lock()

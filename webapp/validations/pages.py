@@ -78,13 +78,17 @@ def make() -> Response:
 @require(Permission.CONFIGURE)
 def show(validation_id: str, problem: UserError | None = None) -> str:
     """Show the figures of a validation, whether it still applies, its files, and the own thresholds."""
-    from reports.validation.error_rates import KINDS, full_level_name, level_row
+    from reports.validation.error_rates import KINDS, class_names, full_level_name, level_row
     from reports.validation.validation_report import other_models_tables
 
     validation = store.find_or_404(validation_id)
     about = validation.about
     tables = [
-        (title, [level_row(level, full_level_name(level)) for level in about.levels if level.kind is kind])
+        (
+            title,
+            class_names(kind),
+            [level_row(level, full_level_name(level)) for level in about.levels if level.kind is kind],
+        )
         for kind, title in KINDS.items()
         if any(level.kind is kind for level in about.levels)
     ]

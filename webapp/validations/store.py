@@ -18,7 +18,11 @@ from sqlalchemy.orm import Session
 from detector.errors import ModelError, ReelproofError
 from detector.files import flush_folder, write_atomically
 from detector.schema.laboratory import Laboratory, OwnThreshold
-from detector.validation.validated_model import difference_to_model, validated_model
+from detector.validation.validated_model import (
+    difference_to_models,
+    validated_model,
+    validated_voice_model,
+)
 from reports.file_names import LABORATORY
 from reports.language.translation import gettext, translated
 from webapp import context
@@ -81,7 +85,7 @@ def _load(folders: Folders, validation_id: str) -> ListedValidation | None:
         default = model_service.default_model(session, folders)
     try:
         model = validated_model(model_service.card_path(folders, default), about.parameters)
-        difference = difference_to_model(about, model)
+        difference = difference_to_models(about, model, validated_voice_model())
     except (ModelError, OSError) as problem:
         difference = str(problem)
     is_quoted = choice is not None and choice.value.startswith(validation_id)

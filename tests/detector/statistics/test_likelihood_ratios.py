@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from made_validation import items, validation
 
-from detector.schema.analysis import MediaKind
-from detector.schema.laboratory import LikelihoodRatios, stated_log10
+from detector.schema.laboratory import LikelihoodRatios, Subject, stated_log10
 from detector.statistics.likelihood_ratios import _folds, _Labelled, cllr, likelihood_ratios
 from detector.validation.limits import find_limits
 from detector.validation.rates import scored_items
@@ -17,7 +16,7 @@ from detector.validation.rates import scored_items
 
 @pytest.fixture(scope="module")
 def ratios() -> LikelihoodRatios:
-    result = likelihood_ratios(MediaKind.VIDEO, scored_items(items(60)))
+    result = likelihood_ratios(Subject.VIDEO, scored_items(items(60)))
     assert result is not None
     return result
 
@@ -53,7 +52,7 @@ def test_ratios_are_bounded_by_the_number_of_groups(ratios: LikelihoodRatios) ->
 
 
 def test_few_files_give_no_ratios() -> None:
-    assert likelihood_ratios(MediaKind.VIDEO, scored_items(items(9))) is None
+    assert likelihood_ratios(Subject.VIDEO, scored_items(items(9))) is None
 
 
 def test_ratios_without_left_out_groups_are_not_stated() -> None:
@@ -63,7 +62,7 @@ def test_ratios_without_left_out_groups_are_not_stated() -> None:
             item.model_copy(update={"group": 99}) if item.manipulated in together else item
             for item in items(20)
         )
-        assert likelihood_ratios(MediaKind.VIDEO, scored_items(some)) is None
+        assert likelihood_ratios(Subject.VIDEO, scored_items(some)) is None
         text = " ".join(validation(some).limits)
         assert "No likelihood ratios for clips: all of one label belong to one group" in text
 
@@ -93,6 +92,6 @@ def test_uninformative_scores_cost_about_one_bit() -> None:
     some = items(60)
     rng = np.random.default_rng(5)
     blind = [item.model_copy(update={"probability": float(rng.uniform(0.1, 0.9))}) for item in some]
-    result = likelihood_ratios(MediaKind.VIDEO, scored_items(blind))
+    result = likelihood_ratios(Subject.VIDEO, scored_items(blind))
     assert result is not None
     assert result.systems[1].cllr == pytest.approx(1, abs=0.1)

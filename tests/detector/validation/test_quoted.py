@@ -135,7 +135,9 @@ def test_validation_before_a_parameter_used_none(
     analysis = build(tmp_path, kind=kind, kept=False)
     now = analysis.parameters.model_copy(update={lacking: Parameters.model_fields[lacking].default})
     then = analysis.parameters.model_copy(update={lacking: 0})
-    no_part = {"skip_unreferenced"} | (PHOTO_PARAMETERS if kind is MediaKind.VIDEO else VIDEO_PARAMETERS)
+    no_part = {"skip_unreferenced", "sound"} | (
+        PHOTO_PARAMETERS if kind is MediaKind.VIDEO else VIDEO_PARAMETERS
+    )
     for source in (older, Laboratory.from_json(json.dumps(extract))):
         value = getattr(source.parameters, lacking)
         assert value == 0 and type(value) is type(getattr(Parameters(), lacking))

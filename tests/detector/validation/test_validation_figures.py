@@ -8,8 +8,8 @@ import jsonschema
 from made_validation import item, items, validation
 
 from detector.files import ROOT
-from detector.schema.analysis import MediaKind, Verdict
-from detector.schema.laboratory import Validation, ValidationItem
+from detector.schema.analysis import Verdict
+from detector.schema.laboratory import Subject, Validation, ValidationItem
 from detector.statistics.error_rates import WIDER, clopper_pearson
 from detector.statistics.metrics import confusion, measure
 from detector.validation.rates import (
@@ -71,11 +71,11 @@ def test_intervals_by_threshold_and_of_one_class_alone_keep_groups_together() ->
     levels = compute_levels(some, 0.65)
     whole = next(entry for entry in levels[0].rates if entry.figure == "false negative rate")
     assert (whole.interval, whole.low, whole.high) == (WIDER, 0.0, 0.6412)
-    drawn = compute_curve(MediaKind.VIDEO, some)
+    drawn = compute_curve(Subject.VIDEO, some)
     assert drawn is not None
     point = next(entry for entry in drawn.points if entry.threshold == 0.65)
     assert (point.false_negative_low, point.false_negative_high) == (0.0, 0.6412)
-    own = rates_at(MediaKind.VIDEO, some, 0.65, "")[1]
+    own = rates_at(Subject.VIDEO, some, 0.65, "")[1]
     assert (own.interval, own.low, own.high, own.groups, own.threshold) == (WIDER, 0.0, 0.6412, 6, 0.65)
     (alone,) = next(entry for entry in levels if entry.name == "female").rates
     assert (alone.interval, alone.low, alone.high) == (WIDER, 0.0, 0.6412)
@@ -112,7 +112,7 @@ def test_items_without_probability_count_in_no_rate() -> None:
 
 def test_curve_counts_at_each_threshold() -> None:
     some = items()
-    curve = compute_curve(MediaKind.VIDEO, some)
+    curve = compute_curve(Subject.VIDEO, some)
     assert curve is not None
     point = next(entry for entry in curve.points if entry.threshold == 0.5)
     reals = [entry.probability or 0 for entry in some if not entry.manipulated]

@@ -17,8 +17,9 @@ from detector.errors import ModelError
 from detector.schema.analysis import Analysis
 from detector.schema.voice import Voice, VoiceVerdict
 from detector.voice import maps, model
+from detector.voice.card import voice_model_files
 from detector.voice.examine import examine_voice
-from detector.voice.model import load_voice_model, voice_model_files
+from detector.voice.model import load_voice_model
 from detector.voice.network import Spectra, VoiceNetwork
 from detector.voice.views import through_aac
 from detector.voice.windows import Window

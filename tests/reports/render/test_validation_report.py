@@ -11,8 +11,8 @@ from keys import make_key
 from made_validation import items, validation
 from pdf_rules import broken
 
-from detector.schema.analysis import MediaKind, Parameters
-from detector.schema.laboratory import Validation
+from detector.schema.analysis import Parameters
+from detector.schema.laboratory import Subject, Validation
 from reports.signing import validation_files as signing
 from reports.signing.keys import read_key
 from reports.signing.validation_files import validation_files, write_validation
@@ -22,7 +22,7 @@ from reports.verification.verify import verify
 
 @pytest.fixture(scope="module")
 def made() -> Validation:
-    return validation(items() + items(12, MediaKind.IMAGE, seed=3))
+    return validation(items() + items(12, Subject.IMAGE, seed=3))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def files(made: Validation) -> dict[str, bytes]:
 
 def test_the_page_states_the_measurements(made: Validation, files: dict[str, bytes]) -> None:
     page = files["validation.html"].decode()
-    whole = made.level(MediaKind.VIDEO)
+    whole = made.level(Subject.VIDEO)
     assert whole is not None
     rate = next(entry for entry in whole.rates if entry.figure == "false negative rate")
     assert f"{rate.value:.1%}".replace("%", " %") in page
@@ -82,6 +82,31 @@ def test_a_key_signs_report_and_figures(
     assert "validation.sig" in (tmp_path / "sha256sums.txt").read_text()
     write_validation(made, tmp_path)
     assert not (tmp_path / "validation.sig").exists()
+
+
+def test_voices_have_words_of_their_own() -> None:
+    made = validation(items(12) + items(40, Subject.VOICE, seed=2))
+    page = validation_files(made)["validation.html"].decode()
+    for words in (
+        "manipulation of faces, and synthetic voices",
+        "Codecs of the sound, with the number of files: Opus (80).",
+        "synthetic speech found",
+        "Human, above 1",
+        "voices with labelled segments",
+        "“manipulated” stands for synthetic",
+    ):
+        assert words in page
+    view = validation_report(made)
+    assert [kind.title for kind in view.kinds] == ["Videos", "Voices"]
+    assert [kind.names.manipulated_short for kind in view.kinds] == ["Manip.", "Synth."]
+    assert {row.label for row in view.annex} == {"manipulated", "unmanipulated", "synthetic", "human"}
+    alone = validation_report(validation(items(12, Subject.VOICE)))
+    assert alone.heading == "Validation report: synthetic voices" and not alone.model
+    assert [fact.value for fact in alone.voice_model[:1]] == ["Reelproof voice (reelproof-voice)"]
+    assert not validation_report(validation(items(12))).of_voices
+    with_german = validation_report(made, "de")
+    assert with_german.kinds[1].outcomes[0].label == "synthetisch"
+    assert "Stimmen jedes Generators" in with_german.kinds[1].parts[2].note
 
 
 def test_sections_without_content_are_left_out() -> None:

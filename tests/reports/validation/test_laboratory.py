@@ -7,17 +7,27 @@ from pathlib import Path
 
 import pytest
 from analyses import build
-from made_validation import items, of_analysis, of_sixty, validation
+from made_validation import VOICE_MODEL, items, of_analysis, of_sixty, validation
+from voices import recording, voice
 
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Parameters, Spread, Verdict
-from detector.schema.laboratory import Laboratory
+from detector.schema.laboratory import Laboratory, Subject
+from detector.schema.measurements import Cause
+from detector.schema.voice import VoiceVerdict
 from detector.validation.rates import quoted_extract, thresholds_by_false_positive_rate
 from reports.cli.main import main
 from reports.inputs.input_files import LaboratoryError, parse_laboratory
 from reports.language import translation
 from reports.render.write import write_report
 from reports.report_view import ReportInputs, report_view
-from reports.validation.laboratory import THRESHOLD, fitting, laboratory_view, own_decision
+from reports.validation.laboratory import (
+    THRESHOLD,
+    VOICE_THRESHOLD,
+    fitting,
+    laboratory_view,
+    own_decision,
+    voices_view,
+)
 from reports.verification.verify import verify
 
 
@@ -184,6 +194,80 @@ def test_the_laboratory_section_is_translated(analysis: Analysis, code: str, wor
     for phrase in words:
         assert phrase in text
     assert not re.search(r"\b(measured|manipulated|photographs|duration|chosen)\b", text)
+
+
+def voices_for(analysis: Analysis) -> Laboratory:
+    """That of a material with voices as well, of the network that judged those of ``analysis``."""
+    assert analysis.voice is not None
+    made = of_analysis(validation(items(60) + items(60, Subject.VOICE, seed=5)), analysis)
+    model = VOICE_MODEL.model_copy(update={"sha256": analysis.voice.model.sha256})
+    made = made.model_copy(update={"voice_model": model})
+    own = thresholds_by_false_positive_rate(made, 0.01)
+    return quoted_extract(made, made.to_json().encode(), own)
+
+
+def test_voices_are_quoted_beside_faces(tmp_path: Path, analysis: Analysis) -> None:
+    analysis = analysis.model_copy(update={"voice": voice()})
+    own = voices_for(analysis)
+    view = voices_view(own, analysis)
+    assert view is not None and not view.refused
+    assert [row.name for row in view.rows] == [
+        "all voices",
+        "speech 15 to 60 s",
+        "bandwidth 7000 and more Hz",
+        "codec Opus",
+    ]
+    assert view.names.manipulated == "synthetic"
+    assert view.outside.endswith("lies within the ranges of that material.")
+    assert "voices that are synthetic" in view.ratio and "not a probability of synthetic speech" in view.ratio
+    assert view.thresholds[0].used == "0.65"
+    report = report_view(analysis, tmp_path, ReportInputs(laboratory=own.to_json().encode()))
+    answers = dict(report.answers)
+    assert answers[THRESHOLD] != answers[VOICE_THRESHOLD] == view.decision
+    assert report.laboratory is not None and report.laboratory.rows[0].name == "all clips"
+    assert report.laboratory_of_voices == view
+    write_report(analysis, tmp_path, laboratory=own.to_json().encode())
+    page = (tmp_path / "report.html").read_text()
+    assert "all clips" in page and "all voices" in page
+
+
+def test_a_sound_unlike_the_material_is_named(tmp_path: Path) -> None:
+    analysis = recording(tmp_path)
+    own = voices_for(analysis)
+    assert analysis.voice is not None and analysis.voice.stream is not None
+    stream = analysis.voice.stream.model_copy(update={"codec": "amr_nb"})
+    quiet = analysis.voice.model_copy(update={"stream": stream, "speech": 400.0})
+    view = voices_view(own, analysis.model_copy(update={"voice": quiet}))
+    assert view is not None and "outside the measured ranges: speech, codec AMR." in view.outside
+    assert "codec Opus" not in {row.name for row in view.rows}
+    report = report_view(analysis, tmp_path, ReportInputs(laboratory=own.to_json().encode()))
+    assert report.laboratory is None and report.laboratory_of_voices is not None
+
+
+def test_voices_are_quoted_where_they_were_measured_by_this_network(analysis: Analysis) -> None:
+    assert voices_view(laboratory_for(analysis), analysis) is None
+    spoken = analysis.model_copy(update={"voice": voice()})
+    assert voices_view(laboratory_for(spoken), spoken) is None, "it measured no voices"
+    own = voices_for(spoken)
+    assert voices_view(own, analysis) is None, "none were examined"
+    other = own.voice_model.model_copy(update={"sha256": "00" * 32}) if own.voice_model else None
+    view = voices_view(own.model_copy(update={"voice_model": other}), spoken)
+    assert view is not None and "other weights (Voices 1)" in view.refused and not view.rows
+    assert laboratory_view(own, spoken).rows, "faces are quoted all the same"
+
+
+def test_no_threshold_decides_what_views_disagree_about(tmp_path: Path) -> None:
+    analysis = recording(tmp_path)
+    own = voices_for(analysis)
+    assert analysis.voice is not None
+    for code, words in (
+        ("voice_unstable", "whatever the threshold"),
+        ("voice_doubtful", "based on the default threshold, 0.65"),
+    ):
+        changes = {"verdict": VoiceVerdict.INCONCLUSIVE, "causes": (Cause(code=code),)}
+        left_open = analysis.voice.model_copy(update=changes)
+        view = voices_view(own, analysis.model_copy(update={"voice": left_open}))
+        assert view is not None and words in view.decision
 
 
 def test_a_validation_of_another_model_is_not_quoted(tmp_path: Path, analysis: Analysis) -> None:

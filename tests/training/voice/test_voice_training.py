@@ -16,8 +16,9 @@ from sounds import write_recording
 
 from detector.errors import ModelError
 from detector.schema.model import Platt
+from detector.voice.card import voice_model_files
 from detector.voice.graphs import FEATURES, WIDTH, encoder_graph
-from detector.voice.model import LoadedVoiceModel, load_voice_model, voice_model_files
+from detector.voice.model import LoadedVoiceModel, load_voice_model
 from detector.voice.network import VoiceNetwork, spectra
 from training.voice import degradations, measuring, vocoders
 from training.voice.cells import Cells, cells_of, encode

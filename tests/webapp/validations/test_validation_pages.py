@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 
 from keys import make_key
 from labelled_cases import fill, make
 from made_results import finished, hand_in
 from people import Client, account, signed_in, with_login
 from refused_forms import Page, again
+from voices import recording
 
 from detector.schema.analysis import Analysis
-from detector.schema.laboratory import Laboratory, Validation
+from detector.schema.laboratory import Laboratory, Subject, Validation
 from detector.schema.method import Parameters
+from detector.schema.model import Model
+from detector.validation.validated_model import validated_voice_model
 from reports.exports import spreadsheets
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
@@ -27,7 +31,7 @@ def test_create_and_quote_a_validation(app, shipped, tmp_path):
     case_id, rows = fill(app, shipped)
     client = app.test_client()
     page = client.get(f"/validations/new?case={case_id}").text
-    assert "real-0.mp4,,,,,,," in page
+    assert "real-0.mp4,,,,,,,,,,," in page
     address = make(app, case_id)
     shown = client.get(address).text
     assert "all clips" in shown and "Only 6 manipulated clips were measured" in shown
@@ -66,6 +70,66 @@ def test_create_and_quote_a_validation(app, shipped, tmp_path):
     assert client.post(f"{address}/remove").status_code == 303
     assert client.get(address).status_code == 404
     assert not list(Folders.local(app.extensions["settings"].data).validations.iterdir())
+
+
+def spoken_exhibits(app, shipped: Model, case_id: int, folder: Path) -> list[AnalysisRow]:
+    """Recordings of sound without picture, half of them synthetic, whose names say what they are."""
+    card = validated_voice_model()
+    rows = []
+    for number in range(4):
+        spans, label = (((3.0, 8.5),), "synthetic") if number % 2 else ((), "human")
+        made = recording(folder, duration=20.0 + number, spans=spans)
+        assert made.voice is not None
+        network = made.voice.model.model_copy(update={"sha256": card.sha256, "card_sha256": card.card_sha256})
+        scores = made.voice.scores.model_copy(update={"enter": card.enter, "leave": card.leave})
+        heard = made.voice.model_copy(
+            update={"model": network, "scores": scores, "segments": (), "spectrogram": None}
+        )
+        fields = {name: getattr(made, name) for name in ("verdict", "media", "coverage")}
+        fields |= {"model": shipped, "parameters": Parameters(), "voice": heard}
+        file = f"{label}-{number}.opus"
+        rows.append(finished(app, fields, file=file, persons=0, segments=0, kept=False))
+    with app.extensions["database"].begin() as session:
+        for row in rows:
+            session.get_one(AnalysisRow, row.id).case_id = case_id
+    return rows
+
+
+def test_recordings_are_labelled_by_their_voices(app, shipped, tmp_path):
+    """Beside faces of other exhibits; a report of a recording quotes what was measured of voices alone."""
+    case_id, _ = fill(app, shipped, 1)
+    spoken = spoken_exhibits(app, shipped, case_id, tmp_path)
+    client = app.test_client()
+    page = client.get(f"/validations/new?case={case_id}").text
+    assert "human-0.opus,,,,,,,,,,," in page and "voice,voice_generator,voice_segments" in page
+    faces = "manipulated-0.mp4,manipulated,\nreal-0.mp4,real,\n"
+    voices = "".join(f"{row.file},,{row.file.split('-')[0]}\n" for row in spoken)
+    form = {"case": str(case_id), "title": "Reference", "table": f"file,label,voice\n{faces}{voices}"}
+    answer = client.post("/validations", data=form)
+    assert answer.status_code == 303, answer.text
+    address = answer.headers["Location"]
+    shown = client.get(address).text
+    assert "all voices" in shown and "Synth." in shown and "No longer applies" not in shown
+    made = Validation.from_json(client.get(f"{address}/validation.json").data)
+    assert [level.kind for level in made.levels if not level.attribute] == [Subject.VIDEO, Subject.VOICE]
+    assert made.voice_model == validated_voice_model() and made.files == 6
+    client.post(f"{address}/thresholds", data={"by": "rate", "rate": "0"})
+    client.post(f"{address}/quote", data={"quoted": "yes"})
+    report = client.get(f"/analyses/{spoken[1].id}/report.html").text
+    assert f"validation of {made.created[:10]}" in report and "all voices" in report
+    assert "all clips" not in report and "threshold for voices" in report.replace("&#39;", "'")
+
+
+def test_voices_that_were_not_examined_cannot_be_labelled(app, shipped, tmp_path):
+    case_id, _ = fill(app, shipped, 1)
+    spoken = spoken_exhibits(app, shipped, case_id, tmp_path)
+    form = {"case": str(case_id), "title": "Reference"}
+    for table, why in (
+        ("real-0.mp4,,human\nmanipulated-0.mp4,,synthetic\n", "its sound was not examined"),
+        (f"{spoken[0].file},real,\nmanipulated-0.mp4,fake,\n", "is sound without picture"),
+    ):
+        answer = app.test_client().post("/validations", data=form | {"table": f"file,label,voice\n{table}"})
+        assert answer.status_code == 400 and why in answer.text
 
 
 def test_exhibits_with_the_same_name_are_independent(app, shipped):
