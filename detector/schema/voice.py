@@ -46,7 +46,7 @@ class VoiceCheck(Value):
 
 
 class VoicePeak(Value):
-    """A window in a segment whose smoothed score is a local maximum."""
+    """One of the highest windows of a segment; those of an analysis do not overlap."""
 
     time: Instant = Field(description="middle of the window")
     start: Instant

@@ -20,6 +20,7 @@ from detector.voice.findings import (
     scores_of,
     strongest_windows,
     unjudged_spans,
+    windows_to_explain,
 )
 from detector.voice.maps import VoiceMap, draw_peak, explain_window
 from detector.voice.model import LoadedVoiceModel, load_voice_model
@@ -66,8 +67,8 @@ def examine_voice(
     )
     progress(_VIEWS)
     decision = decide(segments, scores, STEP * sum(heard.speech), speech, stability, model)
-    strongest = sorted(sorted(peaks, key=lambda number: -logits[number])[:_EXPLAINED])
-    maps = _maps(path, bounds, model, heard, strongest, parameters.seed, progress)
+    explained = windows_to_explain(segments, heard.windows, logits, _EXPLAINED)
+    maps = _maps(path, bounds, model, heard, explained, parameters.seed, progress)
     return Voice(
         verdict=decision.verdict,
         reason=str(decision.reason),
@@ -87,7 +88,7 @@ def examine_voice(
         speech=speech,
         not_judged=not_judged,
         gaps=tuple(gaps),
-        segments=tuple(_published(segments, maps, start, images, decision.flagged)),
+        segments=tuple(_published(segments, maps, start, facts.seconds, images, decision.flagged)),
         scores=scores,
         properties=properties(heard, model),
         waveform=outline.waveform(start),
@@ -155,23 +156,29 @@ def _published(
     segments: Sequence[SpokenSegment],
     maps: dict[int, VoiceMap],
     start: float,
+    seconds: float,
     images: Path | None,
     flagged: bool,
 ) -> Iterator[VoiceSegment]:
-    """Yield the segments with their peaks, whose maps are drawn on one scale."""
+    """Yield the segments with their peaks, whose maps are drawn on one scale.
+
+    Sound of ``seconds`` begins at ``start``; windows are whole cells, so the last one may end after it.
+    """
+    last = start + seconds
     full = max((float(explained.heat.max()) for explained in maps.values()), default=0.0) or 1.0
     for count, segment in enumerate(segments, start=1):
         peaks = [
             draw_peak(maps[number], f"voice-{count}-{rank}", full, start, images)
-            for rank, number in enumerate(segment.peaks, start=1)
-            if number in maps
+            for rank, number in enumerate(
+                (i for i in maps if segment.windows.first <= i <= segment.windows.last), start=1
+            )
         ]
         yield VoiceSegment(
             id=f"voice-{count}",
             start=start + segment.start,
-            end=start + segment.end,
+            end=min(start + segment.end, last),
             confidence=segment.confidence,
             windows=segment.windows.last - segment.windows.first + 1,
             flagged=flagged,
-            peaks=tuple(peaks),
+            peaks=tuple(peak.model_copy(update={"end": min(peak.end, last)}) for peak in peaks),
         )

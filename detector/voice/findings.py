@@ -29,6 +29,7 @@ LEAST_JUDGED = 2.0
 SILENCE = N_("silence")
 NO_SPEECH = N_("no speech (music, noise)")
 TOO_LITTLE = N_("too little speech")
+PAUSES = N_("pauses between words")
 NOT_DECODED = N_("not decoded")
 
 
@@ -103,7 +104,10 @@ def find_segments(
 def unjudged_spans(
     heard: Listening, facts: SoundFacts, start: float
 ) -> tuple[dict[str, float], list[Span], float]:
-    """Return the seconds that were not judged by cause, the spans of a second and more, and speech judged."""
+    """Return the seconds that were not judged by cause, the spans of a second and more, and speech judged.
+
+    The seconds of both together are those of the sound.
+    """
     count = len(heard.speech)
     judged = np.zeros(count, bool)
     for window in heard.windows:
@@ -119,10 +123,14 @@ def unjudged_spans(
             causes.append(SILENCE if heard.silent[number] else NO_SPEECH)
     lengths = np.minimum(STEP, np.maximum(0.0, facts.seconds - STEP * np.arange(count)))
     seconds: dict[str, float] = {}
-    for cause, length in zip(causes, lengths.tolist(), strict=True):
-        if cause is not None:
-            seconds[cause] = round(seconds.get(cause, 0.0) + length, 3)
-    speech = sum(share * STEP for share, ok in zip(heard.speech, judged.tolist(), strict=True) if ok)
+    speech = 0.0
+    for cause, length, share in zip(causes, lengths.tolist(), heard.speech, strict=True):
+        spoken = min(share * STEP, length) if cause is None else 0.0
+        speech += spoken
+        if length > spoken:
+            name = cause or PAUSES
+            seconds[name] = seconds.get(name, 0.0) + length - spoken
+    seconds = {cause: round(total, 3) for cause, total in seconds.items() if total >= 0.0005}
     spans, first = [], 0
     for number in range(1, count + 1):
         if number < count and causes[number] == causes[first]:
@@ -131,7 +139,7 @@ def unjudged_spans(
         if cause is not None and end - begin >= 1.0 and start + end > 0:
             spans.append(Span(start=max(0.0, start + begin), end=start + end, reason=cause))
         first = number
-    return seconds, spans, float(speech)
+    return seconds, spans, speech
 
 
 def properties(heard: Listening, model: LoadedVoiceModel) -> tuple[VoiceProperty, ...]:
@@ -208,14 +216,33 @@ def decide(
     )
 
 
+def windows_to_explain(
+    segments: Sequence[SpokenSegment], windows: Sequence[Window], logits: NDArray[np.float64], count: int
+) -> list[int]:
+    """Return at most ``count`` windows inside ``segments`` that do not overlap, in order of time.
+
+    The strongest window of each segment comes first, then the strongest of the others.
+    """
+    inside = [range(segment.windows.first, segment.windows.last + 1) for segment in segments]
+    best = [max(numbers, key=lambda i: logits[i]) for numbers in inside]
+    order = sorted(best, key=lambda i: -logits[i])
+    order += sorted((i for numbers in inside for i in numbers), key=lambda i: -logits[i])
+    return _apart(order, windows, count, WINDOW)
+
+
 def strongest_windows(
     windows: Sequence[Window], logits: NDArray[np.float64], among: Iterable[int], count: int
 ) -> list[int]:
     """Return at most ``count`` of the highest-scoring windows ``among`` these, half a window apart."""
+    return _apart(sorted(among, key=lambda i: -logits[i]), windows, count, WINDOW / 2)
+
+
+def _apart(order: Iterable[int], windows: Sequence[Window], count: int, apart: float) -> list[int]:
+    """Return the first ``count`` windows of ``order``, those left out that are closer to one before."""
     chosen: list[int] = []
-    for i in sorted(among, key=lambda i: -logits[i]):
+    for i in order:
         if len(chosen) == count:
             break
-        if all(abs(windows[i].middle - windows[j].middle) >= WINDOW / 2 for j in chosen):
+        if all(abs(windows[i].middle - windows[j].middle) >= apart for j in chosen):
             chosen.append(i)
     return sorted(chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -43,6 +44,7 @@ def test_speech_is_judged(tmp_path: Path) -> None:
     voice = examined(path, tmp_path)
     assert voice.stream is not None and voice.stream.duration == pytest.approx(11.0, abs=0.1)
     assert 6.0 < voice.speech <= 8.5 and voice.not_judged["silence"] >= 2.0
+    assert voice.speech + sum(voice.not_judged.values()) == pytest.approx(voice.stream.duration, abs=0.002)
     assert voice.probability is not None and voice.scores.time[0] == 0.5
     assert voice.waveform is not None and len(voice.waveform.low) * voice.waveform.step > 10.9
     assert voice.spectrogram is not None and (tmp_path / voice.spectrogram.path).is_file()
@@ -113,6 +115,16 @@ def test_findings_are_explained(tmp_path: Path, eager: None) -> None:
     for peak in segment.peaks:
         assert peak.check is not None and peak.check.area == pytest.approx(1 / 8, abs=0.03)
         assert all((tmp_path / path).is_file() for path in peak.pictures) and len(peak.pictures) == 2
+
+
+def test_windows_with_a_map_do_not_overlap_and_end_with_the_sound(tmp_path: Path, eager: None) -> None:
+    voice = examined(write_recording(tmp_path / "a.wav", babble(12.9)), tmp_path)
+    assert voice.stream is not None
+    (segment,) = voice.segments
+    assert segment.end <= voice.stream.start + voice.stream.duration
+    assert 1 <= len(segment.peaks) <= 3 and segment.peaks[-1].end <= segment.end
+    for before, after in pairwise(segment.peaks):
+        assert before.end <= after.start
 
 
 def test_the_map_shows_what_raises_the_score(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from made_speech import babble
 
 from detector.schema.voice import VoiceScores
 from detector.segments.rules import sliding_median
-from detector.voice.findings import NO_SPEECH, SILENCE, find_segments, unjudged_spans
+from detector.voice.findings import (
+    NO_SPEECH,
+    PAUSES,
+    SILENCE,
+    find_segments,
+    unjudged_spans,
+    windows_to_explain,
+)
 from detector.voice.network import CELL, spectra
 from detector.voice.samples import RATE, SoundFacts
 from detector.voice.speech import SpeechFinder, share_in_cells
@@ -78,6 +87,16 @@ def test_one_high_window_is_no_segment() -> None:
     assert find_segments(windows, scores, [1.0] * 22) == []
 
 
+def test_each_segment_has_its_strongest_window_explained_before_others_of_one() -> None:
+    windows, scores = scored([0.1] * 4 + [0.97] * 30 + [0.1] * 8 + [0.9] * 4 + [0.92] + [0.9] * 3 + [0.1] * 4)
+    segments = find_segments(windows, scores, [1.0] * (len(windows) + 1))
+    assert len(segments) == 2
+    chosen = windows_to_explain(segments, windows, np.array(scores.logit), 3)
+    assert 46 in chosen and len(chosen) == 3
+    assert all(windows[b].middle - windows[a].middle >= 4.0 for a, b in pairwise(chosen))
+    assert windows_to_explain([], windows, np.array(scores.logit), 3) == []
+
+
 def test_a_segment_begins_and_ends_with_the_speech() -> None:
     windows, scores = scored([0.9] * 8)
     (segment,) = find_segments(windows, scores, [0.0] + [1.0] * 7 + [0.0])
@@ -96,6 +115,15 @@ def test_what_was_not_judged_is_told_by_cause() -> None:
     ]
 
 
+def test_pauses_between_words_and_a_short_last_cell_are_counted() -> None:
+    shares = [0.9] * 5 + [0.6]
+    heard = Listening(windows_of(shares), shares, [False] * 6)
+    facts = SoundFacts(0, "aac", 48_000, 2, 0, start=0, samples=5 * CELL + CELL // 2)  # type: ignore[arg-type]
+    seconds, spans, speech = unjudged_spans(heard, facts, start=0.0)
+    assert seconds == {PAUSES: 0.25} and not spans
+    assert speech + sum(seconds.values()) == pytest.approx(2.75)
+
+
 def test_speech_is_found_and_a_tone_is_not() -> None:
     tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(4 * RATE) / RATE)
     finder = SpeechFinder()
@@ -111,7 +139,7 @@ def test_volume_changes_nothing() -> None:
         np.float32
     )
     loud, soft = spectra(samples), spectra(samples / 30)
-    assert loud.mel.shape == (80, 400) and loud.mel.max() - loud.mel.min() <= 2.0
+    assert loud.mel.shape == (80, 400) and loud.mel.max() - loud.mel.min() <= 2 + 1e-6
     assert np.abs(loud.mel - soft.mel).max() < 0.01
     assert loud.compressed.shape == (2, 161, 400) and not loud.compressed[:, 141:].any()
     assert np.abs(loud.compressed - soft.compressed).max() < 0.01
