@@ -55,6 +55,7 @@ from detector.voice.examine import examine_voice
 # Progress at the end of each stage, as a share of the whole.
 _READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
 _LISTENING = 0.9  # where faces end and voices begin, unless sound is left out
+_SEARCHED = 0.2  # where the search for marks ends in a recording of sound alone, and voices begin
 _TRIED = 6  # approximate number of frames searched for rotated faces
 _SHORT = 15.0  # seconds; for longer videos the second network is compiled only when needed
 # Limits on frames decoded ahead: the face search consumes frames in bursts, once a second.
@@ -99,11 +100,16 @@ def analyze(
     share_arenas()
     progress = _never_back(progress or (lambda stage, fraction: None))
     of_faces = _scaled(progress, _LISTENING if job.parameters.sound else 1.0)
+    faces_end = _LISTENING
     while True:
         try:
             analysis = _analyzed(job, of_faces)
         except SoundOnlyError:
-            analysis = analyze_recording(job.path, job.name, job.parameters, job.models()[0], bounds)
+            faces_end = _SEARCHED
+            searching = _of_stage(progress, "reading", 0.0, faces_end)
+            analysis = analyze_recording(
+                job.path, job.name, job.parameters, job.models()[0], bounds, searching
+            )
             break
         except PictureGrowsError as grown:
             with open_media(job.path, bounds) as reader:
@@ -115,7 +121,7 @@ def analyze(
                 break
             job = replace(job, turn=0)  # the faces that become upright are not usable
     if job.parameters.sound and analysis.media.has_sound:
-        listening = _of_stage(progress, "listening to voices", _LISTENING, 1.0)
+        listening = _of_stage(progress, "listening to voices", faces_end, 1.0)
         voice = examine_voice(job.path, analysis.media, job.parameters, images, listening, bounds)
         analysis = analysis.model_copy(update={"voice": voice})
     progress("finishing", 1.0)

@@ -24,6 +24,7 @@ from detector.metadata.declarations import collect_declarations
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
 from detector.metadata.exhibit import MOST_STREAMS, MOST_TIMES, stream_facts, tagged_times
 from detector.models.loaded import LoadedModel
+from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Coverage, Declaration, Media, MediaKind, Parameters, Verdict
 from detector.schema.formatting import N_, printable_name, timecode
 from detector.schema.metadata import MOST_TAGS, Anomaly, Details, MarkSearch, Tag, location_of, tags_of
@@ -37,14 +38,20 @@ _NO_SOUND = N_(
 
 
 def analyze_recording(
-    path: Path, name: str | None, parameters: Parameters, model: LoadedModel, bounds: InputLimits | None
+    path: Path,
+    name: str | None,
+    parameters: Parameters,
+    model: LoadedModel,
+    bounds: InputLimits | None,
+    progress: ReportShare = lambda share: None,
 ) -> Analysis:
     """Return the analysis of a recording of sound, before its voices are examined.
 
-    ``model`` is the model of faces that was asked for, which judged nothing. Raises
+    ``model`` is the model of faces that was asked for, which judged nothing. ``progress`` is called with the
+    share of the sound that was searched for marks. Raises
     :class:`~detector.errors.MediaError` for a file of which no sound can be read, or that is too long.
     """
-    sound = search_sound(path) if parameters.sound else SoundSearch(0.0, (), None)
+    sound = search_sound(path, progress) if parameters.sound else SoundSearch(0.0, (), None)
     media, declarations = recording_facts(path, name or path.name, bounds or InputLimits(), sound)
     reason = Reason(Statement("no_picture"))
     return Analysis(

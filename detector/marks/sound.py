@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from detector.errors import MediaError
 from detector.media.open import open_container
+from detector.progress import ReportShare
 from detector.schema.formatting import N_
 
 if TYPE_CHECKING:
@@ -61,8 +62,11 @@ class SoundSearch:
     note: str | None
 
 
-def search_sound(path: Path) -> SoundSearch:
-    """Search the first sound of a file; of a long one, stretches that are evenly spread."""
+def search_sound(path: Path, progress: ReportShare = lambda share: None) -> SoundSearch:
+    """Search the first sound of a file; of a long one, stretches that are evenly spread.
+
+    ``progress`` is called with the share of the sound that was searched.
+    """
     weights = weights_path()
     if weights is None:
         return SoundSearch(0.0, (), _NOT_INSTALLED)
@@ -70,7 +74,7 @@ def search_sound(path: Path) -> SoundSearch:
     judged: list[HeardStretch] = []
     try:
         with path.open("rb") as file:
-            for start, samples in _stretches(file):
+            for start, samples in _stretches(file, progress):
                 end = start + len(samples) / RATE
                 judged.append(HeardStretch(round(start, 3), round(end, 3), decoder.strength(samples)))
     except (av.FFmpegError, MediaError, ValueError):
@@ -82,11 +86,12 @@ def search_sound(path: Path) -> SoundSearch:
     return SoundSearch(sum(stretch.end - stretch.start for stretch in judged), heard, None)
 
 
-def _stretches(file: BinaryIO) -> Iterator[tuple[float, NDArray[np.float32]]]:
+def _stretches(file: BinaryIO, progress: ReportShare) -> Iterator[tuple[float, NDArray[np.float32]]]:
     """Yield start in seconds and samples (n,) of stretches of mono sound at 32 kHz."""
     size = round(STRETCH * RATE)
     with open_container(file, None) as container:
-        every = max(1, round((container.duration or 0) / av.time_base / MOST_SECONDS))
+        expected = (container.duration or 0) / av.time_base
+        every = max(1, round(expected / MOST_SECONDS))
         waiting, number = np.empty(0, np.float32), 0
         for samples in _samples(container):
             waiting = np.concatenate((waiting, samples))
@@ -94,6 +99,7 @@ def _stretches(file: BinaryIO) -> Iterator[tuple[float, NDArray[np.float32]]]:
                 if number % every == 0:
                     yield number * STRETCH, waiting[:size]
                 waiting, number = waiting[size:], number + 1
+                progress(min(1.0, number * STRETCH / expected) if expected > 0 else 0.0)
         if number % every == 0 and len(waiting) >= _LEAST * RATE:
             yield number * STRETCH, waiting
 

@@ -9,10 +9,13 @@ import pytest
 from clips import cornered, write_sound
 from sounds import KINDS, hum, of_kind, write_recording
 
+from detector import recordings
 from detector.engine import analyze
 from detector.errors import MediaError, SoundOnlyError
+from detector.marks.sound import SoundSearch
 from detector.media.acceptance import HEAD_BYTES, InputLimits, container_of
 from detector.media.open import open_media
+from detector.progress import ReportShare
 from detector.recordings import recording_facts
 from detector.schema.analysis import MediaKind, Verdict
 
@@ -41,6 +44,24 @@ def test_a_recording_has_no_verdict_on_faces(tmp_path: Path) -> None:
     assert (analysis.persons, analysis.segments) == ((), ())
     assert [cause.code for cause in analysis.causes] == ["no_picture"]
     assert type(analysis).from_json(analysis.to_json()) == analysis
+
+
+def test_progress_goes_on_while_marks_are_searched_and_voices_are_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def searched(_path: Path, progress: ReportShare) -> SoundSearch:
+        progress(0.5)
+        return SoundSearch(0.0, (), None)
+
+    monkeypatch.setattr(recordings, "search_sound", searched)
+    reported: list[tuple[str, float]] = []
+    analyze(
+        write_recording(tmp_path / "voice.wav", hum(9.0)),
+        progress=lambda stage, share: reported.append((stage, share)),
+    )
+    assert ("reading", 0.1) in reported
+    heard = [share for stage, share in reported if stage == "listening to voices"]
+    assert 0.2 < heard[0] < 0.6 and heard[-1] <= 1.0
 
 
 def test_cover_art_is_no_picture(tmp_path: Path) -> None:
