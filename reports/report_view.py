@@ -195,6 +195,7 @@ class ReportView:
         if self.length == SUMMARY:
             alone = (self.photo,) if self.photo else ()
             shown = (*self.lead.peak.shown, *self.lead.segment.moments) if self.lead else alone
+            shown += self.sound.summary_pictures if self.sound else ()
             return tuple(picture for picture in shown if picture.path)
         both = [picture for segment in self.segments for picture in segment.moments]
         both += [picture for peak in self._peaks() for picture in peak.shown]

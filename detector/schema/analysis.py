@@ -311,6 +311,12 @@ class Analysis(Document):
     )
 
     @property
+    def end(self) -> float:
+        """Seconds after which neither picture nor sound that was examined goes on."""
+        stream = self.voice.stream if self.voice else None
+        return max(self.media.duration, stream.start + stream.duration if stream else 0.0)
+
+    @property
     def every_segment(self) -> tuple[Segment, ...]:
         """The segments of all models, those of the first model first."""
         return (*self.segments, *(segment for other in self.others for segment in other.segments))

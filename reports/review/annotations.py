@@ -312,7 +312,7 @@ class References:
         match annotation:
             case SegmentAnnotation(segment=segment) if segment not in self._segments:
                 return N_("There is no segment %(segment)s in this analysis.") % {"segment": segment}
-            case SpanAnnotation() if annotation.end > self._analysis.media.duration + 1:
+            case SpanAnnotation() if annotation.end > self._analysis.end + 1:
                 return N_("The span ends after the end of the exhibit.")
             case SpanAnnotation(person=str(person)) if person not in self._persons():
                 return N_("There is no person %(person)s in this analysis.") % {"person": person}

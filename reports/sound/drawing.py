@@ -11,7 +11,9 @@ from reports.language.translation import gettext
 from reports.persons.timeline_scale import LEFT, RIGHT, Tick, time_ticks, time_x
 
 _WAVE_TOP, _WAVE_BOTTOM = 16.0, 56.0
-_TOP, _BOTTOM = 76.0, 132.0  # scores 1 and 0
+_SPECTRUM = 44.0  # height of the spectrogram, if there is one
+_GAP = 6.0
+_SCORES = 56.0  # from score 0 to score 1
 _BUCKETS = 500  # most points of a curve
 _LEAST_BAND = 2.5
 _Scale = Callable[[float], float]
@@ -30,6 +32,16 @@ class SoundBand:
 
 
 @dataclass(frozen=True)
+class SpectrumPlace:
+    """The rectangle of the spectrogram, on the same scale of time as the waveform."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
 class SoundDrawing:
     """Geometry of the drawing; ``width`` and ``height`` are those of its view box."""
 
@@ -39,6 +51,7 @@ class SoundDrawing:
     right: float
     wave_top: float
     wave_bottom: float
+    spectrum: SpectrumPlace | None
     top: float
     bottom: float
     enter: float
@@ -52,27 +65,39 @@ class SoundDrawing:
     title: str
 
 
-def draw_sound(voice: Voice, duration: float) -> SoundDrawing:
-    """Lay out the drawing of the sound of an exhibit that lasts ``duration`` seconds."""
-    ends = [duration, *(segment.end for segment in voice.segments), *(gap.end for gap in voice.gaps)]
-    span = max(*ends, voice.scores.window, 0.001)
+def draw_sound(voice: Voice, end: float, spectrogram: bool = False) -> SoundDrawing:
+    """Lay out the drawing of the sound of an exhibit in which picture and sound end at ``end`` seconds.
+
+    With ``spectrogram`` there is room for its picture.
+    """
+    span = max(end, voice.scores.window, 0.001)
 
     def x(time: float) -> float:
         return round(time_x(max(0.0, time), span), 1)
 
+    spectrum = None
+    top = _WAVE_BOTTOM + 20.0
+    if spectrogram and voice.spectrogram is not None:
+        start = x(voice.spectrogram.start)
+        width = round(x(voice.spectrogram.end) - start, 1)
+        spectrum = SpectrumPlace(start, _WAVE_BOTTOM + _GAP, width, _SPECTRUM)
+        top = _WAVE_BOTTOM + _GAP + _SPECTRUM + 14.0
+    bottom = top + _SCORES
+
     def y(score: float) -> float:
-        return round(_BOTTOM - (_BOTTOM - _TOP) * score, 1)
+        return round(bottom - _SCORES * score, 1)
 
     scores = voice.scores
     return SoundDrawing(
         width=RIGHT + 14.0,
-        height=_BOTTOM + 24.0,
+        height=bottom + 24.0,
         left=LEFT,
         right=RIGHT,
         wave_top=_WAVE_TOP,
         wave_bottom=_WAVE_BOTTOM,
-        top=_TOP,
-        bottom=_BOTTOM,
+        spectrum=spectrum,
+        top=top,
+        bottom=bottom,
         enter=y(scores.enter),
         leave=y(scores.leave),
         wave=_wave(voice, x),
@@ -95,6 +120,11 @@ def draw_sound(voice: Voice, duration: float) -> SoundDrawing:
         gaps=tuple((x(gap.start), round(x(gap.end) - x(gap.start), 1)) for gap in voice.gaps),
         ticks=time_ticks(span),
         title=gettext(
+            "The sound over time: waveform, spectrogram (low frequencies at the bottom), and the score of "
+            "each judged window, 0 to 1"
+        )
+        if spectrum
+        else gettext(
             "The sound over time: above its waveform, below the score of each judged window, 0 to 1"
         ),
     )

@@ -21,6 +21,7 @@ from reports.language.formatting import (
 from reports.language.translation import UNTRANSLATED, Quoted, gettext, reason_text, translated
 from reports.sound.drawing import SoundDrawing, draw_sound
 from reports.sound.facts import sound_facts
+from reports.sound.network_rates import NetworkRates, network_rates
 from reports.sound.words import (
     SoundState,
     limits,
@@ -94,12 +95,14 @@ class SoundView:
     facts: tuple[Fact, ...] = ()
     not_judged: tuple[tuple[str, str], ...] = ()
     segments: tuple[SoundSegmentView, ...] = ()
+    lead: SoundPeakView | None = None  # the hottest map of a flagged segment
     properties: tuple[SoundProperty, ...] = ()
     drawing: SoundDrawing | None = None
     spectrogram: ShownPicture | None = None
     meaning: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     model: tuple[Fact, ...] = ()
+    rates: NetworkRates | None = None
     model_title: str = field(default="", metadata=UNTRANSLATED)
     domain: str = ""
     model_limits: tuple[str, ...] = ()
@@ -110,6 +113,12 @@ class SoundView:
         peaks = [peak for segment in self.segments for peak in segment.peaks]
         shown = [picture for peak in peaks for picture in (peak.spectrogram, peak.overlay)]
         return tuple(picture for picture in (*filter(None, [self.spectrogram]), *shown) if picture.path)
+
+    @property
+    def summary_pictures(self) -> tuple[ShownPicture, ...]:
+        """Pictures of a summary report."""
+        pair = (self.lead.spectrogram, self.lead.overlay) if self.lead else ()
+        return tuple(picture for picture in (*filter(None, [self.spectrogram]), *pair) if picture.path)
 
     @property
     def flagged(self) -> int:
@@ -132,6 +141,7 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
             mark=MARKS[VoiceVerdict.INCONCLUSIVE.value],
             next_steps=next_steps(None),
         )
+    segments = tuple(_segment(segment, folder) for segment in voice.segments)
     spectrogram = None
     if voice.spectrogram:
         alt = gettext("Spectrogram of the whole recording")
@@ -149,13 +159,15 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         figure=probability(voice.probability),
         facts=sound_facts(analysis),
         not_judged=tuple((translated(cause), timecode(length)) for cause, length in voice.not_judged.items()),
-        segments=tuple(_segment(segment, folder) for segment in voice.segments),
+        segments=segments,
+        lead=_lead(voice, segments),
         properties=tuple(_property(voice_property) for voice_property in voice.properties),
-        drawing=draw_sound(voice, analysis.media.duration),
+        drawing=draw_sound(voice, analysis.end, spectrogram is not None and spectrogram.path is not None),
         spectrogram=spectrogram,
         meaning=meaning(voice),
         limits=limits(),
         model=_model(voice),
+        rates=network_rates(voice.model.figures),
         model_title=voice.model.title,
         domain=voice.model.domain,
         model_limits=voice.model.limits,
@@ -177,6 +189,16 @@ def _segment(segment: VoiceSegment, folder: Path) -> SoundSegmentView:
         windows=plural(segment.windows, "window", "windows"),
         peaks=tuple(_peak(peak, position, folder) for position, peak in enumerate(segment.peaks, start=1)),
     )
+
+
+def _lead(voice: Voice, segments: tuple[SoundSegmentView, ...]) -> SoundPeakView | None:
+    peaks = [
+        (peak.heat, peak_view)
+        for segment, segment_view in zip(voice.segments, segments, strict=True)
+        for peak, peak_view in zip(segment.peaks, segment_view.peaks, strict=True)
+        if segment.flagged and peak_view.overlay.path
+    ]
+    return max(peaks, key=lambda pair: pair[0])[1] if peaks else None
 
 
 def _peak(peak: VoicePeak, position: int, folder: Path) -> SoundPeakView:
@@ -234,5 +256,4 @@ def _model(voice: Voice) -> tuple[Fact, ...]:
         Fact(gettext("Name"), Quoted(model.name)),
         Fact(gettext("Architecture"), Quoted(model.architecture)),
         Fact(gettext("SHA-256 of the weights"), model.sha256, exact=True),
-        *(Fact(translated(name.replace("_", " ")), number(value)) for name, value in model.figures.items()),
     )

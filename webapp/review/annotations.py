@@ -185,7 +185,7 @@ def _refuse_invalid_reference(
     analysis: Analysis, annotation: Annotation, visible: Sequence[Annotation]
 ) -> None:
     """Raise :class:`UserError` if the annotation refers to nothing in the analysis or in ``visible``."""
-    length = analysis.media.duration
+    length = analysis.end
     if isinstance(annotation, SpanAnnotation) and annotation.start == annotation.end and length:
         raise UserError(
             400, gettext("The stretch has no length."), gettext("Nothing was recorded. Choose a later end.")

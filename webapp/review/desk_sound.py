@@ -27,6 +27,9 @@ def sound_document(voice: Voice, view: SoundView, pictures: str) -> dict[str, An
     ]
     return {
         "verdict": translated(voice.verdict.value),
+        "words": view.reason or view.sentence,
+        "start": None if voice.stream is None else round(voice.stream.start, 3),
+        "end": None if voice.stream is None else round(voice.stream.start + voice.stream.duration, 3),
         "enter": scores.enter,
         "leave": scores.leave,
         "reach": round(_REACH * scores.step * size, 3),

@@ -32,10 +32,17 @@ const momentsOf = (byPerson) => {
   return Float64Array.from(moments).sort();
 };
 
+const LONGER = 0.25; // seconds; codecs fill the sound of most videos up by less
+
+/** The seconds that player and timeline span: sound can go on after the last picture. */
+function wholeDuration({ media, voice }) {
+  return voice?.end > media.duration + LONGER ? voice.end : media.duration;
+}
+
 /** Prepare `review.json` for lookup by time. A long analysis has an outline, for `fillStretch`. */
 export function prepare(raw) {
   const scores = new Map(raw.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)]));
-  const data = { raw, scores, frames: momentsOf(scores), still: raw.media.kind === "image", pieces: new Map() };
+  const data = { raw, scores, frames: momentsOf(scores), still: raw.media.kind === "image", pieces: new Map(), duration: wholeDuration(raw) };
   data.outline = { scores, frames: data.frames };
   data.others = (raw.others ?? []).map((other) => ({
     ...other,

@@ -50,7 +50,7 @@ class Desk {
     this.face = this.data.still ? new FaceView(this) : null;
     if (!this.data.still) {
       this.timeline = new Timeline({
-        lanes: () => this.lanes, cuts: raw.cuts, gaps: raw.gaps, rules: raw.rules, duration: raw.media.duration,
+        lanes: () => this.lanes, cuts: raw.cuts, gaps: this.#gaps(raw), rules: raw.rules, duration: this.data.duration,
         onSeek: (time) => this.player.seek(time), onSelect: (id, lane) => { if (!lane.model) this.choose(id, false); },
         onShow: (from, to) => this.detail?.want(from, to),
         bare: raw.media.kind === "audio", onTime: (time) => this.sound?.setTime(time), onDraw: () => this.sound?.draw(),
@@ -65,6 +65,12 @@ class Desk {
     else if (this.segments.length) this.choose(this.segments[0].id, true, false);
     else if (this.sound?.segments.length) this.sound.choose(this.sound.segments[0].id, false);
     else this.player.seek(this.data.frames[0] ?? 0);
+  }
+
+  /** What was not examined, and where the sound goes on without picture. */
+  #gaps({ gaps, media }) {
+    const { duration } = this.data;
+    return duration > media.duration ? [...gaps, { start: media.duration, end: duration, reason: _("no picture here, the sound goes on") }] : gaps;
   }
 
   #take(annotations) {
@@ -109,7 +115,7 @@ class Desk {
   /** A stretch of a long analysis was loaded. Redraw if it is visible; update persons and counts after the last one. */
   #filled(from, to) {
     const { time } = this.player;
-    const shows = !this.timeline || (from < this.timeline.to && to > this.timeline.from && this.timeline.to - this.timeline.from < this.data.raw.media.duration / 2);
+    const shows = !this.timeline || (from < this.timeline.to && to > this.timeline.from && this.timeline.to - this.timeline.from < this.data.duration / 2);
     if (!this.detail.complete && !shows && (time < from || time >= to)) return;
     this.#take(this.annotations);
     if (this.detail.complete) {

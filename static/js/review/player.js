@@ -115,8 +115,7 @@ export class Player {
   get paused() { return !this.plays || this.video.paused; }
 
   seek(time) {
-    const end = this.data.raw.media.duration;
-    const wanted = clamp(time, 0, end);
+    const wanted = clamp(time, 0, this.data.duration);
     this.until = null;
     this.#stopBack();
     if (this.plays) {
@@ -177,7 +176,7 @@ export class Player {
     this.video.pause();
     this.back = setInterval(() => {
       if (this.video.seeking) return; // the previous frame is not shown yet
-      if (this.time <= this.data.frames[0]) this.#stopBack();
+      if (this.time <= (this.data.frames[0] ?? 0)) this.#stopBack();
       else this.#jump(this.neighbour(-1, BACKWARDS / 1000 - SAME));
     }, BACKWARDS);
   }
@@ -195,7 +194,7 @@ export class Player {
   /** The time of the next (1) or previous (-1) analysed frame, at least so many seconds away. */
   neighbour(direction, away = SAME) {
     const { frames } = this.data;
-    if (!frames.length) return clamp(this.time + direction * 0.125, 0, this.data.raw.media.duration);
+    if (!frames.length) return clamp(this.time + direction * 0.125, 0, this.data.duration);
     const index = direction > 0 ? lowerBound(frames, this.time + away) : lowerBound(frames, this.time - away) - 1;
     return frames[clamp(index, 0, frames.length - 1)];
   }

@@ -23,7 +23,7 @@ export class SegmentList {
     const { desk } = this;
     const list = byId("segment-list");
     if (!desk.segments.length) {
-      list.replaceChildren(el("li", { class: "nothing" }, el("p", {}, el("strong", {}, _("Nothing was flagged."))),
+      list.replaceChildren(el("li", { class: "nothing" }, el("p", {}, el("strong", {}, desk.data.raw.voice ? _("No face was flagged.") : _("Nothing was flagged."))),
         el("p", {}, desk.data.raw.words.meaning)));
       return;
     }

@@ -9,6 +9,7 @@ import { colours } from "./timeline_drawing.js";
 const WAVE = 44; // px: heights of the three strips
 const SPECTRUM = 44;
 const SCORES = 60;
+const SHORT = 0.02; // seconds; shorter stretches without sound are not marked
 const HEIGHT = WAVE + SPECTRUM + SCORES;
 
 export class SoundLane {
@@ -42,8 +43,15 @@ export class SoundLane {
 
   /** The list of voice segments beside the picture. */
   list() {
-    const marks = (segment) => this.desk.annotationsOf(segment.id).map((one) => el("span", { class: `mark mark-${one.verdict}` }, icon(one.verdict), el("small", {}, one.author)));
-    byId("voice-list").replaceChildren(...this.segments.map((segment) => el("li", {},
+    const { voice, desk } = this;
+    const list = byId("voice-list");
+    if (!this.segments.length) {
+      const title = desk.data.raw.media.kind === "audio" ? _("Nothing was flagged.") : _("No voice was flagged.");
+      list.replaceChildren(el("li", { class: "nothing" }, el("p", {}, el("strong", {}, title)), el("p", {}, voice.words)));
+      return;
+    }
+    const marks = (segment) => desk.annotationsOf(segment.id).map((one) => el("span", { class: `mark mark-${one.verdict}` }, icon(one.verdict), el("small", {}, one.author)));
+    list.replaceChildren(...this.segments.map((segment) => el("li", {},
       el("button", { type: "button", class: "segment-row voice-row", "data-segment": segment.id, "data-chosen": segment.id === this.chosen, "aria-current": segment.id === this.chosen ? "true" : null, onclick: () => this.choose(segment.id, true) },
         el("span", { class: "segment-thumb" }, icon("play")),
         el("span", { class: "segment-words" },
@@ -108,6 +116,7 @@ export class SoundLane {
     if (segment) lines.push(segment.name);
     const gap = gaps.find((one) => time >= one.start && time <= one.end);
     if (gap) lines.push(_("not judged: %(reason)s", { reason: gap.reason }));
+    if (this.#withoutSound().some((one) => time >= one.start && time <= one.end)) lines.push(_("no sound here"));
     this.tip.replaceChildren(...lines.map((line, i) => el(i ? "span" : "strong", {}, line)));
     this.tip.hidden = false;
     this.tip.style.transform = `translate(${clamp(event.clientX + 14, 0, window.innerWidth - this.tip.offsetWidth)}px, ${Math.max(0, event.clientY - this.tip.offsetHeight - 10)}px)`;
@@ -133,11 +142,7 @@ export class SoundLane {
   #ground(pen, width, inks) {
     pen.fillStyle = inks.ground;
     pen.fillRect(0, 0, width, HEIGHT);
-    pen.fillStyle = inks.blank;
-    for (const gap of this.voice.gaps) {
-      const x = this.timeline.x(gap.start);
-      pen.fillRect(x, WAVE + SPECTRUM, this.timeline.x(gap.end) - x, SCORES);
-    }
+    this.#blank(pen, inks);
     for (const segment of this.segments) {
       const x = this.timeline.x(segment.start);
       const wide = Math.max(2, this.timeline.x(segment.end) - x);
@@ -148,6 +153,25 @@ export class SoundLane {
       pen.strokeRect(x + 0.5, 0.5, wide - 1, HEIGHT - 1);
     }
     pen.lineWidth = 1;
+  }
+
+  /** Grey the scores where nothing was judged, and all strips before the sound begins and after it ends. */
+  #blank(pen, inks) {
+    pen.fillStyle = inks.blank;
+    for (const [spans, top] of [[this.voice.gaps, WAVE + SPECTRUM], [this.#withoutSound(), 0]]) {
+      for (const { start, end } of spans) {
+        const x = this.timeline.x(start);
+        pen.fillRect(x, top, this.timeline.x(end) - x, HEIGHT - top);
+      }
+    }
+  }
+
+  /** The stretches of the timeline, in seconds, before the sound begins and after it ends. */
+  #withoutSound() {
+    const { start, end } = this.voice;
+    const { duration } = this.timeline.view;
+    const spans = end === null ? [{ start: 0, end: duration }] : [{ start: 0, end: start }, { start: end, end: duration }];
+    return spans.filter((one) => one.end - one.start > SHORT);
   }
 
   #wave(pen, width, inks) {
@@ -162,6 +186,7 @@ export class SoundLane {
     for (let x = 0; x < width; x += 1) {
       const from = clamp(Math.floor((this.timeline.at(x) - start) / step), 0, low.length);
       const to = clamp(Math.ceil((this.timeline.at(x + 1) - start) / step), from, low.length);
+      if (to === from) continue; // no sound here
       let least = 0;
       let most = 0;
       for (let i = from; i < to; i += 1) {

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from made_annotations import START, say
 from pydantic import ValidationError
 from reviewed_persons import ReviewedPerson, reviewed_persons
+from voices import voice
 
 from detector.schema.analysis import Analysis
 from reports.review import annotations
@@ -148,6 +149,14 @@ def test_annotations_without_a_subject_are_rejected(
 ) -> None:
     rejection = rejection_reason(analysis, say(9, kind, **more))
     assert rejection is None if reason is None else reason in (rejection or "")
+
+
+def test_a_stretch_may_lie_where_the_sound_outlasts_the_picture(analysis: Analysis) -> None:
+    heard = voice(duration=analysis.media.duration + 30)
+    late = analysis.media.duration + 20
+    stretch = say(9, "span", start=late, end=late + 5, verdict="manipulated")
+    assert "after the end" in (rejection_reason(analysis, stretch) or "")
+    assert rejection_reason(analysis.model_copy(update={"voice": heard}), stretch) is None
 
 
 def test_validity_depends_on_earlier_annotations(analysis: Analysis) -> None:

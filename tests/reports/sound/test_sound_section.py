@@ -10,9 +10,11 @@ from voices import recording, voice
 
 from detector.schema.analysis import MediaKind
 from detector.schema.voice import VoiceVerdict
+from detector.voice.model import load_voice_model
 from reports.language import translation
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
+from reports.sound.network_rates import network_rates
 from reports.verification.checks import CheckResults
 from reports.verification.consistency import check_analysis
 
@@ -52,6 +54,56 @@ def test_a_recording_without_picture_has_no_parts_about_faces(tmp_path: Path) ->
     page = text_of(recording(tmp_path), tmp_path)
     assert "sound recording" in page and "Report of analysis: synthetic speech" in page
     assert "Resolution" not in page and "heatmap of the face" not in page
+
+
+def test_the_spectrogram_lies_under_the_waveform(tmp_path: Path) -> None:
+    late = voice(tmp_path, spans=(), duration=11.0)
+    assert late.stream is not None and late.spectrogram is not None and late.waveform is not None
+    late = late.model_copy(
+        update={
+            "stream": late.stream.model_copy(update={"start": 3.0}),
+            "spectrogram": late.spectrogram.model_copy(update={"start": 3.0, "end": 14.0}),
+            "waveform": late.waveform.model_copy(update={"start": 3.0}),
+        }
+    )
+    analysis = build(tmp_path, duration=8.0).model_copy(update={"voice": late})
+    assert analysis.end == 14.0
+    view = report_view(analysis, tmp_path)
+    assert view.sound is not None and view.sound.drawing is not None
+    drawing = view.sound.drawing
+    assert drawing.spectrum is not None
+    assert drawing.wave.startswith(f"M{drawing.spectrum.x} ")
+    per_second = (drawing.right - drawing.left) / 14.0
+    assert drawing.spectrum.x == pytest.approx(drawing.left + 3.0 * per_second, abs=0.1)
+    assert drawing.spectrum.x + drawing.spectrum.width == pytest.approx(drawing.right, abs=0.2)
+    page = text_of(analysis, tmp_path)
+    assert f'<image x="{drawing.spectrum.x}"' in page and 'href="data:image/jpeg' in page
+    without = text_of(analysis, tmp_path / "no pictures")
+    assert "<image" not in without
+
+
+def test_a_summary_shows_the_hottest_map(tmp_path: Path) -> None:
+    analysis = recording(tmp_path, spans=((3.0, 8.5), (11.0, 16.0)))
+    assert analysis.voice is not None
+    first, second = analysis.voice.segments
+    hotter = second.model_copy(update={"peaks": (second.peaks[0].model_copy(update={"heat": 1.0}),)})
+    heard = analysis.voice.model_copy(update={"segments": (first, hotter)})
+    analysis = analysis.model_copy(update={"voice": heard})
+    view = report_view(analysis, tmp_path, ReportInputs(length="summary"))
+    assert [picture.path for picture in view.pictures] == [
+        "overlays/voice.png", "overlays/voice-2-1-spectrogram.png", "overlays/voice-2-1.png",
+    ]  # fmt: skip
+    with translation.speaking("en"):
+        page = render_html(view, {picture.key: b"" for picture in view.pictures}, ())
+    assert page.count("<img") == 2 and page.count("<image") == 1
+
+
+def test_the_rates_of_the_network_stand_in_one_table() -> None:
+    rates = network_rates(load_voice_model().card.figures)
+    assert rates.rows[0].sound == "as published" and len(rates.rows) >= 4
+    assert all("–" not in (row.flagged, row.found, row.inconclusive, row.auc) for row in rates.rows)
+    assert "text to speech" in rates.kinds
+    assert network_rates({"AUC, pages left out": 0.9}).rows == ()
 
 
 @pytest.mark.parametrize(

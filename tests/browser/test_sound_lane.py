@@ -1,0 +1,83 @@
+"""The sound on the desk: on the clock of the picture, also before and after it; words where nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from analyses import write_png
+from desk import Served, served
+from made_results import finished
+from playwright.sync_api import Page, expect
+from voices import recording, voice
+
+from detector.schema.voice import SoundStream, Spectrogram, VoiceScores, Waveform
+
+pytestmark = pytest.mark.browser
+
+# Of a copy, since Chromium complains where a canvas that is drawn to is read often.
+_COLOUR = """(canvas, [x, y]) => {
+  const copy = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  copy.drawImage(canvas, -Math.round(x * canvas.width), -y);
+  return [...copy.getImageData(0, 0, 1, 1).data];
+}"""
+_WAVE, _SPECTRUM, _SCORES = 10, 66, 120  # px: a place in each strip
+_START, _END, _PICTURE = 3.0, 14.0, 8.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("sound-lane") / "data") as app:
+        yield app
+
+
+def test_late_sound_lies_under_its_pictures_and_goes_on_after_them(app: Served, page: Page) -> None:
+    late = voice(
+        spans=(),
+        stream=SoundStream(
+            index=1, codec="aac", sample_rate=16000, channels=1, start=_START, duration=_END - _START
+        ),
+        waveform=Waveform(start=_START, step=0.1, low=(-900,) * 110, high=(900,) * 110),
+        spectrogram=Spectrogram(path="overlays/voice.png", start=_START, end=_END, highest=8000.0),
+        scores=VoiceScores(window=4.0, step=0.5, enter=0.85, leave=0.7),
+        gaps=(),
+        reason="9.5 s of speech were judged; none of it reached the threshold for a finding.",
+    )
+    row = finished(app.app, {"voice": late}, segments=0, duration=_PICTURE)
+    write_png(app.folders.result(row.id) / "overlays/voice.png", np.zeros((40, 400, 3), np.uint8))
+    page.goto(f"{app.address}/analyses/{row.id}")
+    expect(page.locator("#lanes")).to_have_attribute("aria-valuemax", "14.000")
+    canvas = page.locator("#sound-canvas")
+
+    def colour(seconds: float, y: int) -> list[int]:
+        pixel: list[int] = canvas.evaluate(_COLOUR, [seconds / _END, y])
+        return pixel
+
+    black = [0, 0, 0, 255]
+    page.wait_for_function(
+        f"() => ({_COLOUR})(document.getElementById('sound-canvas'), [0.5, {_SPECTRUM}])[0] === 0"
+    )
+    absent, line = colour(1.0, _WAVE), colour(5.0, _WAVE)
+    assert absent != line
+    for seconds, sounds in ((_START - 0.1, False), (_START + 0.1, True), (_END - 0.1, True)):
+        assert colour(seconds, _WAVE) == (line if sounds else absent), seconds
+        assert (colour(seconds, _SPECTRUM) == black) == sounds, seconds
+    assert colour(1.0, _SPECTRUM) == colour(1.0, _SCORES) == absent
+    expect(page.locator("#segment-list")).to_contain_text("No face was flagged.")
+    expect(page.locator("#voice-list")).to_contain_text("No voice was flagged.")
+    expect(page.locator("#voice-list")).to_contain_text("9.5 s of speech were judged")
+
+    page.locator("#sound-lanes").hover(position={"x": 20, "y": 20})
+    expect(page.locator("#sound-tip")).to_contain_text("no sound here")
+    page.locator("#lanes").hover(position={"x": page.locator("#lanes").bounding_box()["width"] - 20, "y": 60})  # type: ignore[index]
+    expect(page.locator("#lanes-tip")).to_contain_text("no picture here, the sound goes on")
+
+
+def test_a_recording_in_which_nothing_is_flagged_says_so(app: Served, page: Page, tmp_path: Path) -> None:
+    made = recording(tmp_path, spans=(), reason="17.5 s of speech were judged; none of it was high.")
+    row = finished(app.app, {"voice": made.voice, "media": made.media}, segments=0, persons=0)
+    page.goto(f"{app.address}/analyses/{row.id}")
+    expect(page.locator("#voice-list")).to_contain_text("Nothing was flagged.")
+    expect(page.locator("#voice-list")).to_contain_text("17.5 s of speech were judged")
