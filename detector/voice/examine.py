@@ -90,7 +90,7 @@ def examine_voice(
         gaps=tuple(gaps),
         segments=tuple(_published(segments, maps, start, facts.seconds, images, decision.flagged)),
         scores=scores,
-        properties=properties(heard, model),
+        properties=properties(heard, model, facts.rate),
         waveform=outline.waveform(start),
         spectrogram=outline.spectrogram(start, images),
         model=model.as_published(),

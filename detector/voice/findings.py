@@ -142,9 +142,12 @@ def unjudged_spans(
     return seconds, spans, speech
 
 
-def properties(heard: Listening, model: LoadedVoiceModel) -> tuple[VoiceProperty, ...]:
-    """Compare the sound with the ranges in which the network was measured."""
-    values = {"bandwidth": heard.levels.bandwidth(), "signal-to-noise ratio": heard.levels.noise_ratio()}
+def properties(heard: Listening, model: LoadedVoiceModel, rate: int) -> tuple[VoiceProperty, ...]:
+    """Compare the sound, sampled at ``rate`` hertz, with the ranges in which the network was measured."""
+    bandwidth = heard.levels.bandwidth()
+    if bandwidth is not None:
+        bandwidth = min(bandwidth, rate / 2)  # resampling leaves a little above it
+    values = {"bandwidth": bandwidth, "signal-to-noise ratio": heard.levels.noise_ratio()}
     compared = []
     for validated in model.card.validated:
         value = values.get(validated.name)

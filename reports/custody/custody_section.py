@@ -19,7 +19,7 @@ NAMES = (
     N_("reason"),
     # analyses and comparisons
     N_("model"), N_("settings"), N_("priority"), N_("before"), N_("attempt"), N_("worker"), N_("process"),
-    N_("error"), N_("verdict"), N_("probability"), N_("finding sha256"), N_("model sha256"),
+    N_("error"), N_("verdict"), N_("probability"), N_("voice"), N_("finding sha256"), N_("model sha256"),
     N_("manifest sha256"), N_("reference"), N_("related"), N_("segments"), N_("outcome"),
     N_("comparison sha256"), N_("sha256sums sha256"),
     # annotations and second reviews
@@ -48,8 +48,8 @@ _WORDS = (
 _IN_WORDS = frozenset(
     (
         "kept file", "state", "exhibit", "what", "reason", "priority", "before", "error", "verdict",
-        "related", "outcome", "kind", "about", "hidden from the second", "part", "hidden until then",
-        "conclusion", "result", "named",
+        "voice", "related", "outcome", "kind", "about", "hidden from the second", "part",
+        "hidden until then", "conclusion", "result", "named",
     )
 )  # fmt: skip
 

@@ -190,9 +190,9 @@ def exact_moment(text: str) -> str:
 
 
 def in_zone(text: str, zone: str) -> str:
-    """Format a stored moment in an IANA zone, with its offset; return "" without zone or moment."""
+    """Format a stored moment in an IANA zone, with its offset; return "" in UTC, without zone or moment."""
     when = _moment(text)
-    if when is None or not zone:
+    if when is None or zone in ("", "UTC", "Etc/UTC"):
         return ""
     try:
         local = when.astimezone(ZoneInfo(zone))

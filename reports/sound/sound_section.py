@@ -18,12 +18,13 @@ from reports.language.formatting import (
     time_span,
     timecode,
 )
-from reports.language.translation import UNTRANSLATED, Quoted, gettext, reason_text, translated
+from reports.language.translation import UNTRANSLATED, Quoted, gettext, translated
 from reports.sound.drawing import SoundDrawing, draw_sound
 from reports.sound.facts import sound_facts
 from reports.sound.network_rates import NetworkRates, network_rates
 from reports.sound.words import (
     SoundState,
+    further_reason,
     limits,
     meaning,
     next_steps,
@@ -154,7 +155,7 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         verdict=voice.verdict.value,
         mark=MARKS[voice.verdict.value],
         sentence=verdict_sentence(voice),
-        reason=reason_text(voice),
+        reason=further_reason(voice),
         next_steps=next_steps(voice),
         figure=probability(voice.probability),
         facts=sound_facts(analysis),

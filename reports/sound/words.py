@@ -55,6 +55,17 @@ def not_examined_words(state: SoundState) -> str:
     return gettext(_NOT_EXAMINED[state]) if state in _NOT_EXAMINED else ""
 
 
+# Codes of reasons that say the same as the sentence of the verdict.
+_SAID_BY_VERDICT = frozenset(("voice_no_speech", "voice_below_threshold"))
+
+
+def further_reason(voice: Voice) -> str:
+    """Return the reason for the verdict on the voices; "" if :func:`verdict_sentence` says the same."""
+    if voice.causes and all(cause.code in _SAID_BY_VERDICT for cause in voice.causes):
+        return ""
+    return reason_text(voice)
+
+
 def verdict_sentence(voice: Voice) -> str:
     """State the verdict on the voices in a sentence."""
     speech = timecode(voice.speech)
@@ -95,7 +106,8 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
     voice = analysis.voice
     if voice is None:
         return ((gettext("What to do next"), next_steps(None)),)
-    answers = [(gettext("Grounds"), reason_text(voice))] if voice.reason else []
+    reason = further_reason(voice)
+    answers = [(gettext("Grounds"), reason)] if reason else []
     if flagged := voice.flagged:
         shown_spans = [time_span(max(0.0, s.start), max(0.0, s.end)) for s in flagged[:_MOST_TIMES]]
         more = len(flagged) - len(shown_spans)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from celery.exceptions import SoftTimeLimitExceeded
 
-from detector.errors import ReelproofError
+from detector.errors import ReelproofError, SoundOnlyError
 from detector.fingerprint.fingerprint import Fingerprint
 from detector.progress import Progress
 from detector.sandbox import UnexpectedError
@@ -82,6 +82,8 @@ def _make_missing(settings: Settings, database: Database, folders: Folders, sha2
         if folders.store.elsewhere:
             exhibit = store_transfer.fetch_exhibit(settings, sha256, scratch, lambda: None)
         result = fingerprint(exhibit, folder, settings)
+    except SoundOnlyError:
+        log.debug("exhibit %s has no picture, so it has no fingerprint", sha256)
     except (ReelproofError, UnexpectedError, DamagedFile, OSError) as error:
         log.warning("exhibit %s has no fingerprint: %s", sha256, error)
     finally:

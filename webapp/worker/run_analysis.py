@@ -154,7 +154,8 @@ def _fetch_exhibit(
 def analysis_inputs(folders: Folders, claim: AnalysisClaim, analysis: Analysis) -> custody_log.EntryDetails:
     """Return the details by which the custody log identifies the result of an analysis."""
     manifest = (folders.result(claim.job_id) / "manifest.json").read_bytes()
-    return {
+    voice = {"voice": analysis.voice.verdict.value} if analysis.voice else {}
+    return voice | {
         "model": analysis.model.name,
         "model sha256": analysis.model.sha256,
         "manifest sha256": hashlib.sha256(manifest).hexdigest(),

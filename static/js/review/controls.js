@@ -2,7 +2,7 @@
 
 import { byId, el } from "../dom.js";
 import { _ } from "../language.js";
-import { KEYS, PHOTO_KEYS, VOICE_KEYS, listen } from "./keys.js";
+import { KEYS, PHOTO_KEYS, SOUND_STEP, VOICE_KEYS, listen } from "./keys.js";
 import { lightbox } from "./pictures.js";
 import { playbackKeys, press, wirePlayback } from "./playback.js";
 import { say } from "./toast.js";
@@ -25,7 +25,7 @@ export function wireControls(desk) {
     player.draw();
   });
   byId("explore").addEventListener("input", (event) => desk.explore(Number(event.target.value)));
-  byId("keys-table").replaceChildren(...(desk.data.still ? PHOTO_KEYS : desk.sound ? [...KEYS.slice(0, 5), ...VOICE_KEYS, ...KEYS.slice(5)] : KEYS).map(([keys, words]) => el("tr", {},
+  byId("keys-table").replaceChildren(...keysOf(desk).map(([keys, words]) => el("tr", {},
     el("th", { scope: "row" }, keys.split(" ").map((key) => el("kbd", {}, key))),
     el("td", {}, words))));
   for (const dialog of document.querySelectorAll("dialog")) {
@@ -39,6 +39,12 @@ export function wireControls(desk) {
     "?": () => byId("keys").showModal(),
   };
   listen({ ...shared, ...(player.photo ? photoKeys(player.photo) : videoKeys(desk)) });
+}
+
+function keysOf(desk) {
+  if (desk.data.still) return PHOTO_KEYS;
+  const keys = desk.data.raw.media.kind === "audio" ? KEYS.with(1, SOUND_STEP) : KEYS;
+  return desk.sound ? [...keys.slice(0, 5), ...VOICE_KEYS, ...keys.slice(5)] : keys;
 }
 
 async function saveAnnotations(desk) {

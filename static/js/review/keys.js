@@ -14,6 +14,9 @@ export const KEYS = [
   ["?", _("This list")],
 ];
 
+/** In place of the second one, where there is no picture. */
+export const SOUND_STEP = ["← →", _("An eighth of a second back or on")];
+
 export const VOICE_KEYS = [["V B", _("Play the next segment of the voice, or the chosen one again")]];
 
 export const PHOTO_KEYS = [

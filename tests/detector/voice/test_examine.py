@@ -56,6 +56,12 @@ def test_two_runs_agree(tmp_path: Path) -> None:
     assert examined(path) == examined(path)
 
 
+def test_the_bandwidth_is_at_most_half_the_sampling_rate(tmp_path: Path) -> None:
+    voice = examined(write_recording(tmp_path / "a.wav", babble(6.0), rate=8000))
+    (bandwidth,) = (each.value for each in voice.properties if each.name == "bandwidth")
+    assert isinstance(bandwidth, float) and 2000 < bandwidth <= 4000
+
+
 def test_a_tone_and_silence_hold_no_speech(tmp_path: Path) -> None:
     for name, wave in (("tone.wav", hum(5.0)), ("silent.wav", np.zeros(5 * RATE, np.float32))):
         voice = examined(write_recording(tmp_path / name, wave))

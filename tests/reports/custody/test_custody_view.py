@@ -99,6 +99,8 @@ def test_a_long_log_is_shortened_with_a_note() -> None:
     [
         ("Europe/Stockholm", "2025-11-20 09:41:02 UTC+01:00"),
         ("America/St_Johns", "2025-11-20 05:11:02 UTC−03:30"),
+        ("Africa/Abidjan", "2025-11-20 08:41:02 UTC+00:00"),
+        ("Etc/UTC", ""),
         ("", ""),
     ],
 )

@@ -10,6 +10,7 @@ from voices import recording, voice
 
 from detector.schema.analysis import MediaKind
 from detector.schema.voice import VoiceVerdict
+from detector.verdict.sentences import Reason, Statement
 from detector.voice.model import load_voice_model
 from reports.language import translation
 from reports.render.html import render_html
@@ -80,6 +81,20 @@ def test_the_spectrogram_lies_under_the_waveform(tmp_path: Path) -> None:
     assert f'<image x="{drawing.spectrum.x}"' in page and 'href="data:image/jpeg' in page
     without = text_of(analysis, tmp_path / "no pictures")
     assert "<image" not in without
+
+
+def test_a_reason_that_repeats_the_verdict_is_left_out(tmp_path: Path) -> None:
+    for verdict, statement, repeats in (
+        (VoiceVerdict.NO_SPEECH, Statement("voice_no_speech"), True),
+        (VoiceVerdict.NOT_FOUND, Statement("voice_below_threshold", seconds=17.5), True),
+        (VoiceVerdict.INCONCLUSIVE, Statement("voice_doubtful"), False),
+    ):
+        reason = Reason(statement)
+        heard = recording(tmp_path, spans=(), verdict=verdict, reason=str(reason), causes=reason.causes)
+        view = report_view(heard, tmp_path)
+        assert view.sound is not None
+        assert view.sound.reason == ("" if repeats else str(reason))
+        assert ("Grounds" in dict(view.answers)) is not repeats
 
 
 def test_a_summary_shows_the_hottest_map(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from made_fingerprints import film, fingerprint
 from made_results import finished, hand_in, made_result
 from made_rows import count
 
-from detector.errors import MediaError
+from detector.errors import MediaError, SoundOnlyError
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import FingerprintRow, MatchRow
 from webapp.worker import fingerprint_jobs, run_analysis, run_job
@@ -45,6 +45,16 @@ def test_an_analysis_does_not_fail_without_fingerprint(app, settings, database, 
     run_job.work(settings)
     assert app.test_client().get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
     assert count(database, FingerprintRow) == 0 and "is not remembered" in caplog.text
+
+
+def test_that_a_recording_has_no_fingerprint_is_no_warning(app, settings, database, monkeypatch, caplog):
+    def fingerprint_of(*_given):
+        raise SoundOnlyError("sound but no picture")
+
+    monkeypatch.setattr(fingerprint_jobs, "fingerprint", fingerprint_of)
+    finished(app, segments=0)
+    assert fingerprint_jobs.make_missing(settings, database) is False
+    assert count(database, FingerprintRow) == 1 and "fingerprint" not in caplog.text
 
 
 def test_missing_fingerprints_are_made_until_a_job_waits(app, settings, database, monkeypatch):

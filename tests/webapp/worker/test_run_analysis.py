@@ -11,10 +11,12 @@ from made_failures import room_when_failing
 from made_results import engine, hand_in, write_result
 from made_rows import row
 from sqlalchemy.exc import OperationalError
+from voices import voice
 
 from detector.errors import MediaError, ModelError
 from detector.files import publish_folder
 from webapp.analyses.uploads import sample as sample_service
+from webapp.custody import custody_log
 from webapp.jobs import claims, failures, recovery
 from webapp.models import service as model_service
 from webapp.storage.data_folder import Folders
@@ -44,6 +46,21 @@ def test_a_result_is_published_complete_before_it_is_marked_done(
     assert not list(folders.analyses.glob(".*"))
     run_job.work(settings)  # a second message finds nothing to do
     assert len(seen) == 1
+
+
+def test_the_custody_log_holds_the_verdict_on_the_voices(app, settings, database, monkeypatch):
+    def heard(job, folder, *_rest):
+        analysis = build(folder, segments=0, file=job.file, sha256=job.path.name)
+        analysis = analysis.model_copy(update={"voice": voice()})
+        write_result(analysis, folder)
+        return analysis
+
+    monkeypatch.setattr(run_analysis, "make_analysis", heard)
+    analysis_id = hand_in(app).id
+    run_job.work(settings)
+    with database.begin() as session:
+        entry = custody_log.latest_entry(session, analysis_id, "analysis finished")
+    assert entry is not None and entry.details["voice"] == "synthetic speech found"
 
 
 @pytest.mark.parametrize(
