@@ -128,6 +128,7 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
         covered=conclude._covered(of),
         codecs=conclude._codecs(of),
         limits=find_limits(of, levels, ratios, repetitions, LABELLED),
+        voice_limits=find_limits(of, levels, ratios, repetitions, LABELLED, voices=True),
         material_sha256=conclude._material_sha256(of),
         items=of,
     )  # fmt: skip

@@ -112,7 +112,7 @@ def _validate(options: argparse.Namespace) -> int:
         if not level.attribute:
             _print_level(level.name, level)
     _print_others(validation)
-    for sentence in validation.limits:
+    for sentence in dict.fromkeys((*validation.limits, *validation.voice_limits)):
         print_line(f"  {sentence}")
     print_line(f"Report: {options.out / 'validation.pdf'}")
     return 1 if any(item.error for item in validation.items) else 0

@@ -251,6 +251,7 @@ class Repetition(Value):
     """Differences between repeated analyses of the same files."""
 
     how: str = Field(description="how the analyses were repeated")
+    voices: bool = optional("verdicts on voices were compared, else on faces; since 1.3", False)
     items: int = Field(gt=0)
     verdicts_changed: int = Field(ge=0)
     largest_difference: float = Field(ge=0, description="of a probability")
@@ -312,6 +313,7 @@ class Validation(Document):
         "of videos, and of the sound of voices, the most frequent first; empty also before 1.2", ()
     )
     limits: tuple[str, ...] = Field(description="limits of the validation, in words")
+    voice_limits: tuple[str, ...] = optional("the same of voices; since 1.3", ())
     material_sha256: Sha256 = Field(
         description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed; labels "
         "are manipulated and unmanipulated, of voices synthetic and human"
@@ -382,6 +384,7 @@ class Laboratory(Document):
         "of videos, and of the sound of voices, the most frequent first; empty also before 1.2", ()
     )
     limits: tuple[str, ...]
+    voice_limits: tuple[str, ...] = optional("the same of voices; since 1.3", ())
     thresholds: tuple[OwnThreshold, ...] = ()
 
     _missing = model_validator(mode="before")(add_missing_parameters)

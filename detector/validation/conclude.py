@@ -207,6 +207,7 @@ def build_validation(
         covered=_covered(items),
         codecs=_codecs(items),
         limits=find_limits(items, levels, ratios, repetitions, material.labelled),
+        voice_limits=find_limits(items, levels, ratios, repetitions, material.labelled, voices=True),
         material_sha256=_material_sha256(items),
         items=items,
     )
@@ -372,10 +373,12 @@ def _compared(
     compared = [(a, b) for a, b in pairs if a.error is None and b.error is None]
     for of_voices in (False, True):
         if some := [pair for pair in compared if (pair[0].kind is Subject.VOICE) == of_voices]:
-            yield _differences(how_voices if of_voices else how, some)
+            yield _differences(how_voices if of_voices else how, some, voices=of_voices)
 
 
-def _differences(how: str, compared: Sequence[tuple[ValidationItem, ValidationItem]]) -> Repetition:
+def _differences(
+    how: str, compared: Sequence[tuple[ValidationItem, ValidationItem]], *, voices: bool
+) -> Repetition:
     differences = [
         abs(a.probability - b.probability)
         for a, b in compared
@@ -390,6 +393,7 @@ def _differences(how: str, compared: Sequence[tuple[ValidationItem, ValidationIt
     ]
     return Repetition(
         how=how,
+        voices=voices,
         items=len(compared),
         verdicts_changed=sum(a.verdict != b.verdict for a, b in compared),
         largest_difference=round(max(differences, default=0.0), 6),

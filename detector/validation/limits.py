@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 from detector.schema.formatting import N_
@@ -55,8 +55,16 @@ def find_limits(
     ratios: Sequence[LikelihoodRatios],
     repetitions: Sequence[Repetition],
     labelled: Sequence[str],
+    *,
+    voices: bool = False,
 ) -> tuple[str, ...]:
-    """Return the limits, one sentence each, most serious first."""
+    """Return the limits of faces, or of voices, one sentence each, most serious first."""
+    items = [item for item in items if (item.kind is Subject.VOICE) == voices]
+    if not items:
+        return ()
+    levels = [level for level in levels if (level.kind is Subject.VOICE) == voices]
+    ratios = [ratio for ratio in ratios if (ratio.kind is Subject.VOICE) == voices]
+    repetitions = [repetition for repetition in repetitions if repetition.voices == voices]
     return (
         *_failed(items),
         *_few(levels),
@@ -65,7 +73,7 @@ def find_limits(
         *_outside(items),
         *_without_ratios(items, levels, ratios),
         *_not_repeatable(repetitions),
-        *_not_labelled(labelled, {level.kind for level in levels}),
+        *_not_labelled(labelled, _VOICE_LABELS if voices else _LABELS),
     )
 
 
@@ -224,12 +232,8 @@ _VOICE_LABELS = (
 )  # fmt: skip
 
 
-def _not_labelled(labelled: Sequence[str], kinds: Set[Subject]) -> Iterator[str]:
-    attributes = [
-        *(_LABELS if kinds != {Subject.VOICE} else ()),
-        *(_VOICE_LABELS if Subject.VOICE in kinds else ()),
-    ]
-    lacking = [name for name in dict.fromkeys(attributes) if name not in labelled]
+def _not_labelled(labelled: Sequence[str], attributes: Sequence[str]) -> Iterator[str]:
+    lacking = [name for name in attributes if name not in labelled]
     if lacking:
         yield N_("Not labelled, so nothing is known of it: %(lacking)s.") % {"lacking": ", ".join(lacking)}
     if "group" in lacking and "persons" in lacking:

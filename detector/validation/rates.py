@@ -291,6 +291,7 @@ def quoted_extract(
         covered=validation.covered,
         codecs=validation.codecs,
         limits=validation.limits,
+        voice_limits=validation.voice_limits,
         thresholds=thresholds,
     )
 

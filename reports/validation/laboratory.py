@@ -156,7 +156,9 @@ def _view(
         thresholds=_thresholds(laboratory, finding) if applies else (),
         decision=_decision(laboratory, finding) if applies else "",
         outside=_outside(laboratory, finding) if applies else "",
-        limits=laboratory.limits if applies else (),
+        limits=(laboratory.voice_limits if finding.kind is Subject.VOICE else laboratory.limits)
+        if applies
+        else (),
     )
 
 

@@ -254,7 +254,7 @@ def _view(validation: Validation) -> ValidationReport:
             )
             for repetition in validation.repetitions
         ),
-        limits=validation.limits,
+        limits=tuple(dict.fromkeys((*validation.limits, *validation.voice_limits))),
         model=(
             replace(model_fact, name=N_("Name")),
             Fact(N_("Architecture"), Quoted(model.architecture)),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from analyses import build
 from made_speech import RATE, babble
 from made_validation import VOICE_MODEL, item, items, validation
 from sounds import hum, write_recording
@@ -14,13 +15,13 @@ from voices import recording, voice
 
 from detector.cli.main import main
 from detector.errors import ParameterError
-from detector.schema.analysis import Parameters
+from detector.schema.analysis import Parameters, Verdict
 from detector.schema.laboratory import LabelledSegment, Laboratory, Subject, Validation
 from detector.schema.voice import VoiceSegment, VoiceVerdict
 from detector.validation import conclude
 from detector.validation.limits import find_limits
-from detector.validation.material import MaterialError, VoiceLabel, read_material
-from detector.validation.measuring import Run, validation_fields
+from detector.validation.material import LabelledFile, MaterialError, VoiceLabel, read_material
+from detector.validation.measuring import Run, line_of_finished, validation_fields
 from detector.validation.rates import (
     compute_levels,
     quoted_extract,
@@ -154,7 +155,7 @@ def test_rates_of_voices_stand_beside_those_of_faces() -> None:
 
 def test_limits_name_voices() -> None:
     spoken = tuple(entry.model_copy(update={"outside": ("bandwidth",)}) for entry in items(4, Subject.VOICE))
-    limits = find_limits(spoken, compute_levels(spoken, 0.65), (), (), ("sex",))
+    limits = find_limits(spoken, compute_levels(spoken, 0.65), (), (), ("sex",), voices=True)
     assert "Only 4 human voices were measured: rates over them are hardly known." in limits
     assert any(limit.startswith("8 of 8 voices lie outside the range of bandwidth") for limit in limits)
     assert (
@@ -162,6 +163,46 @@ def test_limits_name_voices() -> None:
         in limits
     )
     assert any("No likelihood ratios for voices" in limit for limit in limits)
+
+
+def test_limits_of_faces_and_voices_are_found_apart() -> None:
+    made = validation(items(4) + items(40, Subject.VOICE, seed=2))
+    of_faces, of_voices = "Only 4 manipulated clips were measured", "Nothing was analysed twice"
+    for limits, own, other in (
+        (made.limits, of_faces, of_voices),
+        (made.voice_limits, of_voices, of_faces),
+    ):
+        assert any(own in limit for limit in limits) and not any(other in limit for limit in limits)
+    extract = quoted_extract(made, made.to_json().encode())
+    assert (extract.limits, extract.voice_limits) == (made.limits, made.voice_limits)
+
+
+def test_both_labels_of_a_file_have_an_item_each(tmp_path: Path) -> None:
+    analysis = build(tmp_path).model_copy(update={"voice": voice()})
+    labels = LabelledFile(
+        "a.mp4", tmp_path / "a.mp4", False, "a", sha256="0" * 64,
+        voice=VoiceLabel(True, "cloner", ((1.0, 3.0),)),
+        attributes={"skin tone": "V", "sex": "male", "language": "en"},
+    )  # fmt: skip
+    faces, spoken = conclude._items(labels, line_of_finished(analysis), {"a": 0})
+    assert (faces.kind, faces.manipulated, faces.verdict) == (Subject.VIDEO, False, Verdict.MANIPULATED)
+    assert (faces.attributes, faces.codec) == ({"skin tone": "V", "sex": "male"}, "h264")
+    assert (spoken.kind, spoken.manipulated, spoken.verdict) == (
+        Subject.VOICE,
+        True,
+        VoiceVerdict.SYNTHETIC,
+    )
+    assert (spoken.attributes, spoken.codec) == ({"sex": "male", "language": "en"}, "opus")
+    assert (spoken.generator, len(spoken.truth)) == ("cloner", 1)
+    unheard = line_of_finished(analysis.model_copy(update={"voice": None}))
+    faces, spoken = conclude._items(labels, unheard, {"a": 0})
+    assert faces.error is None and spoken.error == "Its sound was not examined."
+    sound = line_of_finished(recording(tmp_path))
+    faces, spoken = conclude._items(labels, sound, {"a": 0})
+    assert faces.error == "It has no picture, so no face was judged." and spoken.error is None
+    assert "backend" not in line_of_finished(
+        analysis.model_copy(update={"software": analysis.software.model_copy(update={"backend": None})})
+    )
 
 
 def test_failed_files_are_counted_once() -> None:

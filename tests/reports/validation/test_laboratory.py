@@ -221,6 +221,7 @@ def test_voices_are_quoted_beside_faces(tmp_path: Path, analysis: Analysis) -> N
     assert view.outside.endswith("lies within the ranges of that material.")
     assert "voices that are synthetic" in view.ratio and "not a probability of synthetic speech" in view.ratio
     assert view.thresholds[0].used == "0.65"
+    assert view.limits == own.voice_limits != own.limits == laboratory_view(own, analysis).limits
     report = report_view(analysis, tmp_path, ReportInputs(laboratory=own.to_json().encode()))
     answers = dict(report.answers)
     assert answers[THRESHOLD] != answers[VOICE_THRESHOLD] == view.decision
