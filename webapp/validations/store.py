@@ -22,8 +22,10 @@ from detector.validation.validated_model import (
     difference_to_models,
     validated_model,
     validated_voice_model,
+    validates_faces,
 )
 from reports.file_names import LABORATORY
+from reports.language.names import model_title
 from reports.language.translation import gettext, translated
 from webapp import context
 from webapp.custody import custody_log
@@ -55,6 +57,13 @@ class ListedValidation:
     about: Laboratory
     quoted: bool
     ended: str
+
+    @property
+    def models(self) -> str:
+        """Titles of the models that were measured."""
+        titles = [self.about.model.title] if validates_faces(self.about) else []
+        titles += [self.about.voice_model.title] if self.about.voice_model else []
+        return "; ".join(map(model_title, titles))
 
 
 def list_validations() -> list[ListedValidation]:

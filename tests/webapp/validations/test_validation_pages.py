@@ -18,6 +18,7 @@ from detector.schema.method import Parameters
 from detector.schema.model import Model
 from detector.validation.validated_model import validated_voice_model
 from reports.exports import spreadsheets
+from reports.language.names import model_title
 from reports.signing.keys import read_key
 from reports.verification.verify import verify
 from webapp import create_app
@@ -110,6 +111,8 @@ def test_recordings_are_labelled_by_their_voices(app, shipped, tmp_path):
     address = answer.headers["Location"]
     shown = client.get(address).text
     assert "all voices" in shown and "Synth." in shown and "No longer applies" not in shown
+    titles = f"{model_title(shipped.title)}; {validated_voice_model().title}"
+    assert titles in shown and titles in client.get("/validations").text
     made = Validation.from_json(client.get(f"{address}/validation.json").data)
     assert [level.kind for level in made.levels if not level.attribute] == [Subject.VIDEO, Subject.VOICE]
     assert made.voice_model == validated_voice_model() and made.files == 6
