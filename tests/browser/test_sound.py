@@ -32,6 +32,7 @@ def test_a_recording_from_upload_to_report(without_sample, page: Page, seen, tmp
 
     expect(page.locator("#review")).to_be_visible()
     expect(page.locator("#tab-persons")).to_be_hidden()
+    expect(page.locator("#voice-list")).to_contain_text("Nothing was flagged.")
     page.locator("#play").click()
     page.wait_for_function("() => document.getElementById('video').currentTime > 0.2")
     page.wait_for_function("() => document.getElementById('now').textContent > '00:00:00.200'")
@@ -44,6 +45,11 @@ def test_a_recording_from_upload_to_report(without_sample, page: Page, seen, tmp
     text = re.sub(r"\s+", " ", pdf_text(pdf))
     assert sha256 in text.replace(" ", "")
     assert "sound recording" in text and "Flagged segments" not in text
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Summary", exact=True).click()
+    download.value.save_as(pdf)
+    assert "Summary report: synthetic speech" in re.sub(r"\s+", " ", pdf_text(pdf))
 
     with page.expect_download() as download:
         page.get_by_role("link", name="Bundle", exact=True).click()
