@@ -112,15 +112,23 @@ class ReviewerAgreement:
 
     ``table`` counts second reviews with independent judgements, by conclusion of the first (rows) and of the
     second reviewer (columns), in the order of :data:`CONCLUSIONS`. ``not_alone`` counts those of earlier
-    versions in which the first could read the second's annotations; they are excluded. ``segments`` covers
-    verified annotations of one segment by several people, who may have seen one another's.
+    versions in which the first could read the second's annotations; they are excluded. ``voices`` covers
+    those of them in which both concluded on the voices. ``segments`` and ``voice_segments`` cover verified
+    annotations of one segment of a face or of the voice by several people, who may have seen one another's.
     """
 
     judgements: Reliability
+    voices: Reliability
     table: tuple[tuple[int, ...], ...]
     standings: Counter[str]
     not_alone: int
     segments: Reliability
+    voice_segments: Reliability
+
+    @property
+    def any(self) -> bool:
+        """Whether anything was judged by two or more."""
+        return bool(self.total or self.segments.units or self.voice_segments.units)
 
     @property
     def total(self) -> int:
@@ -257,17 +265,32 @@ def reviews(session: Session, opinions: Iterable[OpinionInAnalysis]) -> Reviewer
     judged = queries.judged_reviews(session)
     independent = [review for review in judged if review.alone]
     conclusions = [(review.first.conclusion, review.second.conclusion) for review in independent]
+    on_voices = [
+        (review.first.voice, review.second.voice)
+        for review in independent
+        if review.first.voice and review.second.voice
+    ]
     pairs = Counter(conclusions)
     verdicts: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for analysis_id, opinion in opinions:
         if isinstance(opinion, SegmentAnnotation):
             verdicts[analysis_id, opinion.segment][opinion.author] = opinion.verdict
+    of_faces, of_voices = (
+        [
+            tuple(by_author.values())
+            for (_, segment), by_author in verdicts.items()
+            if segment.startswith(VOICE_SEGMENT) is is_voice
+        ]
+        for is_voice in (False, True)
+    )
     return ReviewerAgreement(
         judgements=reliability(conclusions),
+        voices=reliability(on_voices),
         table=tuple(tuple(pairs[row, column] for column in CONCLUSIONS) for row in CONCLUSIONS),
         standings=Counter(review.standing for review in independent),
         not_alone=len(judged) - len(independent),
-        segments=reliability(tuple(by_author.values()) for by_author in verdicts.values()),
+        segments=reliability(of_faces),
+        voice_segments=reliability(of_voices),
     )
 
 

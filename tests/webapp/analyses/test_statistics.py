@@ -360,3 +360,33 @@ def test_agreement_between_reviewers(tmp_path, sent):
     assert "Reviewers among themselves" in page and "Krippendorff" in page
     assert "Reviewers among themselves" not in made.clients["dora"].get("/statistics").text
     database.close()
+
+
+def test_agreement_on_voices_is_apart_from_that_on_faces(tmp_path, sent):
+    made = review(tmp_path / "lab", sent)
+    database = made.app.extensions["database"]
+    made.judge("ada", "manipulated", voice="synthetic speech found")
+    made.judge("ben", "manipulated")
+    with database.begin() as session:
+        seen = library_statistics.overview(session).reviews
+    assert (seen.judgements.units, seen.voices.units) == (1, 0)  # one of them did not judge the voices
+    assert "conclusions on the voices" not in made.clients["ada"].get("/statistics").text
+    database.close()
+
+    made = review(tmp_path / "other lab", sent)
+    database = made.app.extensions["database"]
+    made.judge("ada", "manipulated", voice="synthetic speech found")
+    made.judge("ben", "manipulated", voice="inconclusive")
+    opinions = [("A1", "Ada", "agree"), ("A1", "Ben", "agree")]
+    opinions += [("voice-1", "Ada", "agree"), ("voice-1", "Ben", "disagree")]
+    for segment, author, verdict in opinions:
+        say(database, made.row.id, kind="segment", segment=segment, author=author, verdict=verdict)
+    with database.begin() as session:
+        seen = library_statistics.overview(session).reviews
+    assert (seen.judgements.share, seen.voices.share) == (1.0, 0.0)
+    assert (seen.segments.units, seen.segments.share) == (1, 1.0)
+    assert (seen.voice_segments.units, seen.voice_segments.share) == (1, 0.0)
+    page = made.clients["ada"].get("/statistics").text
+    assert "Second reviews, conclusions on the voices, judged blind" in page
+    assert "Annotations of segments of voices, not blind" in page
+    database.close()
