@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
-from detector.verdict.judged_persons import flagged_segments, representative_segment
+from detector.verdict.judged_persons import averaged_persons, flagged_segments, representative_segment
 from reports.annex import reader_view
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
@@ -183,9 +183,25 @@ def _certainty(analysis: Analysis) -> str:
     phrase = capitalize_first(strength(analysis, figure).phrase)
     steps = [gettext(step.phrase) for step in STRENGTHS[: len(_RANKS)]]
     rank = next((rank for rank, step in enumerate(steps) if step == strength(analysis, figure).phrase), None)
-    if rank is None:  # below the scale, which the phrase says
-        return f"{phrase}."
-    return gettext(_RANKS[rank], phrase=phrase)
+    # Below the scale the phrase says so.
+    words = f"{phrase}." if rank is None else gettext(_RANKS[rank], phrase=phrase)
+    return f"{words}{_of_one_face(analysis, strength(analysis, figure))}"
+
+
+def _of_one_face(analysis: Analysis, of_all: Strength) -> str:
+    """Name the word for the strongest face of a photograph, where that for all faces together is another."""
+    segment = representative_segment(analysis)
+    if segment is None or len(averaged_persons(analysis)) < 2:
+        return ""
+    of_face = strength(analysis, segment.confidence)
+    if of_face.phrase == of_all.phrase:
+        return ""
+    return gettext(
+        " This is the word for the photograph with all its faces: the more are judged, the likelier one is "
+        "flagged by mistake. For face %(id)s alone it is: %(phrase)s.",
+        id=segment.id,
+        phrase=of_face.phrase,
+    )
 
 
 def figure_words(analysis: Analysis) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +66,7 @@ class Tick:
 
 
 def time_ticks(span: float) -> tuple[Tick, ...]:
-    """Return at most :data:`MOST_TICKS` ticks at round times; overlapping labels are omitted."""
+    """Return at most :data:`MOST_TICKS` ticks at round times, all or every second or third with a label."""
     step = next((step for step in STEPS if span / step <= MOST_TICKS), STEPS[-1] * (span // STEPS[-1] + 1))
     ticks = []
     for index in range(int(span / step + 1e-9) + 1):
@@ -73,18 +74,17 @@ def time_ticks(span: float) -> tuple[Tick, ...]:
         x = round(time_x(time, span), 1)
         label = clock(round(time)) if step >= 1 else timecode(time)
         ticks.append(Tick(x, label, "start" if index == 0 else "end" if x > RIGHT - 22 else "middle"))
-    # Those at the ends reach inwards; what they would cover stays without words.
-    wordy = [ticks[0], *ticks[:0:-1]]
-    labelled: list[Tick] = []
-    for tick in wordy:
-        if all(_apart_enough(tick, other) for other in labelled):
-            labelled.append(tick)
+    for every in range(1, len(ticks)):
+        labelled = ticks[::every]
+        if all(_apart_enough(*pair) for pair in pairwise(labelled)):
+            break
+    else:
+        labelled = ticks[:1]
     return tuple(tick if tick in labelled else replace(tick, label="") for tick in ticks)
 
 
-def _apart_enough(tick: Tick, other: Tick) -> bool:
-    (left, right), (other_left, other_right) = _extent(tick), _extent(other)
-    return right + LETTER <= other_left or other_right + LETTER <= left
+def _apart_enough(tick: Tick, following: Tick) -> bool:
+    return _extent(tick)[1] + LETTER <= _extent(following)[0]
 
 
 def _extent(tick: Tick) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
-from reports.language.formatting import shown
+from reports.language.formatting import shown, signed
 from reports.language.translation import gettext, ngettext
 
 SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
@@ -51,8 +51,8 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
         "Without the hottest %(area)s of the face the raw score changes by %(change)s, without random areas "
         "of the same size by %(random)s on average.",
         area=shown(check.area, ".0%"),
-        change=shown(-check.drop_highlight, "+.2f"),
-        random=shown(-check.drop_random, "+.2f"),
+        change=signed(-check.drop_highlight),
+        random=signed(-check.drop_random),
     )
     if check.areas < RANDOM_AREAS:
         figures = ngettext(

@@ -195,6 +195,15 @@ def test_a_photo_has_no_times(tmp_path: Path) -> None:
     assert "00:00" not in " ".join(answers.values())
 
 
+def test_a_group_photograph_names_the_certainty_of_its_strongest_face(tmp_path: Path) -> None:
+    """For all faces together the word is a weaker one."""
+    alone = said(tmp_path, kind=MediaKind.IMAGE, persons=1, segments=1)["How certain"]
+    assert alone == "Strong indication, the second strongest of four degrees."
+    together = said(tmp_path, kind=MediaKind.IMAGE, persons=8, segments=1)["How certain"]
+    assert together.startswith("Moderate indication, the third strongest of four degrees. This is the word")
+    assert together.endswith("For face A1 alone it is: strong indication.")
+
+
 def test_a_finding_as_a_sentence(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, kept=False)
     sentence = segment_meaning(analysis, analysis.segments[0])

@@ -81,7 +81,7 @@ def test_line_breaks_where_the_face_is_lost_and_the_strips_say_why(tmp_path: Pat
 
 
 def test_ticks_are_round_and_few(tmp_path: Path) -> None:
-    for duration in (0.4, 5, 59, 600, 7200, 200_000):
+    for duration in (0.4, 3.52, 5, 59, 600, 7200, 200_000):
         ticks = draw_timeline(build(tmp_path, kept=False, duration=duration, count=10)).ticks
         assert 2 <= len(ticks) <= 9
         assert ticks[0].label.startswith("00:00:00")
@@ -89,6 +89,8 @@ def test_ticks_are_round_and_few(tmp_path: Path) -> None:
         assert len(set(labels)) == len(labels) >= len(ticks) / 2
         ends = [timeline_ticks._extent(tick) for tick in ticks if tick.label]
         assert all(left[1] < right[0] for left, right in pairwise(ends)), duration
+        places = [place for place, tick in enumerate(ticks) if tick.label]
+        assert len({right - left for left, right in pairwise(places)}) == 1, duration
 
 
 def test_fifty_thousand_scores_stay_small_and_lose_no_spike(tmp_path: Path) -> None:

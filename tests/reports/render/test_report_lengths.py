@@ -89,8 +89,8 @@ def test_faces_are_at_least_55_mm_wide(tmp_path: Path, length: str) -> None:
             for left, _, right, _ in [picture.get_bounds()]
         ]
     wide = [width for width in widths if width >= 55]
-    # Three pictures on the first page and the calm frame; then the whole frame, or three of the other peak.
-    assert len(wide) == (5 if length == SUMMARY else 7)
+    # Three pictures on the first page, the calm frame and the whole frame; then three of the other peak.
+    assert len(wide) == (5 if length == SUMMARY else 8)
     assert sum(25 < width < 30 for width in widths) == 6  # the film strip
 
 
