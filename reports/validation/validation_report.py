@@ -63,6 +63,7 @@ def _rows(kind: Subject, name: str, levels: Iterable[Level]) -> Iterable[LevelRo
     return (level_row(level, name) for level in levels if level.kind is kind and not level.attribute)
 
 
+_MOST_GRAVE = 4
 _SECTIONS = (
     ("summary", N_("Summary")),
     ("material", N_("Material")),
@@ -154,6 +155,7 @@ class ValidationReport:
     time: tuple[Fact, ...]
     voice_time: tuple[Fact, ...]
     repetitions: tuple[RepetitionRow, ...]
+    caution: tuple[str, ...]  # the gravest limits, for the summary
     limits: tuple[str, ...]
     model: tuple[Fact, ...]
     voice_model: tuple[Fact, ...]
@@ -254,6 +256,7 @@ def _view(validation: Validation) -> ValidationReport:
             )
             for repetition in validation.repetitions
         ),
+        caution=_gravest(validation),
         limits=tuple(dict.fromkeys((*validation.limits, *validation.voice_limits))),
         model=(
             replace(model_fact, name=N_("Name")),
@@ -270,6 +273,15 @@ def _view(validation: Validation) -> ValidationReport:
         glossary=GLOSSARY if validation.likelihood_ratios else (),
         annex=tuple(map(_annex_row, validation.items)),
     )
+
+
+def _gravest(validation: Validation) -> tuple[str, ...]:
+    """Return four limits, of faces and voices as many if both have some."""
+    of_faces, of_voices = validation.limits, validation.voice_limits
+    half = _MOST_GRAVE // 2
+    faces = max(half, _MOST_GRAVE - len(of_voices))
+    voices = max(half, _MOST_GRAVE - len(of_faces))
+    return tuple(dict.fromkeys((*of_faces[:faces], *of_voices[:voices])))
 
 
 def _time(figures: Mapping[str, float | None]) -> tuple[Fact, ...]:

@@ -100,7 +100,11 @@ def test_voices_have_words_of_their_own() -> None:
     assert [kind.title for kind in view.kinds] == ["Videos", "Voices"]
     assert [kind.names.manipulated_short for kind in view.kinds] == ["Manip.", "Synth."]
     assert {row.label for row in view.annex} == {"manipulated", "unmanipulated", "synthetic", "human"}
+    assert view.caution == (*made.limits[:2], *made.voice_limits[:2])
+    one = validation_report(made.model_copy(update={"voice_limits": ("One.",)}))
+    assert one.caution == (*made.limits[:3], "One.")
     alone = validation_report(validation(items(12, Subject.VOICE)))
+    assert alone.caution == alone.limits[:4]
     assert alone.heading == "Validation report: synthetic voices" and not alone.model
     assert [fact.value for fact in alone.voice_model[:1]] == ["Reelproof voice (reelproof-voice)"]
     assert not validation_report(validation(items(12))).of_voices
