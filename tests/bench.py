@@ -86,10 +86,17 @@ def main() -> None:
     parser = bench_options.parser(__doc__)
     parser.add_argument("--long", action="store_true", help="with the clip of two hours")
     parser.add_argument("--real", choices=REAL, help="measure this research clip alone, and store nothing")
+    parser.add_argument(
+        "--explanations", action="store_true", help="measure heatmaps alone, and store nothing"
+    )
     asked = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)
     figures: dict[str, float] = {}
     model = load_model()
+    if asked.explanations:
+        for key, value in explanations(model).items():
+            print(f"{key:68} {value:8.2f}")
+        return
     if asked.real:
         for key, value in measured(_repeated(RESEARCH / REAL[asked.real]), model).items():
             print(f"{asked.real}: {key:62} {value:8.2f}")
