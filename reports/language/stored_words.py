@@ -406,4 +406,21 @@ SECOND_LOOK = (
     N_("fused"),
     N_("AP at tIoU %(overlap)s"),
     N_("AR at 10"),
+    # Domain and limits of the network for voices.
+    N_(
+        "Read and spoken speech of one person, mostly English, some Japanese and Chinese, in recordings "
+        "of good quality; measured on whole demonstration pages and speakers from which nothing was "
+        "learned."
+    ),
+    N_(
+        "It misses most synthetic speech of systems that it does not know: no finding says little. What "
+        "it finds differs much from system to system."
+    ),
+    N_("A synthetic stretch of a few seconds inside human speech is seldom found."),
+    N_("Up to three in a hundred human recordings of 4 s are flagged; a long one has more chances to be."),
+    N_("Speech that was only passed through a good vocoder or neural codec is often not found."),
+    N_("On a telephone line (300 to 3,400 Hz) and in loud noise it separates less well."),
+    N_("Languages other than English were hardly measured; the language of an exhibit is not recognised."),
+    N_("Singing, whispering, voices over music and several people at once were not measured."),
+    N_("A voice that was cut from genuine recordings and put together anew is human speech to it."),
 )

@@ -170,8 +170,8 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         model=_model(voice),
         rates=network_rates(voice.model.figures),
         model_title=voice.model.title,
-        domain=voice.model.domain,
-        model_limits=voice.model.limits,
+        domain=translated(voice.model.domain),
+        model_limits=tuple(translated(limit) for limit in voice.model.limits),
     )
 
 

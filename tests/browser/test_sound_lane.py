@@ -10,7 +10,7 @@ import pytest
 from analyses import write_png
 from desk import Served, served
 from made_results import finished
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from voices import recording, voice
 
 from detector.schema.voice import SoundStream, Spectrogram, VoiceScores, Waveform
@@ -73,6 +73,25 @@ def test_late_sound_lies_under_its_pictures_and_goes_on_after_them(app: Served, 
     expect(page.locator("#sound-tip")).to_contain_text("no sound here")
     page.locator("#lanes").hover(position={"x": page.locator("#lanes").bounding_box()["width"] - 20, "y": 60})  # type: ignore[index]
     expect(page.locator("#lanes-tip")).to_contain_text("no picture here, the sound goes on")
+
+
+_LINES = """(item) => {
+  const range = document.createRange();
+  range.selectNodeContents(item);
+  return range.getClientRects().length;
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_flagged_recording_fits(app: Served, browser: Browser, tmp_path: Path, width: int) -> None:
+    made = recording(tmp_path)
+    row = finished(app.app, {"voice": made.voice, "media": made.media}, segments=0, persons=0)
+    with browser.new_context(viewport={"width": width, "height": 720}, locale="es-ES") as context:
+        page = context.new_page()
+        page.goto(f"{app.address}/analyses/{row.id}")
+        expect(page.locator("#review")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert page.get_by_text("Espectrograma", exact=True).first.evaluate(_LINES) == 1
 
 
 def test_a_recording_in_which_nothing_is_flagged_says_so(app: Served, page: Page, tmp_path: Path) -> None:

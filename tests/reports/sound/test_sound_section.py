@@ -97,6 +97,16 @@ def test_a_reason_that_repeats_the_verdict_is_left_out(tmp_path: Path) -> None:
         assert ("Grounds" in dict(view.answers)) is not repeats
 
 
+def test_limits_of_the_network_are_translated(tmp_path: Path) -> None:
+    heard = recording(tmp_path)
+    assert heard.voice is not None
+    limits = ("A synthetic stretch of a few seconds inside human speech is seldom found.", "As nobody wrote.")
+    network = heard.voice.model.model_copy(update={"limits": limits})
+    heard = heard.model_copy(update={"voice": heard.voice.model_copy(update={"model": network})})
+    page = text_of(heard, tmp_path, "de")
+    assert "in menschlicher Sprache wird selten gefunden." in page and "As nobody wrote." in page
+
+
 def test_a_summary_shows_the_hottest_map(tmp_path: Path) -> None:
     analysis = recording(tmp_path, spans=((3.0, 8.5), (11.0, 16.0)))
     assert analysis.voice is not None
