@@ -13,7 +13,7 @@ from detector.schema.formatting import N_
 from detector.schema.model import Platt, Range
 
 VOICE_MODEL = "reelproof-voice"
-_DECIDING = {"sha256", "window", "enter", "leave", "doubt", "validated"}
+_DECIDING = {"sha256", "window", "enter", "leave", "doubt", "validated", "short_lowered"}
 
 
 class VoiceCard(Value):
@@ -39,6 +39,7 @@ class VoiceCard(Value):
     validated: tuple[Range, ...]
     figures: dict[str, float]
     recipe: dict[str, float | int | str] = optional("parameters of the training", {})
+    short_lowered: float = optional("by which the logits of short windows are lowered", 0.0)
 
     @property
     def deciding_sha256(self) -> str:

@@ -55,7 +55,7 @@ def examine_voice(
     if facts is None:
         return _without_sound(model, media)
     start = float(facts.start) - (media.start_offset or 0.0)
-    scores = scores_of(heard.windows, model, start)
+    scores = scores_of(heard, model, start)
     segments = find_segments(heard.windows, scores, heard.speech)
     not_judged, gaps, speech = unjudged_spans(heard, facts, start)
     logits = np.array(scores.logit)
@@ -122,7 +122,7 @@ def _without_sound(model: LoadedVoiceModel, media: Media) -> Voice:
         probability=None,
         stream=None,
         speech=0.0,
-        scores=scores_of([], model, 0.0),
+        scores=scores_of(Listening(), model, 0.0),
         model=model.as_published(),
     )
 

@@ -16,7 +16,7 @@ from detector.segments.rules import IndexRange, find_peaks, hysteresis, merge_in
 from detector.verdict.sentences import Reason, Statement
 from detector.voice.model import LoadedVoiceModel
 from detector.voice.samples import SoundFacts
-from detector.voice.windows import STEP, WINDOW, Listening, Window
+from detector.voice.windows import SHORT_WINDOW, STEP, WINDOW, Listening, Window
 
 _MEDIAN = 1.2  # seconds: three windows
 _MOST_GAP, _MERGE_GAP = 1.5, 1.0  # seconds
@@ -48,13 +48,17 @@ class SpokenSegment:
         return float(sigmoid(self.logit))
 
 
-def scores_of(windows: Sequence[Window], model: LoadedVoiceModel, start: float) -> VoiceScores:
-    """Return the published scores of ``windows``; ``start`` is the time of the first sample."""
-    logits = np.array([model.logit(window.raw) for window in windows], np.float64)
-    times = np.array([window.middle for window in windows], np.float64)
+def scores_of(heard: Listening, model: LoadedVoiceModel, start: float) -> VoiceScores:
+    """Return the published scores of all windows; ``start`` is the time of the first sample.
+
+    Short windows vary more, so they are lowered.
+    """
+    lowered = model.card.short_lowered if heard.much_speech else 0.0
+    logits = np.array([model.logit(window.raw) - lowered for window in heard.windows], np.float64)
+    times = np.array([window.middle for window in heard.windows], np.float64)
     chances = sigmoid(logits)
     return VoiceScores(
-        window=WINDOW,
+        window=SHORT_WINDOW if heard.much_speech else WINDOW,
         step=STEP,
         enter=model.card.enter,
         leave=model.card.leave,

@@ -1,9 +1,13 @@
-"""Score a recording in overlapping windows, with flat memory: 4 s every 0.5 s, shorter ones at its edges."""
+"""Score a recording in overlapping windows, with flat memory: one every 0.5 s, shorter ones at its edges.
+
+Windows have 4 s where there is little speech, else 3 s, whose middle counts more: there, synthetic speech
+within human speech stands out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +22,15 @@ STEP = CELL / RATE
 """Seconds from one window to the next."""
 WINDOW_CELLS = 8
 WINDOW = WINDOW_CELLS * STEP
-"""Seconds of a window inside a recording."""
+"""Seconds of a window in recordings of little speech."""
+SHORT_CELLS, _MIDDLE_CELLS = 6, 4
+SHORT_WINDOW = SHORT_CELLS * STEP
+"""Seconds of a window in recordings of much speech.
+
+Its score is the mean of its own and that of its inner 2 s, where these have enough speech.
+"""
+MUCH_SPEECH = 8.0
+"""Seconds of speech from which a recording is judged in short windows."""
 LEAST_SPEECH = 1.0
 """Seconds of speech without which a window is not judged."""
 LEAST_SHARE = 0.2
@@ -37,11 +49,16 @@ class Window:
     end: float
     speech: float
     raw: float
+    short: Window | None = None
+    """The short window with the same middle; None if it has too little speech."""
 
 
 @dataclass
 class Listening:
-    """What was heard in a whole recording."""
+    """What was heard in a whole recording.
+
+    After :func:`listen`, ``windows`` are short in recordings of much speech.
+    """
 
     windows: list[Window] = field(default_factory=list)
     speech: list[float] = field(default_factory=list)
@@ -49,6 +66,11 @@ class Listening:
     silent: list[bool] = field(default_factory=list)
     """Whether each cell is silent."""
     levels: Levels = field(default_factory=lambda: Levels())
+
+    @property
+    def much_speech(self) -> bool:
+        """Whether the windows are short ones."""
+        return STEP * sum(self.speech) >= MUCH_SPEECH
 
 
 class Levels:
@@ -104,6 +126,8 @@ def listen(
         heard.silent += silent.tolist()
         heard.windows += pool.add(cells, shares)
     heard.windows += pool.end()
+    if heard.much_speech:
+        heard.windows = [window.short or window for window in heard.windows]
     return heard
 
 
@@ -180,12 +204,25 @@ class WindowPool:
         start = max(0, middle - WINDOW_CELLS // 2)
         drop = start - self._first
         self._cells, self._shares, self._first = self._cells[drop:], self._shares[drop:], start
-        shares = np.array(self._shares[:WINDOW_CELLS][: middle + WINDOW_CELLS // 2 - start], np.float32)
-        near = shares[max(0, middle - 1 - start) : middle + 1 - start]
-        if shares.sum() * STEP < LEAST_SPEECH or not near.any():
+        near = self._shares[max(0, middle - 1 - start) : middle + 1 - start]
+        window = self._judged(middle, WINDOW_CELLS)
+        if window is None or not any(near):
             return
+        short, inner = self._judged(middle, SHORT_CELLS), self._judged(middle, _MIDDLE_CELLS)
+        if short is not None and inner is not None:
+            short = replace(short, raw=(short.raw + inner.raw) / 2)
+        yield replace(window, short=short)
+
+    def _judged(self, middle: int, length: int) -> Window | None:
+        """Return the window of ``length`` cells around the start of cell ``middle``; None without speech."""
+        start = max(self._first, middle - length // 2)
+        kept = slice(start - self._first, middle + length // 2 - self._first)
+        shares = np.array(self._shares[kept], np.float32)
+        speech = float(shares.sum() * STEP)
+        if speech < LEAST_SPEECH:
+            return None
         spoken = np.flatnonzero(shares)
-        cells = np.stack([cell for cell in (self._cells[i] for i in spoken) if cell is not None])
+        given = self._cells[kept]
+        cells = np.stack([cell for cell in (given[i] for i in spoken) if cell is not None])
         raw = self._score(cells, shares[spoken])
-        end = (start + len(shares)) * STEP
-        yield Window(middle * STEP, start * STEP, end, float(shares.sum() * STEP), raw)
+        return Window(middle * STEP, start * STEP, (start + len(shares)) * STEP, speech, raw)

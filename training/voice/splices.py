@@ -73,7 +73,7 @@ def average_precision_of(made: Sequence[tuple[Splice, LoadedVoiceModel]]) -> dic
     for splice, model in made:
         blocks = [splice.samples[at : at + BLOCK] for at in range(0, len(splice.samples), BLOCK)]
         heard = listen(blocks, model.network)
-        segments = find_segments(heard.windows, scores_of(heard.windows, model, 0.0), heard.speech)
+        segments = find_segments(heard.windows, scores_of(heard, model, 0.0), heard.speech)
         truth = () if splice.synthetic is None else (splice.synthetic,)
         compared.append(Timed(splice.name, truth, tuple((s.start, s.end, s.confidence) for s in segments)))
     spliced, human = ([timed for timed in compared if bool(timed.truth) is side] for side in (True, False))

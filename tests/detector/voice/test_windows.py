@@ -1,4 +1,4 @@
-"""Windows of four seconds every half second, and segments from their scores."""
+"""Windows every half second, and segments from their scores."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from detector.voice.findings import (
     PAUSES,
     SILENCE,
     find_segments,
+    scores_of,
     unjudged_spans,
     windows_to_explain,
 )
+from detector.voice.model import load_voice_model
 from detector.voice.network import CELL, spectra
 from detector.voice.samples import RATE, SoundFacts
 from detector.voice.speech import SpeechFinder, share_in_cells
-from detector.voice.windows import Levels, Listening, Window, WindowPool
+from detector.voice.windows import Levels, Listening, Window, WindowPool, listen
 
 
 def windows_of(shares: list[float], parts: tuple[int, ...] | None = None) -> list[Window]:
@@ -43,6 +45,45 @@ def test_windows_lie_half_a_second_apart_and_are_shorter_at_the_edges() -> None:
     assert (windows[9].start, windows[9].end) == (3.0, 7.0)
     assert windows[9].raw == np.mean(range(6, 14)) and windows[9].speech == 4.0
     assert (windows[-1].start, windows[-1].end) == (7.5, 10.0)
+
+
+def test_short_windows_weigh_their_middle() -> None:
+    pool = WindowPool(lambda cells, weights: float(len(cells)))
+    windows = [*pool.add(np.zeros((20, 2, 3), np.float32), np.ones(20, np.float32)), *pool.end()]
+    middle, first = windows[9].short, windows[0].short
+    assert middle is not None and (middle.start, middle.end, middle.middle) == (3.5, 6.5, 5.0)
+    assert (middle.raw, windows[9].raw) == (5.0, 8.0)  # the mean of six cells and the inner four
+    assert first is not None and (first.start, first.end, first.raw) == (0.0, 2.0, 3.5)
+
+
+def test_a_middle_with_little_speech_has_no_weight() -> None:
+    windows = windows_of([1.0, 1.0, 0.3, 0.3, 0.3, 0.3, 1.0, 1.0], (8,))
+    outer, middle = windows[3], windows[3].short
+    assert outer.middle == 2.0 and outer.speech == pytest.approx(2.6)
+    assert middle is not None and middle.speech == pytest.approx(1.6) and middle.raw == pytest.approx(3.5)
+    only = windows_of([0.3] * 7)[0]
+    assert only.speech == pytest.approx(1.05) and only.short is None
+
+
+@pytest.mark.parametrize(("cells", "length"), [(15, 4.0), (16, 3.0)])
+def test_recordings_of_much_speech_are_judged_in_short_windows(cells: int, length: float) -> None:
+    model = load_voice_model()
+    shares = [1.0] * cells
+    heard = Listening(windows_of(shares), shares, [False] * cells)
+    scores = scores_of(heard, model, 0.0)
+    lowered = model.card.short_lowered if length == 3.0 else 0.0
+    assert scores.window == length and 0 < model.card.short_lowered < 1
+    assert scores.logit[0] == pytest.approx(model.logit(heard.windows[0].raw) - lowered)
+
+
+def test_listening_chooses_the_windows() -> None:
+    network, sound = load_voice_model().network, babble(14.0)
+    long, short = (
+        listen([sound[at : min(at + 4 * RATE, end)] for at in range(0, end, 4 * RATE)], network)
+        for end in (6 * RATE, 14 * RATE)
+    )
+    assert max(w.end - w.start for w in long.windows) == 4.0 and not long.much_speech
+    assert max(w.end - w.start for w in short.windows) == 3.0 and short.much_speech
 
 
 def test_blocks_do_not_matter() -> None:
