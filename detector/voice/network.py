@@ -106,7 +106,7 @@ class VoiceNetwork:
     """Both encoders and the head, from the tensors of a weight file."""
 
     def __init__(self, weights: Weights) -> None:
-        self._encoder: Runner = open_graph(encoder_graph(weights))
+        self._encoder: Runner = open_graph(encoder_graph(weights), may_round=True)
         self._weight = weights["head.weight"].astype(np.float32)
         self._bias = float(weights["head.bias"].reshape(-1)[0])
 

@@ -1,4 +1,7 @@
-"""Run small ONNX graphs of sound: OpenVINO where it is installed, else ONNX Runtime."""
+"""Run small ONNX graphs of sound: OpenVINO where it is installed, else ONNX Runtime.
+
+The back end ``openvino-bf16``, where it is requested, rounds scores of voices as it rounds those of faces.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.backends.runtimes import import_onnxruntime, openvino_core
-from detector.backends.selection import available_backends, processor_threads
+from detector.backends.runtimes import import_onnxruntime, knows_bfloat16, openvino_core
+from detector.backends.selection import (
+    REDUCED_PRECISION,
+    available_backends,
+    processor_threads,
+    requested_backend,
+)
 
 Arrays = Sequence[NDArray[Any]]
 
@@ -21,18 +29,24 @@ class Runner(Protocol):
         """Return the outputs, in the order of the graph."""
 
 
-def open_graph(graph: bytes, threads: int | None = None) -> Runner:
-    """Compile an ONNX ``graph``; ``threads`` is by default as for other networks."""
+def open_graph(graph: bytes, threads: int | None = None, may_round: bool = False) -> Runner:
+    """Compile an ONNX ``graph``; ``threads`` is by default as for other networks.
+
+    With ``may_round`` it computes in bfloat16 if that back end is requested and the processor knows it.
+    """
     threads = threads or processor_threads()
-    return _OpenVino(graph, threads) if "openvino" in available_backends() else _OnnxRuntime(graph, threads)
+    if "openvino" not in available_backends():
+        return _OnnxRuntime(graph, threads)
+    return _OpenVino(graph, threads, may_round and requested_backend() in REDUCED_PRECISION)
 
 
 class _OpenVino:
-    def __init__(self, graph: bytes, threads: int) -> None:
+    def __init__(self, graph: bytes, threads: int, rough: bool) -> None:
+        precision = "bf16" if rough and knows_bfloat16() else "f32"
         compiled = openvino_core().compile_model(
             openvino_core().read_model(graph, b""),
             "CPU",
-            {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads},
+            {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads},
         )
         self._request, self._outputs = compiled.create_infer_request(), len(compiled.outputs)
 

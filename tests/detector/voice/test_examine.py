@@ -14,6 +14,8 @@ from made_speech import RATE, babble
 from sounds import hum, write_recording
 
 from detector import Parameters
+from detector.backends.runtimes import knows_bfloat16
+from detector.backends.selection import BACKEND_VARIABLE
 from detector.errors import ModelError
 from detector.schema.analysis import Analysis
 from detector.schema.voice import Voice, VoiceVerdict
@@ -21,7 +23,7 @@ from detector.voice import maps, model
 from detector.voice.card import voice_model_files
 from detector.voice.examine import examine_voice
 from detector.voice.model import load_voice_model
-from detector.voice.network import Spectra, VoiceNetwork
+from detector.voice.network import Spectra, VoiceNetwork, spectra
 from detector.voice.views import through_aac
 from detector.voice.windows import Window
 
@@ -178,3 +180,17 @@ def test_a_recording_has_a_finding_about_voices_alone(tmp_path: Path) -> None:
     assert analysis.voice is not None and analysis.voice.scores.time and not analysis.persons
     assert Analysis.from_json(analysis.to_json()) == analysis
     assert analyze(path, parameters=Parameters(sound=False)).voice is None
+
+
+def test_the_back_end_that_rounds_is_used_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    from safetensors.numpy import load_file
+
+    weights = {name: tensor.astype(np.float32) for name, tensor in load_file(voice_model_files()[0]).items()}
+    sound = [spectra(babble(2.0))]
+    exact = load_voice_model().network.cells(sound)
+    monkeypatch.setenv(BACKEND_VARIABLE, "openvino-bf16")
+    rounded = VoiceNetwork(weights).cells(sound)
+    shares = np.ones(exact.shape[1], np.float32)
+    logits = [load_voice_model().network.logit(cells[0], shares) for cells in (exact, rounded)]
+    assert logits[1] == pytest.approx(logits[0], abs=0.1)
+    assert np.array_equal(exact, rounded) is not knows_bfloat16()
