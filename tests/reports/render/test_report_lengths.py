@@ -10,6 +10,7 @@ import pytest
 from analyses import build, scene, write_png
 from html_page import Page
 from pdf_text import pdf_text
+from voices import voice
 
 from detector.schema.analysis import Analysis, CalmFrame, MediaKind, StripFace
 from reports.inputs.case import CaseDetails
@@ -59,6 +60,25 @@ def test_a_summary_has_two_pages_in_every_language(tmp_path: Path, kind: MediaKi
     with pypdfium2.PdfDocument(document) as pdf:
         assert len(pdf) == 2
     assert '<meta name="reelproof-length" content="summary"/>' in page
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_a_summary_of_flagged_faces_and_voices_has_two_pages(tmp_path: Path, code: str) -> None:
+    analysis = with_moments(tmp_path).model_copy(update={"voice": voice(tmp_path)})
+    case = CaseDetails(
+        case_number="12-2026",
+        exhibit_number="4",
+        examiner="A. Miller",
+        organisation="Media laboratory",
+        time_zone="Europe/Berlin",
+    )
+    inputs = ReportInputs(case=case, length=SUMMARY, language_code=code)
+    view = report_view(analysis, tmp_path, inputs)
+    pictures = embed(tmp_path, [picture.key for picture in view.pictures])
+    document, page = render_pdf(view, pictures), render_html(view, pictures)
+    with pypdfium2.PdfDocument(document) as pdf:
+        assert len(pdf) == 2
+    assert 'class="second with-sound"' in page
 
 
 def test_a_photograph_of_six_people_has_at_most_seven_pages(tmp_path: Path) -> None:
