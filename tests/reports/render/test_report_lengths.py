@@ -10,7 +10,7 @@ import pytest
 from analyses import build, scene, write_png
 from html_page import Page
 from pdf_text import pdf_text
-from voices import voice
+from voices import recording, voice
 
 from detector.schema.analysis import Analysis, CalmFrame, MediaKind, StripFace
 from reports.inputs.case import CaseDetails
@@ -49,6 +49,18 @@ def rendered(analysis: Analysis, folder: Path, **inputs: object) -> tuple[bytes,
     view = report_view(analysis, folder, ReportInputs(case=CaseDetails(time_zone="UTC"), **inputs))  # type: ignore[arg-type]
     pictures = embed(folder, [picture.key for picture in view.pictures])
     return render_pdf(view, pictures), render_html(view, pictures)
+
+
+@pytest.mark.parametrize("spans", [(), ((3.0, 8.5), (11.0, 16.0))])
+def test_the_sound_of_a_recording_stands_on_the_first_page(
+    tmp_path: Path, spans: tuple[tuple[float, float], ...]
+) -> None:
+    document, _ = rendered(recording(tmp_path, spans=spans), tmp_path, length=SUMMARY)
+    with pypdfium2.PdfDocument(document) as pdf:
+        first = pdf[0].get_textpage().get_text_bounded()
+        assert len(pdf) <= 2
+    assert "2 Voice" in first and "Spectrogram" in first
+    assert ("with heatmap" in first) == bool(spans)
 
 
 @pytest.mark.parametrize("kind", MediaKind)
