@@ -16,6 +16,7 @@ from detector.voice.findings import (
     SpokenSegment,
     decide,
     find_segments,
+    lowered_by,
     properties,
     scores_of,
     strongest_windows,
@@ -148,7 +149,7 @@ def _maps(
     for number, window, samples in zip(numbers, windows, stretches, strict=True):
         progress(_VIEWS + (1 - _VIEWS) * len(maps) / len(windows))
         shares = np.array(heard.speech[round(window.start / STEP) : round(window.end / STEP)], np.float32)
-        maps[number] = explain_window(model, window, samples, shares, seed)
+        maps[number] = explain_window(model, window, samples, shares, seed, lowered_by(heard, model))
     return maps
 
 

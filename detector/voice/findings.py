@@ -48,12 +48,14 @@ class SpokenSegment:
         return float(sigmoid(self.logit))
 
 
-def scores_of(heard: Listening, model: LoadedVoiceModel, start: float) -> VoiceScores:
-    """Return the published scores of all windows; ``start`` is the time of the first sample.
+def lowered_by(heard: Listening, model: LoadedVoiceModel) -> float:
+    """Return by how much logits are lowered: short windows vary more than those that were calibrated."""
+    return model.card.short_lowered if heard.much_speech else 0.0
 
-    Short windows vary more, so they are lowered.
-    """
-    lowered = model.card.short_lowered if heard.much_speech else 0.0
+
+def scores_of(heard: Listening, model: LoadedVoiceModel, start: float) -> VoiceScores:
+    """Return the published scores of all windows; ``start`` is the time of the first sample."""
+    lowered = lowered_by(heard, model)
     logits = np.array([model.logit(window.raw) - lowered for window in heard.windows], np.float64)
     times = np.array([window.middle for window in heard.windows], np.float64)
     chances = sigmoid(logits)

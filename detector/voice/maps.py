@@ -48,21 +48,30 @@ class VoiceMap:
 
 
 def explain_window(
-    model: LoadedVoiceModel, window: Window, samples: Samples, shares: Floats, seed: int
+    model: LoadedVoiceModel, window: Window, samples: Samples, shares: Floats, seed: int, lowered: float = 0.0
 ) -> VoiceMap:
-    """Compute and check the map of a ``window``; ``shares`` are those of speech in its cells."""
-    cells = min(CELLS_AT_ONCE, len(samples) // CELL)
-    samples, shares = samples[: cells * CELL], shares[:cells]
+    """Compute and check the map of a ``window``, of the score that is published for it.
+
+    ``shares`` are those of speech in its cells; its logit is ``lowered`` as in the scores.
+    """
+    count_of_cells = min(CELLS_AT_ONCE, len(samples) // CELL)
+    samples, shares = samples[: count_of_cells * CELL], shares[:count_of_cells]
     sound = spectra(samples)
+
+    def raw_score(cells: Floats) -> float:
+        whole = model.network.logit(cells, shares)
+        if window.inner is None:
+            return whole
+        return (whole + model.network.logit(cells[window.inner], shares[window.inner])) / 2
 
     def logits(hidden: list[NDArray[np.bool_]]) -> Floats:
         out: list[float] = []
         for first in range(0, len(hidden), _AT_ONCE):
             changed = [_hide(sound, mask) for mask in hidden[first : first + _AT_ONCE]]
-            out += [model.logit(model.network.logit(c, shares)) for c in model.network.cells(changed)]
+            out += [model.logit(raw_score(cells)) - lowered for cells in model.network.cells(changed)]
         return np.array(out, np.float32)
 
-    none = np.zeros((BANDS, -(-cells // _PART_CELLS)), bool)
+    none = np.zeros((BANDS, -(-count_of_cells // _PART_CELLS)), bool)
     single = []
     for place in range(none.size):
         single.append(none.copy())

@@ -51,6 +51,8 @@ class Window:
     raw: float
     short: Window | None = None
     """The short window with the same middle; None if it has too little speech."""
+    inner: slice | None = None
+    """The cells of a short window whose own score is half of the raw score; None if all count alike."""
 
 
 @dataclass
@@ -210,7 +212,9 @@ class WindowPool:
             return
         short, inner = self._judged(middle, SHORT_CELLS), self._judged(middle, _MIDDLE_CELLS)
         if short is not None and inner is not None:
-            short = replace(short, raw=(short.raw + inner.raw) / 2)
+            first = round((inner.start - short.start) / STEP)
+            cells = slice(first, first + round((inner.end - inner.start) / STEP))
+            short = replace(short, raw=(short.raw + inner.raw) / 2, inner=cells)
         yield replace(window, short=short)
 
     def _judged(self, middle: int, length: int) -> Window | None:

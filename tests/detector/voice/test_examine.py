@@ -158,6 +158,16 @@ def test_the_map_shows_what_raises_the_score(monkeypatch: pytest.MonkeyPatch) ->
     assert explained.check.drop_highlight > explained.check.drop_random and explained.check.areas == 8
 
 
+def test_the_map_of_a_short_window_is_of_its_published_score() -> None:
+    loaded = load_voice_model()
+    network, samples, shares = loaded.network, babble(3.0), np.ones(6, np.float32)
+    window = Window(1.5, 0.0, 3.0, 3.0, 0.0, inner=slice(1, 5))
+    explained = maps.explain_window(loaded, window, samples, shares, seed=0, lowered=0.5)
+    (cells,) = network.cells([spectra(samples)])
+    raw = (network.logit(cells, shares) + network.logit(cells[1:5], shares[1:5])) / 2
+    assert explained.probability == pytest.approx(1 / (1 + np.exp(0.5 - loaded.logit(raw))), abs=1e-4)
+
+
 def test_views_through_a_codec_stay_aligned() -> None:
     samples = babble(4.0)
     again = through_aac(samples, 48_000)

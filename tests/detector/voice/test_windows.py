@@ -53,7 +53,9 @@ def test_short_windows_weigh_their_middle() -> None:
     middle, first = windows[9].short, windows[0].short
     assert middle is not None and (middle.start, middle.end, middle.middle) == (3.5, 6.5, 5.0)
     assert (middle.raw, windows[9].raw) == (5.0, 8.0)  # the mean of six cells and the inner four
+    assert middle.inner == slice(1, 5) and windows[9].inner is None
     assert first is not None and (first.start, first.end, first.raw) == (0.0, 2.0, 3.5)
+    assert first.inner == slice(0, 3)
 
 
 def test_a_middle_with_little_speech_has_no_weight() -> None:
