@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
-from detector.media.open import open_container
+from detector.media.open import open_container, played_sound
 from detector.progress import ReportShare
 from detector.schema.formatting import N_
 
@@ -105,9 +105,9 @@ def _stretches(file: BinaryIO, progress: ReportShare) -> Iterator[tuple[float, N
 
 
 def _samples(container: av.container.InputContainer) -> Iterator[NDArray[np.float32]]:
-    """Yield the first sound of a container as mono samples (n,) at 32 kHz."""
-    resampler = av.AudioResampler("flt", "mono", RATE)
-    for frame in container.decode(container.streams.audio[0]) if container.streams.audio else ():
+    """Yield the sound that a player plays as mono samples (n,) at 32 kHz."""
+    resampler, stream = av.AudioResampler("flt", "mono", RATE), played_sound(container)
+    for frame in container.decode(stream) if stream is not None else ():
         for resampled in resampler.resample(frame):
             yield resampled.to_ndarray()[0]
     for resampled in resampler.resample(None):

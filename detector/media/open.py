@@ -307,6 +307,13 @@ def _open_again(file: BinaryIO, end: int | None, stack: ExitStack) -> av.contain
     return stack.enter_context(open_container(file, end))
 
 
+def played_sound(container: av.container.InputContainer) -> av.AudioStream | None:
+    """Return the sound that a player plays, the default stream or else the first; None without sound."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    default = av.stream.Disposition.default
+    return next((stream for stream in streams if stream.disposition & default), next(iter(streams), None))
+
+
 def open_container(file: BinaryIO, end: int | None) -> av.container.InputContainer:
     """Open a file with FFmpeg, without its name and with the demuxers of accepted types only.
 

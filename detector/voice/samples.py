@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.media.acceptance import InputLimits, open_exhibit
-from detector.media.open import open_container
+from detector.media.open import open_container, played_sound
 
 RATE = 16_000
 """Samples a second that are examined."""
@@ -49,13 +49,6 @@ class SoundFacts:
         return self.samples / RATE
 
 
-def chosen_stream(container: av.container.InputContainer) -> av.AudioStream | None:
-    """Return the sound that a player plays, the default stream or else the first; None without sound."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    default = av.stream.Disposition.default
-    return next((stream for stream in streams if stream.disposition & default), next(iter(streams), None))
-
-
 class SoundReader:
     """Reads the sound of a file once; :attr:`facts` is complete when :meth:`blocks` has ended."""
 
@@ -69,7 +62,7 @@ class SoundReader:
         Channels are averaged. What lies before damage is yielded, and reading goes on behind it.
         """
         with open_exhibit(self._path) as file, open_container(file, None) as container:
-            stream = chosen_stream(container)
+            stream = played_sound(container)
             if stream is None:
                 return
             waiting: list[Samples] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -38,6 +39,20 @@ def test_stretches_that_carry_the_mark_are_named(tmp_path: Path) -> None:
     assert [(stretch.start, stretch.end) for stretch in result.heard] == [(5.0, 10.0)]
     assert result.seconds == pytest.approx(15, abs=0.3)
     assert result.note is None
+
+
+def test_the_default_sound_is_searched(tmp_path: Path) -> None:
+    plain, path = speech_like(5), tmp_path / "two.mka"
+    with av.open(str(path), "w") as out:
+        streams = [out.add_stream("pcm_s16le", rate=RATE, layout="mono") for _ in range(2)]
+        streams[0].disposition = av.stream.Disposition(0)
+        streams[1].disposition = av.stream.Disposition.default
+        for stream, samples in zip(streams, (plain, write_mark(plain)), strict=True):
+            frame = av.AudioFrame.from_ndarray((samples * 32767).astype(np.int16)[None], "s16", "mono")
+            frame.sample_rate, frame.pts = RATE, 0
+            out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    assert search_sound(path).heard
 
 
 def test_of_a_long_recording_a_part_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
