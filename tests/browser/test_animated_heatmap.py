@@ -1,9 +1,8 @@
-"""The desk's animated heatmap, from the request to the pictures over the video; and the sample's reports."""
+"""The desk's animated heatmap, from the request to the pictures over the video."""
 
 from __future__ import annotations
 
 import desk
-import pypdfium2
 import pytest
 from desk import Workbench
 from made_heatmaps import FRAMES, standing_in
@@ -77,15 +76,3 @@ def test_it_is_computed_played_and_laid_over_the_video(
     ready(page)
     expect(animation.get_by_role("button", name="Play")).to_be_visible()  # kept
     assert not seen.console
-
-
-# Other tests of this process add entries to the custody log: they may fill a tenth page.
-@pytest.mark.parametrize(("length", "most"), [("summary", 2), ("full", 10)])
-def test_reports_of_the_sample_keep_to_their_lengths(
-    workbench: Workbench, page: Page, length: str, most: int
-) -> None:
-    address = f"{workbench.app.address}/analyses/{workbench.first}/report.pdf?length={length}"
-    answer = page.request.get(address, timeout=240_000)
-    assert answer.ok
-    with pypdfium2.PdfDocument(answer.body()) as report:
-        assert len(report) <= most

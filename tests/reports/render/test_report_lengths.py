@@ -8,6 +8,7 @@ import pikepdf
 import pypdfium2
 import pytest
 from analyses import build, scene, write_png
+from clips import Analysed
 from html_page import Page
 from pdf_text import pdf_text
 from voices import recording, voice
@@ -61,6 +62,16 @@ def test_the_sound_of_a_recording_stands_on_the_first_page(
         assert len(pdf) <= 2
     assert "2 Voice" in first and "Spectrogram" in first
     assert ("with heatmap" in first) == bool(spans)
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_reports_of_the_sample_keep_to_their_lengths(analysed_sample: Analysed, code: str) -> None:
+    for length, most in ((SUMMARY, 2), (FULL, 9)):
+        document, _ = rendered(
+            analysed_sample.analysis, analysed_sample.folder, length=length, language_code=code
+        )
+        with pypdfium2.PdfDocument(document) as pdf:
+            assert len(pdf) <= most
 
 
 @pytest.mark.parametrize("kind", MediaKind)
