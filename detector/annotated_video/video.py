@@ -307,7 +307,7 @@ class _Making:
         size = (self._analysis.media.width, self._analysis.media.height)
         image = panel.frame(time, number, pts)
         image[area.y : area.bottom, area.x : area.right] = upright
-        moving = [(segment, heatmap, folder) for segment, heatmap, folder in self._moving_at(time)]
+        moving = list(self._moving_at(time))
         for segment, heatmap, folder in moving:
             if (layer := _map(folder / heatmap.map)) is not None:
                 left, top, right, bottom = place_box(heatmap.part, area, size)

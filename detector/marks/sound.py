@@ -63,7 +63,7 @@ class SoundSearch:
 
 
 def search_sound(path: Path, progress: ReportShare = lambda share: None) -> SoundSearch:
-    """Search the first sound of a file; of a long one, stretches that are evenly spread.
+    """Search the sound that a player plays; of a long one, stretches that are evenly spread.
 
     ``progress`` is called with the share of the sound that was searched.
     """
