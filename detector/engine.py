@@ -214,7 +214,9 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         if parameters.sound:
             marks.search_sound(job.path)
         facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
-        media, declarations = add_metadata(facts, reader, job.path, marks.texts, marks.declarations())
+        media, declarations = add_metadata(
+            facts, reader, job.path, marks.texts, marks.declarations(), marks.readers
+        )
         report_explaining = _of_stage(progress, "explaining", _REFINED, 1.0)
 
         def explained(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -16,13 +17,18 @@ from detector.files import hash_file
 from detector.marks.search import declare_sound
 from detector.marks.sound import SoundSearch, search_sound
 from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
-from detector.media.containers import read_layout
+from detector.media.containers import Layout, read_layout
 from detector.media.open import open_container
 from detector.metadata.anomalies import clock_anomalies, program_anomalies
-from detector.metadata.c2pa import read_store
-from detector.metadata.declarations import collect_declarations
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
-from detector.metadata.exhibit import MOST_STREAMS, MOST_TIMES, stream_facts, tagged_times
+from detector.metadata.exhibit import (
+    MOST_STREAMS,
+    MOST_TIMES,
+    read_declarations,
+    stream_facts,
+    tagged_times,
+)
+from detector.metadata.unreadable import MetadataReaders
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Coverage, Declaration, Media, MediaKind, Parameters, Verdict
@@ -98,9 +104,12 @@ def recording_facts(
         stream = examined_sound(container)
         bounds.refuse_length((container.duration or 0) / av.time_base)
         start, end = _packet_times(container, stream, bounds)
-        details, texts = _details(container, stream, path)
-        with path.open("rb") as again:
-            credentials, claims = read_store(again, container.format.name)
+        readers = MetadataReaders()
+        details, texts = _details(container, stream, path, readers)
+        marks = declare_sound(sound) if sound else ()
+        credentials, declarations = read_declarations(
+            path, container.format.name, texts, None, marks, readers
+        )
         time_base = stream.time_base or Fraction(1, stream.sample_rate or 1)
         media = Media(
             file=printable_name(name),
@@ -125,12 +134,11 @@ def recording_facts(
                 *program_anomalies(details.tags),
                 *clock_anomalies(details.times, datetime.now(UTC)),
                 *_length_anomalies(details, float(end - start)),
+                *readers.anomalies(),
             ),
             credentials=credentials,
         )
-        return media, collect_declarations(
-            texts, None, credentials, claims, declare_sound(sound) if sound else ()
-        )
+        return media, declarations
 
 
 def _length_anomalies(details: Details, seconds: float) -> Iterator[Anomaly]:
@@ -184,7 +192,7 @@ def _packet_times(
 
 
 def _details(
-    container: av.container.InputContainer, examined: av.AudioStream, path: Path
+    container: av.container.InputContainer, examined: av.AudioStream, path: Path, readers: MetadataReaders
 ) -> tuple[Details, tuple[EmbeddedText, ...]]:
     """Return the metadata of the file, and the full texts from which its tags were cut."""
     metadata = dict(container.metadata)
@@ -197,8 +205,8 @@ def _details(
     layout = None
     if container.format.name == MP4:
         with path.open("rb") as file:
-            layout = read_layout(file)
-        xmp = xmp_texts(layout.xmp)
+            layout = readers.read("MP4", lambda: read_layout(file), Layout())
+        xmp = readers.read("XMP", partial(xmp_texts, layout.xmp), [])
         tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
     tags = list(dict.fromkeys(tags))
     details = Details(

@@ -14,6 +14,7 @@ from detector.marks.sound import SoundSearch, search_sound
 from detector.media.frame import Frame
 from detector.media.reader import ANIMATIONS, MediaReader
 from detector.metadata.embedded_text import EmbeddedText
+from detector.metadata.unreadable import MetadataReaders
 from detector.schema.analysis import MediaKind
 from detector.schema.formatting import N_
 from detector.schema.metadata import (
@@ -31,6 +32,7 @@ class MarkWatch:
 
     def __init__(self, reader: MediaReader) -> None:
         self.texts: list[EmbeddedText] = []
+        self.readers = MetadataReaders()
         self._reader = reader
         self._frames = 0
         self._second = -1  # of the last frame that was searched
@@ -40,7 +42,7 @@ class MarkWatch:
 
     def _read_alpha(self, alpha: NDArray[np.uint8]) -> None:
         self._reader.watch_alpha = None
-        self.texts += hidden_texts(alpha)
+        self.texts += self.readers.read("hidden text", lambda: hidden_texts(alpha), [])
 
     def process_frame(self, frame: Frame) -> None:
         """Search a sampled frame, unless the video's second was searched.
@@ -55,15 +57,17 @@ class MarkWatch:
         # Marks begin at the corner of the picture as stored.
         image = np.ascontiguousarray(np.rot90(frame.image, self._reader.rotation // 90))
         if not self._frames:
-            self.texts += hidden_texts(image)
+            self.texts += self.readers.read("hidden text", lambda: hidden_texts(image), [])
         self._frames += 1
-        if mark := find_pixel_mark(image, PHOTO_PIXELS if still else FRAME_PIXELS):
+        pixels = PHOTO_PIXELS if still else FRAME_PIXELS
+        if mark := self.readers.read("hidden mark", lambda: find_pixel_mark(image, pixels), None):
             self._marks.setdefault(mark.program, []).append(mark)
 
     def search_sound(self, path: Path) -> None:
         """Search the sound of the exhibit at ``path``, if it has any and the network is installed."""
         if self._reader.has_sound:
-            self._sound = search_sound(path)
+            unsearched = SoundSearch(0.0, (), None)
+            self._sound = self.readers.read("hidden mark", lambda: search_sound(path), unsearched)
 
     @property
     def search(self) -> MarkSearch:

@@ -15,7 +15,8 @@ from detector.metadata.c2pa import Claim, IngredientRole, read_store
 from detector.metadata.embedded_pictures import LEAST_LIKENESS, MOST_DIFFERENCE
 from detector.metadata.embedded_text import EmbeddedText
 from detector.metadata.generators import recognise_generator
-from detector.metadata.photo import read_photo
+from detector.metadata.photo import PhotoFacts, read_photo
+from detector.metadata.unreadable import MetadataReaders
 from detector.schema.formatting import N_
 from detector.schema.metadata import (
     LONGEST_DECLARED,
@@ -348,6 +349,10 @@ def photo_declarations(file: BinaryIO) -> tuple[Declaration, ...]:
     container = container_of(file.read(HEAD_BYTES))
     if container is None or not container.is_photo:
         return ()
-    facts = read_photo(file)
-    credentials, claims = read_store(file, container.demuxers[0])
-    return collect_declarations(facts.texts, facts.photo, credentials, claims)
+    demuxer, readers = container.demuxers[0], MetadataReaders()
+    facts = readers.read("photo", lambda: read_photo(file, readers), PhotoFacts())
+    unread: tuple[Credentials, tuple[Claim, ...]] = Credentials(checked=False), ()
+    credentials, claims = readers.read("C2PA", lambda: read_store(file, demuxer), unread)
+    return readers.read(
+        "declarations", lambda: collect_declarations(facts.texts, facts.photo, credentials, claims), ()
+    )

@@ -127,7 +127,9 @@ def _correlation(a: Grey, b: Grey) -> float:
 _START, _END, _SCAN = 0xD8, 0xD9, 0xDA  # ISO/IEC 10918-1, table B.1
 _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without a segment
 # The next marker that is neither a stuffed byte nor a restart of the scan.
-_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])", re.DOTALL)
+# Fill bytes may precede a marker that must follow directly; to search with them takes quadratic time.
+_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+_NEXT_MARKER = re.compile(rb"\xff++([^\x00\xd0-\xd7\xff])", re.DOTALL)
 # ISO/IEC 14496-12: size of the box, its type, and a brand.
 _FILE_TYPE = re.compile(rb"\x00\x00[\x00-\x03].ftyp[ -~]{4}", re.DOTALL)
 _MOTION = b"mpvd"  # the box that holds a motion photo's video
@@ -206,7 +208,7 @@ def _end_of_jpeg(data: mmap.mmap, at: int) -> int | None:
     # three-byte signature may be chance.
     place, anywhere = at + 2, at == 0
     for _ in range(_MOST_PARTS):
-        marker = (_MARKER.search if anywhere else _MARKER.match)(data, place)
+        marker = (_MARKER.search if anywhere else _NEXT_MARKER.match)(data, place)
         if marker is None:
             return None
         kind, place = marker[1][0], marker.end()

@@ -67,14 +67,16 @@ _NAMES = (
 )  # fmt: skip
 _SPELLING = {name.lower(): name for name in _NAMES}
 # As an attribute, as an element (also in a list), or as the address in an element's attribute.
+# Each alternative begins with a character that its quantifiers cannot run over, so that time is linear. Only
+# ASCII ignores case: else ſ equals s, ı equals i and the Kelvin sign equals k.
+_NAMED = "(" + "|".join(_NAMES) + ")"
 _PROPERTY = re.compile(
-    r"[A-Za-z][\w-]{0,31}:(" + "|".join(_NAMES) + r")"
-    r"(?:"
-    r"\s{0,9}=\s{0,9}(?:\"([^\"<]{1,9999})\"|'([^'<]{1,9999})')"
-    r"|\s[^<>]{0,99}rdf:resource\s{0,9}=\s{0,9}[\"']([^\"'<]{1,999})"
-    r"|(?:\s[^<>]{0,200})?>(?:\s{0,99}<rdf:(?:Bag|Seq|Alt|li)\b[^<>]{0,99}>){0,2}\s{0,99}([^<]{1,9999})"
-    r")",
-    re.IGNORECASE,
+    r"<[^\s:<>\"'=/]{1,64}+:" + _NAMED + r"(?:"
+    r"\s[^<>]{0,99}?rdf:resource\s{0,9}=\s{0,9}[\"']([^\"'<]{1,999})"
+    r"|(?:\s[^<>]{0,200}+)?+>(?:\s{0,99}<rdf:(?:Bag|Seq|Alt|li)\b[^<>]{0,99}+>){0,2}\s{0,99}([^<]{1,9999}+)"
+    r")"
+    r"|(?<=[\w-]):" + _NAMED + r"\s{0,9}=\s{0,9}(?:\"([^\"<]{1,9999}+)\"|'([^'<]{1,9999}+)')",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -83,13 +85,21 @@ def xmp_texts(xmp: bytes | str) -> list[EmbeddedText]:
     data = xmp[:_MOST_BYTES].decode("utf-8", "replace") if isinstance(xmp, bytes) else xmp[:_MOST_BYTES]
     texts: dict[EmbeddedText, None] = {}
     for match in islice(_PROPERTY.finditer(data), _MOST_MATCHES):
-        value = next((group for group in match.groups()[1:] if group), "")
-        value = html.unescape(value)[:LONGEST_TEXT].strip("\0 \t\r\n")
+        name, *values = (group for group in match.groups() if group)
+        value = unescape_html(values[0])[:LONGEST_TEXT].strip("\0 \t\r\n")
         if value:
-            texts.setdefault(EmbeddedText("XMP", _SPELLING[match[1].lower()], value))
+            texts.setdefault(EmbeddedText("XMP", _SPELLING[name.lower()], value))
         if len(texts) == _MOST:
             break
     return list(texts)
+
+
+def unescape_html(text: str) -> str:
+    """Return ``text`` with its character references replaced, or unchanged where that is not possible."""
+    try:
+        return html.unescape(text)
+    except ValueError:  # a character reference of more digits than Python converts
+        return text
 
 
 def xmp_tags(texts: list[EmbeddedText]) -> list[Tag]:

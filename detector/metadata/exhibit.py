@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,15 +24,19 @@ from detector.media.completeness import (
 from detector.media.containers import Layout, display_sizes, read_layout
 from detector.media.reader import MediaReader
 from detector.metadata.anomalies import find_anomalies
-from detector.metadata.c2pa import read_store
+from detector.metadata.c2pa import Claim, read_store
 from detector.metadata.declarations import collect_declarations
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
-from detector.metadata.photo import read_photo
+from detector.metadata.photo import PhotoFacts, read_photo
+from detector.metadata.unreadable import MetadataReaders
 from detector.schema.analysis import Declaration, Media, MediaKind
+from detector.schema.formatting import N_
 from detector.schema.metadata import (
     MOST_TAGS,
+    Credentials,
     Details,
     Moment,
+    Photo,
     Picture,
     Stream,
     Tag,
@@ -44,7 +49,8 @@ from detector.timestamps import iso_seconds
 MOST_STREAMS = 32
 MOST_TIMES = 64
 _TIME = re.compile(
-    r"creation_time|creationdate|date_?(?:utc|time|taken|recorded)|^date$|createdate|modifydate", re.I
+    r"creation_time|creationdate|date_?(?:utc|time|taken|recorded)|^date$|createdate|modifydate",
+    re.I | re.A,
 )
 # Animations have photo tags, which FFmpeg does not report, and no frame rate, which it makes up.
 _ANIMATIONS = frozenset({"webp_pipe", "gif"})
@@ -53,6 +59,7 @@ _UNREAD_SHARE, _UNREAD_SECONDS = (
     0.05,
     1.0,
 )  # least unread share of a file, and the seconds of pictures it could hold
+_UNREAD_CREDENTIALS = N_("The Content Credentials could not be read.")
 _UNSPECIFIED = 2  # ISO/IEC 23091-2
 
 
@@ -63,11 +70,17 @@ class CollectedFacts(NamedTuple):
     texts: tuple[EmbeddedText, ...]
 
 
-def collect_facts(reader: MediaReader, path: Path, hidden: Sequence[EmbeddedText] = ()) -> CollectedFacts:
+def collect_facts(
+    reader: MediaReader,
+    path: Path,
+    hidden: Sequence[EmbeddedText] = (),
+    readers: MetadataReaders | None = None,
+) -> CollectedFacts:
     """Collect the facts about the file at ``path``, which ``reader`` has read to the end.
 
-    ``hidden`` are texts that were read from the pixels.
+    ``hidden`` are texts that were read from the pixels; ``readers`` is given what cannot be read.
     """
+    readers = readers or MetadataReaders()
     tags, texts = tags_of("file", reader.metadata), embedded_texts("file", reader.metadata)
     for stream in list(reader.streams)[:MOST_STREAMS]:
         tags += tags_of(f"stream {stream.index}", stream.metadata)
@@ -76,19 +89,19 @@ def collect_facts(reader: MediaReader, path: Path, hidden: Sequence[EmbeddedText
     shown: dict[int, tuple[int, int]] = {}
     with path.open("rb") as file:
         if reader.kind is MediaKind.IMAGE:
-            facts = read_photo(file)
+            facts = readers.read("photo", lambda: read_photo(file, readers), PhotoFacts())
             # FFmpeg reports some of a photo's texts as well.
             photo, tags, texts = facts.photo, [*tags, *facts.tags], facts.texts
         elif reader.container_format in _ANIMATIONS:
-            facts = read_photo(file)
+            facts = readers.read("photo", lambda: read_photo(file, readers), PhotoFacts())
             tags, texts = [*tags, *facts.tags], [*texts, *facts.texts]
         elif reader.container_format.startswith("mov"):
-            layout = read_layout(file)
-            xmp = xmp_texts(layout.xmp)
+            layout = readers.read("MP4", lambda: read_layout(file), Layout())
+            xmp = readers.read("XMP", partial(xmp_texts, layout.xmp), [])
             tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
             shown = layout.apertures
         elif reader.container_format == MATROSKA:
-            shown = display_sizes(file)
+            shown = readers.read("Matroska", lambda: display_sizes(file), {})
     for text in hidden:
         tags += tags_of(text.place, {text.name: text.value})
     texts = [*texts, *hidden]
@@ -224,6 +237,31 @@ def iso_time(written: str) -> str | None:
         return None
 
 
+def read_declarations(
+    path: Path,
+    container: str,
+    texts: Iterable[EmbeddedText],
+    photo: Photo | None,
+    marks: Iterable[Declaration],
+    readers: MetadataReaders,
+) -> tuple[Credentials, tuple[Declaration, ...]]:
+    """Return the Content Credentials of a file, and what it declares; ``container`` is FFmpeg's name."""
+    marks = list(marks)
+
+    def read() -> tuple[Credentials, tuple[Claim, ...]]:
+        with path.open("rb") as file:
+            return read_store(file, container)
+
+    unread: tuple[Credentials, tuple[Claim, ...]] = Credentials(checked=False, note=_UNREAD_CREDENTIALS), ()
+    credentials, claims = readers.read("C2PA", read, unread)
+    declarations = readers.read(
+        "declarations",
+        lambda: collect_declarations(texts, photo, credentials, claims, marks),
+        tuple(marks),
+    )
+    return credentials, declarations
+
+
 def media_facts(reader: MediaReader, name: str, size: int, digest: str) -> Media:
     """Return the basic facts about the file that ``reader`` has read."""
     rate = reader.frame_rate
@@ -260,19 +298,29 @@ def add_metadata(
     path: Path,
     hidden: Sequence[EmbeddedText] = (),
     marks: Iterable[Declaration] = (),
+    readers: MetadataReaders | None = None,
 ) -> tuple[Media, tuple[Declaration, ...]]:
     """Return ``media`` with details, anomalies and credentials, and what the file declares.
 
-    ``hidden`` are texts and ``marks`` declarations that were read from pixels and sound.
+    ``hidden`` are texts and ``marks`` declarations that were read from pixels and sound. The
+    anomalies include what ``readers`` could not read.
     """
-    collected = collect_facts(reader, path, hidden)
+    readers = readers or MetadataReaders()
+    collected = collect_facts(reader, path, hidden, readers)
     details = collected.details
     if details.photo is not None:
         photo = details.photo.model_copy(update={"colours": reader.to_srgb.description})
         details = details.model_copy(update={"photo": photo})
-    with path.open("rb") as file:
-        credentials, claims = read_store(file, reader.container_format)
-    anomalies = find_anomalies(media, details, datetime.now(UTC), seconds_before_first_frame(reader))
-    declarations = collect_declarations(collected.texts, details.photo, credentials, claims, marks)
-    update = {"details": details, "anomalies": anomalies, "credentials": credentials}
+    credentials, declarations = read_declarations(
+        path, reader.container_format, collected.texts, details.photo, marks, readers
+    )
+    before = seconds_before_first_frame(reader)
+    anomalies = readers.read(
+        "anomalies", lambda: find_anomalies(media, details, datetime.now(UTC), before), ()
+    )
+    update = {
+        "details": details,
+        "anomalies": (*anomalies, *readers.anomalies()),
+        "credentials": credentials,
+    }
     return media.model_copy(update=update), declarations

@@ -42,7 +42,7 @@ RECORDERS = ("OBS", "Bandicam", "Fraps", "ScreenFlow", "QuickTime Player", "Snag
 # Tags that state what made or changed the file; a title or comment may name anything.
 _MAKING = re.compile(
     r"encoder|software|creator|tool|handler|vendor|history|agent|writing|muxer|application|host|parameters|prompt|workflow",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -65,14 +65,19 @@ def find_name(text: str, names: tuple[str, ...]) -> str | None:
 @cache
 def _words(names: tuple[str, ...]) -> re.Pattern[str]:
     # "Avid" must not match in "David", but a version may follow directly, as in "Lavf62.12".
-    return re.compile(r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, names)) + r")(?![a-z])", re.IGNORECASE)
+    return re.compile(
+        r"(?<![A-Za-z])(?:" + "|".join(map(re.escape, names)) + r")(?![a-z])", re.IGNORECASE | re.ASCII
+    )
 
 
 _WEB_UIS = (
-    (re.compile(r"\bVersion: Fooocus", re.I), "Fooocus"),
-    (re.compile(r"\bVersion: f\d|\bVersion: neo|\bVersion: forge", re.I), "Stable Diffusion WebUI Forge"),
-    (re.compile(r"\bApp: SD\.Next", re.I), "SD.Next"),
-    (re.compile(r"\bVersion: ComfyUI", re.I), "ComfyUI"),
+    (re.compile(r"\bVersion: Fooocus", re.I | re.A), "Fooocus"),
+    (
+        re.compile(r"\bVersion: f\d|\bVersion: neo|\bVersion: forge", re.I | re.A),
+        "Stable Diffusion WebUI Forge",
+    ),
+    (re.compile(r"\bApp: SD\.Next", re.I | re.A), "SD.Next"),
+    (re.compile(r"\bVersion: ComfyUI", re.I | re.A), "ComfyUI"),
     (re.compile(r"\bVersion: v?1\.\d"), "Stable Diffusion web UI (AUTOMATIC1111)"),
 )
 _WEB_UI = "Stable Diffusion web UI or a compatible program"
@@ -80,25 +85,26 @@ _STEPS = re.compile(r"\bSteps: \d")
 _SETTINGS = ("Sampler: ", "CFG scale: ", "Seed: ")
 _MODEL = re.compile(r"\bModel: ([^,\n]{1,80})")
 _CHECKPOINT = re.compile(r'\\?"(?:ckpt_name|unet_name)\\?"\s{0,9}:\s{0,9}\\?"([^"\\]{1,80})\\?"')
-_INVOKE = re.compile(r"invokeai_(?:metadata|graph|workflow)|sd-metadata|dream", re.I)
+_INVOKE = re.compile(r"invokeai_(?:metadata|graph|workflow)|sd-metadata|dream", re.I | re.A)
 _INPAINTED = re.compile(
     r"\bMask blur: |"  # of the web UI
     r'"class_type"\s{0,9}:\s{0,9}"[^"]{0,80}Inpaint|'
     r'"generation_mode"\s{0,9}:\s{0,9}"[^"]{0,40}(?:inpaint|outpaint)|'
     r'"request_type"\s{0,9}:\s{0,9}"[^"]{0,40}Infilling',
-    re.I,
+    re.I | re.A,
 )
 _INPAINTED_WORDS = ("Mask blur: ", "npaint", "utpaint", "nfilling")
 _EDGE = 4096  # characters at both ends of a text that are searched for programs and models
 _JSON_PARAMETERS = tuple(
-    re.compile(rf'"{name}"\s{{0,9}}:', re.I) for name in ("prompt", "steps", "sampler|scale|cfg_scale|seed")
+    re.compile(rf'"{name}"\s{{0,9}}:', re.I | re.A)
+    for name in ("prompt", "steps", "sampler|scale|cfg_scale|seed")
 )
-_JOB = re.compile(r"\bJob ID: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
+_JOB = re.compile(r"\bJob ID: [0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I | re.A)
 _AIGC = re.compile(r'"?AIGC"?\s{0,9}[:=]\s{0,9}\{|"?ContentProducer"?\s{0,9}[:=]')
 _AIGC_NAMES = ("AIGC", "ContentProducer")
 _AIGC_LABEL = re.compile(r'"?Label"?\s{0,9}[:=]\s{0,9}[\'"]?([123])\b')
-_AI_GENERATED = re.compile(r"AI[- ]generated\b", re.I)
-_GOOGLE = re.compile(r"(Made|Edited) with Google AI", re.I)
+_AI_GENERATED = re.compile(r"AI[- ]generated\b", re.I | re.A)
+_GOOGLE = re.compile(r"(Made|Edited) with Google AI", re.I | re.A)
 
 
 @dataclass(frozen=True)

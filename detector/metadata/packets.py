@@ -70,17 +70,13 @@ _RECORDS = {
 _CODED = (1, 90)
 _UTF_8 = b"\x1b%G"
 _SOURCE_TYPE = re.compile(r"https?://cv\.iptc\.org/newscodes/digitalsourcetype/\w{1,60}")
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, AttributeError, IndexError, struct.error)
 
 
 def iim_texts(image: PIL.Image.Image) -> list[EmbeddedText]:
-    """Return the texts of the IPTC-IIM record of an open JPEG or TIFF; none if it is damaged."""
+    """Return the texts of the IPTC-IIM record of an open JPEG or TIFF. Pillow may raise any exception."""
     if not isinstance(image, ImageFile.ImageFile):
         return []
-    try:
-        records: dict[tuple[int, int], Any] = IptcImagePlugin.getiptcinfo(image) or {}
-    except _DAMAGE:
-        return []
+    records: dict[tuple[int, int], Any] = IptcImagePlugin.getiptcinfo(image) or {}
     code = "utf-8" if records.get(_CODED) == _UTF_8 else "latin-1"
     written: dict[str, object] = {}
     for number, name in _RECORDS.items():

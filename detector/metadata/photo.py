@@ -17,9 +17,10 @@ from PIL import ExifTags, ImageCms, JpegImagePlugin, TiffImagePlugin
 
 from detector.media.acceptance import PHOTOS
 from detector.media.photos import exif_of, open_photo
-from detector.metadata.embedded_pictures import compare_thumbnail, read_appended_content
+from detector.metadata.embedded_pictures import AppendedContent, compare_thumbnail, read_appended_content
 from detector.metadata.embedded_text import (
     EmbeddedText,
+    PngTexts,
     embedded_texts,
     png_texts,
     user_comment,
@@ -27,6 +28,7 @@ from detector.metadata.embedded_text import (
     xmp_texts,
 )
 from detector.metadata.packets import extended_xmp, gif_xmp, iim_texts
+from detector.metadata.unreadable import MetadataReaders
 from detector.schema.metadata import Photo, Table, Tag, Thumbnail, clean_text, tags_of
 
 
@@ -80,24 +82,27 @@ class PhotoFacts:
     texts: list[EmbeddedText] = field(default_factory=list)
 
 
-def read_photo(file: BinaryIO) -> PhotoFacts:
-    """Read the facts of an open image file; damaged parts are left out."""
-    png = png_texts(file)
+def read_photo(file: BinaryIO, readers: MetadataReaders | None = None) -> PhotoFacts:
+    """Read the facts of an open image file; ``readers`` is given the parts that cannot be read."""
+    readers = readers or MetadataReaders()
+    png = readers.read("PNG text", lambda: png_texts(file), PngTexts())
     in_png = list(png.texts)
     file.seek(0)
     with warnings.catch_warnings(action="ignore"), ExitStack() as stack:
-        try:
-            image = stack.enter_context(open_photo(file))
-        except _DAMAGE:
-            return _facts(None, [], in_png)
-        exif = _exif(image, png.exif)
+        image = readers.read("photo", lambda: stack.enter_context(open_photo(file)), None)
+        if image is None:
+            return _facts(None, [], in_png, readers)
+        exif = readers.read("EXIF", lambda: _exif(image, png.exif), None)
+        readers.read("EXIF", lambda: _refuse_damaged_exif(png.exif or image.info.get("exif")), None)
         packet = next((text.value for text in in_png if text.name == _XMP_KEYWORD), None)
-        xmp = _xmp(image, file, packet)
+        xmp = readers.read("XMP", lambda: _xmp(image, file, packet), [])
         comment = image.info.get("comment") if image.format != "PNG" else None  # of a JPEG or GIF
         comments = embedded_texts(f"{image.format} comment", {"comment": comment}) if comment else []
-        facts = _facts(exif, xmp, [*in_png, *comments, *iim_texts(image)])
+        iim = readers.read("IPTC", lambda: iim_texts(image), [])
+        facts = _facts(exif, xmp, [*in_png, *comments, *iim], readers)
         jpeg = image if isinstance(image, JpegImagePlugin.JpegImageFile) else None
-        appended = read_appended_content(file)
+        nothing = AppendedContent()
+        appended = readers.read("appended pictures", lambda: read_appended_content(file), nothing)
         facts.photo = Photo(
             format=clean_text(image.format or "unknown", 20),
             mode=image.mode,
@@ -111,7 +116,9 @@ def read_photo(file: BinaryIO) -> PhotoFacts:
                 if len(values) == 64
             ),
             colour_profile=_profile(image.info.get("icc_profile")),
-            thumbnail=_thumbnail(image, exif) if jpeg else None,
+            thumbnail=readers.read("EXIF, thumbnail", lambda: _thumbnail(image, exif), None)
+            if jpeg
+            else None,
             appended_video=appended.video,
         )
         return facts
@@ -145,20 +152,23 @@ def _pictures(image: PIL.Image.Image) -> int:
     return count
 
 
-def _facts(exif: PIL.Image.Exif | None, xmp: list[EmbeddedText], others: list[EmbeddedText]) -> PhotoFacts:
+def _facts(
+    exif: PIL.Image.Exif | None,
+    xmp: list[EmbeddedText],
+    others: list[EmbeddedText],
+    readers: MetadataReaders,
+) -> PhotoFacts:
     values: dict[str, object] = {}
     tags: list[Tag] = []
     if exif is not None:
-        try:
-            first_ifd = dict(exif)
-        except _DAMAGE:
-            first_ifd = {}
-        for ifd in (first_ifd, _ifd(exif, ExifTags.IFD.Exif)):
+        first_ifd: dict[int, Any] = readers.read("EXIF", lambda: dict(exif), {})
+        further: dict[int, Any] = readers.read("EXIF", lambda: _ifd(exif, ExifTags.IFD.Exif), {})
+        for ifd in (first_ifd, further):
             for name in _EXIF_NAMES:
                 value = ifd.get(ExifTags.Base[name])
                 if value not in (None, "", b"") and not isinstance(value, dict):
                     values.setdefault(name, user_comment(value) if name == "UserComment" else value)
-        if gps := _ifd(exif, ExifTags.IFD.GPSInfo):
+        if gps := readers.read("EXIF", lambda: _ifd(exif, ExifTags.IFD.GPSInfo), {}):
             tags = [Tag(place="EXIF", name="GPSInfo", value=_gps(gps))]
     tags = [*tags_of("EXIF", values), *tags, *xmp_tags(xmp)]
     shown = [text for text in others if text.name != _XMP_KEYWORD]
@@ -168,21 +178,26 @@ def _facts(exif: PIL.Image.Exif | None, xmp: list[EmbeddedText], others: list[Em
 
 
 def _exif(image: PIL.Image.Image, in_png: bytes | None) -> PIL.Image.Exif | None:
-    try:
-        if in_png is None:
-            return exif_of(image)
+    if in_png is None:
+        return exif_of(image)
+    exif = PIL.Image.Exif()
+    exif.load(in_png)
+    return exif
+
+
+def _refuse_damaged_exif(block: object) -> None:
+    """Raise where Pillow reads as much of a damaged block as it can."""
+    if not isinstance(block, bytes):
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Corrupt EXIF")
         exif = PIL.Image.Exif()
-        exif.load(in_png)
-        return exif
-    except _DAMAGE:
-        return None
+        exif.load(block)
+        exif.get_ifd(ExifTags.IFD.Exif)
 
 
 def _ifd(exif: PIL.Image.Exif, which: ExifTags.IFD) -> dict[int, Any]:
-    try:
-        return dict(exif.get_ifd(which))
-    except _DAMAGE:
-        return {}
+    return dict(exif.get_ifd(which))
 
 
 def _gps(gps: dict[int, Any]) -> str:
@@ -196,7 +211,7 @@ def _gps(gps: dict[int, Any]) -> str:
                 raise ValueError
             parts.append(f"{-angle if str(gps.get(side, '')).strip() == minus else angle:.5f}")
         return ", ".join(parts)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return "a GPS block without a readable position"
 
 
@@ -231,7 +246,4 @@ def _thumbnail(image: PIL.Image.Image, exif: PIL.Image.Exif | None) -> Thumbnail
     if offset is None or length is None or not 0 < length <= _LARGEST_THUMBNAIL or offset < 0:
         return None
     start = 6 if block[:6] == b"Exif\0\0" else 0
-    try:
-        return compare_thumbnail(block[start + offset : start + offset + length], image)
-    except _DAMAGE:
-        return None
+    return compare_thumbnail(block[start + offset : start + offset + length], image)

@@ -415,7 +415,7 @@ class Credentials(Value):
 LONGEST_TEXT = 300  # characters of one value
 MOST_TAGS = 200
 
-_PLACE = re.compile(r"location|gps|geo", re.IGNORECASE)
+_PLACE = re.compile(r"location|gps|geo", re.IGNORECASE | re.ASCII)
 # Tags whose content is published in other fields.
 _KNOWN_ELSEWHERE = frozenset({"major_brand", "minor_version", "compatible_brands", "language"})
 

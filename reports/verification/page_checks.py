@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 import sys
 import tempfile
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from detector import timestamps
+from detector.metadata.embedded_text import unescape_html
 from detector.schema.analysis import Analysis
 from reports.comparison.kept import kept_comparisons
 from reports.file_names import ANALYSIS, ANNOTATIONS, CASE, CUSTODY, LABORATORY, REPORT_HTML, SECOND_REVIEW
@@ -151,7 +151,10 @@ def _first(expected: str, actual: str) -> str:
 
 
 def _words(page: str) -> list[str]:
-    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)).split()
+    # The page may be hostile: time must be linear where tags are not closed.
+    *styled, rest = page.split("</style>")
+    text = " ".join([*(part.partition("<style>")[0] for part in styled), rest])
+    return unescape_html(re.sub(r"<[^<>]*>", " ", text)).split()
 
 
 def _alike(own: str, other: str) -> bool:

@@ -1,8 +1,9 @@
 """Ways to break a file. A broken file is a recipe: a base and edits in plain numbers, so that it can be kept.
 
 An edit is one of ``["put", at, hex]`` (bytes overwritten), ``["cut", at]`` (the rest dropped),
-``["drop", from, to]``, ``["insert", at, hex]``, ``["copy", at, base, from, to]`` (bytes of a base put
-in) and ``["move", from, to, at]`` (bytes taken out and put in elsewhere, counted after that).
+``["drop", from, to]``, ``["insert", at, hex]``, ``["repeat", at, hex, times]`` (bytes put in many times),
+``["copy", at, base, from, to]`` (bytes of a base put in) and ``["move", from, to, at]`` (bytes taken out
+and put in elsewhere, counted after that).
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Recipe(NamedTuple):
                 del data[how[0] : how[1]]
             elif what == "insert":
                 data[how[0] : how[0]] = bytes.fromhex(how[1])
+            elif what == "repeat":
+                data[how[0] : how[0]] = bytes.fromhex(how[1]) * how[2]
             elif what == "copy":
                 data[how[0] : how[0]] = bases()[how[1]][how[2] : how[3]]
             elif what == "move":
@@ -172,6 +175,80 @@ def _insert(chance: random.Random, _name: str, data: bytes) -> Iterator[Edit]:
     yield ["insert", chance.randrange(len(data)), chance.randbytes(chance.choice([1, 3, 16, 300])).hex()]
 
 
+_XMP_OF_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
+_XMP_OF_MP4 = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_XMP_OF_PNG = b"XML:com.adobe.xmp\0\0\0\0\0"
+_XMP_OF_GIF = b"\x21\xff\x0bXMP DataXMP"
+_PROPERTIES = (
+    "Software",
+    "CreatorTool",
+    "DigitalSourceType",
+    "Make",
+    "AISystemUsed",
+    "Credit",
+    "UserComment",
+)
+# Letters that equal s, i and k where case is ignored, and others that encodings and folding treat apart.
+_LETTERS = {"s": "\u017f", "i": "\u0131", "k": "\u212a", "e": "\u0435", "t": "\u1e97", "m": "\U0001d5c6"}
+
+
+def _letters(chance: random.Random) -> tuple[str, int, str]:
+    name = chance.choice(_PROPERTIES)
+    changed = "".join(
+        _LETTERS[char.lower()] if char.lower() in _LETTERS and chance.random() < 0.5 else char
+        for char in name
+    )
+    value = chance.choice(["\ufb05ora", "Adobe \u212arita", "\u017fora", "&#" + "9" * 5000 + ";", "\0"])
+    written = f'<r x:{changed}="{value}"/><x:{changed}>{value}</x:{changed}><r x:Software="GIMP"/>'
+    return written, 1, ""
+
+
+def _repeats(chance: random.Random) -> tuple[str, int, str]:
+    name = chance.choice(_PROPERTIES)
+    pieces = (
+        f"<x a:{name}",
+        f"a:{name} ",
+        f"a:{name}='",
+        f"<a:{name}>",
+        f"<a:{name}><rdf:li ",
+        "<",
+        '"',
+        "&#9;",
+    )
+    return chance.choice(pieces), chance.choice([1000, 4000]), chance.choice(["", "'", ">", '"/>'])
+
+
+def _nesting(chance: random.Random) -> tuple[str, int, str]:
+    pieces = ("<rdf:li>", "<a:Software>", "[", '{"prompt":', '{"class_type":"', "&amp;", "<!--", "<![CDATA[")
+    return chance.choice(pieces), chance.choice([100, 5000]), chance.choice(["", "</a:Software>", "}", "]"])
+
+
+def metadata(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    """Put XMP of odd letters, repeats or nesting where the format keeps it, else at any place."""
+    piece, times, end = chance.choice([_letters, _repeats, _nesting])(chance)
+    content, after = piece.encode(), end.encode()
+    kind, at, before = name.partition("-")[0], chance.randrange(len(data)), b""
+    if kind == "jpg":
+        times = min(times, 60_000 // len(content))
+        size = 2 + len(_XMP_OF_JPEG) + len(content) * times + len(after)
+        at, before = 2, b"\xff\xe1" + struct.pack(">H", size) + _XMP_OF_JPEG
+    elif kind in ("mp4", "mov", "heic", "avif"):
+        size = 8 + len(_XMP_OF_MP4) + len(content) * times + len(after)
+        at, before = len(data), struct.pack(">I", size) + b"uuid" + _XMP_OF_MP4
+    elif kind == "png":
+        keyword = chance.choice([_XMP_OF_PNG, b"parameters\0\0\0\0\0", b"prompt\0\0\0\0\0"])
+        text = keyword + content * times + after
+        at, before = 33, struct.pack(">I", len(text)) + b"iTXt" + keyword
+        after += struct.pack(">I", zlib.crc32(b"iTXt" + text))
+    elif kind == "gif":
+        at, before, after = len(data) - 1, _XMP_OF_GIF, after + b"\x01\xff\xfe\xfd"
+    if before:
+        yield ["insert", at, before.hex()]
+    yield ["repeat", at + len(before), content.hex(), times]
+    if after:
+        yield ["insert", at + len(before) + len(content) * times, after.hex()]
+
+
 WAYS: tuple[Callable[[random.Random, str, bytes], Iterator[Edit]], ...] = (
     _truncation,
     _flips,
@@ -187,4 +264,6 @@ WAYS: tuple[Callable[[random.Random, str, bytes], Iterator[Edit]], ...] = (
     _double,
     _joined,
     _insert,
+    metadata,
+    metadata,
 )
