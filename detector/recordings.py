@@ -19,6 +19,7 @@ from detector.marks.sound import SoundSearch, search_sound
 from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
 from detector.media.containers import Layout, read_layout
 from detector.media.open import open_container
+from detector.media.stated_durations import DurationSource, duration_source, stated_mp3_seconds
 from detector.metadata.anomalies import clock_anomalies, program_anomalies
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
 from detector.metadata.exhibit import (
@@ -102,10 +103,11 @@ def recording_facts(
         if not container.streams.audio:
             raise MediaError(UNREADABLE)
         stream = examined_sound(container)
-        bounds.refuse_length((container.duration or 0) / av.time_base)
+        stated = _stated_durations(path, container)
+        bounds.refuse_length(stated.get(stream.index, 0.0))
         start, end = _packet_times(container, stream, bounds)
         readers = MetadataReaders()
-        details, texts = _details(container, stream, path, readers)
+        details, texts = _details(container, stream, stated, path, readers)
         marks = declare_sound(sound) if sound else ()
         credentials, declarations = read_declarations(
             path, container.format.name, texts, None, marks, readers
@@ -133,7 +135,7 @@ def recording_facts(
             anomalies=(
                 *program_anomalies(details.tags),
                 *clock_anomalies(details.times, datetime.now(UTC)),
-                *_length_anomalies(details, float(end - start)),
+                *_length_anomalies(stated.get(stream.index), float(end - start), float(end)),
                 *readers.anomalies(),
             ),
             credentials=credentials,
@@ -141,20 +143,43 @@ def recording_facts(
         return media, declarations
 
 
-def _length_anomalies(details: Details, seconds: float) -> Iterator[Anomaly]:
-    """Yield the anomaly of a stated duration that is not that of the sound's packets, in ``seconds``."""
-    stated = [
-        stream.duration for stream in details.streams if stream.examined and stream.duration is not None
-    ]
-    for value in stated:
-        if abs(value - seconds) > _SAME_LENGTH:
-            yield Anomaly(
-                kind=N_("durations disagree"),
-                observation=N_("The sound lasts %(duration)s, but %(stated)s is stated.")
-                % {"duration": timecode(seconds), "stated": timecode(value)},
-                concern=N_("Sound is missing, or was cut away."),
-                innocent=N_("Recording that broke off, a partial copy, or rounding by simple programs."),
-            )
+def _stated_durations(path: Path, container: av.container.InputContainer) -> dict[int, float]:
+    """Return the seconds that the file states for each stream, without estimates of FFmpeg."""
+    with path.open("rb") as file:
+        source = duration_source(file, container.format.name)
+        if source is not DurationSource.STATED:
+            return {}
+        whole = container.duration / av.time_base if container.duration else None
+        if container.format.name == "mp3":
+            whole = stated_mp3_seconds(file)
+    durations = {}
+    for stream in container.streams:
+        seconds = whole
+        if stream.duration and stream.time_base and container.format.name != "mp3":
+            seconds = float(stream.duration * stream.time_base)
+        if seconds:
+            durations[stream.index] = seconds
+    return durations
+
+
+def _length_anomalies(stated: float | None, seconds: float, end: float) -> Iterator[Anomaly]:
+    """Yield the anomaly of a stated duration that is neither the ``seconds`` of the sound nor its end."""
+    if stated is None or min(abs(stated - seconds), abs(stated - end)) <= _SAME_LENGTH:
+        return
+    is_short = seconds < stated
+    yield Anomaly(
+        kind=N_("durations disagree"),
+        observation=N_("The sound lasts %(duration)s, but %(stated)s is stated.")
+        % {"duration": timecode(seconds), "stated": timecode(stated)},
+        concern=N_("Sound is missing, or was cut away.")
+        if is_short
+        else N_("Sound was added, or recordings were joined."),
+        innocent=N_("Recording that broke off, a partial copy, or rounding by simple programs.")
+        if is_short
+        else N_(
+            "Downloads joined from parts, and programs that write the header before they know the length."
+        ),
+    )
 
 
 def examined_sound(container: av.container.InputContainer) -> av.AudioStream:
@@ -192,7 +217,11 @@ def _packet_times(
 
 
 def _details(
-    container: av.container.InputContainer, examined: av.AudioStream, path: Path, readers: MetadataReaders
+    container: av.container.InputContainer,
+    examined: av.AudioStream,
+    stated: dict[int, float],
+    path: Path,
+    readers: MetadataReaders,
 ) -> tuple[Details, tuple[EmbeddedText, ...]]:
     """Return the metadata of the file, and the full texts from which its tags were cut."""
     metadata = dict(container.metadata)
@@ -214,9 +243,7 @@ def _details(
             stream_facts(
                 stream,
                 examined=stream.index == examined.index,
-                duration=float(stream.duration * stream.time_base)
-                if stream.duration and stream.time_base
-                else None,
+                duration=stated.get(stream.index),
             )
             for stream in streams
         ),

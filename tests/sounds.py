@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -32,6 +34,15 @@ def hum(seconds: float) -> np.ndarray:
     return tone.astype(np.float32)
 
 
+class _OneWay:
+    """A file that can only be written from its beginning to its end."""
+
+    name = ""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.write = file.write
+
+
 def write_recording(
     path: Path,
     wave: np.ndarray | None = None,
@@ -40,11 +51,20 @@ def write_recording(
     rate: int = RATE,
     container: str | None = None,
     layout: str = "mono",
+    options: dict[str, str] | None = None,
+    coding: dict[str, str] | None = None,
+    seekable: bool = True,
 ) -> Path:
-    """Write ``wave``, (samples,) at 16 kHz, two seconds of a tone unless given."""
+    """Write ``wave``, (samples,) at 16 kHz, two seconds of a tone unless given.
+
+    ``options`` are those of the container, ``coding`` those of the encoder. A container that is not
+    ``seekable`` gets no lengths in its header, as when it is sent while it is recorded.
+    """
     wave = hum(2.0) if wave is None else wave
-    with av.open(str(path), "w", format=container) as file:
-        stream = file.add_stream(codec, rate=rate, layout=layout)
+    with ExitStack() as stack:
+        target = str(path) if seekable else _OneWay(stack.enter_context(path.open("wb")))
+        file = stack.enter_context(av.open(target, "w", format=container, options=options or {}))
+        stream = file.add_stream(codec, rate=rate, layout=layout, options=coding or {})
         frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
         frame.sample_rate = RATE
         resampler = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate)

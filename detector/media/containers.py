@@ -51,7 +51,7 @@ def file_properties(file: BinaryIO) -> bytes | None:
 
 
 EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675  # elements of Matroska
-_TRACKS = 0x1654AE6B
+INFO, _TRACKS = 0x1549A966, 0x1654AE6B
 _TRACK, _VIDEO, _WIDTH, _HEIGHT = 0xAE, 0xE0, 0xB0, 0xBA
 _FROM_HEIGHT, _FROM_WIDTH = (0x54AA, 0x54BB), (0x54CC, 0x54DD)  # PixelCrop: bottom and top, left and right
 HEADER_MATROSKA = 12  # bytes that the ID and size of an element take at most
@@ -60,13 +60,13 @@ _MOST_ELEMENTS, _MOST_READ = 1000, 1 << 20
 
 def display_sizes(file: BinaryIO) -> dict[int, tuple[int, int]]:
     """Return the cropped width and height of each Matroska track that states a crop (RFC 9559), by number."""
-    tracks = _tracks(file)
+    tracks = read_element(file, _TRACKS)
     if tracks is None:
         return {}
     sizes = {}
-    for number, track in enumerate(data for kind, data in _elements(tracks) if kind == _TRACK):
-        for kind, video in _elements(track):
-            values = dict(_elements(video)) if kind == _VIDEO else {}
+    for number, track in enumerate(data for kind, data in elements(tracks) if kind == _TRACK):
+        for kind, video in elements(track):
+            values = dict(elements(video)) if kind == _VIDEO else {}
             width, height = (
                 int.from_bytes(values.get(side, b""))
                 - sum(int.from_bytes(values.get(end, b"")) for end in ends)
@@ -77,7 +77,8 @@ def display_sizes(file: BinaryIO) -> dict[int, tuple[int, int]]:
     return sizes
 
 
-def _tracks(file: BinaryIO) -> bytes | None:
+def read_element(file: BinaryIO, wanted: int) -> bytes | None:
+    """Return the contents of an element before the first cluster of a Matroska file; None without it."""
     at = 0
     for _ in range(_MOST_ELEMENTS):
         file.seek(at)
@@ -85,14 +86,14 @@ def _tracks(file: BinaryIO) -> bytes | None:
         if header is None or header[0] == CLUSTER or not at and header[0] != EBML:
             return None
         kind, length, start = header
-        if kind == _TRACKS:
+        if kind == wanted:
             file.seek(at + start)
             return file.read(min(length, _MOST_READ))
         at += start + (0 if kind == SEGMENT else length)
     return None
 
 
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the ID and contents of each complete element in ``data``."""
     at = 0
     while (header := element_header(data, at)) is not None:

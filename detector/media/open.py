@@ -49,6 +49,7 @@ from detector.media.photos import (
     strict_decoding,
 )
 from detector.media.reader import PICTURE_DAMAGED, FramesWithPts, MediaReader, frame_at
+from detector.media.stated_durations import duration_source
 from detector.media.stream.packet_stats import Tally
 from detector.media.stream.packets import NeededPackets
 from detector.media.whole_files import holds_all_parts, last_block
@@ -263,7 +264,7 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
             place = file.tell()  # where FFmpeg will continue to read
             colours = to_srgb(file, _colour_code(container))
             layout = read_layout(file) if container.format.name == MP4 else None
-            stated = stated_seconds(file)
+            stated, source = stated_seconds(file), duration_source(file, container.format.name)
             holds_all = holds_all_parts(file, container.format.name)
             block = last_block(file) if container.format.name == MATROSKA else 0
             file.seek(place)
@@ -276,7 +277,8 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
             with opening as reader, ExitStack() as stack:
                 reader.open_again = partial(_open_again, file, end, stack)
                 reader.to_srgb, reader.has_transparency = colours, transparency
-                reader.stated_seconds = stated
+                reader.stated_seconds, reader.duration_source = stated, source
+                reader.refuse_claims()
                 reader.holds_all_parts, reader.last_block = holds_all, block
                 reader.indexed_pictures = len(reader.stream.index_entries)
                 if colours.of_cmyk or not by_pillow:

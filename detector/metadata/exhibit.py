@@ -23,6 +23,7 @@ from detector.media.completeness import (
 )
 from detector.media.containers import Layout, display_sizes, read_layout
 from detector.media.reader import MediaReader
+from detector.media.stated_durations import DurationSource
 from detector.metadata.anomalies import find_anomalies
 from detector.metadata.c2pa import Claim, read_store
 from detector.metadata.declarations import collect_declarations
@@ -106,13 +107,14 @@ def collect_facts(
         tags += tags_of(text.place, {text.name: text.value})
     texts = [*texts, *hidden]
     tags = list(dict.fromkeys(tags))
+    is_stated = reader.duration_source is DurationSource.STATED
     video, packets, damage = reader.kind is MediaKind.VIDEO, reader.tally.packets, reader.tally.damage
     details = Details(
         streams=tuple(
             stream_facts(
                 stream,
                 examined=stream.index == reader.stream_index,
-                duration=reader.duration_of(stream),
+                duration=reader.duration_of(stream) if is_stated else None,
             )
             for stream in list(reader.streams)[:MOST_STREAMS]
         ),
@@ -166,6 +168,7 @@ def _picture(
     seconds, sent = float(reader.duration), reader.tally.packets.bytes
     video = reader.kind is MediaKind.VIDEO
     has_rate = reader.container_format not in _ANIMATIONS
+    is_stated = reader.duration_source is DurationSource.STATED
     return Picture(
         profile=clean_text(context.profile, 60) if context.profile else None,
         level=level if level > 0 or level == 0 and reader.codec == "av1" else None,
@@ -185,8 +188,8 @@ def _picture(
         declared_frame_rate=_fraction(stream.base_rate) if video and has_rate else None,
         bit_rate=round(8 * sent / seconds) if video and seconds > 0 else None,
         declared_bit_rate=context.bit_rate if video and context.bit_rate and context.bit_rate > 0 else None,
-        container_duration=reader.container_duration if video else None,
-        stream_duration=reader.stream_duration if video else None,
+        container_duration=reader.container_duration if video and is_stated else None,
+        stream_duration=reader.stream_duration if video and is_stated else None,
     )
 
 

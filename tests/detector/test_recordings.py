@@ -18,6 +18,7 @@ from detector.media.open import open_media
 from detector.progress import ReportShare
 from detector.recordings import recording_facts
 from detector.schema.analysis import MediaKind, Verdict
+from detector.schema.metadata import Anomaly
 
 
 @pytest.mark.parametrize("name", [name for name, *_ in KINDS])
@@ -111,3 +112,56 @@ def test_a_recording_that_breaks_off_lasts_less_than_it_states(tmp_path: Path) -
     half, _ = recording_facts(path, path.name, InputLimits())
     assert half.duration < 5
     assert "durations disagree" in {anomaly.kind for anomaly in half.anomalies}
+
+
+VBR = {"flags": "+qscale", "global_quality": "472"}  # quality 4 of LAME
+# A loud beginning, from whose bit rate FFmpeg estimates a wrong length.
+UNEVEN = np.concatenate([np.random.default_rng(2).uniform(-0.9, 0.9, 16_000), np.zeros(10 * 16_000)])
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "choices"),
+    [
+        ("a.mp3", "libmp3lame", {"options": {"write_xing": "0", "id3v2_version": "0"}, "coding": VBR}),
+        ("a.aac", "aac", {"container": "adts"}),
+        ("a.mka", "libmp3lame", {"container": "matroska", "coding": VBR, "seekable": False}),
+        ("a.mka", "pcm_s16le", {"container": "matroska", "seekable": False}),
+        ("a.wav", "libmp3lame", {"container": "wav", "coding": VBR, "seekable": False}),
+        ("a.wav", "pcm_s16le", {"container": "wav", "seekable": False}),
+    ],
+)
+def test_a_length_that_nobody_stated_is_not_compared(
+    tmp_path: Path, name: str, codec: str, choices: dict[str, object]
+) -> None:
+    path = write_recording(tmp_path / name, UNEVEN.astype(np.float32), codec=codec, **choices)  # type: ignore[arg-type]
+    media, _ = recording_facts(path, name, InputLimits())
+    assert media.details is not None and media.details.streams[0].duration is None
+    assert "durations disagree" not in {anomaly.kind for anomaly in media.anomalies}
+    assert media.duration == pytest.approx(11.0, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "container"),
+    [("a.mp3", "libmp3lame", None), ("a.mka", "aac", "matroska"), ("a.wav", "pcm_mulaw", None)],
+)
+def test_a_stated_length_is_compared(tmp_path: Path, name: str, codec: str, container: str | None) -> None:
+    path = write_recording(tmp_path / name, hum(8.0), codec=codec, container=container)
+    media, _ = recording_facts(path, name, InputLimits())
+    assert media.details is not None
+    assert media.details.streams[0].duration == pytest.approx(8.0, abs=0.2)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert "missing" in _durations_disagree(path).concern
+
+
+def _durations_disagree(path: Path) -> Anomaly:
+    anomalies = recording_facts(path, path.name, InputLimits())[0].anomalies
+    (found,) = (anomaly for anomaly in anomalies if anomaly.kind == "durations disagree")
+    return found
+
+
+def test_a_joined_mp3_lasts_longer_than_its_first_header_states(tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "a.mp3", hum(4.0), codec="libmp3lame")
+    path.write_bytes(2 * path.read_bytes())
+    anomaly = _durations_disagree(path)
+    assert "00:00:08" in anomaly.observation and "00:00:04" in anomaly.observation
+    assert "joined" in anomaly.concern

@@ -17,6 +17,7 @@ from av.codec.codec import Capabilities
 
 from detector.errors import MediaError, SoundOnlyError
 from detector.media.acceptance import ACCEPTED, MATROSKA, MP4, OGG, PHOTO_DEMUXERS, UNREADABLE, InputLimits
+from detector.media.stated_durations import DurationSource
 from detector.media.stream.damage import Damage, LastPackets, packet_key
 from detector.media.stream.nal_units import length_size_of, reference_reader
 from detector.media.stream.packet_stats import Tally
@@ -65,6 +66,8 @@ class PictureStream:
 
         FFmpeg adds the delay to the duration of a stream whose edit list plays only a part.
         """
+        self.duration_source = DurationSource.STATED
+        """Where FFmpeg has durations from; set by the caller."""
         self.stated_seconds: float | None = None
         """Duration that the file states and FFmpeg does not report; set by the caller."""
         self.holds_all_parts = False
@@ -75,7 +78,10 @@ class PictureStream:
         before; set by the caller."""
         self.indexed_pictures = 0
         """Pictures in the index of the file; set by the caller, since FFmpeg adds what it reads."""
-        bounds.refuse_claims(self.expected_duration, self._stream.frames)
+
+    def refuse_claims(self) -> None:
+        """Raise :class:`MediaError` if the length or frame count that the file states exceeds the limits."""
+        self._bounds.refuse_claims(self.expected_duration, self._stream.frames)
 
     def _prepare(self) -> None:
         self._stream.thread_type = "AUTO"
@@ -125,19 +131,23 @@ class PictureStream:
 
     @property
     def container_duration(self) -> float | None:
-        """Seconds stated for the whole file."""
-        stated = self._container.duration
+        """Seconds stated for the whole file, or measured by its clock."""
+        stated = None if self._is_estimated else self._container.duration
         seconds = (stated or 0) / av.time_base - (self._excess() if self.edit_seconds else 0.0)
         return seconds if seconds > 0 else self.stated_seconds
 
     def duration_of(self, stream: av.stream.Stream) -> float | None:
-        """Return the seconds stated for a stream, limited to what its edit list plays."""
-        stated = _seconds(stream, stream.duration)
+        """Return the seconds stated for a stream or measured by its clock, limited to what its edits play."""
+        stated = None if self._is_estimated else _seconds(stream, stream.duration)
         return (
             None
             if stated is None or stated <= 0
             else min(stated, self.edit_seconds.get(stream.index, stated))
         )
+
+    @property
+    def _is_estimated(self) -> bool:
+        return self.duration_source is DurationSource.ESTIMATE
 
     def _excess(self) -> float:
         """Return by how many seconds FFmpeg lets the last stream end later than its edit list does."""
@@ -164,6 +174,8 @@ class PictureStream:
     @property
     def expected_duration(self) -> float:
         """Seconds that the container claims; 0 if it claims nothing."""
+        if self._is_estimated:
+            return self.stated_seconds or 0.0
         if self._stream.duration:
             return self.duration_of(self._stream) or 0.0
         return (self._container.duration or 0) / av.time_base or self.stated_seconds or 0.0

@@ -121,6 +121,20 @@ def test_truncated_windows_media_file_lacks_its_end(tmp_path: Path) -> None:
     assert stated_seconds(io.BytesIO(data)) is None
 
 
+def test_a_length_estimated_from_the_bit_rate_is_no_statement(tmp_path: Path) -> None:
+    """MPEG-1 states its highest bit rate, by which FFmpeg divides the size of a file without a length."""
+    path = write_clip(
+        tmp_path / "a.mkv",
+        map(numbered, range(50)),
+        codec="mpeg1video",
+        container_options={"live": "1"},
+    )
+    media, missing, _ = read_facts(path)
+    assert media.details is not None and media.details.picture is not None
+    assert media.details.picture.container_duration is media.details.picture.stream_duration is None
+    assert missing == 0
+
+
 @pytest.mark.parametrize("name", ["a.mkv", "a.webm", "a.flv"])
 def test_late_pictures_do_not_change_the_duration(tmp_path: Path, name: str) -> None:
     codec = {"a.mkv": "libx264", "a.webm": "libvpx", "a.flv": "flv1"}[name]
