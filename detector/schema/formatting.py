@@ -29,7 +29,21 @@ _JOINED = re.compile(
     f"[{_VIRAMAS}][\u200c\u200d]|([{_SCRIPTS}])[\u200c\u200d](?=([{_SCRIPTS}]))"
     f"|[{_EMOJI}]\ufe0f?\u200d(?=[{_EMOJI}])"
 )
-_NOT_COMPARED = re.compile("[\u200c\u200d\ufe00-\ufe0f]")  # joiners, and variation selectors beside them
+# As in static/js/formats.js: what nothing is drawn for, although it counts as a letter, mark or symbol.
+# Fillers and blanks always; variation selectors and joining marks unless they follow what they act on.
+_VARYING = (
+    f"{_EMOJI}\u00a9\u00ae\u203c\u2049\u2122\u2139\u1000-\u109f\u2e80-\u9fff\ua840-\ua877\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U00016fe4\U0001d159]"
+    "|(?<![\u1800-\u18af])[\u180b-\u180d\u180f]"
+    f"|(?<![{_VARYING}])(?!(?<=[0-9#*])\ufe0f\u20e3)[\ufe00-\ufe0f]"
+    "|(?<![\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
+    "|(?<![\u2d30-\u2d6f])\u2d7f|(?<![\U00011000-\U0001107e])\U0001107f"
+)
+_ALWAYS_LEFT_OUT = "\u200c\u200d\ufe00-\ufe0f\u180b-\u180f\U000e0100-\U000e01ef\u2d7f\U0001107f"
+_NOT_COMPARED = re.compile(f"[{_ALWAYS_LEFT_OUT}]|{_UNSEEN.pattern}")
 
 
 def joiner_positions(text: str) -> set[int]:
@@ -44,13 +58,24 @@ def joiner_positions(text: str) -> set[int]:
 def find_invisible(text: str) -> str:
     """Return the first invisible character of a text, such as ``U+200B``, or an empty string.
 
-    Controls and bidirectional overrides are invisible; legitimate joiners do not count.
+    Controls, bidirectional overrides, fillers and blanks are invisible; legitimate joiners and variation
+    selectors do not count.
     """
-    kept = joiner_positions(text)
+    kept, unseen = joiner_positions(text), unseen_positions(text)
     for at, char in enumerate(text):
-        if unicodedata.category(char)[0] == "C" and at not in kept:
+        if at in unseen or unicodedata.category(char)[0] == "C" and at not in kept:
             return f"U+{ord(char):04X}"
     return ""
+
+
+def unseen_positions(text: str) -> set[int]:
+    """Return the positions of letters, marks and symbols for which nothing is drawn, such as U+2800."""
+    return {match.start() for match in _UNSEEN.finditer(text)}
+
+
+def with_unseen_named(text: str) -> str:
+    """Write the Unicode name of what cannot be seen in its place: ``clip[BRAILLE PATTERN BLANK].mp4``."""
+    return _UNSEEN.sub(lambda match: f"[{unicodedata.name(match[0], f'U+{ord(match[0]):04X}')}]", text)
 
 
 def comparison_key(name: str) -> str:
@@ -121,7 +146,9 @@ def printable(text: str) -> str:
     r"""Escape controls, bidirectional overrides and invalid characters, except legitimate joiners.
 
     ``clip\u202e4pm.exe`` would otherwise show as ``clipexe.mp4``, and ``\x1b[8m`` hide text on a terminal.
+    Other characters that cannot be seen are named.
     """
+    text = with_unseen_named(text)
     kept = joiner_positions(text)
     return "".join(
         char.encode("unicode_escape").decode("ascii")

@@ -54,13 +54,47 @@ const LETTER = `(?=[\\p{L}\\p{M}])${SCRIPTS}`;
 const VIRAMA = "[\\u094d\\u09cd\\u0a4d\\u0acd\\u0b4d\\u0bcd\\u0c4d\\u0ccd\\u0d3b\\u0d3c\\u0d4d\\u0dca\\u1039\\u103a\\u17d2]";
 const EMOJI = "[\\u2190-\\u21ff\\u2300-\\u23ff\\u2600-\\u27bf\\u2b00-\\u2bff\\u{1f000}-\\u{1faff}]";
 const JOINED = `${VIRAMA}[\\u200c\\u200d]|${LETTER}[\\u200c\\u200d](?=${LETTER})|${EMOJI}\\ufe0f?\\u200d(?=${EMOJI})`;
-const ESCAPED = new RegExp(`(${JOINED})|[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]`, "gu");
+const VARYING = `(?:${EMOJI}|[\\u00a9\\u00ae\\u203c\\u2049\\u2122\\u2139\\u1000-\\u109f\\u2e80-\\u9fff\\ua840-\\ua877\\uf900-\\ufaff\\u{20000}-\\u{3ffff}])`;
+const UNSEEN = [
+  "[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u2800\\u3164\\uffa0\\u{16fe4}\\u{1d159}]",
+  "(?<![\\u1800-\\u18af])[\\u180b-\\u180d\\u180f]",
+  `(?<!${VARYING})(?!(?<=[0-9#*])\\ufe0f\\u20e3)[\\ufe00-\\ufe0f]`,
+  "(?<![\\u2e80-\\u9fff\\uf900-\\ufaff\\u{20000}-\\u{3ffff}])[\\u{e0100}-\\u{e01ef}]",
+  "(?<![\\u2d30-\\u2d6f])\\u2d7f|(?<![\\u{11000}-\\u{1107e}])\\u{1107f}",
+].join("|");
+const ESCAPED = new RegExp(`(${JOINED})|(${UNSEEN})|[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]`, "gu");
 
-/** A name safe to read, as `detector.schema.formatting.printable` writes it: what steers or turns text as escapes. */
+const UNSEEN_NAMES = {
+  0x34f: "COMBINING GRAPHEME JOINER",
+  0x115f: "HANGUL CHOSEONG FILLER",
+  0x1160: "HANGUL JUNGSEONG FILLER",
+  0x17b4: "KHMER VOWEL INHERENT AQ",
+  0x17b5: "KHMER VOWEL INHERENT AA",
+  0x180b: "MONGOLIAN FREE VARIATION SELECTOR ONE",
+  0x180c: "MONGOLIAN FREE VARIATION SELECTOR TWO",
+  0x180d: "MONGOLIAN FREE VARIATION SELECTOR THREE",
+  0x180f: "MONGOLIAN FREE VARIATION SELECTOR FOUR",
+  0x2800: "BRAILLE PATTERN BLANK",
+  0x2d7f: "TIFINAGH CONSONANT JOINER",
+  0x3164: "HANGUL FILLER",
+  0xffa0: "HALFWIDTH HANGUL FILLER",
+  0x1107f: "BRAHMI NUMBER JOINER",
+  0x16fe4: "KHITAN SMALL SCRIPT FILLER",
+  0x1d159: "MUSICAL SYMBOL NULL NOTEHEAD",
+};
+
+function unseenName(code) {
+  if (code >= 0xe0100) return `VARIATION SELECTOR-${code - 0xe0100 + 17}`;
+  return UNSEEN_NAMES[code] ?? `VARIATION SELECTOR-${code - 0xfe00 + 1}`;
+}
+
+/** A name safe to read, as `detector.schema.formatting.printable` writes it: what steers or turns text
+ * as escapes, and others that cannot be seen by name. */
 export function printable(text) {
-  return text.replace(ESCAPED, (char, joined) => {
+  return text.replace(ESCAPED, (char, joined, unseen) => {
     if (joined) return joined;
     const code = char.codePointAt(0);
+    if (unseen) return `[${unseenName(code)}]`;
     const short = { "\t": "\\t", "\n": "\\n", "\r": "\\r" }[char];
     const [letter, width] = code < 0x100 ? ["x", 2] : code < 0x10000 ? ["u", 4] : ["U", 8];
     return short ?? `\\${letter}${code.toString(16).padStart(width, "0")}`;

@@ -27,6 +27,18 @@ from webapp.review import desk_data
 pytestmark = pytest.mark.browser
 
 
+# Of each kind that cannot be seen one that is named, and one that belongs where it stands.
+UNSEEN = [
+    *(
+        f"a{char}b{char}"
+        for char in map(chr, (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0))
+    ),
+    *(f"a{char}b" for char in map(chr, (*range(0x180B, 0x1810), 0x2D7F, 0x1107F, 0x16FE4, 0x1D159))),
+    *(f"a{chr(code)} {chr(code + 0x10000 * 13 + 0x300)}" for code in range(0xFE00, 0xFE10)),
+    "1\ufe0f\u20e3 1\ufe0f ❤\ufe0f ❤\ufe0f\ufe0f 葛\U000e0100 a\U000e0100 \u1820\u180b \u2d31\u2d7f",
+]
+
+
 def call(page: Page, module: str, code: str, given: object) -> Any:
     """Run ``code`` with ``m`` the module and ``given`` the argument."""
     return page.evaluate(
@@ -83,6 +95,7 @@ def test_names_are_made_safe_as_python_does(modules: Page) -> None:
         "👩🏽‍🔬 ❤️‍🔥 🙂‍↔️.jpg",
         "\u200cمی\u200c\u200dخ\u200d ۲\u200cس a\u200cb a\ufe0f\u200d😀 😀\u200d",
         "\u0600\u200cی\u0600",
+        *UNSEEN,
     ]
     shown = call(modules, "formats.js", "return given.map(m.printable);", names)
     assert shown == [printable(name) for name in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
@@ -10,20 +11,60 @@ from detector.schema.formatting import comparison_key
 
 
 def looks_taken(display: str, others: Iterable[str]) -> bool:
-    """Tell whether a name looks like one of the others, apart from capitals and letters of other scripts."""
-    keys = _keys(display)
-    return any(keys & _keys(other) for other in others)
+    """Tell whether a name looks like one of the others.
+
+    Capitals, accents, punctuation, styles of letters and scripts make no difference.
+    """
+    key = skeleton(display)
+    return any(key == skeleton(other) for other in others)
+
+
+# Diacritics, whichever script they are put on; the marks of other blocks are letters of their scripts.
+_DIACRITICS = re.compile("[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+# TR 39 leaves apart what differs in case; with case folded, these are taken for each other as well.
+_ALIKE = (("i", "l"), ("vv", "w"))
 
 
 def skeleton(text: str) -> str:
     """Return a text in which letters that look alike are the same; for comparisons only."""
-    decomposed = unicodedata.normalize("NFD", text)
-    return unicodedata.normalize("NFD", "".join(map(_prototype, decomposed)))
+    plain = comparison_key(unicodedata.normalize("NFKC", text))
+    bare = _DIACRITICS.sub("", unicodedata.normalize("NFKD", plain))
+    letters = _DIACRITICS.sub("", unicodedata.normalize("NFKD", "".join(map(_letters, bare)))).casefold()
+    for one, other in _ALIKE:
+        letters = letters.replace(one, other)
+    words = "".join(char for char in letters if not _is_punctuation(char)).split()
+    return " ".join(words) or letters
 
 
-def _keys(name: str) -> frozenset[str]:
-    # A capital I looks like a small l, and a small i does not: both orders of folding count.
-    return frozenset({skeleton(comparison_key(name)), comparison_key(skeleton(name))})
+def _is_punctuation(char: str) -> bool:
+    category = unicodedata.category(char)
+    return category[0] == "P" or category == "Sk"
+
+
+def _letters(letter: str) -> str:
+    """Return the prototype of a letter, without what its name says was added to a basic letter."""
+    return "".join(map(_basic, _prototype(_basic(letter))))
+
+
+# Unicode decomposes neither small capitals nor letters in boxes, and TR 39 lists few of them.
+_VARIANT = re.compile(
+    r"(?:LATIN|SYMBOL|TAG)(?: CAPITAL| SMALL)? LETTER"
+    r"(?: SMALL CAPITAL| SCRIPT| DOTLESS| BLACKLETTER| INSULAR)* ([A-Z])(?: WITH .+)?$"
+)
+_WITH_ADDITION = re.compile(r"((?:CYRILLIC|GREEK) .+?) WITH .+")
+
+
+@cache
+def _basic(letter: str) -> str:
+    """Return ``a`` for ᴀ and 🅐, ``l`` for ł, к for қ; other letters as they are."""
+    name = unicodedata.name(letter, "")
+    if variant := _VARIANT.search(name):
+        return variant[1].lower()
+    added = _WITH_ADDITION.fullmatch(name)
+    try:
+        return unicodedata.lookup(added[1]).casefold() if added else letter
+    except KeyError:
+        return letter
 
 
 @cache

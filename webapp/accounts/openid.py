@@ -386,7 +386,8 @@ def end_provider_sessions(session: Session, settings: Settings, sub: str) -> tup
 def account_name(claims: Mapping[str, Any]) -> str:
     """Derive an account's name from the claims, in the characters that names allow."""
     for claim in ("preferred_username", "email", "sub"):
-        name = re.sub(r"[^a-z0-9._@-]+", "-", str(claims.get(claim) or "").lower()).strip("-._@")[:40]
+        name = re.sub(r"[^a-z0-9._@-]+", "-", str(claims.get(claim) or "").lower()).strip("-._@")
+        name = name[:40].rstrip("-._@")
         if len(name) > 1:
             return name
     return f"account-{sha256(str(claims['sub']).encode()).hexdigest()[:12]}"

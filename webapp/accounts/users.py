@@ -22,7 +22,7 @@ from webapp.errors import UserError
 from webapp.http.request_values import name_fault
 from webapp.storage.tables import CaseReview, CaseRow, User, now
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,39}")
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,38}[a-z0-9]")
 _MAX_NAME = 40
 _MAX_DISPLAY_NAME = 80
 # A one-time password, handed over by somebody else, stops working after this time.
@@ -77,7 +77,8 @@ def _unused_name(session: Session, name: str) -> str:
         raise AccountError(
             gettext("“%(name)s” cannot be a user name.", name=name),
             gettext(
-                "Use 2 to 40 of the letters a to z, digits, and . _ @ - ; the first a letter or a digit."
+                "Use 2 to 40 of the letters a to z, digits, and . _ @ - ; the first and the last a letter or a "
+                "digit."
             ),
             field="name",
         )

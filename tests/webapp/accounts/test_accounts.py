@@ -170,6 +170,11 @@ def test_a_one_time_password_works_for_a_week(app):
         ({"name": "carl", "display": "x" * 81}, "It has more than 80 characters."),
         ({"name": "carl", "display": "Carl\u200d"}, "invisible character (U+200D)"),
         ({"name": "carl", "display": "C\u200carl"}, "invisible character (U+200C)"),
+        ({"name": "carl", "display": "Carl\u2800"}, "invisible character (U+2800)"),
+        ({"name": "carl", "display": "\u3164"}, "invisible character (U+3164)"),
+        ({"name": "carl", "display": "C\u034farl"}, "invisible character (U+034F)"),
+        ({"name": "carl", "display": "\u1d00da."}, "already"),
+        ({"name": "ada."}, "cannot be a user name"),
         ({"name": "carl", "role": "emperor"}, "no such role"),
     ],
 )

@@ -108,6 +108,8 @@ def test_same_bytes_are_one_exhibit_and_two_analyses(app, client, sent):
         ("gpj.\u202eexe.mp4", "gpj.exe.mp4"),
         ("می\u200cخواهم.mp4", "می\u200cخواهم.mp4"),
         ("cl\u200cip\u200d.mp4", "clip.mp4"),
+        ("a\u2800b\u3164.mp4", "a[BRAILLE PATTERN BLANK]b[HANGUL FILLER].mp4"),
+        ("a\u200b\ufe0f❤\ufe0f.mp4", "a[VARIATION SELECTOR-16]❤\ufe0f.mp4"),
         ("cafe\u0301.mp4", "caf\u00e9.mp4"),
         ("lone \udcff surrogate.mp4", "lone ? surrogate.mp4"),
     ],

@@ -16,7 +16,7 @@ from detector.errors import MediaError
 from detector.files import hash_file
 from detector.media import acceptance
 from detector.media.acceptance import is_accepted
-from detector.schema.formatting import joiner_positions
+from detector.schema.formatting import joiner_positions, with_unseen_named
 from detector.timestamps import iso_milliseconds
 from reports.language.names import normalized
 from reports.language.translation import N_, gettext, translated
@@ -92,12 +92,15 @@ def create_exhibit(session: Session, stored: KeptFile, file: str) -> Exhibit:
 
 
 def clean_file_name(path: str | None) -> str:
-    """Clean an upload's name for display: without folders, control and direction characters."""
+    """Clean an upload's name for display: without folders, control and direction characters.
+
+    Other characters that cannot be seen are written by name.
+    """
     last = (path or "").replace("\\", "/").rsplit("/", 1)[-1]
     text = last.encode("utf-8", "replace").decode("utf-8")
     joiners = joiner_positions(text)
-    text = "".join(
-        char for at, char in enumerate(text) if unicodedata.category(char)[0] != "C" or at in joiners
+    text = with_unseen_named(
+        "".join(char for at, char in enumerate(text) if unicodedata.category(char)[0] != "C" or at in joiners)
     ).strip()
     name = normalized(text, _MAX_NAME)
     if len(name) > _MAX_NAME:

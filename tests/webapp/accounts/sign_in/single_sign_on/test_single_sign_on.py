@@ -57,6 +57,9 @@ def test_accounts_of_the_provider_have_no_known_password(app, provider):
     [
         ({"groups": ["others"]}, {}, 403),
         ({"groups": None}, {}, 403),
+        ({"name": "Ada\u2800"}, {}, 400),
+        ({"name": "\u3164"}, {}, 400),
+        ({"name": "A\u034fda"}, {}, 400),
         ({"preferred_username": "root"}, {}, 403),  # an account that is not theirs
         ({}, {"nonce": "another"}, 502),
         ({}, {"nonce": None}, 502),
