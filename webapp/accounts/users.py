@@ -77,8 +77,8 @@ def _unused_name(session: Session, name: str) -> str:
         raise AccountError(
             gettext("“%(name)s” cannot be a user name.", name=name),
             gettext(
-                "Use 2 to 40 of the letters a to z, digits, and . _ @ - ; the first and the last a letter or a "
-                "digit."
+                "Use 2 to 40 of the letters a to z, digits, and . _ @ - ; the first and the last a letter or "
+                "a digit."
             ),
             field="name",
         )
