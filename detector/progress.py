@@ -1,4 +1,4 @@
-"""Types of the callbacks by which long operations report their progress."""
+"""Callbacks by which long operations report their progress."""
 
 from __future__ import annotations
 
@@ -12,3 +12,21 @@ ReportShare = Callable[[float], None]
 
 ReportText = Callable[[str], None]
 """Called with a line of text for the user of the command line."""
+
+
+class EndingReport:
+    """Calls ``report``, and keeps the exception by which it ends the operation.
+
+    Whoever guards the operation against its own errors lets that one pass.
+    """
+
+    def __init__(self, report: ReportShare) -> None:
+        self._report = report
+        self.ending: Exception | None = None
+
+    def __call__(self, share: float) -> None:
+        try:
+            self._report(share)
+        except Exception as ending:
+            self.ending = ending
+            raise

@@ -19,6 +19,7 @@ from detector.marks.sound import SoundSearch, search_sound
 from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
 from detector.media.containers import Layout, read_layout
 from detector.media.open import open_container
+from detector.media.sound import refuse_rate
 from detector.media.stated_durations import DurationSource, duration_source, stated_mp3_seconds
 from detector.metadata.anomalies import clock_anomalies, program_anomalies
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
@@ -103,6 +104,7 @@ def recording_facts(
         if not container.streams.audio:
             raise MediaError(UNREADABLE)
         stream = examined_sound(container)
+        refuse_rate(stream)
         stated = _stated_durations(path, container)
         bounds.refuse_length(stated.get(stream.index, 0.0))
         start, end = _packet_times(container, stream, bounds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
@@ -82,3 +83,32 @@ def of_kind(folder: Path, name: str) -> Path:
     """Write the file called ``name`` of :data:`KINDS`."""
     name, codec, rate, container = next(kind for kind in KINDS if kind[0] == name)
     return write_recording(folder / name, codec=codec, rate=rate, container=container)
+
+
+def write_wave(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    """Write ``samples``, (channels, n), as 16 bits with any count of channels, and any rate stated."""
+    channels, data = len(samples), (samples.T * 32767).astype("<i2").tobytes()
+    numbers = (channels, rate % 2**32, 2 * channels * rate % 2**32, 2 * channels, 16)
+    head = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, *numbers) + struct.pack("<4sI", b"data", len(data))
+    path.write_bytes(struct.pack("<4sI4s", b"RIFF", 4 + len(head) + len(data), b"WAVE") + head + data)
+    return path
+
+
+def write_film(path: Path, pictures: Path, sound: Path, delay: float = 0.0) -> Path:
+    """Copy the pictures of one file and the sound of another into a new one, sound ``delay`` s on."""
+    with av.open(str(pictures)) as film, av.open(str(sound)) as voice, av.open(str(path), "w") as out:
+        streams = [
+            (film, film.streams.video[0], out.add_stream_from_template(film.streams.video[0]), 0.0),
+            (voice, voice.streams.audio[0], out.add_stream_from_template(voice.streams.audio[0]), delay),
+        ]
+        packets = []
+        for source, stream, target, later in streams:
+            for packet in source.demux(stream):
+                if packet.size:
+                    packet.pts += round(later / packet.time_base)
+                    packet.dts = packet.pts if stream.type == "audio" else packet.dts
+                    packet.stream = target
+                    packets.append(packet)
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            out.mux(packet)
+    return path

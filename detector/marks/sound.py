@@ -8,6 +8,7 @@ weighs them, the other is the answer.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,11 +21,14 @@ from numpy.typing import NDArray
 
 from detector.errors import MediaError
 from detector.media.open import open_container, played_sound
-from detector.progress import ReportShare
+from detector.media.sound import Resampler, SoundDecoder
+from detector.progress import EndingReport, ReportShare
 from detector.schema.formatting import N_
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 RATE = 32_000  # hertz, and the further values of the package's hparams.yaml
 _WINDOW, _HOP, _FLOOR = 2048, 320, 1e-9
@@ -70,14 +74,19 @@ def search_sound(path: Path, progress: ReportShare = lambda share: None) -> Soun
     weights = weights_path()
     if weights is None:
         return SoundSearch(0.0, (), _NOT_INSTALLED)
-    decoder = PerthDecoder(weights)
+    report = EndingReport(progress)
     judged: list[HeardStretch] = []
     try:
+        decoder = PerthDecoder(weights)
         with path.open("rb") as file:
-            for start, samples in _stretches(file, progress):
+            for start, samples in _stretches(file, report):
                 end = start + len(samples) / RATE
                 judged.append(HeardStretch(round(start, 3), round(end, 3), decoder.strength(samples)))
-    except (av.FFmpegError, MediaError, ValueError):
+    except Exception as problem:  # neither faces nor voices fail for it
+        if problem is report.ending:
+            raise
+        if not isinstance(problem, MediaError):
+            log.error("the search for a mark in the sound ended early", exc_info=problem)
         if not judged:
             return SoundSearch(0.0, (), _NOT_DECODED)
     heard = tuple(stretch for stretch in judged if stretch.strength >= LEAST_STRENGTH)
@@ -106,12 +115,14 @@ def _stretches(file: BinaryIO, progress: ReportShare) -> Iterator[tuple[float, N
 
 def _samples(container: av.container.InputContainer) -> Iterator[NDArray[np.float32]]:
     """Yield the sound that a player plays as mono samples (n,) at 32 kHz."""
-    resampler, stream = av.AudioResampler("flt", "mono", RATE), played_sound(container)
-    for frame in container.decode(stream) if stream is not None else ():
-        for resampled in resampler.resample(frame):
-            yield resampled.to_ndarray()[0]
-    for resampled in resampler.resample(None):
-        yield resampled.to_ndarray()[0]
+    resampler, stream = Resampler(RATE), played_sound(container)
+    if stream is None:
+        return
+    for part in SoundDecoder(container, stream).parts():
+        for (samples,) in resampler.resample(part.samples.mean(axis=0, keepdims=True), part.rate):
+            yield samples
+    for (samples,) in resampler.drain():
+        yield samples
 
 
 def weights_path() -> Path | None:

@@ -19,6 +19,10 @@ class Words:
         """Return a number with its noun, which takes a plural s; stored results have no separators."""
         return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
+    def stored(self, text: str) -> str:
+        """Return a message whose placeholders are filled, such as that of an error."""
+        return text
+
     def number(self, text: str) -> str:
         """Return a formatted number."""
         return text
@@ -105,6 +109,7 @@ _FORMATS: dict[str, tuple[str, Callable[..., str]]] = {
     "minimum_usable_frames": ("needed", lambda words, number: _needed(words, number)),
     "flaws": ("flaws", Words.flaws),
     "seconds": ("seconds", lambda words, seconds: words.number(f"{seconds:.1f}")),
+    "problem": ("problem", Words.stored),
     "segments": ("segments", lambda words, number: words.count(number, "segment")),
 }
 
@@ -221,6 +226,11 @@ _TEMPLATES = {
     "no_picture": N_("The exhibit is a recording of sound without picture, so no face was examined."),
     "voice_no_sound": N_("The file has no sound."),
     "voice_not_decoded": N_("The sound cannot be decoded: it is damaged or in an unknown codec."),
+    "voice_refused": N_("The sound was not examined. %(problem)s"),
+    "voice_error": N_(
+        "The sound could not be examined, because of an error that was not expected (%(error)s)."
+    ),
+    "voice_out_of_memory": N_("The sound could not be examined: it needs more memory than is allowed."),
     "voice_no_speech": N_("There is no speech in the sound."),
     "voice_too_little": N_("There is too little speech to judge; at least %(seconds)s s are needed."),
     "voice_found": N_(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from detector.errors import MediaError
 from detector.media.acceptance import InputLimits
-from detector.progress import ReportShare
+from detector.progress import EndingReport, ReportShare
 from detector.schema.analysis import Media, Parameters
 from detector.schema.voice import SoundStream, Voice, VoiceSegment, VoiceVerdict
 from detector.verdict.sentences import Reason, Statement
@@ -30,6 +32,8 @@ from detector.voice.samples import Samples, SoundReader, read_spans
 from detector.voice.views import MARGIN, share_of_views
 from detector.voice.windows import STEP, Listening, Window, listen
 
+log = logging.getLogger(__name__)
+
 _EXPLAINED = 3  # windows with a map at most; each takes ten seconds of a processor
 _VIEWED = 4  # windows of which other views are scored
 _HEARD, _VIEWS = 0.7, 0.8  # progress at the end of the first stages
@@ -46,15 +50,46 @@ def examine_voice(
     """Examine the default sound of the file at ``path``.
 
     Times are seconds from the first frame of ``media``, or from the start of a recording of sound. Pictures
-    are written to ``images/overlays``. Raises :class:`~detector.errors.ModelError` if the network cannot be
-    used.
+    are written to ``images/overlays``. Sound that cannot be examined, for whatever reason, is a finding that
+    names it. Raises :class:`~detector.errors.ModelError` if the network cannot be used, and what
+    ``progress`` raises.
     """
-    model = load_voice_model()
+    model, report = load_voice_model(), EndingReport(progress)
+    try:
+        return _examined(model, path, media, parameters, images, report, bounds)
+    except Exception as problem:
+        if problem is report.ending:
+            raise
+        return _without_finding(model, VoiceVerdict.INCONCLUSIVE, Reason(_statement(problem)))
+
+
+def _statement(problem: Exception) -> Statement:
+    """Say why sound was not examined."""
+    if isinstance(problem, MediaError):
+        return Statement("voice_refused", problem=str(problem))
+    if isinstance(problem, MemoryError):
+        return Statement("voice_out_of_memory")
+    log.error("the sound could not be examined", exc_info=problem)
+    return Statement("voice_error", error=type(problem).__name__)
+
+
+def _examined(
+    model: LoadedVoiceModel,
+    path: Path,
+    media: Media,
+    parameters: Parameters,
+    images: Path | None,
+    progress: ReportShare,
+    bounds: InputLimits | None,
+) -> Voice:
     reader, outline = SoundReader(path, bounds), Outline()
     heard = _listen(reader, outline, model, media, progress)
     facts = reader.facts
     if facts is None:
-        return _without_sound(model, media)
+        if media.has_sound:
+            reason = Reason(Statement("voice_not_decoded"))
+            return _without_finding(model, VoiceVerdict.INCONCLUSIVE, reason)
+        return _without_finding(model, VoiceVerdict.NO_SPEECH, Reason(Statement("voice_no_sound")))
     start = float(facts.start) - (media.start_offset or 0.0)
     scores = scores_of(heard, model, start)
     segments = find_segments(heard.windows, scores, heard.speech)
@@ -112,10 +147,8 @@ def _listen(
     return listen(blocks(), model.network, outline.add)
 
 
-def _without_sound(model: LoadedVoiceModel, media: Media) -> Voice:
-    """Return the finding for a file without sound, or without any that can be decoded."""
-    reason = Reason(Statement("voice_not_decoded" if media.has_sound else "voice_no_sound"))
-    verdict = VoiceVerdict.INCONCLUSIVE if media.has_sound else VoiceVerdict.NO_SPEECH
+def _without_finding(model: LoadedVoiceModel, verdict: VoiceVerdict, reason: Reason) -> Voice:
+    """Return the finding for a file without sound, or without any that could be examined."""
     return Voice(
         verdict=verdict,
         reason=str(reason),

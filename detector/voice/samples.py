@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from detector.media.acceptance import InputLimits, open_exhibit
 from detector.media.open import open_container, played_sound
+from detector.media.sound import Resampler, SoundDecoder
 
 RATE = 16_000
 """Samples a second that are examined."""
@@ -25,7 +26,6 @@ Samples = NDArray[np.float32]
 _JITTER = Fraction(1, 20)
 # A longer gap is an error of the clock, as where a recorder was set to another time; it is closed up.
 _LONGEST_GAP = Fraction(600)
-_UNREADABLE = 200  # packets in a row that cannot be decoded, after which reading ends
 
 
 @dataclass
@@ -82,72 +82,39 @@ class SoundReader:
 
     def _parts(self, container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[Samples]:
         """Yield samples without gaps: missing ones are zeros, repeated ones are left out."""
-        context, resampler = stream.codec_context, av.AudioResampler("flt", "mono", RATE)
+        decoder, resampler = SoundDecoder(container, stream), Resampler(RATE)
         began = Fraction(container.start_time or 0, av.time_base)
         facts, first = None, Fraction(0)
         decoded = Fraction(0)  # seconds of decoded sound, by the rate of its frames
-        for frame in self._frames(container, stream):
-            if not frame.samples or not frame.sample_rate:
-                continue
-            time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+        for part in decoder.parts():
+            time = part.time
             if facts is None:
                 first = began if time is None else time
                 facts = self.facts = SoundFacts(
                     index=stream.index,
-                    codec=context.codec.canonical_name,
-                    rate=frame.sample_rate,
-                    channels=frame.layout.nb_channels,
+                    codec=stream.codec_context.codec.canonical_name,
+                    rate=part.rate,
+                    channels=len(part.samples),
                     others=len(container.streams.audio) - 1,
                     start=first - began,
-                    undecodable=self._refused,
+                    undecodable=decoder.refused,
                 )
             ahead = Fraction(0) if time is None else time - first - decoded
             if _JITTER < ahead <= _LONGEST_GAP:
-                yield from self._count(facts, _drain(resampler))
-                resampler = av.AudioResampler("flt", "mono", RATE)
+                yield from self._count(facts, resampler.drain())
                 yield from self._fill(facts, round((decoded + ahead) * RATE))
                 decoded += ahead
             elif abs(ahead) > _LONGEST_GAP:
                 first += ahead  # the clock was set to another time
-            elif ahead < -_JITTER and -ahead * frame.sample_rate >= frame.samples:
+            elif ahead < -_JITTER and -ahead >= part.seconds:
                 continue  # a repeated packet, as in a joined recording
-            decoded += Fraction(frame.samples, frame.sample_rate)
+            decoded += part.seconds
             self._bounds.refuse_length(float(decoded))
-            frame.pts = None  # so that the resampler neither fills nor drops
-            try:
-                yield from self._count(facts, [_mono(part) for part in resampler.resample(frame)])
-            except ValueError:  # the format changed: another rate or layout within the stream
-                yield from self._count(facts, _drain(resampler))
-                resampler = av.AudioResampler("flt", "mono", RATE)
-                yield from self._count(facts, [_mono(part) for part in resampler.resample(frame)])
+            mixed = part.samples.mean(axis=0, keepdims=True)
+            yield from self._count(facts, resampler.resample(mixed, part.rate))
         if facts is not None:
-            yield from self._count(facts, _drain(resampler))
-            facts.undecodable = self._refused
-
-    def _frames(
-        self, container: av.container.InputContainer, stream: av.AudioStream
-    ) -> Iterator[av.AudioFrame]:
-        """Decode packet by packet, counting those that the decoder refuses."""
-        self._refused = in_a_row = 0
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, ValueError):  # the file breaks off
-                self._refused += 1
-                packet = None
-            if packet is None:
-                return
-            try:
-                frames = stream.codec_context.decode(packet if packet.size else None)
-            except (av.FFmpegError, ValueError):
-                in_a_row += 1
-                self._refused += 1
-                if in_a_row >= _UNREADABLE:
-                    return
-                continue
-            in_a_row = 0
-            yield from frames
+            yield from self._count(facts, resampler.drain())
+            facts.undecodable = decoder.refused
 
     def _fill(self, facts: SoundFacts, until: int) -> Iterator[Samples]:
         """Yield zeros up to sample ``until``, and note the gap."""
@@ -155,27 +122,13 @@ class SoundReader:
             return
         facts.missing.append((facts.seconds, until / RATE))
         while facts.samples < until:
-            yield from self._count(facts, [np.zeros(min(BLOCK, until - facts.samples), np.float32)])
+            yield from self._count(facts, [np.zeros((1, min(BLOCK, until - facts.samples)), np.float32)])
 
     @staticmethod
     def _count(facts: SoundFacts, parts: list[Samples]) -> Iterator[Samples]:
-        for part in parts:
+        for (part,) in parts:
             facts.samples += len(part)
-            yield part
-
-
-def _drain(resampler: av.AudioResampler) -> list[Samples]:
-    try:
-        return [_mono(part) for part in resampler.resample(None)]
-    except ValueError:  # nothing was put in
-        return []
-
-
-def _mono(frame: av.AudioFrame) -> Samples:
-    # Decoders of damaged streams return infinite samples, and loud ones exceed 1.
-    samples = np.nan_to_num(frame.to_ndarray()[0], nan=0.0, posinf=0.0, neginf=0.0)
-    clipped: Samples = np.clip(samples, -1.0, 1.0).astype(np.float32)
-    return clipped
+            yield np.clip(part, -1.0, 1.0)  # loud sound exceeds 1
 
 
 def read_spans(

@@ -12,6 +12,10 @@ from reports.language.translation import WORDS, speaking, translated
 
 ONE, TWO = ("A",), ("A", "B")
 FLAWS = ("too small", "too dark or too flat")
+LONG = (
+    "The recording lasts 3 days by the times in it; at most 24 hours are examined at once. Cut out the part "
+    "in question, or convert the file if its times are wrong."
+)
 SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("manipulated", {"persons": ONE, "segments": 1, "traces": "face swap or edit", "contrast": True}),
     ("manipulated", {"persons": TWO, "segments": 12}),
@@ -78,6 +82,9 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("no_picture", {}),
     ("voice_no_sound", {}),
     ("voice_not_decoded", {}),
+    ("voice_refused", {"problem": LONG}),
+    ("voice_error", {"error": "ArgumentError"}),
+    ("voice_out_of_memory", {}),
     ("voice_no_speech", {}),
     ("voice_too_little", {"seconds": 2.0}),
     ("voice_found", {"seconds": 61.25, "segments": 1}),

@@ -56,8 +56,9 @@ class Playback:
     reason: Annotated[str, Field(max_length=2000)]
 
 
-# Increased when the same exhibit would be played differently: with transparency in version 1, sound in 2.
-_VERSION = 2
+# Increased when the same exhibit would be played differently: with transparency in version 1, sound in 2,
+# sound of any layout in 3.
+_VERSION = 3
 _PLAYBACK = TypeAdapter(Playback)
 _USUAL_RATE = 25.0  # frames per second, if the file does not state them
 

@@ -6,7 +6,7 @@ import shutil
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -308,15 +308,16 @@ def make_preview(
             picture.thumbnail((_MAX_PHOTO_SIDE, _MAX_PHOTO_SIDE), PIL.Image.Resampling.LANCZOS)
             picture.save(to, "JPEG", quality=90)
             return Playback("preview", "image/jpeg", 0.0, *picture.size, "")
-        size = _video(reader, source, to, media, room, report)
-        return Playback("preview", "video/mp4", 0.0, *size, "")
+        size, silent = _video(reader, source, to, media, room, report)
+        return Playback("preview", "video/mp4", 0.0, *size, silent)
 
 
 def _video(
     reader: MediaReader, source: Path, to: Path, media: Media, room: int, report: Callable[[float], None]
-) -> tuple[int, int]:
-    """Encode the upright pictures at their times from the first one, and the sound; return width and height.
+) -> tuple[tuple[int, int], str]:
+    """Encode the upright pictures at their times from the first one, and the sound.
 
+    Return width and height, and why there is no sound, "" if there is, or the exhibit has none.
     Raises :class:`NoPreview`.
     """
     first: int | None = None
@@ -324,6 +325,7 @@ def _video(
     next_key = Fraction(0)
     reformatter = VideoReformatter()  # creating one takes longer than a conversion
     sound: SoundEncoder | None = None
+    silent = ""
     with ExitStack() as opened, av.open(str(to), "w", format="mp4", options=_MP4) as container:
         for frame, pts in reader.every_frame():
             if first is None:
@@ -342,8 +344,10 @@ def _video(
                     # Read apart from the pictures, at a pace of its own.
                     file = opened.enter_context(source.open("rb"))
                     heard = opened.enter_context(open_container(file, cut_fragment(file)))
-                    with suppress(MediaError):  # a codec that is not known: a preview without sound
+                    try:
                         sound = SoundEncoder(heard, container, pts * reader.time_base, pad_inside=True)
+                    except MediaError as problem:  # such as a codec that is not known
+                        silent = N_("It has no sound. %(reason)s") % {"reason": str(problem)}
             moment = (pts - first) * reader.time_base
             shown = _as_analysed(reader, frame, size if changes else None)
             picture = _upright(shown, size, UPRIGHT if changes else turn, reformatter)
@@ -363,7 +367,7 @@ def _video(
         writer.finish()
         if sound is not None:
             sound.until(None)
-    return size
+    return size, silent
 
 
 def _as_analysed(reader: MediaReader, frame: av.VideoFrame, upright: tuple[int, int] | None) -> av.VideoFrame:
@@ -437,7 +441,7 @@ def decide_playback(
     except (NoPreview, MediaError, av.FFmpegError, OSError, ValueError) as problem:
         words = str(problem) if isinstance(problem, NoPreview | MediaError) else N_("Making one failed.")
         return Playback("none", "", 0.0, 0, 0, f"{NO_PREVIEW} {words}")
-    return replace(preview, reason=reason)
+    return replace(preview, reason=f"{reason} {preview.reason}".strip())
 
 
 def decide_playback_confined(

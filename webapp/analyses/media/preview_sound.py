@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 
 from detector.errors import MediaError
 from detector.media.acceptance import open_exhibit
 from detector.media.containers import cut_fragment
 from detector.media.open import open_container
+from detector.media.sound import Floats, Resampler, SoundDecoder, SoundPart, refuse_rate, stereo_weights
 from detector.recordings import examined_sound
 from detector.schema.formatting import N_
 
@@ -28,6 +30,8 @@ class SoundEncoder:
     A gap in the sound is filled with silence, and what lies before ``first`` is left out. Add it before the
     first packet of ``target`` is written. With ``pad_inside`` the encoder's padding takes the place of the
     first 21 ms, for a ``target`` without edit list: padding before 0 would delay its pictures.
+
+    Raises :class:`~detector.errors.MediaError` for sound that is not read; nothing was added then.
     """
 
     def __init__(
@@ -38,12 +42,14 @@ class SoundEncoder:
         pad_inside: bool = False,
     ) -> None:
         stream = examined_sound(source)
-        self._frames = _decoded(source, stream)
+        refuse_rate(stream)
+        self._parts = SoundDecoder(source, stream).parts()
         self._first = first
-        layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+        self._layout = layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+        self._weights: dict[str, Floats] = {}  # by layout of the source
         self._container = target
         self._stream = target.add_stream("aac", rate=_RATE, layout=layout, bit_rate=_BIT_RATE)
-        self._resampler = av.AudioResampler(format="fltp", layout=layout, rate=_RATE)
+        self._resampler = Resampler(_RATE)
         self._queue = av.AudioFifo()
         self._written = 0  # samples handed to the queue
         self._padding = _PADDING if pad_inside else 0
@@ -55,43 +61,45 @@ class SoundEncoder:
     def until(self, time: Fraction | None) -> None:
         """Write the sound before ``time`` in seconds from ``first``, or all of it for None."""
         while not self.ended and (time is None or self.time < time):
-            frame = next(self._frames, None)
-            if frame is None:
+            part = next(self._parts, None)
+            if part is None:
                 self.ended = True
-                self._queue_samples(self._resampler.resample(None))
+                self._queue_samples(self._resampler.drain())
                 self._encode(last=True)
                 return
-            self._add(frame)
+            self._add(part)
 
-    def _add(self, frame: av.AudioFrame) -> None:
-        start = self.time + self._first
-        if frame.pts is not None and frame.time_base is not None:
-            start = frame.pts * frame.time_base
-        start -= self._first
-        self.time = start + Fraction(frame.samples, frame.sample_rate)
+    def _add(self, part: SoundPart) -> None:
+        start = self.time if part.time is None else part.time - self._first
+        self.time = start + part.seconds
         if self.time <= 0:
             return
         missing = round(start * _RATE) - self._written
         if missing > _RATE // 20:  # longer than what resampling delays
             self._queue_silence(missing)
-        frame.pts = None
-        self._queue_samples(self._resampler.resample(frame))
+        self._queue_samples(self._resampler.resample(self._mixed(part), part.rate))
         self._encode()
+
+    def _mixed(self, part: SoundPart) -> Floats:
+        """Return the samples of a part in the channels of the preview."""
+        if part.layout.name not in self._weights:
+            weights = stereo_weights(part.layout)
+            if self._layout == "mono":
+                weights = weights.mean(axis=0, keepdims=True)
+            self._weights[part.layout.name] = weights
+        return self._weights[part.layout.name] @ part.samples
 
     def _queue_silence(self, samples: int) -> None:
         while samples > 0:
             count = min(samples, _RATE)
-            silence = av.AudioFrame(format="fltp", layout=self._stream.layout.name, samples=count)
-            silence.sample_rate = _RATE
-            for plane in silence.planes:
-                plane.update(bytes(plane.buffer_size))
-            self._queue_samples([silence])
+            self._queue_samples([np.zeros((1 if self._layout == "mono" else 2, count), np.float32)])
             samples -= count
             self._encode()
 
-    def _queue_samples(self, frames: list[av.AudioFrame]) -> None:
-        for frame in frames:
-            frame.pts = None
+    def _queue_samples(self, parts: list[Floats]) -> None:
+        for samples in parts:
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", self._layout)
+            frame.sample_rate = _RATE
             self._queue.write(frame)
             self._written += frame.samples
 
@@ -107,18 +115,6 @@ class SoundEncoder:
             self._container.mux(self._stream.encode(part))
         if last:
             self._container.mux(self._stream.encode(None))
-
-
-def _decoded(source: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    """Yield the frames of a stream; packets that cannot be decoded are passed over."""
-    try:
-        for packet in source.demux(stream):
-            try:
-                yield from packet.decode()
-            except av.FFmpegError:
-                continue
-    except (av.FFmpegError, IndexError):  # the file breaks off
-        return
 
 
 def encode_recording(

@@ -1,0 +1,172 @@
+"""Decode the sound of a file: samples by channel on one continuous clock, whatever rate, layout or timing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.audio.plane import AudioPlane
+from numpy.typing import NDArray
+
+from detector.errors import MediaError
+from detector.schema.formatting import N_
+
+Floats = NDArray[np.float32]
+
+LOWEST_RATE, HIGHEST_RATE = 2_000, 3_072_000
+"""Sampling rates in hertz that are read: speech needs the lowest, recordings of single bits have the highest.
+
+Resampling from beyond takes gigabytes.
+"""
+# By FFmpeg's name of the sample format, without the p of planar ones.
+_KINDS: dict[str, tuple[type, float, float]] = {
+    "u8": (np.uint8, 128, 1 / 128),
+    "s16": (np.int16, 0, 1 / 2**15),
+    "s32": (np.int32, 0, 1 / 2**31),
+    "s64": (np.int64, 0, 1 / 2**63),
+    "flt": (np.float32, 0, 1),
+    "dbl": (np.float64, 0, 1),
+}
+
+
+class SoundPart(NamedTuple):
+    """Decoded samples (channels, n), full scale at 1, and their time in seconds on the file's own clock."""
+
+    samples: Floats
+    layout: av.AudioLayout
+    rate: int
+    time: Fraction | None
+
+    @property
+    def seconds(self) -> Fraction:
+        return Fraction(self.samples.shape[1], self.rate)
+
+
+class SoundDecoder:
+    """Decodes a stream of ``container`` packet by packet; ``refused`` counts packets that give no sound."""
+
+    def __init__(self, container: av.container.InputContainer, stream: av.AudioStream) -> None:
+        self._container, self._stream = container, stream
+        self.refused = 0
+
+    def parts(self) -> Iterator[SoundPart]:
+        """Yield what can be decoded, in order of the file.
+
+        Raises :class:`MediaError` if the sound states a sampling rate that is not read.
+        """
+        refuse_rate(self._stream)
+        for frame in self._frames():
+            if not frame.samples or not frame.sample_rate:
+                continue
+            if not LOWEST_RATE <= frame.sample_rate <= HIGHEST_RATE:
+                self.refused += 1
+                continue
+            time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+            yield SoundPart(channels_of(frame), frame.layout, frame.sample_rate, time)
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, ValueError, IndexError):  # the file breaks off
+                self.refused += 1
+                packet = None
+            if packet is None:
+                return
+            try:
+                yield from self._stream.codec_context.decode(packet if packet.size else None)
+            except MemoryError:  # FFmpeg's is an FFmpegError as well, but the machine's fault
+                raise
+            except (av.FFmpegError, ValueError):
+                self.refused += bool(packet.size)
+
+
+def refuse_rate(stream: av.AudioStream) -> None:
+    """Raise :class:`MediaError` for a stream that states a sampling rate that is not read."""
+    rate = stream.codec_context.sample_rate
+    if rate and not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise MediaError(
+            N_(
+                "The sound states %(rate)s samples a second; from %(lowest)s to %(highest)s are read. If "
+                "players play it, convert it to WAV at the rate at which it was recorded, and keep the "
+                "original."
+            )
+            % {"rate": f"{rate:,}", "lowest": f"{LOWEST_RATE:,}", "highest": f"{HIGHEST_RATE:,}"}
+        )
+
+
+def channels_of(frame: av.AudioFrame) -> Floats:
+    """Return the samples (channels, n) of a frame, full scale at 1; those that are no number are 0.
+
+    Done by hand: PyAV reads beyond the planes of a frame of eight channels and more, and FFmpeg mixes only
+    layouts that it can name.
+    """
+    planar, channels = frame.format.is_planar, frame.layout.nb_channels
+    kind, middle, scale = _KINDS[frame.format.name.removesuffix("p")]
+    count = frame.samples * (1 if planar else channels)
+    planes = [
+        np.frombuffer(AudioPlane(frame, number), kind, count)  # type: ignore[call-overload]
+        for number in range(channels if planar else 1)
+    ]
+    stored = np.stack(planes) if planar else planes[0].reshape(-1, channels).T
+    samples = stored.astype(np.float32)
+    if middle or scale != 1:
+        samples -= np.float32(middle)
+        samples *= np.float32(scale)
+    # Decoders of damaged streams return infinite samples.
+    return np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def stereo_weights(layout: av.AudioLayout) -> Floats:
+    """Return the weights (2, channels) with which the channels of a layout are mixed to left and right.
+
+    Channels whose names tell no side, as those beyond what FFmpeg names, are heard on both; the low-frequency
+    channel only where there is no other. Their sum does not exceed full scale.
+    """
+    if layout.nb_channels == 2:  # also where the file does not name them
+        return np.eye(2, dtype=np.float32)
+    names = [channel.name for channel in layout.channels]
+    heard = [not name.startswith("LFE") for name in names]
+    if not any(heard):
+        heard = [True] * len(names)
+    sides = [[name.endswith(side) or not name.endswith(("L", "R")) for name in names] for side in "LR"]
+    weights = np.array(sides, np.float32) * np.array(heard, np.float32)
+    weights[~weights.any(axis=1)] = heard  # a side without a channel of its own
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+class Resampler:
+    """Resamples sound (channels, n) to ``rate`` hertz; another rate or count of channels begins anew."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._source: tuple[int, int] | None = None
+        self._resampler: av.AudioResampler | None = None
+
+    def resample(self, samples: Floats, rate: int) -> list[Floats]:
+        """Add samples at ``rate`` hertz, of at most 64 channels; return the arrays that are ready."""
+        source = (len(samples), rate)
+        ready = self.drain() if source != self._source else []
+        if rate == self.rate:
+            return [*ready, samples]
+        layout = _layout(len(samples))
+        if self._resampler is None:
+            self._source, self._resampler = source, av.AudioResampler("flt", layout, self.rate)
+        packed = np.ascontiguousarray(samples.T, np.float32).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(packed, "flt", layout)
+        frame.sample_rate = rate
+        return [*ready, *map(channels_of, self._resampler.resample(frame))]
+
+    def drain(self) -> list[Floats]:
+        """Return what is still held, and begin anew."""
+        resampler, self._resampler, self._source = self._resampler, None, None
+        return [channels_of(frame) for frame in resampler.resample(None)] if resampler else []
+
+
+def _layout(channels: int) -> str:
+    # Names of layouts matter only where channels are mixed, so those of one and two will do.
+    return {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")

@@ -1,0 +1,109 @@
+"""Sound of any count of channels and any rate: decoded where possible, and never at the cost of the faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import numbered, write_clip
+from sounds import hum, write_film, write_recording, write_wave
+
+from detector import Parameters, analyze
+from detector.errors import MediaError
+from detector.marks import sound as marks
+from detector.media.sound import channels_of
+from detector.schema.voice import VoiceVerdict
+from detector.voice import examine
+from detector.voice.samples import RATE, SoundReader
+
+
+def in_one_channel(channels: int, number: int) -> np.ndarray:
+    """A tone in one of many channels."""
+    samples = np.zeros((channels, 2 * RATE), np.float32)
+    samples[number] = hum(2.0)
+    return samples
+
+
+@pytest.mark.parametrize("channels", [3, 9, 16, 32, 63, 64, 65, 200])
+def test_every_channel_is_heard(tmp_path: Path, channels: int) -> None:
+    path = write_wave(tmp_path / "a.wav", in_one_channel(channels, channels - 1), 22_050)
+    reader = SoundReader(path)
+    samples = np.concatenate(list(reader.blocks()))
+    assert reader.facts is not None and reader.facts.channels == channels and not reader.facts.undecodable
+    assert len(samples) == pytest.approx(2 * RATE * RATE / 22_050, abs=32)
+    assert np.abs(samples).max() == pytest.approx(0.3 / channels, rel=0.1)
+
+
+@pytest.mark.parametrize("channels", [8, 12])
+def test_planes_of_many_channels_are_read(channels: int) -> None:
+    samples = np.arange(channels * 10, dtype=np.float32).reshape(channels, 10) / 1000
+    layout = f"{channels} channels"
+    packed = av.AudioFrame.from_ndarray(samples.T.reshape(1, -1).copy(), "flt", layout)
+    packed.sample_rate = RATE
+    (planar,) = av.AudioResampler("fltp", layout, RATE).resample(packed)
+    assert np.array_equal(channels_of(planar), samples) and np.array_equal(channels_of(packed), samples)
+
+
+@pytest.mark.parametrize("codec", ["pcm_u8", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f64le", "pcm_s64le"])
+def test_every_kind_of_sample_has_the_same_scale(tmp_path: Path, codec: str) -> None:
+    path = write_recording(tmp_path / ("a.caf" if "be" in codec else "a.wav"), codec=codec)
+    samples = np.concatenate(list(SoundReader(path).blocks()))
+    assert np.abs(samples).max() == pytest.approx(0.3, abs=0.01) and abs(samples.mean()) < 0.005
+
+
+def film(path: Path, wave: Path) -> Path:
+    """A video with this sound, as a recorder with many microphones writes it."""
+    return write_film(path, write_clip(path.with_suffix(".mp4"), [numbered(n) for n in range(10)]), wave)
+
+
+@pytest.mark.parametrize("channels", [9, 65])
+def test_channels_of_a_video_are_read(tmp_path: Path, channels: int) -> None:
+    path = film(tmp_path / "a.mov", write_wave(tmp_path / "a.wav", in_one_channel(channels, 1)))
+    samples = np.concatenate(list(SoundReader(path).blocks()))
+    assert np.abs(samples).max() == pytest.approx(0.3 / channels, rel=0.1)
+
+
+def test_a_rate_that_is_not_read_costs_the_sound_alone(tmp_path: Path) -> None:
+    analysis = analyze(film(tmp_path / "a.mkv", write_wave(tmp_path / "a.wav", hum(1.0)[None], 2**31 - 1)))
+    assert analysis.coverage.frames_sampled and analysis.voice is not None
+    assert analysis.voice.verdict is VoiceVerdict.INCONCLUSIVE and analysis.voice.stream is None
+    assert "states 2,147,483,647 samples a second" in analysis.voice.reason
+
+
+@pytest.mark.parametrize("rate", [1, 1_999, 5_000_000])
+def test_a_recording_at_such_a_rate_is_refused(tmp_path: Path, rate: int) -> None:
+    with pytest.raises(MediaError, match=f"states {rate:,} samples a second; from 2,000"):
+        analyze(write_wave(tmp_path / "a.wav", hum(1.0)[None], rate))
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"), [(RuntimeError("x"), "voice_error"), (MemoryError(), "voice_out_of_memory")]
+)
+def test_faces_do_not_fail_for_the_voices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: Exception, code: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise problem
+
+    clip = write_clip(tmp_path / "clip.mp4", [numbered(n) for n in range(10)], sound=1)
+    monkeypatch.setattr(examine, "listen", fail)
+    monkeypatch.setattr(marks, "PerthDecoder", fail)
+    monkeypatch.setattr(marks, "weights_path", lambda: clip)
+    analysis = analyze(clip)
+    assert analysis.coverage.frames_sampled and analysis.voice is not None
+    assert [cause.code for cause in analysis.voice.causes] == [code]
+    assert analysis.marks is not None and "could not be decoded" in (analysis.marks.note or "")
+
+
+def test_whoever_reports_progress_may_end_the_examination(tmp_path: Path) -> None:
+    class CancelledError(Exception):
+        pass
+
+    def cancel(stage: str, _share: float) -> None:
+        if stage == "listening to voices":
+            raise CancelledError
+
+    with pytest.raises(CancelledError):
+        analyze(write_wave(tmp_path / "a.wav", hum(1.0)[None]), progress=cancel, parameters=Parameters())

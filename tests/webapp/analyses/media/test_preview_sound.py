@@ -1,0 +1,72 @@
+"""The sound of previews: any count of channels, any timing; pictures are shown without what is not read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from clips import write_clip
+from preview_facts import SMALL, described, moments
+from sounds import RATE, hum, write_film, write_wave
+
+from detector.media.acceptance import InputLimits
+from detector.media.sound import SoundDecoder, stereo_weights
+from detector.recordings import recording_facts
+from webapp.analyses.media.playback import Playback
+from webapp.analyses.media.preview_encoder import decide_playback, make_preview
+
+
+def film_preview(folder: Path, wave: Path, name: str = "film.mov") -> Playback:
+    """Decide what plays of a film with this sound; the preview is named so."""
+    film = write_film(folder / name, write_clip(folder / "clip.mp4", SMALL), wave)
+    return decide_playback(film, folder / "preview", described(film), 0, lambda _share: None)
+
+
+def heard(path: Path) -> np.ndarray:
+    """All samples of a preview, (channels, n)."""
+    with av.open(str(path)) as container:
+        parts = SoundDecoder(container, container.streams.audio[0]).parts()
+        return np.concatenate([part.samples for part in parts], axis=1)
+
+
+@pytest.mark.parametrize("channels", [9, 65])
+def test_all_channels_are_heard_on_both_sides(tmp_path: Path, channels: int) -> None:
+    samples = np.zeros((channels, RATE), np.float32)
+    samples[channels - 1] = 3 * hum(1.0)
+    film_preview(tmp_path, write_wave(tmp_path / "a.wav", samples))
+    levels = np.abs(heard(tmp_path / "preview")).max(axis=1)
+    assert levels == pytest.approx([0.9 / channels] * 2, rel=0.2)
+
+
+def test_sides_stay(tmp_path: Path) -> None:
+    path = write_wave(tmp_path / "a.wav", np.stack([hum(1.0), np.zeros(RATE, np.float32)]))
+    media, _ = recording_facts(path, path.name, InputLimits())
+    make_preview(path, tmp_path / "preview", media, 0, lambda _share: None)
+    left, right = np.abs(heard(tmp_path / "preview")).max(axis=1)
+    assert left == pytest.approx(0.3, rel=0.2) and right < 0.05
+
+
+@pytest.mark.parametrize(
+    ("layout", "left", "right"),
+    [
+        ("mono", [1], [1]),
+        ("stereo", [1, 0], [0, 1]),
+        ("2 channels", [1, 0], [0, 1]),
+        ("5.1", [1, 0, 1, 0, 1, 0], [0, 1, 1, 0, 0, 1]),
+        ("16 channels", [1] * 16, [1] * 16),
+    ],
+)
+def test_channels_are_mixed_to_the_side_of_their_name(layout: str, left: list[int], right: list[int]) -> None:
+    weights = stereo_weights(av.AudioLayout(layout))
+    assert weights.tolist() == pytest.approx(np.array([left, right]) / [[sum(left)], [sum(right)]])
+
+
+def test_a_rate_that_is_not_read_leaves_the_pictures(tmp_path: Path) -> None:
+    decision = film_preview(
+        tmp_path, write_wave(tmp_path / "a.wav", hum(1.0)[None], 2**31 - 1), name="film.mkv"
+    )
+    assert decision.source == "preview" and len(moments(tmp_path / "preview")) == len(SMALL)
+    assert decision.reason.startswith("Shown is a preview, not the exhibit itself, because not every browser")
+    assert "It has no sound. The sound states 2,147,483,647 samples a second" in decision.reason
