@@ -17,8 +17,11 @@ from clips import numbered, write_clip
 from flask import Flask
 from http_servers import served
 from playwright.sync_api import Page
+from sounds import write_recording
 
+from detector.media.acceptance import InputLimits
 from detector.media.open import open_media
+from detector.recordings import recording_facts
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
 from webapp import create_app
@@ -36,6 +39,16 @@ NTSC = Fraction(1001, 30000)
 UNEVEN = [int(t) for t in np.cumsum([0] + [40 + int(30 * np.sin(n)) for n in range(29)])]
 VP9 = {"deadline": "realtime", "cpu-used": "8"}
 LATE = range(13, 43)
+
+VBR = {"flags": "+qscale", "global_quality": "472"}  # quality 4 of LAME
+_DURATION = """async (address) => {
+    const sound = new Audio(address);
+    await new Promise((done, fail) => {
+        sound.onloadedmetadata = done;
+        sound.onerror = () => fail(new Error(sound.error.message));
+    });
+    return sound.duration;
+}"""
 
 SEEK = """async ([address, times]) => {
     const video = document.createElement("video");
@@ -205,3 +218,25 @@ def test_a_photo_is_shown_upright_and_nothing_of_it_runs(app, page: Page, seen, 
     answer = page.goto(f"{app.config['ADDRESS']}/analyses/{row.id}/media")
     assert answer is not None and answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
     assert page.evaluate("window.origin") == "null"  # a page of no site: it reaches nothing of the app
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "source"),
+    [("vbr.mp3", {"coding": VBR, "options": {"write_xing": "0"}}, "preview"), ("cbr.mp3", {}, "exhibit")],
+)
+def test_recordings_last_in_the_browser_as_long_as_they_were_examined(
+    app, page: Page, seen, tmp_path, name, choices, source
+):
+    wave = np.concatenate([np.random.default_rng(2).uniform(-0.9, 0.9, 16_000), np.zeros(160_000)])
+    recording = write_recording(tmp_path / name, wave.astype(np.float32), codec="libmp3lame", **choices)
+    row = hand_in(app, recording)
+    folders = Folders.local(app.extensions["settings"].data)
+    media, _ = recording_facts(recording, name, InputLimits())
+    plays = previews.prepare_playback(
+        folders, folders.data / row.exhibit.path, media, 0, lambda _share: None, Limits()
+    )
+    page.goto(f"{app.config['ADDRESS']}/help")
+    assert plays.source == source
+    seconds = page.evaluate(_DURATION, f"/analyses/{row.id}/media")
+    assert seconds == pytest.approx(media.duration, abs=0.2)
+    assert seen.console == []

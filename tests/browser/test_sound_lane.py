@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from analyses import write_png
+from clips import numbered, write_clip
 from desk import Served, served
 from made_results import finished
 from playwright.sync_api import Browser, Page, expect
 from voices import recording, voice
 
 from detector.schema.voice import SoundStream, Spectrogram, VoiceScores, Waveform
+from webapp.analyses.media.playback import Playback, save_playback
 
 pytestmark = pytest.mark.browser
 
@@ -73,6 +75,33 @@ def test_late_sound_lies_under_its_pictures_and_goes_on_after_them(app: Served, 
     expect(page.locator("#sound-tip")).to_contain_text("no sound here")
     page.locator("#lanes").hover(position={"x": page.locator("#lanes").bounding_box()["width"] - 20, "y": 60})  # type: ignore[index]
     expect(page.locator("#lanes-tip")).to_contain_text("no picture here, the sound goes on")
+
+
+def test_the_clock_goes_on_where_the_picture_has_ended(app: Served, page: Page, tmp_path: Path) -> None:
+    """No frame comes after the last picture, by whose times the desk goes."""
+    clip = write_clip(tmp_path / "short.mp4", [numbered(0)] * 5, sound=4)
+    whole = voice(
+        spans=(),
+        stream=SoundStream(index=1, codec="aac", sample_rate=8000, channels=1, start=0.0, duration=4.0),
+        waveform=None,
+        spectrogram=None,
+        scores=VoiceScores(window=4.0, step=0.5, enter=0.85, leave=0.7),
+        gaps=(),
+    )
+    row = finished(app.app, {"voice": whole}, segments=0, duration=0.2, file=clip.name)
+    exhibit = app.folders.data / row.exhibit.path
+    exhibit.unlink()
+    clip.rename(exhibit)
+    save_playback(app.folders, row.exhibit.sha256, Playback("exhibit", "video/mp4", 0.0, 160, 96, ""))
+    page.goto(f"{app.address}/analyses/{row.id}")
+    now = page.locator("#now")
+    page.locator("#play").click()
+    page.wait_for_function("() => document.getElementById('now').textContent >= '00:00:01.000'")
+    page.locator("#play").click()
+    page.locator("#play").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_function("() => !document.getElementById('video').seeking")
+    assert "00:00:02" <= now.inner_text() < "00:00:04"
 
 
 _LINES = """(item) => {

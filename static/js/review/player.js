@@ -10,6 +10,7 @@ import { PhotoView } from "./photo_view.js";
 
 const INSIDE = 5e-4; // seconds into a frame, so that browsers that round down still show it
 const BACKWARDS = 120; // milliseconds between two frames in reverse
+const LATE = 0.5; // seconds that a picture stays before the clock goes on without another
 const SAME = 2e-3; // seconds; a nearer time is the frame already shown
 
 export class Player {
@@ -57,20 +58,31 @@ export class Player {
       this.seek(this.time);
     });
     if ("requestVideoFrameCallback" in video && media.kind !== "audio") {
+      // While a picture stays, or after the last one, where the sound goes on, no frame comes.
+      let shown = 0;
+      const stays = () => Math.abs(video.currentTime - shown) >= LATE;
       const frame = (_now, facts) => {
+        shown = facts.mediaTime;
         // A frame from before the seek: keep the wanted time, which a second key press builds on.
-        if (!video.seeking) this.#at(facts.mediaTime - this.offset);
+        if (!video.seeking) this.#at((stays() ? video.currentTime : shown) - this.offset);
         video.requestVideoFrameCallback(frame);
       };
       video.requestVideoFrameCallback(frame);
+      this.#follow(stays);
     } else {
-      const tick = () => {
-        if (!video.paused) this.#at(video.currentTime - this.offset);
-        requestAnimationFrame(tick);
-      };
-      requestAnimationFrame(tick);
+      this.#follow(() => true);
       video.addEventListener("seeked", () => this.#at(video.currentTime - this.offset));
     }
+  }
+
+  /** Follow the clock of what plays, while `applies`. */
+  #follow(applies) {
+    const { video } = this;
+    const tick = () => {
+      if (!video.paused && !video.seeking && applies()) this.#at(video.currentTime - this.offset);
+      requestAnimationFrame(tick);
+    };
+    requestAnimationFrame(tick);
   }
 
   #nothingPlays(reason) {

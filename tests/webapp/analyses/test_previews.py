@@ -16,8 +16,11 @@ from clips import HEIGHT, UPRIGHT, cornered, corners, number_of, write_clip, wri
 from media_files import boxed_photo
 from PIL import ImageCms
 from preview_facts import SMALL, described, moments
+from sounds import hum, write_recording
 
+from detector.media.acceptance import InputLimits
 from detector.media.open import open_media
+from detector.recordings import recording_facts
 from webapp.analyses.media.playback import Playback
 from webapp.analyses.media.preview_encoder import decide_playback
 
@@ -327,3 +330,62 @@ def test_a_full_disk_gets_no_preview(tmp_path):
     clip = write_clip(tmp_path / "clip.mkv", SMALL)
     decision = decide_playback(clip, tmp_path / "made", described(clip), 1 << 60, lambda _share: None)
     assert decision.source == "none" and "disk is too full" in decision.reason
+
+
+VBR = {"flags": "+qscale", "global_quality": "472"}  # quality 4 of LAME
+
+
+def with_a_swell(seconds: float) -> np.ndarray:
+    """A tone that begins with noise, so that bit rates change."""
+    wave = hum(seconds)
+    wave[:16_000] += np.random.default_rng(1).uniform(-0.4, 0.4, 16_000).astype(np.float32)
+    return wave
+
+
+def heard(path: Path) -> Playback:
+    """What plays of a recording; a preview is written beside it."""
+    media, _ = recording_facts(path, path.name, InputLimits())
+    return decide_playback(path, path.with_name("preview"), media, 0, lambda _share: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "choices", "mimetype"),
+    [
+        ("a.mp3", "libmp3lame", {}, "audio/mpeg"),
+        ("a.mp3", "libmp3lame", {"options": {"write_xing": "0"}}, "audio/mpeg"),
+        ("a.m4a", "aac", {}, "audio/mp4"),
+        ("a.ogg", "libopus", {"rate": 48_000}, "audio/ogg"),
+        ("a.weba", "libopus", {"rate": 48_000, "container": "webm"}, "audio/webm"),
+        ("a.flac", "flac", {}, "audio/flac"),
+        ("a.wav", "pcm_s16le", {}, "audio/wav"),
+    ],
+)
+def test_recordings_with_a_plain_clock_are_played_unchanged(tmp_path, name, codec, choices, mimetype):
+    path = write_recording(tmp_path / name, with_a_swell(4.0), codec=codec, **choices)
+    decision = heard(path)
+    assert (decision.source, decision.mimetype) == ("exhibit", mimetype), decision.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "choices", "copies", "reason"),
+    [
+        ("a.mp3", "libmp3lame", {"coding": VBR}, 1, "its bit rate changes"),
+        ("a.mp3", "libmp3lame", {"coding": VBR, "options": {"write_xing": "0"}}, 1, "another length"),
+        ("a.mp3", "libmp3lame", {}, 2, "bit rate changes"),
+        ("a.ogg", "libopus", {"rate": 48_000}, 2, "clock"),
+        ("a.flac", "flac", {}, 2, "clock"),
+        ("a.flac", "flac", {"container": "flac", "seekable": False}, 1, "does not say how long"),
+        ("a.weba", "libopus", {"rate": 48_000, "container": "webm", "seekable": False}, 1, "how long"),
+        ("a.aac", "aac", {"container": "adts"}, 1, "not every browser plays"),
+    ],
+)
+def test_recordings_of_which_browsers_compute_other_times_get_a_preview(
+    tmp_path, name, codec, choices, copies, reason
+):
+    path = write_recording(tmp_path / name, with_a_swell(4.0), codec=codec, **choices)
+    path.write_bytes(copies * path.read_bytes())
+    decision = heard(path)
+    assert (decision.source, decision.mimetype) == ("preview", "audio/mp4"), decision.reason
+    assert reason in decision.reason
+    with av.open(str(tmp_path / "preview")) as preview:
+        assert preview.duration / av.time_base == pytest.approx(4.0 * copies, abs=0.3)

@@ -57,7 +57,7 @@ class Playback:
 
 
 # Increased when the same exhibit would be played differently: with transparency in version 1, sound in 2,
-# sound of any layout in 3.
+# sound of any layout, and previews of recordings of which browsers compute other times, in 3.
 _VERSION = 3
 _PLAYBACK = TypeAdapter(Playback)
 _USUAL_RATE = 25.0  # frames per second, if the file does not state them

@@ -30,6 +30,7 @@ from detector.schema.analysis import Media
 from detector.schema.codec_names import codec_name
 from detector.schema.formatting import N_
 from reports.exhibit.identity import CONTAINERS
+from webapp.analyses.media.playable_sound import NotPlayable, sound_type
 from webapp.analyses.media.playback import NO_PREVIEW, Playback
 from webapp.analyses.media.preview_sound import SoundEncoder, encode_recording
 
@@ -104,10 +105,6 @@ _MAX_RUN = 600
 _INSIDE = 0.001  # seconds; seeks go this far into a frame
 
 
-class NotPlayable(Exception):
-    """Browsers do not play the exhibit as it is; the message is a clause that follows "because"."""
-
-
 def judge_playback(path: Path, media: Media) -> Playback:
     """Return how browsers play the exhibit itself. Raises :class:`NotPlayable`."""
     try:
@@ -126,7 +123,7 @@ def _judge(path: Path, media: Media) -> Playback:
         _check_photo(path, mimetype)
         return Playback("exhibit", mimetype, 0.0, media.width, media.height, "")
     if media.sound_only:
-        return Playback("exhibit", _sound_type(path, media), 0.0, 0, 0, "")
+        return Playback("exhibit", sound_type(path, media), 0.0, 0, 0, "")
     with path.open("rb") as file, open_container(file, cut_fragment(file)) as container:
         mimetype = _mimetype(path, media)
         _check_streams(container, media, mimetype)
@@ -165,34 +162,6 @@ def _mimetype(path: Path, media: Media) -> str:
                 return "video/webm"
     kind = _CONTAINERS.get(media.container, media.container)
     raise NotPlayable(N_("not every browser plays %(kind)s files") % {"kind": kind})
-
-
-# Types of recordings without picture by FFmpeg's name of the container, with the codecs that browsers play.
-_RECORDINGS = {
-    MP4: ("audio/mp4", {"aac", "mp3"}),
-    _MATROSKA: ("audio/webm", {"opus", "vorbis"}),
-    "wav": ("audio/wav", {"pcm_s16le", "pcm_u8", "pcm_s24le", "pcm_f32le"}),
-    "mp3": ("audio/mpeg", {"mp3"}),
-    "ogg": ("audio/ogg", {"opus", "vorbis"}),
-    "flac": ("audio/flac", {"flac"}),
-}
-
-
-def _sound_type(path: Path, media: Media) -> str:
-    """Return the type of a recording that browsers play. Raises :class:`NotPlayable`."""
-    mimetype, codecs = _RECORDINGS.get(media.container, ("", set()))
-    if mimetype == "audio/webm":
-        with path.open("rb") as file:
-            mimetype = mimetype if b"webm" in file.read(64) else ""
-    if not mimetype:
-        kind = _CONTAINERS.get(media.container, media.container)
-        raise NotPlayable(N_("not every browser plays %(kind)s files") % {"kind": kind})
-    if media.codec not in codecs:
-        raise NotPlayable(N_("not every browser plays %(codec)s") % {"codec": codec_name(media.codec)})
-    sound = [stream for stream in media.details.streams if stream.kind == "audio"] if media.details else []
-    if len(sound) > 1:
-        raise NotPlayable(N_("it holds more than one sound track"))
-    return mimetype
 
 
 def _check_streams(container: av.container.InputContainer, media: Media, mimetype: str) -> None:
