@@ -123,7 +123,7 @@ def analyze(
     if job.parameters.sound and analysis.media.has_sound:
         listening = _of_stage(progress, "listening to voices", faces_end, 1.0)
         voice = examine_voice(job.path, analysis.media, job.parameters, images, listening, bounds)
-        analysis = analysis.model_copy(update={"voice": voice})
+        analysis = analysis.model_copy(update={"voice": voice}).with_examined_sound()
     progress("finishing", 1.0)
     return analysis
 

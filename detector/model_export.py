@@ -26,6 +26,7 @@ from detector.models.loaded import LoadedModel, load_model, refuse_other_name
 from detector.networks import graphs
 from detector.networks.base import SequenceNetwork
 from detector.networks.trace_graphs import trace, trace_judge
+from detector.schema.formatting import escape_directions
 
 TOLERANCE = 1e-3
 """Largest difference of a logit, or of a feature, from torch's; refused above it."""
@@ -65,7 +66,9 @@ def export(model: str | Path | None, folder: Path, form: str = "onnx") -> dict[s
             "terms": card.terms,
         }
         description = work / f"{card.name}.{form}.json"
-        description.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        description.write_text(
+            escape_directions(json.dumps(facts, indent=2, ensure_ascii=False)) + "\n", encoding="utf-8"
+        )
         for file in work.iterdir():
             os.replace(file, folder / file.name)
     return facts

@@ -280,7 +280,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         brief=brief_timeline(analysis),
         exhibit=exhibit_facts(media, check),
         recording=recording_facts(analysis),
-        metadata=metadata_view(media),
+        metadata=metadata_view(analysis.with_examined_sound().media),
         measured_errors=measured_errors(analysis),
         laboratory=laboratory,
         laboratory_of_voices=laboratory_of_voices,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from flask import Flask, Response, g, has_request_context, request
 
 from detector import timestamps
+from detector.schema.formatting import escape_directions
 
 HEADER = "X-Request-Id"
 _log = logging.getLogger("webapp.requests")
@@ -36,10 +37,17 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=True, default=str)
 
 
+class _Text(logging.Formatter):
+    """Format a record as text, in which nothing changes the reading direction."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return escape_directions(super().format(record))
+
+
 def configure(*, as_json: bool) -> None:
     """Send the messages of this process to standard error."""
     handler = logging.StreamHandler()
-    text = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    text = _Text("%(asctime)s %(levelname)s %(name)s: %(message)s")
     handler.setFormatter(JsonLines() if as_json else text)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     if as_json:

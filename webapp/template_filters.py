@@ -15,7 +15,7 @@ from reports.custody.custody_section import details_in_words
 from reports.inputs.case_fields import ASKED, PAPERS, STATED
 from reports.language import formatting, translation
 from reports.language.formatting import shown
-from reports.language.names import actor_name, model_title
+from reports.language.names import actor_name, model_limit, model_title
 from reports.language.translation import N_, gettext, ngettext
 from reports.review.second_review import PART_NAMES
 from reports.wording.verbal_scale import flagged_phrase
@@ -47,6 +47,7 @@ def install(app: Flask) -> None:
         file_name=formatting.file_name,
         actor_name=actor_name,
         model_title=model_title,
+        model_limit=model_limit,
         details_in_words=details_in_words,
         shortened=formatting.shortened,
         probability=formatting.probability,

@@ -386,12 +386,18 @@ def _map(path: Path | None) -> NDArray[np.uint8] | None:
     return cv2.cvtColor(layer, cv2.COLOR_BGRA2RGBA)
 
 
+def _network_for_voices(analysis: Analysis) -> str:
+    if analysis.voice is None:
+        return ""
+    return f"Network for voices {analysis.voice.model.name}, SHA-256 {analysis.voice.model.sha256}. "
+
+
 def _about(analysis: Analysis, sound: str) -> dict[str, str]:
     return {
         "title": "Derived picture, not the exhibit",
         "comment": (
             f"Findings of Reelproof {analysis.software.reelproof} drawn into the exhibit with SHA-256 "
             f"{analysis.media.sha256}. Model {analysis.model.name}, SHA-256 {analysis.model.sha256}. "
-            f"Sound: {sound}."
+            f"{_network_for_voices(analysis)}Sound: {sound}."
         ),
     }

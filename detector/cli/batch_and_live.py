@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from detector.cli.analyze import import_report
 from detector.cli.common import add_engine_options, add_other_models, parameters_from
+from detector.schema.formatting import printable
 from detector.schema.joint import JointRule
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _score(options: argparse.Namespace) -> int:
         failed = failed or "error" in line
         print(json.dumps(line), flush=True)
     for words in many.remarks():
-        print(f"reelproof: {words}", file=sys.stderr)
+        print(printable(f"reelproof: {words}"), file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -112,7 +113,7 @@ def _watch(options: argparse.Namespace) -> int:
         model=options.model,
         stopping=stopping,
         get_ready=import_report,
-        warn=lambda words: print(f"reelproof: {words}", file=sys.stderr, flush=True),
+        warn=lambda words: print(printable(f"reelproof: {words}"), file=sys.stderr, flush=True),
     )
     print(f"Watching {watching.folder}; results go to {watching.out}.", file=sys.stderr)
     failed = False
@@ -171,7 +172,7 @@ def _live(options: argparse.Namespace) -> int:
             shared.ended = played.ended
         _say({"summary": asdict(played)}, out)
     if problem := slowness_warning(played.scored, played.dropped):
-        print(f"reelproof: {problem}", file=sys.stderr)
+        print(printable(f"reelproof: {problem}"), file=sys.stderr)
     return 0
 
 

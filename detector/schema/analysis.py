@@ -327,6 +327,21 @@ class Analysis(Document):
         unknown = {"kind": None, "answers": None, "stability": None, "others": (), "joint": None}
         return self.model_copy(update=result | unknown)
 
+    def with_examined_sound(self) -> Analysis:
+        """Return the analysis with the stream of its voices stated as examined.
+
+        The first results about voices, of schema 1.26, state it of pictures alone.
+        """
+        details, sound = self.media.details, self.voice.stream if self.voice else None
+        if details is None or sound is None:
+            return self
+        streams = tuple(
+            stream.model_copy(update={"examined": True}) if stream.index == sound.index else stream
+            for stream in details.streams
+        )
+        details = details.model_copy(update={"streams": streams})
+        return self.model_copy(update={"media": self.media.model_copy(update={"details": details})})
+
     @model_validator(mode="after")
     def _zero_later_parameters(self) -> Self:
         """Set parameters that its version did not have to 0 instead of their defaults."""

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from detector.schema.formatting import escape_directions
+
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Field(ge=0.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -28,7 +30,7 @@ class Document(Value):
 
     def to_json(self) -> str:
         """Return the text of the file: two-space indent, keys in schema order."""
-        text = self.model_dump_json(indent=2)
+        text = escape_directions(self.model_dump_json(indent=2))
         text += "\n"  # appended in place, because an analysis of hours of video takes some 50 MB
         return text
 

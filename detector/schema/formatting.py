@@ -142,6 +142,21 @@ def count_noun(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+# Embeddings, overrides and isolates (Unicode Annex 9, section 2): they make "exe.4pm" of "mp4.exe".
+_DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+
+
+def escape_directions(text: str) -> str:
+    r"""Escape the characters that change the reading direction of what follows; keep everything else.
+
+    Every output passes through this: pages and reports, JSON, exports, logs. Scripts that are written from
+    right to left need none of them. Inside JSON the escape stands for the same character.
+    """
+    if text.isascii():
+        return text
+    return _DIRECTIONS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def printable(text: str) -> str:
     r"""Escape controls, bidirectional overrides and invalid characters, except legitimate joiners.
 

@@ -153,7 +153,7 @@ class Moment(Value):
 
 
 class Stream(Value):
-    """One stream of the container. Only one picture stream is examined."""
+    """One stream of the container. At most one picture stream and one sound stream are examined."""
 
     index: Count
     kind: str = Field(description="video, audio, subtitle, data or attachment")

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from detector.files import hash_file
 from detector.schema.analysis import Analysis, Sha256, Value
+from detector.schema.formatting import escape_directions
 from reports.errors import ReportError, first_problem
 from reports.file_names import MANIFEST, MANIFEST_SIGNATURE, MANIFEST_SUM
 from reports.untrusted_input import escapes_folder, is_crowded
@@ -171,7 +172,7 @@ def manifest_files(
         ),
     }
     values = manifest.model_copy(update=sums_).model_dump(mode="json")
-    text = (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()
+    text = (escape_directions(json.dumps(values, indent=2, ensure_ascii=False)) + "\n").encode()
     files = {MANIFEST: text}
     if signer:
         files[MANIFEST_SIGNATURE] = signer.sign(text)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from detector.schema.analysis import Value
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, escape_directions
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 
@@ -184,7 +184,7 @@ def export_parts(
 
 
 def _indented(values: dict[str, Any]) -> str:
-    return json.dumps(values, indent=1, ensure_ascii=False)
+    return escape_directions(json.dumps(values, indent=1, ensure_ascii=False))
 
 
 def to_json(entry: Entry) -> dict[str, Any]:

@@ -197,7 +197,9 @@ def recording_facts(analysis: Analysis) -> tuple[Fact, ...]:
 def _sound(analysis: Analysis) -> str:
     if not analysis.media.has_sound:
         return gettext("absent")
-    return gettext("present, not examined") if analysis.voice is None else gettext("present, examined")
+    if analysis.voice is None:
+        return gettext("present, not examined")
+    return gettext("present, examined") if analysis.voice.stream else gettext("present, could not be decoded")
 
 
 def _codec(media: Media) -> Fact:

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from detector.schema.analysis import Analysis, Media, Segment
-from detector.schema.formatting import N_, probability
+from detector.schema.formatting import N_, escape_directions, probability
 from detector.schema.voice import VoiceSegment
 from detector.verdict.judged_persons import flagged_segments, is_flagged
 from reports.errors import ExportError
-from reports.exports.tables import NOT_FLAGGED, in_order, refuse_still, voice_phrase, voice_segments
+from reports.exports.tables import (
+    NOT_FLAGGED,
+    in_order,
+    models,
+    refuse_still,
+    time_origin,
+    voice_phrase,
+    voice_segments,
+)
 from reports.language.formatting import file_name, shortened, timecode
 from reports.wording.verbal_scale import segment_phrase
 
@@ -73,6 +81,8 @@ def own_grid(media: Media) -> Grid:
 def timecode_grid(media: Media) -> Grid:
     """Return a grid that timecode can count, if possible the exhibit's own."""
     rate = _stated(media)
+    if media.sound_only:
+        return Grid(_USUAL, f"The exhibit has no picture; a clock of {named(_USUAL)} is counted.")
     if rate is None:
         return Grid(_USUAL, f"The exhibit states no frame rate; frames of {named(_USUAL)} are counted.")
     if media.variable_frame_rate:
@@ -98,7 +108,7 @@ def timecode_grid(media: Media) -> Grid:
 def named(rate: Fraction) -> str:
     """Format a rate, such as ``29.97 frames a second (30000/1001)``."""
     if rate.denominator == 1:
-        return f"{rate} frames a second"
+        return f"{rate} {'frame' if rate == 1 else 'frames'} a second"
     return f"{float(rate):.3f}".rstrip("0") + f" frames a second ({rate})"
 
 
@@ -213,10 +223,11 @@ def segments_otio(analysis: Analysis) -> bytes:
         timeline.tracks.append(track(otio.schema.TrackKind.Video, markers))
     if analysis.media.has_sound:
         of_voice = [
-            _voice_marker(segment, _time_range(grid, first, after)) for segment, first, after in heard
+            _voice_marker(analysis, segment, _time_range(grid, first, after))
+            for segment, first, after in heard
         ]
         timeline.tracks.append(track(otio.schema.TrackKind.Audio, of_voice))
-    return (timeline.to_json_string(indent=2) + "\n").encode()
+    return (escape_directions(timeline.to_json_string(indent=2)) + "\n").encode()
 
 
 def _time_range(grid: Grid, first: int, after: int) -> otio.opentime.TimeRange:
@@ -239,14 +250,16 @@ def _marker(analysis: Analysis, segment: Segment, marked: otio.opentime.TimeRang
     )
 
 
-def _voice_marker(segment: VoiceSegment, marked: otio.opentime.TimeRange) -> otio.schema.Marker:
+def _voice_marker(
+    analysis: Analysis, segment: VoiceSegment, marked: otio.opentime.TimeRange
+) -> otio.schema.Marker:
     from opentimelineio.schema import Marker, MarkerColor
 
     return Marker(
         name=f"{segment.id} {probability(segment.confidence)}",
         marked_range=marked,
         color=MarkerColor.RED if segment.flagged else MarkerColor.WHITE,
-        comment=_described_voice(segment),
+        comment=_described_voice(analysis, segment),
         metadata={
             "reelproof": {
                 "segment": segment.id,
@@ -259,11 +272,12 @@ def _voice_marker(segment: VoiceSegment, marked: otio.opentime.TimeRange) -> oti
     )
 
 
-def _described_voice(segment: VoiceSegment) -> str:
-    return (
+def _described_voice(analysis: Analysis, segment: VoiceSegment) -> str:
+    windows = f"{segment.windows} {'window' if segment.windows == 1 else 'windows'}"
+    return file_name(
         f"Voice segment {segment.id}, {timecode(max(0.0, segment.start))} to "
-        f"{timecode(max(0.0, segment.end))} from the first frame, probability "
-        f"{probability(segment.confidence)} ({voice_phrase(segment)})"
+        f"{timecode(max(0.0, segment.end))} {time_origin(analysis.media)}, probability "
+        f"{probability(segment.confidence)} ({voice_phrase(segment)}), {windows} scored"
     )
 
 
@@ -275,7 +289,7 @@ def _span(segment: Segment | VoiceSegment, grid: Grid) -> tuple[int, int]:
 
 def _described(analysis: Analysis, segment: Segment | VoiceSegment) -> str:
     if isinstance(segment, VoiceSegment):
-        return _described_voice(segment)
+        return _described_voice(analysis, segment)
     flagged = is_flagged(analysis.persons, segment)
     strength = segment_phrase(analysis, segment) if flagged else NOT_FLAGGED
     return file_name(
@@ -286,24 +300,31 @@ def _described(analysis: Analysis, segment: Segment | VoiceSegment) -> str:
 
 
 def _about(analysis: Analysis, grid: Grid) -> list[str]:
-    segments, flagged = analysis.segments, flagged_segments(analysis.persons, analysis.segments)
-    all_flagged = len(flagged) == len(segments)
-    did = "Flagged" if all_flagged else f"{len(flagged)} of {len(segments)} flagged, the others looked at,"
+    heard = voice_segments(analysis)
+    segments = len(analysis.segments) + len(heard)
+    flagged = len(flagged_segments(analysis.persons, analysis.segments))
+    flagged += sum(segment.flagged for segment in heard)
+    did = "Flagged" if flagged == segments else f"{flagged} of {segments} flagged, the others looked at,"
+    start = "the start of the recording" if analysis.media.sound_only else "the first frame"
     return [
         f"Exhibit SHA-256 {analysis.media.sha256}",
-        f"{did} by Reelproof {file_name(analysis.software.reelproof)}, "
-        f"model {file_name(analysis.model.name)}",
-        f"Source timecode counts {named(grid.rate)} from 0 at the first frame",
+        f"{did} by Reelproof {file_name(analysis.software.reelproof)}",
+        *map(file_name, models(analysis)),
+        f"Source timecode counts {named(grid.rate)} from 0 at {start}",
         *([grid.note] if grid.note else []),
     ]
 
 
 def _facts(analysis: Analysis, grid: Grid) -> dict[str, object]:
+    faces = None if analysis.media.sound_only else analysis.model
+    voices = analysis.voice.model if analysis.voice else None
     return {
         "exhibit": analysis.media.file,
         "exhibit_sha256": analysis.media.sha256,
-        "model": analysis.model.name,
-        "model_sha256": analysis.model.sha256,
+        "model": faces and faces.name,
+        "model_sha256": faces and faces.sha256,
+        "voice_model": voices and voices.name,
+        "voice_model_sha256": voices and voices.sha256,
         "software_version": analysis.software.reelproof,
         "verdict": analysis.verdict.value,
         "kind": analysis.kind,

@@ -19,6 +19,7 @@ from reports.exports.tables import (
     harmless,
     score_rows,
     segment_rows,
+    time_origin,
 )
 
 MIMETYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -102,21 +103,25 @@ def scores_xlsx(analysis: Analysis) -> bytes:
 def _of_analysis(
     analysis: Analysis, title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]
 ) -> bytes:
-    media, model, software = analysis.media, analysis.model, analysis.software
+    media, model, software, voice = analysis.media, analysis.model, analysis.software, analysis.voice
     provenance: dict[str, Cell] = {
         "exhibit": media.file,
         "exhibit_sha256": media.sha256,
         "exhibit_bytes": media.bytes,
         "time_base": media.time_base,
         "start_offset_s": media.start_offset,
-        "model": model.name,
-        "model_sha256": model.sha256,
-        "software": f"Reelproof {software.reelproof}",
-        "created": software.created,
-        "verdict": analysis.verdict.value,
-        "probability": analysis.probability,
-        "columns": "docs/exports.md of Reelproof defines them; times are seconds from the first frame",
     }
+    if not media.sound_only:
+        provenance |= {"model": model.name, "model_sha256": model.sha256}
+    if voice is not None:
+        provenance |= {"voice_model": voice.model.name, "voice_model_sha256": voice.model.sha256}
+    provenance |= {"software": f"Reelproof {software.reelproof}", "created": software.created}
+    if not media.sound_only:
+        provenance |= {"verdict": analysis.verdict.value, "probability": analysis.probability}
+    if voice is not None:
+        provenance |= {"voice_verdict": voice.verdict.value, "voice_probability": voice.probability}
+    origin = time_origin(media)
+    provenance["columns"] = f"docs/exports.md of Reelproof defines them; times are seconds {origin}"
     return workbook(title, header, rows, provenance, timestamps.parse(software.created))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from detector.schema.analysis import Analysis, Media, Segment
-from detector.schema.formatting import N_, probability
+from detector.schema.formatting import N_, escape_directions, probability
 from detector.schema.voice import VoiceSegment
 from detector.verdict.judged_persons import is_flagged, kind_from_second_look, unflagged_segments
 from reports.errors import ExportError
@@ -126,7 +126,7 @@ def scores_parquet(analysis: Analysis) -> bytes:
     types = (real, text, whole, text, whole, real, real, real, real, pa.bool_(), real, real, text, pa.bool_())
     optional = {"probability", "smoothed", "segment"}
     about = {
-        "reelproof.exhibit": analysis.media.file,
+        "reelproof.exhibit": file_name(analysis.media.file),
         "reelproof.exhibit_sha256": analysis.media.sha256,
         "reelproof.model": analysis.model.name,
         "reelproof.model_sha256": analysis.model.sha256,
@@ -326,7 +326,7 @@ def segments_json(analysis: Analysis) -> bytes:
         ],
         "voice": _voice_object(analysis),
     }
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    return (escape_directions(json.dumps(document, indent=2, ensure_ascii=False)) + "\n").encode()
 
 
 def _voice_object(analysis: Analysis) -> dict[str, Any] | None:
@@ -382,17 +382,15 @@ def _object(segment: Segment, phrase: str) -> dict[str, Any]:
 def segments_webvtt(analysis: Analysis) -> bytes:
     """Return one cue per segment (W3C WebVTT); raise :class:`ExportError` for a photo."""
     refuse_still(analysis, "WebVTT")
-    others = unflagged_segments(analysis.persons, analysis.segments)
-    but = f", and those it looked at and did not flag, marked “{NOT_FLAGGED}”" if others else ""
-    blocks = [
-        "WEBVTT",
-        "NOTE\n"
-        f"Segments that Reelproof {_line(analysis.software.reelproof)} flagged as manipulated{but}.\n"
-        f"Exhibit: {_line(analysis.media.file)}\n"
-        f"SHA-256: {analysis.media.sha256}\n"
-        f"Model: {_line(analysis.model.name)}\n"
-        f"Times count from the first frame{_in_player(analysis.media.start_offset)}.",
+    media = analysis.media
+    times = f"Times count {time_origin(media)}{_in_player(media.start_offset)}."
+    about = [
+        f"Exhibit: {_line(media.file)}",
+        f"SHA-256: {media.sha256}",
+        *map(_line, models(analysis)),
+        times,
     ]
+    blocks = ["WEBVTT", "\n".join(("NOTE", *_cues_of(analysis), *about))]
     for segment in in_order(analysis):
         start = _milliseconds(segment.start)
         end = max(_milliseconds(segment.end), start + 1)  # a cue must end after it starts
@@ -410,6 +408,36 @@ def segments_webvtt(analysis: Analysis) -> bytes:
             f"Voice: {voice_phrase(heard)}, {_line(probability(heard.confidence))}"
         )
     return ("\n\n".join(blocks) + "\n").encode()
+
+
+def _cues_of(analysis: Analysis) -> Iterator[str]:
+    """Yield a sentence about the cues of faces, and one about those of the voice."""
+    program, heard = _line(analysis.software.reelproof), voice_segments(analysis)
+    if not analysis.media.sound_only:
+        others = bool(unflagged_segments(analysis.persons, analysis.segments))
+        what = "Segments of faces" if heard else "Segments"
+        yield f"{what} that Reelproof {program} flagged as manipulated{_and_others(others)}."
+    if heard or analysis.media.sound_only:
+        others = not all(segment.flagged for segment in heard)
+        flagged = f"Segments of the voice that Reelproof {program} flagged as synthetic speech"
+        yield f"{flagged}{_and_others(others)}."
+
+
+def _and_others(present: bool) -> str:
+    return f", and those it looked at and did not flag, marked “{NOT_FLAGGED}”" if present else ""
+
+
+def models(analysis: Analysis) -> tuple[str, ...]:
+    """Name the models that judged the faces and the voices, each in a line."""
+    lines = [] if analysis.media.sound_only else [f"Model: {analysis.model.name}"]
+    if analysis.voice is not None:
+        lines.append(f"Model of voices: {analysis.voice.model.name}")
+    return tuple(lines)
+
+
+def time_origin(media: Media) -> str:
+    """Say where the times of an exhibit begin."""
+    return "from the start of the recording" if media.sound_only else "from the first frame"
 
 
 def _strength(analysis: Analysis, segment: Segment) -> str:

@@ -235,16 +235,30 @@ def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
         )
     return (
         proof,
-        gettext(
-            "It says nothing about sound, scenery, bodies, text, or the order and "
-            "completeness of the recording."
-        ),
+        _beside_faces(analysis),
         identity,
         gettext(
             "Measured error rates do not apply to material unlike the validation data. Strong "
             "compression, filters, beauty effects and re-filmed screens can raise or lower scores."
         ),
         f"{covered} {detected}",
+    )
+
+
+def _beside_faces(analysis: Analysis) -> str:
+    """State what of a video the finding about its faces does not concern."""
+    if not analysis.media.has_sound:
+        return gettext(
+            "It says nothing about scenery, bodies, text, or the order and completeness of the recording."
+        )
+    if analysis.voice is None:
+        return gettext(
+            "It says nothing about sound, scenery, bodies, text, or the order and "
+            "completeness of the recording."
+        )
+    return gettext(
+        "It says nothing about the voices, which have a verdict of their own, nor about scenery, bodies, "
+        "text, or the order and completeness of the recording."
     )
 
 

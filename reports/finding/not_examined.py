@@ -136,7 +136,8 @@ def _of_recording(analysis: Analysis) -> Iterator[str]:
     """State what was not examined of a recording of sound."""
     yield gettext("Faces: the exhibit has no picture.")
     yield from _of_sound(analysis)
-    yield gettext("Everything in the sound that is not speech, and what is said.")
+    if analysis.voice is not None:
+        yield gettext("Everything in the sound that is not speech, and what is said.")
 
 
 def _under_transparency(media: Media) -> Iterator[str]:

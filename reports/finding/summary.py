@@ -245,15 +245,16 @@ def _not_examined(analysis: Analysis) -> str:
     """Summarise what was not examined in one sentence."""
     coverage, media = analysis.coverage, analysis.media
     parts = []
+    is_heard = analysis.voice is not None and analysis.voice.stream is not None
     if not media.still:
         if not media.has_sound:
             parts.append(gettext("sound (the file has none)"))
-        elif analysis.voice is None:
+        elif not is_heard:
             parts.append(gettext("sound"))
     parts.append(
-        gettext("everything that is not a face")
-        if analysis.voice is None
-        else gettext("everything that is neither a face nor speech")
+        gettext("everything that is neither a face nor speech")
+        if is_heard
+        else gettext("everything that is not a face")
     )
     if not media.still:
         damaged = media.frames_from_damaged or 0
@@ -309,10 +310,16 @@ def next_steps(analysis: Analysis, *, in_report: bool = False) -> str:
         case Verdict.NOT_FOUND:
             if analysis.media.still:
                 return inconclusive.photograph_next_steps()
+            if analysis.media.has_sound and analysis.voice is None:
+                return gettext(
+                    "Do not take this as proof that the file is unaltered. If doubts remain, obtain the "
+                    "original, check its origin, and have the sound, the scene and the file structure "
+                    "examined by other methods."
+                )
             return gettext(
                 "Do not take this as proof that the file is unaltered. If doubts remain, obtain the "
-                "original, check its origin, and have the sound, the scene and the file structure "
-                "examined by other methods."
+                "original, check its origin, and have the scene and the file structure examined by other "
+                "methods."
             )
         case Verdict.INCONCLUSIVE:
             return inconclusive.next_steps(analysis)

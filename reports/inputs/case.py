@@ -13,7 +13,7 @@ import tzlocal
 from pydantic import AfterValidator, StringConstraints, ValidationError
 
 from detector.schema.analysis import Value
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, escape_directions
 from reports.errors import ReportError
 from reports.file_names import CASE
 from reports.inputs.case_fields import FIELDS, Paper
@@ -74,7 +74,7 @@ class CaseDetails(Value):
 
     def to_json(self) -> str:
         """Return the text of ``case.json`` (UTF-8, two-space indent)."""
-        return json.dumps(self.model_dump(), indent=2, ensure_ascii=False) + "\n"
+        return escape_directions(json.dumps(self.model_dump(), indent=2, ensure_ascii=False)) + "\n"
 
 
 def case_details(values: dict[str, Any]) -> CaseDetails:

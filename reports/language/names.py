@@ -5,13 +5,12 @@ from __future__ import annotations
 import unicodedata
 from typing import Literal
 
-from reports.language.translation import N_, gettext
+from detector.schema.formatting import escape_directions
+from reports.language.translation import N_, gettext, translated
 
 # The normal forms make one character of at most so many.
 _COMPOSED_OF = 4
 _RIGHT_TO_LEFT = {"R", "AL"}
-# Writing from right to left needs neither; they make "exe.4pm" of "mp4.exe".
-_OVERRIDES = {"\u202d": "\\u202d", "\u202e": "\\u202e"}
 
 
 def normalized(text: str, longest: int, form: Literal["NFC", "NFKC"] = "NFC") -> str:
@@ -31,8 +30,8 @@ def one_line(text: str) -> str:
 
 def readable(text: str) -> str:
     """Remove characters that control terminals or reverse the reading direction; keep line breaks."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(_OVERRIDES.get(char) or ("\ufffd" if _steers(char) else char) for char in lines)
+    lines = escape_directions(text).replace("\r\n", "\n").replace("\r", "\n")
+    return "".join("\ufffd" if _steers(char) else char for char in lines)
 
 
 def _steers(char: str) -> bool:
@@ -64,6 +63,25 @@ _SHIPPED = (
     N_("Reelproof, second generation"),
     N_("Reelproof Lite0, first generation"),
 )
+
+
+# Sentences on the cards of networks for faces, from before voices were examined.
+_FACES_ALONE = {
+    N_("Sound, and anything outside the head, are not examined."): N_(
+        "This model judges heads alone, and nothing else in the picture."
+    ),
+    N_("Sound, and anything outside the inner face, are not examined."): N_(
+        "This model judges inner faces alone, and nothing else in the picture."
+    ),
+    N_("Sound, lip-sync to altered sound, and anything outside the face are not examined."): N_(
+        "This model judges faces alone: neither lip-sync to altered sound nor anything else in the picture."
+    ),
+}
+
+
+def model_limit(limit: str) -> str:
+    """Translate a limit on the card of a model for faces, which says nothing about voices."""
+    return translated(_FACES_ALONE.get(limit, limit))
 
 
 def model_title(title: str) -> str:

@@ -13,9 +13,11 @@ from typing import Any, TypeVar, cast
 from babel import Locale
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from detector.schema.analysis import Analysis, Span, Voice
 from detector.schema.formatting import N_ as N_
+from detector.schema.formatting import escape_directions
 from detector.verdict.sentences import Words, render
 from reports.language.catalogues import SCRIPTS, catalogue, locale_of
 from reports.language.filled_messages import translate
@@ -161,7 +163,10 @@ def _translated_value(value: Any) -> Any:
 
 
 def install(environment: Environment) -> None:
-    """Give templates ``_()``, ``{% trans %}``, and the functions for ``lang`` and ``dir``."""
+    """Give templates ``_()``, ``{% trans %}``, and the functions for ``lang`` and ``dir``.
+
+    No text that they show changes the reading direction of what follows it.
+    """
     environment.add_extension("jinja2.ext.i18n")
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_callables(  # type: ignore[attr-defined]
@@ -170,7 +175,14 @@ def install(environment: Environment) -> None:
     environment.globals.update(
         language=current, languages=LANGUAGES, text_direction=lambda: locale().text_direction
     )
+    environment.finalize = _without_directions
     environment.filters.update(translated=at_each_rendering(translated), capitalize_first=capitalize_first)
+
+
+def _without_directions(value: Any) -> Any:
+    if isinstance(value, Markup):
+        return Markup(escape_directions(value))
+    return escape_directions(value) if isinstance(value, str) else value
 
 
 def at_each_rendering(words: Callable[..., Any]) -> Callable[..., Any]:

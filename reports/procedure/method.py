@@ -8,7 +8,7 @@ from detector.schema.analysis import Analysis, Model, Parameters, Platt
 from detector.schema.method import PHOTO_PARAMETERS, VIDEO_PARAMETERS
 from reports.language import formatting
 from reports.language.formatting import shown
-from reports.language.names import model_title
+from reports.language.names import model_limit, model_title
 from reports.language.translation import DEFAULT, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
 from reports.sound.facts import sound_facts
 from reports.wording.sections import Fact
@@ -114,7 +114,7 @@ def model_view(value: Model, still: bool) -> ModelView:
             if concerns(value, name, still)
         ),
         domain=value.domain,
-        limits=value.limits,
+        limits=tuple(map(model_limit, value.limits)),
         foreign=current() != DEFAULT
         and any(translated(text) == text for text in (value.domain, *value.limits) if text),
     )

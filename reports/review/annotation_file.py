@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, escape_directions
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError, WrongFileError
 from reports.file_names import ANNOTATIONS
@@ -107,7 +107,7 @@ def file_text(
         "annotations": values,
         "sha256": checksum(values),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return escape_directions(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
 
 
 def read_file(data: bytes) -> SavedAnnotations:

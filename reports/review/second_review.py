@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from detector.schema.analysis import Sha256, Value
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, escape_directions
 from detector.timestamps import iso_milliseconds
 from reports.errors import ReportError
 from reports.file_names import SECOND_REVIEW
@@ -170,7 +170,7 @@ class SecondReview(Value):
 
     def to_json(self) -> str:
         """Return the text of the file (UTF-8, two-space indent)."""
-        return json.dumps(review_json(self), indent=2, ensure_ascii=False) + "\n"
+        return escape_directions(json.dumps(review_json(self), indent=2, ensure_ascii=False)) + "\n"
 
     def judgement(self, part: str) -> Judgement | None:
         """Return the judgement of the first or second reviewer; None unless it is disclosed."""

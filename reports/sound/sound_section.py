@@ -163,10 +163,12 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         segments=segments,
         lead=_lead(voice, segments),
         properties=tuple(_property(voice_property) for voice_property in voice.properties),
-        drawing=draw_sound(voice, analysis.end, spectrogram is not None and spectrogram.path is not None),
+        drawing=draw_sound(voice, analysis.end, spectrogram is not None and spectrogram.path is not None)
+        if voice.stream
+        else None,
         spectrogram=spectrogram,
         meaning=meaning(voice),
-        limits=limits(),
+        limits=limits(only=analysis.media.sound_only),
         model=_model(voice),
         rates=network_rates(voice.model.figures),
         model_title=voice.model.title,

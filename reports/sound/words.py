@@ -173,6 +173,8 @@ def meaning(voice: Voice) -> tuple[str, ...]:
         window=window,
         step=step,
     )
+    if not voice.scores.time:
+        return (gettext("Nothing in the sound was judged, so it says nothing about any voice."),)
     match voice.verdict:
         case VoiceVerdict.SYNTHETIC:
             return (
@@ -193,8 +195,11 @@ def meaning(voice: Voice) -> tuple[str, ...]:
             assert_never(voice.verdict)
 
 
-def limits() -> tuple[str, ...]:
-    """List what the finding about the voices does not mean."""
+def limits(*, only: bool) -> tuple[str, ...]:
+    """List what the finding about the voices does not mean; ``only`` if the exhibit has no picture."""
+    independent = gettext(
+        "The findings about voices and faces are independent: neither changes the verdict on the other."
+    )
     return (
         gettext(
             "It proves nothing by itself. No decision about a person or a publication may rest on a "
@@ -210,11 +215,14 @@ def limits() -> tuple[str, ...]:
             "human speech."
         ),
         gettext(
+            "It says nothing about what is said, or about words that were cut out, moved or taken out of "
+            "context."
+        )
+        if only
+        else gettext(
             "It says nothing about what is said, about words that were cut out, moved or taken out of "
             "context, or about whether lips and voice belong together."
         ),
         gettext("Music, crowds and silence are not judged; singing can be taken for speech."),
-        gettext(
-            "The findings about voices and faces are independent: neither changes the verdict on the other."
-        ),
+        *(() if only else (independent,)),
     )

@@ -48,6 +48,11 @@ export function fileSize(bytes) {
   return bytes >= 1e3 ? `${decimal(bytes / 1e3, 1)} kB` : `${Math.ceil(bytes / 1e3)} kB`;
 }
 
+/** A text in which nothing changes the reading direction, as `detector.schema.formatting.escape_directions`. */
+export function escapeDirections(text) {
+  return text.replace(/[\u202a-\u202e\u2066-\u2069]/g, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
+}
+
 // As in `detector.schema.formatting`: a joiner that belongs where it stands, after the letter or emoji before it.
 const SCRIPTS = "[\\u0600-\\u0dff\\u1000-\\u109f\\u1780-\\u18af]";
 const LETTER = `(?=[\\p{L}\\p{M}])${SCRIPTS}`;

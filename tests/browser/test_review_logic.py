@@ -16,7 +16,7 @@ from playwright.sync_api import Page
 from reviewed_persons import reviewed_persons
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
-from detector.schema.formatting import printable
+from detector.schema.formatting import escape_directions, printable
 from detector.schema.scores import logit_of
 from detector.segments.rules import find_in_person, find_in_pieces, find_whole
 from reports.language.formatting import probability, timecode
@@ -99,6 +99,14 @@ def test_names_are_made_safe_as_python_does(modules: Page) -> None:
     ]
     shown = call(modules, "formats.js", "return given.map(m.printable);", names)
     assert shown == [printable(name) for name in names]
+
+
+def test_reading_directions_are_escaped_as_python_does(modules: Page) -> None:
+    texts = [f"a{chr(code)}b\n\u200f" for code in (*range(0x2028, 0x2030), *range(0x2064, 0x206B))]
+    shown = call(modules, "formats.js", "return given.map(m.escapeDirections);", texts)
+    assert shown == [escape_directions(text) for text in texts]
+    made = "return given.map((text) => m.el('p', { title: text }, text).outerHTML);"
+    assert "\u202e" not in "".join(call(modules, "dom.js", made, texts))
 
 
 def test_probabilities_read_alike(modules: Page) -> None:

@@ -44,6 +44,8 @@ def test_a_recording_has_no_verdict_on_faces(tmp_path: Path) -> None:
     assert "without picture" in analysis.reason
     assert (analysis.persons, analysis.segments) == ((), ())
     assert [cause.code for cause in analysis.causes] == ["no_picture"]
+    assert analysis.media.details is not None
+    assert [stream.examined for stream in analysis.media.details.streams] == [True]
     assert type(analysis).from_json(analysis.to_json()) == analysis
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from flask import stream_with_context
 from werkzeug.wrappers import Response
 
+from detector.schema.formatting import escape_directions
 from detector.timestamps import iso_milliseconds
 from reports.bundle.archive import chunks, new_entry
 from reports.language import translation
@@ -115,7 +116,7 @@ def _case_json(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> by
             for row in rows
         ],
     }
-    return json.dumps(content, indent=1, ensure_ascii=False).encode()
+    return escape_directions(json.dumps(content, indent=1, ensure_ascii=False)).encode()
 
 
 @dataclass(frozen=True)

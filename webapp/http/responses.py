@@ -32,6 +32,7 @@ from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.http import quote_etag
 from werkzeug.wrappers import Response
 
+from detector.schema.formatting import escape_directions
 from webapp.errors import UserError
 
 _CHUNK = 256 * 1024
@@ -136,6 +137,11 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def compress_response(response: FlaskResponse) -> FlaskResponse:
+        # Kept files are sent as they are, with the bytes that the custody log names.
+        if response.mimetype == "application/json" and response.is_sequence:
+            text = response.get_data(as_text=True)
+            if (safe := escape_directions(text)) != text:
+                response.set_data(safe)
         if response.mimetype == "text/html" and request.query_string:
             return response
         # Flask-Compress takes a coding of ``q=0``, which is refused, for a wanted one.

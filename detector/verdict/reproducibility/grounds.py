@@ -74,7 +74,8 @@ def ground_problems(
 def file_problems(recorded: Analysis, again: Analysis) -> list[str]:
     """Return differences of what is read from the file: facts, tags, anomalies and declarations."""
     old, new = (
-        analysis.media.model_dump(mode="json", exclude=set(_BESIDE)) for analysis in (recorded, again)
+        analysis.with_examined_sound().media.model_dump(mode="json", exclude=set(_BESIDE))
+        for analysis in (recorded, again)
     )
     problems = [f"of the file, {difference}" for difference in _differences(old, new)]
     if _anomalies(recorded, again) != _anomalies(again, recorded):

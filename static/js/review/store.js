@@ -1,5 +1,6 @@
 // Storage of annotations: in the app or, in a page opened from disk, in a file.
 
+import { escapeDirections } from "../formats.js";
 import { _ } from "../language.js";
 import { askState, post } from "../requests.js";
 import { inOrder } from "./annotations.js";
@@ -64,7 +65,7 @@ export class FileStore {
   }
 
   async save() {
-    const text = JSON.stringify({
+    const text = escapeDirections(JSON.stringify({
       reelproof_judgements: "1.0",
       analysis: this.facts.id,
       analysis_sha256: this.facts.sha256,
@@ -72,7 +73,7 @@ export class FileStore {
       saved: new Date().toISOString(),
       annotations: this.annotations,
       sha256: await fingerprint(canonical(this.annotations)),
-    }, null, 2);
+    }, null, 2));
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([`${text}\n`], { type: "application/json" }));
     link.download = `annotations-${this.facts.exhibit_sha256.slice(0, 8)}-${new Date().toISOString().slice(0, 16).replace(/[-:T]/g, "")}.json`;

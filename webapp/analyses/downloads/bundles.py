@@ -21,6 +21,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from detector.files import FILES, is_disk_full
+from detector.schema.formatting import escape_directions
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from reports.bundle import manifest, review_bundle
@@ -260,7 +261,8 @@ def combine_scripts() -> str:
 
 def _json(value: object) -> str:
     """Encode JSON that cannot end the HTML element around it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return escape_directions(text).replace("<", "\\u003c")
 
 
 def _hash(text: str) -> str:
