@@ -32,6 +32,9 @@ _KINDS: dict[str, tuple[type, float, float]] = {
 }
 
 
+_AT_ONCE = 64  # channels that FFmpeg resamples together
+
+
 class SoundPart(NamedTuple):
     """Decoded samples (channels, n), full scale at 1, and their time in seconds on the file's own clock."""
 
@@ -145,26 +148,39 @@ class Resampler:
     def __init__(self, rate: int) -> None:
         self.rate = rate
         self._source: tuple[int, int] | None = None
-        self._resampler: av.AudioResampler | None = None
+        self._resamplers: list[av.AudioResampler] = []
 
     def resample(self, samples: Floats, rate: int) -> list[Floats]:
-        """Add samples at ``rate`` hertz, of at most 64 channels; return the arrays that are ready."""
+        """Add samples at ``rate`` hertz; return the arrays that are ready."""
         source = (len(samples), rate)
         ready = self.drain() if source != self._source else []
         if rate == self.rate:
             return [*ready, samples]
-        layout = _layout(len(samples))
-        if self._resampler is None:
-            self._source, self._resampler = source, av.AudioResampler("flt", layout, self.rate)
-        packed = np.ascontiguousarray(samples.T, np.float32).reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(packed, "flt", layout)
-        frame.sample_rate = rate
-        return [*ready, *map(channels_of, self._resampler.resample(frame))]
+        some = [samples[first : first + _AT_ONCE] for first in range(0, len(samples), _AT_ONCE)]
+        if not self._resamplers:
+            self._source = source
+            self._resamplers = [av.AudioResampler("flt", _layout(len(part)), self.rate) for part in some]
+        return [*ready, *self._resampled(*(_packed(part, rate) for part in some))]
 
     def drain(self) -> list[Floats]:
         """Return what is still held, and begin anew."""
-        resampler, self._resampler, self._source = self._resampler, None, None
-        return [channels_of(frame) for frame in resampler.resample(None)] if resampler else []
+        held = self._resampled(*(None for _ in self._resamplers))
+        self._resamplers, self._source = [], None
+        return held
+
+    def _resampled(self, *frames: av.AudioFrame | None) -> list[Floats]:
+        parts = [
+            [channels_of(ready) for ready in resampler.resample(frame)]
+            for resampler, frame in zip(self._resamplers, frames, strict=True)
+        ]
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _packed(samples: Floats, rate: int) -> av.AudioFrame:
+    packed = np.ascontiguousarray(samples.T, np.float32).reshape(1, -1)
+    frame = av.AudioFrame.from_ndarray(packed, "flt", _layout(len(samples)))
+    frame.sample_rate = rate
+    return frame
 
 
 def _layout(channels: int) -> str:

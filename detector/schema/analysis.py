@@ -50,7 +50,7 @@ from detector.schema.peaks import (  # noqa: F401
 from detector.schema.scores import Box, Score, Scores  # noqa: F401
 from detector.schema.voice import Voice
 
-SCHEMA_VERSION = "1.26"
+SCHEMA_VERSION = "1.27"
 KEPT_WIDTH = 1280  # px, the largest width of stored frames, overlays and photographs
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,12 @@ from detector.schema.measurements import Cause, Span
 # Seconds from the first frame, or from the start of a recording without picture. Negative where the sound
 # begins before the first frame.
 Instant = float
+ChannelNumber = Annotated[int, Field(ge=1)]
+"""Number of a channel in its stream, from 1."""
+
+
+TOO_LITTLE_SPEECH = "voice_too_little"
+"""Code of the cause of a verdict on too little speech."""
 
 
 class VoiceVerdict(StrEnum):
@@ -78,6 +84,9 @@ class VoiceSegment(Value):
     windows: int = Field(gt=0, description="scored windows whose middle lies inside")
     flagged: bool = optional("false: a finding does not rest on it, because other views disagree", True)
     peaks: tuple[VoicePeak, ...] = Field(default=(), max_length=3)
+    channels: tuple[ChannelNumber, ...] = optional(
+        "those in which it was found; empty: all were judged together; since 1.27", ()
+    )
 
 
 class VoiceScores(Value):
@@ -113,6 +122,14 @@ class SoundStream(Value):
     duration: Seconds = Field(description="of the samples that could be decoded")
     others: int = optional("further sound tracks of the file, which were not examined", 0, ge=0)
     undecodable: int = optional("packets that the decoder refused", 0, ge=0)
+    channel_names: tuple[str, ...] = optional(
+        "FFmpeg's names of the channels in order, such as FL for front left; an empty one has none; empty "
+        "also for one channel, and before 1.27",
+        (),
+    )
+    channels_left_out: tuple[ChannelNumber, ...] = optional(
+        "channels that carry other speech, but were not examined, because eight were; since 1.27", ()
+    )
 
 
 class Waveform(Value):
@@ -169,9 +186,21 @@ class VoiceSummary(Value):
     only: bool = Field(description="the exhibit is a recording of sound without picture")
 
 
-class Voice(Value):
-    """The finding about the voices in an exhibit; it affects neither verdict nor probability of the faces."""
+# From the least to the most serious.
+_SERIOUSNESS = (
+    VoiceVerdict.NO_SPEECH,
+    VoiceVerdict.NOT_FOUND,
+    VoiceVerdict.INCONCLUSIVE,
+    VoiceVerdict.SYNTHETIC,
+)
 
+
+class ChannelFinding(Value):
+    """The finding about channels that carry the same speech, or about all channels together."""
+
+    channels: tuple[ChannelNumber, ...] = optional(
+        "those that this is about; empty: all were judged together, as before 1.27; since 1.27", ()
+    )
     verdict: VoiceVerdict
     reason: str = Field(description="the reason for the verdict in words")
     causes: tuple[Cause, ...] = Field(default=(), description="its sentences as codes with parameters")
@@ -183,24 +212,71 @@ class Voice(Value):
         "share of views of the same sound (shifted, re-encoded, louder, softer) with the same verdict; null: "
         "not measured"
     )
-    stream: SoundStream | None = Field(description="null: the file has no sound")
     speech: Seconds = Field(description="seconds of speech that were judged")
     not_judged: dict[str, Seconds] = Field(
         default_factory=dict, description="seconds of sound that were not judged, by cause, such as “silence”"
     )
     gaps: tuple[Span, ...] = Field(default=(), description="intervals that were not judged, with their cause")
-    segments: tuple[VoiceSegment, ...] = ()
     scores: VoiceScores
     properties: tuple[VoiceProperty, ...] = ()
     waveform: Waveform | None = optional("null: not kept")
     spectrogram: Spectrogram | None = optional("null: not kept")
+
+    @property
+    def seriousness(self) -> tuple[float, float]:
+        """The channel in which it is highest decides on the whole.
+
+        Too little speech on one channel does not outweigh what was judged on another.
+        """
+        level: float = _SERIOUSNESS.index(self.verdict)
+        if any(cause.code == TOO_LITTLE_SPEECH for cause in self.causes):
+            level = 0.5
+        return level, -1.0 if self.probability is None else self.probability
+
+
+class Voice(ChannelFinding):
+    """The finding about the voices in an exhibit; it affects neither verdict nor probability of the faces.
+
+    Where channels carry different speech, each is judged for itself. The most serious finding is that about
+    the exhibit; ``other_channels`` has those about the others, and ``segments`` are of all.
+    """
+
+    stream: SoundStream | None = Field(description="null: the file has no sound")
+    segments: tuple[VoiceSegment, ...] = ()
+    other_channels: tuple[ChannelFinding, ...] = optional(
+        "findings about the other channels, where they carry different speech; since 1.27", ()
+    )
     model: VoiceModel
+
+    @model_validator(mode="after")
+    def _worst_first(self) -> Self:
+        if any(other.seriousness > self.seriousness for other in self.other_channels):
+            raise ValueError("the voice of another channel is more serious than that of the exhibit")
+        numbers = [number for finding in self.findings for number in finding.channels]
+        if len(numbers) != len(set(numbers)) or (
+            self.other_channels and not all(f.channels for f in self.findings)
+        ):
+            raise ValueError("the findings about the voices do not name their channels")
+        known = {finding.channels for finding in self.findings}
+        if any(segment.channels not in known for segment in self.segments):
+            raise ValueError("a segment of the voices is of channels that were not judged")
+        return self
+
+    @property
+    def findings(self) -> tuple[ChannelFinding, ...]:
+        """The findings about all channels, in their order; one where they were judged together."""
+        return tuple(sorted((self, *self.other_channels), key=lambda finding: finding.channels))
+
+    def segments_of(self, finding: ChannelFinding) -> tuple[VoiceSegment, ...]:
+        """Return the segments that were found in the channels of ``finding``."""
+        return tuple(segment for segment in self.segments if segment.channels == finding.channels)
 
     @property
     def pictures(self) -> tuple[str, ...]:
         """Paths of all stored pictures."""
         peaks = [path for segment in self.segments for peak in segment.peaks for path in peak.pictures]
-        return (*((self.spectrogram.path,) if self.spectrogram else ()), *peaks)
+        whole = [finding.spectrogram.path for finding in self.findings if finding.spectrogram]
+        return (*whole, *peaks)
 
     @property
     def flagged(self) -> tuple[VoiceSegment, ...]:

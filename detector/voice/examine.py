@@ -12,10 +12,11 @@ from detector.errors import MediaError
 from detector.media.acceptance import InputLimits
 from detector.progress import EndingReport, ReportShare
 from detector.schema.analysis import Media, Parameters
-from detector.schema.voice import SoundStream, Voice, VoiceSegment, VoiceVerdict
+from detector.schema.voice import ChannelFinding, SoundStream, Voice, VoiceSegment, VoiceVerdict
 from detector.verdict.sentences import Reason, Statement
+from detector.voice.channels import Heard, HeardChannels, listen_to_channels
 from detector.voice.findings import (
-    SpokenSegment,
+    Decision,
     decide,
     find_segments,
     lowered_by,
@@ -27,10 +28,10 @@ from detector.voice.findings import (
 )
 from detector.voice.maps import VoiceMap, draw_peak, explain_window
 from detector.voice.model import LoadedVoiceModel, load_voice_model
-from detector.voice.outline import Outline
-from detector.voice.samples import Samples, SoundReader, read_spans
+from detector.voice.outline import SPECTROGRAM
+from detector.voice.samples import SoundFacts, SoundReader, read_spans
 from detector.voice.views import MARGIN, share_of_views
-from detector.voice.windows import STEP, Listening, Window, listen
+from detector.voice.windows import STEP, Listening, Window
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +83,8 @@ def _examined(
     progress: ReportShare,
     bounds: InputLimits | None,
 ) -> Voice:
-    reader, outline = SoundReader(path, bounds), Outline()
-    heard = _listen(reader, outline, model, media, progress)
+    reader = SoundReader(path, bounds)
+    heard = _listen(reader, model, media, progress)
     facts = reader.facts
     if facts is None:
         if media.has_sound:
@@ -91,26 +92,39 @@ def _examined(
             return _without_finding(model, VoiceVerdict.INCONCLUSIVE, reason)
         return _without_finding(model, VoiceVerdict.NO_SPEECH, Reason(Statement("voice_no_sound")))
     start = float(facts.start) - (media.start_offset or 0.0)
-    scores = scores_of(heard, model, start)
-    segments = find_segments(heard.windows, scores, heard.speech)
-    not_judged, gaps, speech = unjudged_spans(heard, facts, start)
-    logits = np.array(scores.logit)
-    peaks = [number for segment in segments for number in segment.peaks]
-    viewed = strongest_windows(heard.windows, logits, peaks or range(len(logits)), _VIEWED)
-    stability = share_of_views(
-        model,
-        read_spans(path, [_with_margin(heard.windows[i]) for i in viewed], bounds) if viewed else [],
-    )
+    groups = [_Judged(group, facts, model, start) for group in heard.groups]
+    _measure_stability(groups, path, bounds, model)
     progress(_VIEWS)
-    decision = decide(segments, scores, STEP * sum(heard.speech), speech, stability, model)
-    explained = windows_to_explain(segments, heard.windows, logits, _EXPLAINED)
-    maps = _maps(path, bounds, model, heard, explained, parameters.seed, progress)
+    decisions = [group.decide(model) for group in groups]
+    explained = _to_explain(groups, decisions)
+    maps = _maps(path, bounds, model, groups, explained, parameters.seed, progress)
+    numbered = len(groups) > 1
+    findings = []
+    for group, decision in zip(groups, decisions, strict=True):
+        channels = group.numbers if numbered else ()
+        spoken = decision.verdict is not VoiceVerdict.NO_SPEECH or not numbered
+        name = f"{SPECTROGRAM}-{channels[0]}" if channels else SPECTROGRAM
+        findings.append(
+            ChannelFinding(
+                channels=channels,
+                verdict=decision.verdict,
+                reason=str(decision.reason),
+                causes=decision.reason.causes,
+                probability=decision.probability,
+                stability=group.stability,
+                speech=group.speech,
+                not_judged=group.not_judged,
+                gaps=tuple(group.gaps),
+                scores=group.scores,
+                properties=properties(group.heard, model, facts.rate),
+                waveform=group.outline.waveform(start) if spoken else None,
+                spectrogram=group.outline.spectrogram(start, images, name) if spoken else None,
+            )
+        )
+    worst, *others = sorted(findings, key=lambda finding: finding.seriousness, reverse=True)
+    flagged = [decision.flagged for decision in decisions]
     return Voice(
-        verdict=decision.verdict,
-        reason=str(decision.reason),
-        causes=decision.reason.causes,
-        probability=decision.probability,
-        stability=stability,
+        **dict(worst),
         stream=SoundStream(
             index=facts.index,
             codec=facts.codec,
@@ -120,31 +134,79 @@ def _examined(
             duration=facts.seconds,
             others=facts.others,
             undecodable=facts.undecodable,
+            channel_names=facts.names if facts.channels > 1 else (),
+            channels_left_out=tuple(channel + 1 for channel in heard.left_out),
         ),
-        speech=speech,
-        not_judged=not_judged,
-        gaps=tuple(gaps),
-        segments=tuple(_published(segments, maps, start, facts.seconds, images, decision.flagged)),
-        scores=scores,
-        properties=properties(heard, model, facts.rate),
-        waveform=outline.waveform(start),
-        spectrogram=outline.spectrogram(start, images),
+        segments=tuple(_published(groups, flagged, maps, start, facts.seconds, images)),
+        other_channels=tuple(others),
         model=model.as_published(),
     )
 
 
-def _listen(
-    reader: SoundReader, outline: Outline, model: LoadedVoiceModel, media: Media, progress: ReportShare
-) -> Listening:
+class _Judged:
+    """Channels that carry the same speech, counted from 0, with their scores and segments."""
+
+    def __init__(
+        self, group: HeardChannels, facts: SoundFacts, model: LoadedVoiceModel, start: float
+    ) -> None:
+        self.channels, self.heard, self.outline = group.channels, group.heard, group.outline
+        self.scores = scores_of(self.heard, model, start)
+        self.segments = find_segments(self.heard.windows, self.scores, self.heard.speech)
+        self.not_judged, self.gaps, self.speech = unjudged_spans(self.heard, facts, start)
+        self.logits = np.array(self.scores.logit)
+        self.stability: float | None = None
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The channels as results number them, from 1."""
+        return tuple(channel + 1 for channel in self.channels)
+
+    def decide(self, model: LoadedVoiceModel) -> Decision:
+        spoken = STEP * sum(self.heard.speech)
+        return decide(self.segments, self.scores, spoken, self.speech, self.stability, model)
+
+
+def _measure_stability(
+    groups: Sequence[_Judged], path: Path, bounds: InputLimits | None, model: LoadedVoiceModel
+) -> None:
+    viewed = []
+    for group in groups:
+        peaks = [number for segment in group.segments for number in segment.peaks]
+        among = peaks or range(len(group.logits))
+        numbers = strongest_windows(group.heard.windows, group.logits, among, _VIEWED)
+        viewed.append([_with_margin(group.heard.windows[i]) for i in numbers])
+    spans = [span for of_group in viewed for span in of_group]
+    channels = [group.channels for group, of_group in zip(groups, viewed, strict=True) for _ in of_group]
+    stretches = iter(read_spans(path, spans, bounds, channels) if spans else [])
+    for group, of_group in zip(groups, viewed, strict=True):
+        group.stability = share_of_views(model, [next(stretches) for _ in of_group])
+
+
+def _to_explain(groups: Sequence[_Judged], decisions: Sequence[Decision]) -> list[tuple[int, int]]:
+    """Return the windows that get a map as group and number, by group and in order of time.
+
+    Those on which a finding rests come first, then the strongest of each segment.
+    """
+    ranked = []
+    for at, (group, decision) in enumerate(zip(groups, decisions, strict=True)):
+        best = [
+            max(range(segment.windows.first, segment.windows.last + 1), key=lambda i: group.logits[i])
+            for segment in group.segments
+        ]
+        for number in windows_to_explain(group.segments, group.heard.windows, group.logits, _EXPLAINED):
+            rank = (not decision.flagged, number not in best, -group.logits[number])
+            ranked.append((rank, at, number))
+    return sorted((at, number) for _, at, number in sorted(ranked)[:_EXPLAINED])
+
+
+def _listen(reader: SoundReader, model: LoadedVoiceModel, media: Media, progress: ReportShare) -> Heard:
     expected = max(media.duration, 1.0)
 
-    def blocks() -> Iterator[Samples]:
-        for block in reader.blocks():
-            yield block
-            if reader.facts is not None:
-                progress(_HEARD * min(1.0, reader.facts.seconds / expected))
+    def seen() -> None:
+        if reader.facts is not None:
+            progress(_HEARD * min(1.0, reader.facts.seconds / expected))
 
-    return listen(blocks(), model.network, outline.add)
+    return listen_to_channels(reader.channel_blocks(), model.network, seen)
 
 
 def _without_finding(model: LoadedVoiceModel, verdict: VoiceVerdict, reason: Reason) -> Voice:
@@ -169,50 +231,55 @@ def _maps(
     path: Path,
     bounds: InputLimits | None,
     model: LoadedVoiceModel,
-    heard: Listening,
-    numbers: Sequence[int],
+    groups: Sequence[_Judged],
+    explained: Sequence[tuple[int, int]],
     seed: int,
     progress: ReportShare,
-) -> dict[int, VoiceMap]:
-    """Read windows by number again, and explain them."""
-    windows = [heard.windows[number] for number in numbers]
+) -> dict[tuple[int, int], VoiceMap]:
+    """Read windows by group and number again, and explain them."""
+    windows = [groups[at].heard.windows[number] for at, number in explained]
     spans = [(window.start, window.end) for window in windows]
-    stretches = read_spans(path, spans, bounds) if spans else []
-    maps: dict[int, VoiceMap] = {}
-    for number, window, samples in zip(numbers, windows, stretches, strict=True):
+    channels = [groups[at].channels for at, _ in explained]
+    stretches = read_spans(path, spans, bounds, channels) if spans else []
+    maps: dict[tuple[int, int], VoiceMap] = {}
+    for place, window, samples in zip(explained, windows, stretches, strict=True):
         progress(_VIEWS + (1 - _VIEWS) * len(maps) / len(windows))
+        heard = groups[place[0]].heard
         shares = np.array(heard.speech[round(window.start / STEP) : round(window.end / STEP)], np.float32)
-        maps[number] = explain_window(model, window, samples, shares, seed, lowered_by(heard, model))
+        maps[place] = explain_window(model, window, samples, shares, seed, lowered_by(heard, model))
     return maps
 
 
 def _published(
-    segments: Sequence[SpokenSegment],
-    maps: dict[int, VoiceMap],
+    groups: Sequence[_Judged],
+    flagged: Sequence[bool],
+    maps: dict[tuple[int, int], VoiceMap],
     start: float,
     seconds: float,
     images: Path | None,
-    flagged: bool,
 ) -> Iterator[VoiceSegment]:
-    """Yield the segments with their peaks, whose maps are drawn on one scale.
+    """Yield the segments of all ``groups`` with their peaks, whose maps are drawn on one scale.
 
     Sound of ``seconds`` begins at ``start``; windows are whole cells, so the last one may end after it.
     """
     last = start + seconds
     full = max((float(explained.heat.max()) for explained in maps.values()), default=0.0) or 1.0
-    for count, segment in enumerate(segments, start=1):
+    found = [(at, segment) for at, group in enumerate(groups) for segment in group.segments]
+    found.sort(key=lambda pair: pair[1].start)
+    for count, (of_group, segment) in enumerate(found, start=1):
+        windows = range(segment.windows.first, segment.windows.last + 1)
+        explained = [maps[at, number] for at, number in maps if at == of_group and number in windows]
         peaks = [
-            draw_peak(maps[number], f"voice-{count}-{rank}", full, start, images)
-            for rank, number in enumerate(
-                (i for i in maps if segment.windows.first <= i <= segment.windows.last), start=1
-            )
+            draw_peak(explained_window, f"voice-{count}-{rank}", full, start, images)
+            for rank, explained_window in enumerate(explained, start=1)
         ]
         yield VoiceSegment(
             id=f"voice-{count}",
             start=start + segment.start,
             end=min(start + segment.end, last),
             confidence=segment.confidence,
-            windows=segment.windows.last - segment.windows.first + 1,
-            flagged=flagged,
+            windows=len(windows),
+            flagged=flagged[of_group],
             peaks=tuple(peak.model_copy(update={"end": min(peak.end, last)}) for peak in peaks),
+            channels=groups[of_group].numbers if len(groups) > 1 else (),
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detector.schema.formatting import N_
 from detector.schema.measurements import Span
 from detector.schema.scores import sigmoid
-from detector.schema.voice import VoiceProperty, VoiceScores, VoiceVerdict
+from detector.schema.voice import TOO_LITTLE_SPEECH, VoiceProperty, VoiceScores, VoiceVerdict
 from detector.segments.rules import IndexRange, find_peaks, hysteresis, merge_intervals, sliding_median
 from detector.verdict.sentences import Reason, Statement
 from detector.voice.model import LoadedVoiceModel
@@ -200,7 +200,7 @@ def decide(
     if spoken < STEP:
         return Decision(VoiceVerdict.NO_SPEECH, Reason(Statement("voice_no_speech")), None, False)
     if not scores.logit:
-        reason = Reason(Statement("voice_too_little", seconds=LEAST_JUDGED))
+        reason = Reason(Statement(TOO_LITTLE_SPEECH, seconds=LEAST_JUDGED))
         return Decision(VoiceVerdict.INCONCLUSIVE, reason, None, False)
     overall = float(sigmoid(float(np.mean(scores.logit))))
     if segments:
@@ -214,7 +214,7 @@ def decide(
     if judged < LEAST_JUDGED:
         return Decision(
             VoiceVerdict.INCONCLUSIVE,
-            Reason(Statement("voice_too_little", seconds=LEAST_JUDGED)),
+            Reason(Statement(TOO_LITTLE_SPEECH, seconds=LEAST_JUDGED)),
             overall,
             False,
         )

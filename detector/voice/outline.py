@@ -18,7 +18,8 @@ _MOST = 4096  # columns kept before every two are joined
 _FINEST = 160  # samples of a column at first, 10 ms
 _HEIGHT = 160  # px of the spectrogram
 _RANGE = 80.0  # dB shown below the loudest place
-SPECTROGRAM_FILE = "overlays/voice-spectrogram.png"
+SPECTROGRAM = "voice-spectrogram"
+"""Name of the picture, to which that of a further channel adds its number."""
 _Joiner = Callable[[Floats, Floats], Floats]
 
 
@@ -80,8 +81,8 @@ class Outline:
         step = self._wave.factor * _FINEST / RATE
         return Waveform(start=start, step=step, low=tuple(low.tolist()), high=tuple(high.tolist()))
 
-    def spectrogram(self, start: float, images: Path | None) -> Spectrogram | None:
-        """Write the spectrogram below ``images``; None without sound or folder."""
+    def spectrogram(self, start: float, images: Path | None, name: str = SPECTROGRAM) -> Spectrogram | None:
+        """Write the spectrogram called ``name`` below ``images``; None without sound or folder."""
         columns = self._mel.all()
         if not columns.size or images is None:
             return None
@@ -90,11 +91,12 @@ class Outline:
             (columns.shape[1], _HEIGHT),
             interpolation=cv2.INTER_LINEAR,
         )
-        path = images / SPECTROGRAM_FILE
+        file = f"overlays/{name}.png"
+        path = images / file
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(path, np.dstack([picture] * 3))
         end = start + columns.shape[1] * self._mel.factor * _FINEST / RATE
-        return Spectrogram(path=SPECTROGRAM_FILE, start=start, end=end, highest=RATE / 2)
+        return Spectrogram(path=file, start=start, end=end, highest=RATE / 2)
 
 
 def spectrum_levels(decibels: Floats, top: float) -> NDArray[np.uint8]:

@@ -1,17 +1,17 @@
-"""Decode one sound stream to 16 kHz mono with exact times, in blocks, so that memory stays flat."""
+"""Decode one sound stream to 16 kHz with exact times, in blocks, so that memory stays flat."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
 from detector.media.acceptance import InputLimits, open_exhibit
+from detector.media.channels import Samples, channel_names, mix, widen
 from detector.media.open import open_container, played_sound
 from detector.media.sound import Resampler, SoundDecoder
 
@@ -19,7 +19,6 @@ RATE = 16_000
 """Samples a second that are examined."""
 BLOCK = 4 * RATE
 """Samples of a block, except the last."""
-Samples = NDArray[np.float32]
 
 # A frame this much earlier or later than the end of the one before begins there; smaller differences are
 # roundings of containers with a coarse clock, such as Matroska's milliseconds.
@@ -39,6 +38,8 @@ class SoundFacts:
     others: int
     start: Fraction
     """Time of the first sample on the clock of a player, which starts with the earliest stream."""
+    names: tuple[str, ...] = ()
+    """FFmpeg's names of the channels; "" for those without a name."""
     samples: int = 0
     undecodable: int = 0
     missing: list[tuple[float, float]] = field(default_factory=list)
@@ -57,28 +58,35 @@ class SoundReader:
         self.facts: SoundFacts | None = None
 
     def blocks(self) -> Iterator[Samples]:
-        """Yield the samples in blocks of :data:`BLOCK`, between -1 and 1; nothing for a file without sound.
+        """Yield the mean of all channels (n,) in blocks of :data:`BLOCK`, as :meth:`channel_blocks` does."""
+        return map(mix, self.channel_blocks())
 
-        Channels are averaged. What lies before damage is yielded, and reading goes on behind it.
+    def channel_blocks(self) -> Iterator[Samples]:
+        """Yield the samples (channels, n) in blocks of :data:`BLOCK`, between -1 and 1.
+
+        Nothing for a file without sound. What lies before damage is yielded, and reading goes on behind it.
+        Where a stream's channels become more, later blocks have more; where they become fewer, a single one
+        is on all, and others leave the further ones silent.
         """
         with open_exhibit(self._path) as file, open_container(file, None) as container:
             stream = played_sound(container)
             if stream is None:
                 return
             waiting: list[Samples] = []
-            length = 0
+            length, channels = 0, 1
             for part in self._parts(container, stream):
                 waiting.append(part)
-                length += len(part)
+                length += part.shape[1]
+                channels = max(channels, len(part))
                 if length < BLOCK:
                     continue
-                joined = np.concatenate(waiting)
-                while len(joined) >= BLOCK:
-                    yield joined[:BLOCK]
-                    joined = joined[BLOCK:]
-                waiting, length = [joined], len(joined)
+                joined = _joined(waiting, channels)
+                while joined.shape[1] >= BLOCK:
+                    yield joined[:, :BLOCK]
+                    joined = joined[:, BLOCK:]
+                waiting, length = [joined], joined.shape[1]
             if length:
-                yield np.concatenate(waiting)
+                yield _joined(waiting, channels)
 
     def _parts(self, container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[Samples]:
         """Yield samples without gaps: missing ones are zeros, repeated ones are left out."""
@@ -94,11 +102,13 @@ class SoundReader:
                     index=stream.index,
                     codec=stream.codec_context.codec.canonical_name,
                     rate=part.rate,
-                    channels=len(part.samples),
+                    channels=0,
                     others=len(container.streams.audio) - 1,
                     start=first - began,
                     undecodable=decoder.refused,
                 )
+            if len(part.samples) > facts.channels:
+                facts.channels, facts.names = len(part.samples), channel_names(part.layout)
             ahead = Fraction(0) if time is None else time - first - decoded
             if _JITTER < ahead <= _LONGEST_GAP:
                 yield from self._count(facts, resampler.drain())
@@ -110,8 +120,7 @@ class SoundReader:
                 continue  # a repeated packet, as in a joined recording
             decoded += part.seconds
             self._bounds.refuse_length(float(decoded))
-            mixed = part.samples.mean(axis=0, keepdims=True)
-            yield from self._count(facts, resampler.resample(mixed, part.rate))
+            yield from self._count(facts, resampler.resample(part.samples, part.rate))
         if facts is not None:
             yield from self._count(facts, resampler.drain())
             facts.undecodable = decoder.refused
@@ -125,25 +134,35 @@ class SoundReader:
             yield from self._count(facts, [np.zeros((1, min(BLOCK, until - facts.samples)), np.float32)])
 
     @staticmethod
-    def _count(facts: SoundFacts, parts: list[Samples]) -> Iterator[Samples]:
-        for (part,) in parts:
-            facts.samples += len(part)
+    def _count(facts: SoundFacts, parts: Iterable[Samples]) -> Iterator[Samples]:
+        for part in parts:
+            facts.samples += part.shape[1]
             yield np.clip(part, -1.0, 1.0)  # loud sound exceeds 1
 
 
+def _joined(parts: Sequence[Samples], channels: int) -> Samples:
+    return np.concatenate([widen(part, channels) for part in parts], axis=1)
+
+
 def read_spans(
-    path: Path, spans: Sequence[tuple[float, float]], bounds: InputLimits | None = None
+    path: Path,
+    spans: Sequence[tuple[float, float]],
+    bounds: InputLimits | None = None,
+    channels: Sequence[Sequence[int]] | None = None,
 ) -> list[Samples]:
-    """Read intervals of a file, in seconds from the first sample; shorter where the sound begins or ends."""
+    """Read intervals of a file, in seconds from the first sample; shorter where the sound begins or ends.
+
+    ``channels`` are those of each interval, counted from 0, whose mean is read; None: all.
+    """
     wanted = [(max(0, round(start * RATE)), round(end * RATE)) for start, end in spans]
     parts: list[list[Samples]] = [[] for _ in wanted]
     last, at = max((end for _, end in wanted), default=0), 0
-    for block in SoundReader(path, bounds).blocks():
+    for block in SoundReader(path, bounds).channel_blocks():
         for i, (start, end) in enumerate(wanted):
-            part = block[max(0, start - at) : max(0, end - at)]
-            if len(part):
-                parts[i].append(part)
-        at += len(block)
+            if start < at + block.shape[1] and end > at:  # of whole blocks, as when the sound was examined
+                whole = mix(block, channels[i] if channels else None)
+                parts[i].append(whole[max(0, start - at) : end - at])
+        at += block.shape[1]
         if at >= last:
             break
     return [np.concatenate(pieces) if pieces else np.zeros(0, np.float32) for pieces in parts]

@@ -5,6 +5,7 @@ The file is read without importing the package, which imports torch.
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,6 +50,10 @@ class SpeechFinder:
         self._hidden = np.zeros((1, 1, 128), np.float32)
         self._cell = np.zeros((1, 1, 128), np.float32)
         self._context = np.zeros(_CONTEXT, np.float32)
+
+    def fork(self) -> SpeechFinder:
+        """Return a second finder that has heard the same so far."""
+        return copy(self)  # states are replaced, never changed
 
     def __call__(self, samples: Samples) -> NDArray[np.float32]:
         """Return the probabilities (n,) of the next ``samples``; the last frame is filled with zeros.

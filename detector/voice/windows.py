@@ -6,12 +6,14 @@ within human speech stands out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.media.channels import SILENT, differing_cells
 from detector.voice.network import CELL, CELLS_AT_ONCE, VoiceNetwork, spectra
 from detector.voice.samples import RATE, Samples
 from detector.voice.speech import FRAME, SPEECH, SpeechFinder, share_in_cells
@@ -35,8 +37,6 @@ LEAST_SPEECH = 1.0
 """Seconds of speech without which a window is not judged."""
 LEAST_SHARE = 0.2
 """Share of a cell below which what speech it has is left out, such as the end of a word."""
-# Root mean square below which a cell is silent: the noise of sixteen bits at full scale is at -98 dB.
-_SILENT = 10 ** (-65 / 20)
 _BATCH = 4  # blocks given to the encoder together
 
 
@@ -122,55 +122,113 @@ def listen(
 
     ``seen`` is called with each block.
     """
-    heard, pool = Listening(), WindowPool(network.logit)
-    for cells, shares, silent in _cells(blocks, network, heard.levels, seen):
-        heard.speech += shares.tolist()
-        heard.silent += silent.tolist()
-        heard.windows += pool.add(cells, shares)
-    heard.windows += pool.end()
-    if heard.much_speech:
-        heard.windows = [window.short or window for window in heard.windows]
-    return heard
-
-
-def _cells(
-    blocks: Iterable[Samples],
-    network: VoiceNetwork,
-    levels: Levels,
-    seen: Callable[[Samples], None],
-) -> Iterator[tuple[Floats | None, Floats, NDArray[np.bool_]]]:
-    """Yield for each block its cells, None without speech, their shares of speech, and which are silent."""
-    finder = SpeechFinder()
-    waiting: list[tuple[Samples, Floats, NDArray[np.bool_]]] = []
+    listener = Listener(network)
     for block in blocks:
         seen(block)
-        speech = finder(block)
-        levels.add(block, speech)
-        count = -(-len(block) // CELL)
-        padded = np.zeros(count * CELL, np.float32)
-        padded[: len(block)] = block
-        rms = np.sqrt((padded.reshape(count, CELL) ** 2).mean(axis=1))
-        shares = share_in_cells(speech, CELL, count)
-        shares[(shares < LEAST_SHARE) | (rms < _SILENT)] = 0
-        waiting.append((padded, shares, rms < _SILENT))
-        if len(waiting) == _BATCH:
-            yield from _encoded(waiting, network)
-            waiting = []
-    yield from _encoded(waiting, network)
+        listener.add(block)
+        if listener.waits_for_network:
+            encode([listener], network)
+    encode([listener], network)
+    return listener.end()
 
 
-def _encoded(
-    waiting: list[tuple[Samples, Floats, NDArray[np.bool_]]], network: VoiceNetwork
-) -> Iterator[tuple[Floats | None, Floats, NDArray[np.bool_]]]:
-    spoken = [i for i, (_, shares, _) in enumerate(waiting) if shares.any()]
-    whole = [i for i in spoken if len(waiting[i][1]) == CELLS_AT_ONCE]
-    cells: dict[int, Floats] = {}
-    if whole:
-        cells.update(zip(whole, network.cells([spectra(waiting[i][0]) for i in whole]), strict=True))
-    for i in set(spoken) - set(whole):  # the last block, which is shorter
-        cells[i] = network.cells([spectra(waiting[i][0])])[0]
-    for i, (_, shares, silent) in enumerate(waiting):
-        yield cells.get(i), shares, silent
+@dataclass
+class HeardBlock:
+    """A block in whole cells, their shares of speech, which are silent, and what the encoders made of it."""
+
+    samples: Samples
+    shares: Floats
+    silent: NDArray[np.bool_]
+    cells: Floats | None = None
+    """None: without speech, or not encoded yet."""
+
+
+class Listener:
+    """Hears the blocks of one sound in order; :func:`encode` gives what it has heard to the network."""
+
+    def __init__(self, network: VoiceNetwork) -> None:
+        self.waiting: list[HeardBlock] = []
+        self._heard, self._pool, self._finder = Listening(), WindowPool(network.logit), SpeechFinder()
+
+    @property
+    def waits_for_network(self) -> bool:
+        """Whether as many blocks wait as the network takes at once."""
+        return len(self.waiting) == _BATCH
+
+    def fork(self) -> Listener:
+        """Return a second listener that has heard the same so far."""
+        second = copy(self)
+        second.waiting = [replace(block) for block in self.waiting]
+        second._heard, second._finder = deepcopy(self._heard), self._finder.fork()
+        second._pool = self._pool.fork()
+        return second
+
+    def shares_of_speech(self, block: Samples) -> Floats:
+        """Return the share of speech in each cell of the next ``block``, which is not added."""
+        return _hear(block, self._finder.fork()(block)).shares
+
+    def add(self, block: Samples) -> None:
+        """Find speech in the next ``block``."""
+        speech = self._finder(block)
+        self._heard.levels.add(block, speech)
+        self.waiting.append(_hear(block, speech))
+
+    def judge(self) -> None:
+        """Score the windows that the encoded blocks complete."""
+        for block in self.waiting:
+            self._heard.speech += block.shares.tolist()
+            self._heard.silent += block.silent.tolist()
+            self._heard.windows += self._pool.add(block.cells, block.shares)
+        self.waiting = []
+
+    def end(self) -> Listening:
+        """Return what was heard, once all blocks are judged."""
+        heard = self._heard
+        heard.windows += self._pool.end()
+        if heard.much_speech:
+            heard.windows = [window.short or window for window in heard.windows]
+        return heard
+
+
+def _hear(block: Samples, speech: Floats) -> HeardBlock:
+    count = -(-len(block) // CELL)
+    padded = np.zeros(count * CELL, np.float32)
+    padded[: len(block)] = block
+    rms = np.sqrt((padded.reshape(count, CELL) ** 2).mean(axis=1))
+    shares = share_in_cells(speech, CELL, count)
+    shares[(shares < LEAST_SHARE) | (rms < SILENT)] = 0
+    return HeardBlock(padded, shares, rms < SILENT)
+
+
+def encode(listeners: Sequence[Listener], network: VoiceNetwork) -> None:
+    """Encode the speech that the ``listeners`` have heard, and let them judge it.
+
+    All have heard as many blocks. A block that is the same for several is encoded once.
+    """
+    for number, listener in enumerate(listeners):
+        spoken = [i for i, block in enumerate(listener.waiting) if block.shares.any()]
+        for i in spoken:
+            block = listener.waiting[i]
+            block.cells = next(
+                (
+                    other.waiting[i].cells
+                    for other in listeners[:number]
+                    if other.waiting[i].cells is not None
+                    and not differing_cells(other.waiting[i].samples, block.samples, CELL).any()
+                ),
+                None,
+            )
+        missing = [listener.waiting[i] for i in spoken if listener.waiting[i].cells is None]
+        whole = [block for block in missing if len(block.shares) == CELLS_AT_ONCE]
+        if whole:
+            encoded = network.cells([spectra(block.samples) for block in whole])
+            for block, cells in zip(whole, encoded, strict=True):
+                block.cells = cells
+        for block in missing:
+            if block.cells is None:  # the last one, which is shorter
+                block.cells = network.cells([spectra(block.samples)])[0]
+    for listener in listeners:
+        listener.judge()
 
 
 class WindowPool:
@@ -185,6 +243,12 @@ class WindowPool:
         self._shares: list[float] = []
         self._first = 0  # number of the first cell kept
         self._next = 1  # number of the cell at the middle of the next window
+
+    def fork(self) -> WindowPool:
+        """Return a second pool with the same cells."""
+        second = copy(self)
+        second._cells, second._shares = list(self._cells), list(self._shares)
+        return second
 
     def add(self, cells: Floats | None, shares: Floats) -> Iterator[Window]:
         """Add cells, None without speech, and yield the windows that are complete."""

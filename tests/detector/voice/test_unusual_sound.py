@@ -88,7 +88,7 @@ def test_faces_do_not_fail_for_the_voices(
         raise problem
 
     clip = write_clip(tmp_path / "clip.mp4", [numbered(n) for n in range(10)], sound=1)
-    monkeypatch.setattr(examine, "listen", fail)
+    monkeypatch.setattr(examine, "listen_to_channels", fail)
     monkeypatch.setattr(marks, "PerthDecoder", fail)
     monkeypatch.setattr(marks, "weights_path", lambda: clip)
     analysis = analyze(clip)
