@@ -11,6 +11,7 @@ from analyses import build, media, scene, write_png
 from detector.schema.analysis import Analysis, Coverage, MediaKind, Verdict
 from detector.schema.measurements import Span
 from detector.schema.voice import (
+    ChannelFinding,
     SoundStream,
     Spectrogram,
     Voice,
@@ -111,6 +112,22 @@ def voice(
         ),
     }
     return Voice(**(fields | changes))
+
+
+def two_channels(folder: Path | None = None, **changes: Any) -> Voice:
+    """A recording of two parties: synthetic speech on the right channel, human speech on the left one."""
+    right, left = voice(folder, **changes), voice(spans=(), duration=changes.get("duration", 20.0))
+    assert right.stream is not None
+    shared = {name: value for name, value in left if name in ChannelFinding.model_fields}
+    other = ChannelFinding(**(shared | {"channels": (1,)}))
+    return right.model_copy(
+        update={
+            "channels": (2,),
+            "segments": tuple(s.model_copy(update={"channels": (2,)}) for s in right.segments),
+            "stream": right.stream.model_copy(update={"channels": 2, "channel_names": ("FL", "FR")}),
+            "other_channels": (other,),
+        }
+    )
 
 
 def _peak(folder: Path | None, number: int, time: float) -> VoicePeak:

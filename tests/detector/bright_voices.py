@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from made_speech import babble
 
-from detector.voice.model import LoadedVoiceModel, load_voice_model
+from detector.voice.card import read_voice_card, voice_model_files
+from detector.voice.model import LoadedVoiceModel
 from detector.voice.network import CELL, Spectra
 
 
@@ -28,7 +29,7 @@ class Network:
 
 def bright_model() -> LoadedVoiceModel:
     """The shipped card with that network, calibrated so that :func:`bright` speech is flagged."""
-    card = load_voice_model().card
+    card = read_voice_card(voice_model_files()[1])
     window = card.window.model_copy(update={"scale": 60.0, "offset": -2.0})
     network: object = Network()
     return LoadedVoiceModel(card.model_copy(update={"window": window}), network)  # type: ignore[arg-type]

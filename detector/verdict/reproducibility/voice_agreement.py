@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode
-from detector.schema.voice import VoiceCheck, VoicePeak, VoiceSegment
+from detector.schema.voice import ChannelFinding, Voice, VoiceCheck, VoicePeak, VoiceSegment
 from detector.verdict.reproducibility.segment_agreement import HEAT, Tolerance, same_logit
 
 
@@ -22,14 +22,10 @@ def voice_problems(recorded: Analysis, again: Analysis, tolerance: Tolerance) ->
         return
     if old.model.sha256 != new.model.sha256:
         yield "voices were judged by another network"
-    if old.verdict is not new.verdict:
-        yield f"the verdict on the voices is {new.verdict}, where {old.verdict} is recorded"
-    if (old.probability is None) != (new.probability is None):
-        yield "a probability of synthetic speech stands in one of both only"
-    elif old.probability is not None and new.probability is not None:
-        difference = abs(old.probability - new.probability)
-        if difference > tolerance.probability:
-            yield f"the probability of synthetic speech differs by {difference:.3f}"
+    if old.channels != new.channels or len(old.findings) != len(new.findings):
+        yield f"the verdict is that of {_of(new)}, where that of {_of(old)} is recorded"
+    for before, after in zip(old.findings, new.findings, strict=False):
+        yield from _of_channels(before, after, tolerance)
     if [segment.id for segment in old.segments] != [segment.id for segment in new.segments]:
         yield f"the voice has {len(new.segments)} segments, where {len(old.segments)} are recorded"
         return
@@ -41,9 +37,33 @@ def voice_problems(recorded: Analysis, again: Analysis, tolerance: Tolerance) ->
                 f"{timecode(max(0.0, second.end))}, where {timecode(max(0.0, first.start))} to "
                 f"{timecode(max(0.0, first.end))} is recorded"
             )
+        if first.channels != second.channels:
+            yield f"{first.id} is of other channels than recorded"
         if abs(first.confidence - second.confidence) > tolerance.probability:
             yield f"the confidence of {first.id} differs by {abs(first.confidence - second.confidence):.3f}"
         yield from _of_peaks(first, second, tolerance)
+
+
+def _of(voice: Voice) -> str:
+    if not voice.channels:
+        return "all channels together"
+    return f"channel {', '.join(map(str, voice.channels))} of {len(voice.findings)} that differ"
+
+
+def _of_channels(old: ChannelFinding, new: ChannelFinding, tolerance: Tolerance) -> Iterator[str]:
+    """Compare verdict and probability of channels that were judged together."""
+    where = f" of channel {', '.join(map(str, old.channels))}" if old.channels else ""
+    if old.channels != new.channels:
+        yield f"the finding{where} is of other channels than recorded"
+        return
+    if old.verdict is not new.verdict:
+        yield f"the verdict on the voices{where} is {new.verdict}, where {old.verdict} is recorded"
+    if (old.probability is None) != (new.probability is None):
+        yield f"a probability of synthetic speech{where} stands in one of both only"
+    elif old.probability is not None and new.probability is not None:
+        difference = abs(old.probability - new.probability)
+        if difference > tolerance.probability:
+            yield f"the probability of synthetic speech{where} differs by {difference:.3f}"
 
 
 def _of_peaks(old: VoiceSegment, new: VoiceSegment, tolerance: Tolerance) -> Iterator[str]:

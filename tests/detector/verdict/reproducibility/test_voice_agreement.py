@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from analyses import build
-from voices import voice
+from voices import two_channels, voice
 
 from detector.schema.voice import Voice, VoiceVerdict
 from detector.verdict.reproducibility.segment_agreement import TOLERANCE
@@ -37,6 +37,18 @@ def test_the_same_finding_agrees(tmp_path: Path) -> None:
 )
 def test_differences_are_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     assert any(words in problem for problem in problems(tmp_path, voice(), voice(**changes)))
+
+
+def test_findings_of_channels_are_compared(tmp_path: Path) -> None:
+    recorded = two_channels()
+    assert problems(tmp_path, recorded, recorded) == []
+    (other,) = recorded.other_channels
+    changed = other.model_copy(update={"probability": 0.4})
+    (problem,) = problems(tmp_path, recorded, recorded.model_copy(update={"other_channels": (changed,)}))
+    assert problem == "the probability of synthetic speech of channel 1 differs by 0.260"
+    together = problems(tmp_path, recorded, voice())
+    assert "the verdict is that of all channels together, where that of channel 2 of 2" in together[0]
+    assert "voice-1 is of other channels than recorded" in together
 
 
 @pytest.mark.parametrize(
