@@ -20,8 +20,8 @@ NAMES = (
     # analyses and comparisons
     N_("model"), N_("settings"), N_("priority"), N_("before"), N_("attempt"), N_("worker"), N_("process"),
     N_("error"), N_("verdict"), N_("probability"), N_("voice"), N_("finding sha256"), N_("model sha256"),
-    N_("manifest sha256"), N_("reference"), N_("related"), N_("segments"), N_("outcome"),
-    N_("comparison sha256"), N_("sha256sums sha256"),
+    N_("manifest sha256"), N_("analysis sha256"), N_("reference"), N_("related"), N_("segments"),
+    N_("outcome"), N_("comparison sha256"), N_("sha256sums sha256"),
     # annotations and second reviews
     N_("kind"), N_("id"), N_("about"), N_("said to be by"), N_("new"), N_("known"), N_("unverified"),
     N_("case"), N_("case name"), N_("first"), N_("second"), N_("third"), N_("hidden from the second"),

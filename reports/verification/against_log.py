@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from detector import timestamps
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import SCHEMA_VERSION, Analysis, summarise
 from detector.timestamps import iso_milliseconds
 from reports.comparison.kept import FOLDER, RESULT
 from reports.custody.format import Entry, ExportedLog
@@ -26,7 +27,7 @@ class Enclosed:
     """Files that came with a log; ``below`` precedes their names in problems.
 
     ``analysis_id`` is the manifest's, ``comparisons`` are texts by name. ``bundle``: the web app made all
-    files, so nothing comes from elsewhere.
+    files, so nothing comes from elsewhere. ``analysis_sha256`` is that of the text of ``analysis``.
     """
 
     analysis: Analysis | None
@@ -36,6 +37,7 @@ class Enclosed:
     analysis_id: str | None = None
     bundle: bool = False
     below: str = ""
+    analysis_sha256: str | None = None
 
 
 def check_against_log(log: ExportedLog, came: Enclosed, results: CheckResults) -> None:
@@ -54,6 +56,8 @@ def check_against_log(log: ExportedLog, came: Enclosed, results: CheckResults) -
         _check_finding(of_it, came, results)
     else:
         of_it = own
+        if since:
+            _check_any_finding(own, came, results)
     _Statements(of_it, log, since, results).check(came, all_of_it=about is not None)
     _check_comparisons(own, came, results)
 
@@ -77,7 +81,7 @@ def _found(own: Iterable[Entry], came: Enclosed) -> str | None:
     entries = annotated or {
         entry.analysis
         for entry in own
-        if entry.action == "analysis finished" and came.analysis and not _unlike(entry, came.analysis)
+        if entry.action == "analysis finished" and came.analysis and not _unlike(entry, came)
     }
     return next(iter(entries)) if len(entries) == 1 else None
 
@@ -95,17 +99,59 @@ def _say_unknown(about: str, since: bool, below: str, results: CheckResults) -> 
 
 def _check_finding(of_it: Iterable[Entry], came: Enclosed, results: CheckResults) -> None:
     finished = [entry for entry in of_it if entry.action == "analysis finished"]
-    if finished and came.analysis is not None and (difference := _unlike(finished[-1], came.analysis)):
+    for difference in _unlike(finished[-1], came) if finished else ():
         why = f"entry {finished[-1].number} of the custody log holds another {difference}"
         results.add(f"{came.below}{ANALYSIS}", "does not fit", why)
 
 
-def _unlike(entry: Entry, analysis: Analysis) -> str:
+def _check_any_finding(own: Iterable[Entry], came: Enclosed, results: CheckResults) -> None:
+    """Check that the analysis, of which no file states the id, is one of those that the log holds."""
+    finished = [entry for entry in own if entry.action == "analysis finished"]
+    if len(finished) == 1:
+        _check_finding(finished, came, results)
+    elif finished and came.analysis is not None and all(_unlike(entry, came) for entry in finished):
+        entries = f"entries {_numbers(finished)} of the custody log, on finished analyses"
+        results.add(f"{came.below}{ANALYSIS}", "does not fit", f"none of {entries}, holds its finding")
+
+
+def _numbers(entries: Sequence[Entry]) -> str:
+    """Return the numbers of the first of these entries."""
+    return ", ".join(str(entry.number) for entry in entries[:_NAMED]) + ", …" * (len(entries) > _NAMED)
+
+
+def _unlike(entry: Entry, came: Enclosed) -> list[str]:
     """Return what an entry on a finished analysis states differently; older entries state less."""
+    if came.analysis is None:
+        return []
+    return [
+        noun
+        for name, noun, value in _logged_facts(came.analysis, came.analysis_sha256)
+        if (name in entry.details and entry.details[name] != value)
+        # Entries that name the weights name the verdict on the voices as well, if there is one.
+        or (name == "voice" and value is not None and name not in entry.details and _WEIGHTS in entry.details)
+    ]
+
+
+_WEIGHTS = "model sha256"
+
+
+def _logged_facts(analysis: Analysis, sha256: str | None) -> Iterator[tuple[str, str, str | None]]:
+    """Yield the details of an entry on ``analysis``, finished, with a noun for each.
+
+    ``webapp.worker.run_analysis`` and ``webapp.jobs.claims`` write them.
+    """
+    yield "verdict", "verdict", analysis.verdict.value
     probability = "none" if analysis.probability is None else repr(float(analysis.probability))
-    if entry.details.get("verdict", analysis.verdict.value) != analysis.verdict.value:
-        return "verdict"
-    return "" if entry.details.get("probability", probability) == probability else "probability"
+    yield "probability", "probability", probability
+    yield "voice", "verdict on the voices", analysis.voice.verdict.value if analysis.voice else None
+    yield "model", "model", analysis.model.name
+    yield _WEIGHTS, "SHA-256 of the model's weights", analysis.model.sha256
+    yield "reelproof", "version of Reelproof", analysis.software.reelproof
+    if analysis.schema_version == SCHEMA_VERSION:  # other versions summarise other fields
+        text = json.dumps(summarise(analysis))
+        yield "finding sha256", "summary of the finding", hashlib.sha256(text.encode()).hexdigest()
+    if sha256 is not None:
+        yield "analysis sha256", "SHA-256 of the file", sha256
 
 
 @dataclass(frozen=True)
@@ -174,7 +220,7 @@ class _Statements:
         return list(entries.values())
 
     def _say_missing(self, missing: list[Entry], name: str, *, there: bool) -> None:
-        numbers = ", ".join(str(entry.number) for entry in missing[:_NAMED]) + ", …" * (len(missing) > _NAMED)
+        numbers = _numbers(missing)
         entries = f"entry {numbers} of the custody log holds"
         if len(missing) > 1:
             entries = f"entries {numbers} of the custody log hold"

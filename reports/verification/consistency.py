@@ -114,6 +114,7 @@ def check_beside(
             manifest.analysis if manifest else None,
             manifest is not None and manifest.contents == "bundle",
             below,
+            hashlib.sha256(text).hexdigest() if text is not None else None,
         )
         check_against_log(log, enclosed, results)
 

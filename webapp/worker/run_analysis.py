@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
 
-from detector.files import publish_folder, write_atomically
+from detector.files import hash_file, publish_folder, write_atomically
 from detector.progress import Progress
 from detector.sandbox import Limits
 from detector.sandboxed_engine import EngineJob, read_result, run_job
@@ -153,13 +153,16 @@ def _fetch_exhibit(
 
 def analysis_inputs(folders: Folders, claim: AnalysisClaim, analysis: Analysis) -> custody_log.EntryDetails:
     """Return the details by which the custody log identifies the result of an analysis."""
-    manifest = (folders.result(claim.job_id) / "manifest.json").read_bytes()
+    sums = {
+        f"{name} sha256": hash_file(folders.result(claim.job_id) / f"{name}.json")[1]
+        for name in ("manifest", "analysis")
+    }
     voice = {"voice": analysis.voice.verdict.value} if analysis.voice else {}
     return voice | {
         "model": analysis.model.name,
         "model sha256": analysis.model.sha256,
-        "manifest sha256": hashlib.sha256(manifest).hexdigest(),
         "reelproof": analysis.software.reelproof,
+        **sums,
     }
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from evidence import ANALYSIS_ID, MOMENT, logged, said, small_analysis, small_pdf
 from made_comparison_results import comparison_of
+from voices import voice
 
-from detector.schema.analysis import Analysis
+from detector.schema.analysis import Analysis, summarise
+from detector.schema.voice import VoiceVerdict
 from reports.custody.format import read_export
 from reports.review.annotation_file import SavedAnnotations, checksum, file_text, to_json
 from reports.review.annotations import Annotation
@@ -142,6 +144,46 @@ def test_verdict_and_probability_are_those_of_the_log(analysis: Analysis) -> Non
     assert said_of(finding) == [
         "annotations.json: missing: nothing is there of what entry 4 of the custody log holds"
     ]
+
+
+def test_the_finding_on_the_voices_is_that_of_the_log(analysis: Analysis) -> None:
+    """Verdict, what the summary of the finding states, and whether voices were examined at all."""
+    heard = analysis.model_copy(update={"voice": voice()})
+    summary = hashlib.sha256(json.dumps(summarise(heard)).encode()).hexdigest()
+    details = {"voice": heard.voice.verdict.value, "model sha256": heard.model.sha256}
+
+    def differences(made: Analysis, **more: str) -> str:
+        finished = ("analysis finished", ANALYSIS_ID, details | more)
+        return " ".join(whys(found(made, [TAKEN_IN, QUEUED, finished], analysis_id=ANALYSIS_ID)))
+
+    def with_voice(**changes: object) -> Analysis:
+        return heard.model_copy(update={"voice": heard.voice.model_copy(update=changes)})
+
+    assert differences(heard) == differences(heard, **{"finding sha256": summary}) == ""
+    other = with_voice(verdict=VoiceVerdict.NOT_FOUND)
+    assert "entry 3 of the custody log holds another verdict on the voices" in differences(other)
+    for changed in (with_voice(probability=0.2), with_voice(speech=3.0), with_voice(segments=())):
+        assert "another summary of the finding" in differences(changed, **{"finding sha256": summary})
+    assert "verdict on the voices" in differences(analysis)  # the voice was removed
+    del details["voice"]
+    assert differences(analysis) == "" and "verdict on the voices" in differences(heard)  # or added
+
+
+def test_the_whole_analysis_is_that_of_the_log(analysis: Analysis) -> None:
+    """Any byte of it, wherever no file states which of two analyses it is too."""
+    own = {"analysis sha256": "1" * 64}
+    entries = [TAKEN_IN, QUEUED, ("analysis finished", ANALYSIS_ID, own)]
+    for known in ({"analysis_id": ANALYSIS_ID}, {}):
+        assert whys(found(analysis, entries, analysis_sha256="1" * 64, **known)) == []
+        assert whys(found(analysis, entries, analysis_sha256="2" * 64, **known)) == [
+            "analysis.json: does not fit: entry 3 of the custody log holds another SHA-256 of the file"
+        ]
+    entries += [("analysis queued", "d" * 32, {}), ("analysis finished", "d" * 32, own)]
+    assert whys(found(analysis, entries, analysis_sha256="2" * 64)) == [
+        "analysis.json: does not fit: none of entries 3, 5 of the custody log, on finished analyses, holds "
+        "its finding"
+    ]
+    assert whys(found(analysis, entries[2:], analysis_sha256="2" * 64)) == []  # it may be older than the log
 
 
 def test_a_second_review_is_that_of_the_log(analysis: Analysis) -> None:

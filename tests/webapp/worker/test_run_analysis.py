@@ -8,7 +8,7 @@ import pytest
 from analyses import build
 from celery.exceptions import SoftTimeLimitExceeded
 from made_failures import room_when_failing
-from made_results import engine, hand_in, write_result
+from made_results import digest, engine, hand_in, write_result
 from made_rows import row
 from sqlalchemy.exc import OperationalError
 from voices import voice
@@ -61,6 +61,8 @@ def test_the_custody_log_holds_the_verdict_on_the_voices(app, settings, database
     with database.begin() as session:
         entry = custody_log.latest_entry(session, analysis_id, "analysis finished")
     assert entry is not None and entry.details["voice"] == "synthetic speech found"
+    text = (Folders.local(settings.data).result(analysis_id) / "analysis.json").read_bytes()
+    assert entry.details["analysis sha256"] == digest(text)
 
 
 @pytest.mark.parametrize(
