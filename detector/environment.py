@@ -7,10 +7,11 @@ import hashlib
 import platform
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib import metadata
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 from detector.backends.runtimes import Backend
@@ -106,6 +107,31 @@ def repeat_command(
             words += ["--set", f"{field}={value!r}"]
     words += ["--backend", backend] if backend else []
     return shlex.join([*words, "--out", "again"])
+
+
+def software_contradictions(analysis: Analysis) -> Iterator[str]:
+    """Yield which facts of the software are not those of this version, which made the analysis.
+
+    The command must be that of the recorded parameters and file; models are files of any path.
+    """
+    software, sound_only = analysis.software, analysis.media.sound_only
+    networks = (software.face_proposals_sha256, software.covered_faces_sha256)
+    here = (None, None) if sound_only else (FACE_PROPOSALS.sha256(), COVERED_FACES.sha256())
+    if software.reelproof != __version__ or networks != here:
+        yield "version and networks of the software are not those of its source"
+    ran = (software.backend, software.precision, software.threads, software.batch)
+    if any((fact is None) is not sound_only for fact in ran):
+        yield "what ran the networks is missing, or stated of a recording of sound"
+    words = shlex.split(software.command or "")
+    options: dict[str, list[str]] = {}
+    for name, value in pairwise(words):
+        options.setdefault(name, []).append(value)
+    models = [*options.get("--model", [""])[-1:], *options.get("--also", [])]
+    rule = analysis.joint.rule if analysis.joint else JointRule.FIRST
+    backend = options["--backend"][-1] if "--backend" in options else None
+    due = repeat_command(analysis.media.file, models[0], analysis.parameters, backend, models[1:], rule)
+    if software.command != due or len(models) != 1 + len(analysis.others):
+        yield "the command does not repeat the analysis with its file, models and parameters"
 
 
 def protect_leading_hyphen(file: str) -> str:

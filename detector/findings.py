@@ -31,14 +31,14 @@ from detector.segments import candidates
 from detector.segments import candidates as segments_candidates
 from detector.segments.candidates import Candidate, seconds_shown
 from detector.segments.explained_peaks import explain_peaks
-from detector.verdict import reasons
 from detector.verdict.coverage import DAMAGED
-from detector.verdict.judged_persons import JudgedExhibit, is_covered, motionless_persons
-from detector.verdict.sentences import Reason, Statement
+from detector.verdict.judged_persons import JudgedExhibit
+from detector.verdict.sentences import Reason
 from detector.verdict.verdict import (
     decide,
     exhibit_answers,
     exhibit_probability,
+    following_statements,
     is_outweighed,
     joint_verdict,
 )
@@ -98,29 +98,12 @@ def judge(
     decisive_verdict = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
-        Reason(reason, *_following(exhibit, media)),
+        Reason(reason, *following_statements(exhibit, media)),
         exhibit_probability(exhibit, decisive_verdict),
         exhibit_answers(exhibit, decisive_verdict),
         segments,
         persons,
     )
-
-
-def _following(exhibit: JudgedExhibit, media: Media) -> list[Statement]:
-    """Return the sentences that follow the reason, whatever the verdict."""
-    mentioned = {segment.person for segment in exhibit.segments}  # the reason already mentions these
-    covered_persons = [
-        person.id for person in exhibit.persons if is_covered(person) and person.id not in mentioned
-    ]
-    motionless = motionless_persons(exhibit.parameters, exhibit.persons)
-    notes = [*reasons.motionless_note(motionless), *reasons.covered_note(covered_persons)]
-    if media.still:
-        return notes
-    return [
-        *reasons.mostly_grey_note(exhibit.coverage),
-        *reasons.other_codec_note(media.codec, exhibit.coverage),
-        *notes,
-    ]
 
 
 @dataclass(frozen=True)

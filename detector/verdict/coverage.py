@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from detector.media.stream.packet_stats import MOST_FAILURES
 from detector.schema.analysis import Coverage, Media, Span
 from detector.schema.measurements import CauseParameter
-from detector.scoring.first_pass import FirstPassResult
 from detector.verdict.sentences import Statement
+
+if TYPE_CHECKING:
+    from detector.scoring.first_pass import FirstPassResult
 
 NOT_DECODED = Statement("not_decoded")
 FROM_DAMAGED = Statement("from_damaged")

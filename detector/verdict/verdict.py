@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import assert_never
 
-from detector.schema.analysis import Answers, Joint, Person, Segment, Verdict
+from detector.schema.analysis import Answers, Joint, Media, Person, Segment, Verdict
 from detector.schema.joint import JointRule
 from detector.verdict import judged_persons, reasons
 from detector.verdict.judged_persons import (
@@ -15,13 +15,15 @@ from detector.verdict.judged_persons import (
     flagged_persons,
     flagged_segments,
     high_scores_rarely_judged,
+    is_covered,
+    motionless_persons,
     persons_reaching_threshold,
     persons_with_covered_segments_only,
     rarely_judged_persons,
     representative_persons,
 )
 from detector.verdict.left_open import Undecided, left_open, person_ids
-from detector.verdict.sentences import Reason
+from detector.verdict.sentences import Reason, Statement
 
 
 def exhibit_probability(exhibit: JudgedExhibit, verdict: Verdict) -> float | None:
@@ -100,6 +102,23 @@ def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Ve
     sentence = reasons.nothing_found(exhibit, reaching)
     unjudged_note = reasons.nothing_said_of(parameters, rarely_judged_persons(parameters, persons))
     return Verdict.NOT_FOUND, Reason(sentence, *unjudged_note)
+
+
+def following_statements(exhibit: JudgedExhibit, media: Media) -> list[Statement]:
+    """Return the sentences that follow the reason, whatever the verdict."""
+    mentioned = {segment.person for segment in exhibit.segments}  # the reason already mentions these
+    covered_persons = [
+        person.id for person in exhibit.persons if is_covered(person) and person.id not in mentioned
+    ]
+    motionless = motionless_persons(exhibit.parameters, exhibit.persons)
+    notes = [*reasons.motionless_note(motionless), *reasons.covered_note(covered_persons)]
+    if media.still:
+        return notes
+    return [
+        *reasons.mostly_grey_note(exhibit.coverage),
+        *reasons.other_codec_note(media.codec, exhibit.coverage),
+        *notes,
+    ]
 
 
 def joint_verdict(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Joint:

@@ -11,6 +11,7 @@ from detector.files import FILES
 from detector.schema.base import Value, optional
 from detector.schema.formatting import N_
 from detector.schema.model import Platt, Range
+from detector.schema.voice import VoiceModel
 
 VOICE_MODEL = "reelproof-voice"
 _DECIDING = {"sha256", "window", "enter", "leave", "doubt", "validated", "short_lowered"}
@@ -46,6 +47,19 @@ class VoiceCard(Value):
         """SHA-256 of all fields that affect results."""
         facts = self.model_dump(mode="json", include=_DECIDING)
         return hashlib.sha256(json.dumps(facts, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def as_model(self) -> VoiceModel:
+        """Return the part that an analysis states."""
+        return VoiceModel(
+            name=self.name,
+            title=self.title,
+            architecture=self.architecture,
+            sha256=self.sha256,
+            card_sha256=self.deciding_sha256,
+            figures=self.figures,
+            domain=self.domain,
+            limits=self.limits,
+        )
 
 
 def voice_model_files(models: Path = FILES / "models") -> tuple[Path, Path]:

@@ -17,6 +17,7 @@ from detector.verdict.sentences import Reason, Statement
 from detector.voice.channels import Heard, HeardChannels, listen_to_channels
 from detector.voice.findings import (
     Decision,
+    choose_explained,
     decide,
     find_segments,
     lowered_by,
@@ -24,7 +25,6 @@ from detector.voice.findings import (
     scores_of,
     strongest_windows,
     unjudged_spans,
-    windows_to_explain,
 )
 from detector.voice.maps import VoiceMap, draw_peak, explain_window
 from detector.voice.model import LoadedVoiceModel, load_voice_model
@@ -35,7 +35,6 @@ from detector.voice.windows import STEP, Listening, Window
 
 log = logging.getLogger(__name__)
 
-_EXPLAINED = 3  # windows with a map at most; each takes ten seconds of a processor
 _VIEWED = 4  # windows of which other views are scored
 _HEARD, _VIEWS = 0.7, 0.8  # progress at the end of the first stages
 
@@ -96,7 +95,10 @@ def _examined(
     _measure_stability(groups, path, bounds, model)
     progress(_VIEWS)
     decisions = [group.decide(model) for group in groups]
-    explained = _to_explain(groups, decisions)
+    explained = choose_explained(
+        [(group.segments, group.heard.windows, group.logits) for group in groups],
+        [decision.flagged for decision in decisions],
+    )
     maps = _maps(path, bounds, model, groups, explained, parameters.seed, progress)
     numbered = len(groups) > 1
     findings = []
@@ -163,7 +165,7 @@ class _Judged:
 
     def decide(self, model: LoadedVoiceModel) -> Decision:
         spoken = STEP * sum(self.heard.speech)
-        return decide(self.segments, self.scores, spoken, self.speech, self.stability, model)
+        return decide(self.segments, self.scores, spoken, self.speech, self.stability, model.card.doubt)
 
 
 def _measure_stability(
@@ -180,23 +182,6 @@ def _measure_stability(
     stretches = iter(read_spans(path, spans, bounds, channels) if spans else [])
     for group, of_group in zip(groups, viewed, strict=True):
         group.stability = share_of_views(model, [next(stretches) for _ in of_group])
-
-
-def _to_explain(groups: Sequence[_Judged], decisions: Sequence[Decision]) -> list[tuple[int, int]]:
-    """Return the windows that get a map as group and number, by group and in order of time.
-
-    Those on which a finding rests come first, then the strongest of each segment.
-    """
-    ranked = []
-    for at, (group, decision) in enumerate(zip(groups, decisions, strict=True)):
-        best = [
-            max(range(segment.windows.first, segment.windows.last + 1), key=lambda i: group.logits[i])
-            for segment in group.segments
-        ]
-        for number in windows_to_explain(group.segments, group.heard.windows, group.logits, _EXPLAINED):
-            rank = (not decision.flagged, number not in best, -group.logits[number])
-            ranked.append((rank, at, number))
-    return sorted((at, number) for _, at, number in sorted(ranked)[:_EXPLAINED])
 
 
 def _listen(reader: SoundReader, model: LoadedVoiceModel, media: Media, progress: ReportShare) -> Heard:

@@ -21,6 +21,8 @@ from detector.voice.windows import SHORT_WINDOW, STEP, WINDOW, Listening, Window
 _MEDIAN = 1.2  # seconds: three windows
 _MOST_GAP, _MERGE_GAP = 1.5, 1.0  # seconds
 _FEWEST_WINDOWS = 2  # of a segment, in recordings that have as many
+MOST_EXPLAINED = 3
+"""Windows with a map at most; each takes ten seconds of a processor."""
 LEAST_STABILITY = 0.6
 """Share of views that must agree with a finding."""
 LEAST_JUDGED = 2.0
@@ -67,8 +69,21 @@ def scores_of(heard: Listening, model: LoadedVoiceModel, start: float) -> VoiceS
         time=tuple((times + start).tolist()),
         logit=tuple(logits.tolist()),
         probability=tuple(chances.tolist()),
-        smoothed=tuple(sliding_median(times, chances, _MEDIAN).tolist()) if len(times) else (),
+        smoothed=tuple(smooth(times, chances).tolist()) if len(times) else (),
     )
+
+
+def smooth(times: NDArray[np.float64], chances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the probabilities of windows after the sliding median."""
+    return sliding_median(times, chances, _MEDIAN)
+
+
+def segment_runs(
+    times: NDArray[np.float64], smoothed: NDArray[np.float64], enter: float, leave: float
+) -> list[IndexRange]:
+    """Return the windows of each segment, by index, from smoothed probabilities and both thresholds."""
+    runs = merge_intervals(times, hysteresis(times, smoothed, enter, leave, _MOST_GAP), _MERGE_GAP)
+    return [run for run in runs if run.last - run.first + 1 >= min(_FEWEST_WINDOWS, len(times))]
 
 
 def find_segments(
@@ -83,11 +98,8 @@ def find_segments(
         return []
     times = np.array([window.middle for window in windows])
     smoothed, logits = np.array(scores.smoothed), np.array(scores.logit)
-    runs = hysteresis(times, smoothed, scores.enter, scores.leave, _MOST_GAP)
     segments = []
-    for run in merge_intervals(times, runs, _MERGE_GAP):
-        if run.last - run.first + 1 < min(_FEWEST_WINDOWS, len(windows)):
-            continue
+    for run in segment_runs(times, smoothed, scores.enter, scores.leave):
         first, last = (round(times[i] / STEP) for i in (run.first, run.last))
         before = run.first > 0 and times[run.first] - times[run.first - 1] <= STEP
         after = run.last + 1 < len(times) and times[run.last + 1] - times[run.last] <= STEP
@@ -190,11 +202,12 @@ def decide(
     spoken: float,
     judged: float,
     stability: float | None,
-    model: LoadedVoiceModel,
+    doubt: float,
 ) -> Decision:
     """Return the verdict, which never depends on the faces.
 
-    ``spoken`` are the seconds of speech in the recording, ``judged`` those of them that were judged.
+    ``spoken`` are the seconds of speech in the recording, ``judged`` those of them that were judged; from the
+    probability ``doubt`` over all speech nothing is ruled out.
     """
     seconds = round(judged, 1)
     if spoken < STEP:
@@ -218,7 +231,7 @@ def decide(
             overall,
             False,
         )
-    if overall >= model.card.doubt:
+    if overall >= doubt:
         return Decision(VoiceVerdict.INCONCLUSIVE, Reason(Statement("voice_doubtful")), overall, False)
     return Decision(
         VoiceVerdict.NOT_FOUND, Reason(Statement("voice_below_threshold", seconds=seconds)), overall, False
@@ -237,6 +250,26 @@ def windows_to_explain(
     order = sorted(best, key=lambda i: -logits[i])
     order += sorted((i for numbers in inside for i in numbers), key=lambda i: -logits[i])
     return _apart(order, windows, count, WINDOW)
+
+
+def choose_explained(
+    groups: Sequence[tuple[Sequence[SpokenSegment], Sequence[Window], NDArray[np.float64]]],
+    flagged: Sequence[bool],
+) -> list[tuple[int, int]]:
+    """Return the windows that get a map as group and number, by group and in order of time.
+
+    ``groups`` of channels have segments, windows and their logits; ``flagged``: a finding rests on the
+    segments of the group. Those windows come first, then the strongest of each segment.
+    """
+    ranked = []
+    for at, ((segments, windows, logits), of_finding) in enumerate(zip(groups, flagged, strict=True)):
+        best = [
+            max(range(segment.windows.first, segment.windows.last + 1), key=lambda i: logits[i])
+            for segment in segments
+        ]
+        for number in windows_to_explain(segments, windows, logits, MOST_EXPLAINED):
+            ranked.append(((not of_finding, number not in best, -logits[number]), at, number))
+    return sorted((at, number) for _, at, number in sorted(ranked)[:MOST_EXPLAINED])
 
 
 def strongest_windows(

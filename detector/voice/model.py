@@ -37,17 +37,7 @@ class LoadedVoiceModel:
 
     def as_published(self) -> VoiceModel:
         """Return the part of the card that an analysis states."""
-        card = self.card
-        return VoiceModel(
-            name=card.name,
-            title=card.title,
-            architecture=card.architecture,
-            sha256=card.sha256,
-            card_sha256=card.deciding_sha256,
-            figures=card.figures,
-            domain=card.domain,
-            limits=card.limits,
-        )
+        return self.card.as_model()
 
 
 @cache

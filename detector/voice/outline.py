@@ -14,8 +14,10 @@ from detector.schema.voice import Spectrogram, Waveform
 from detector.voice.network import Floats, mel_filters, power_spectrum
 from detector.voice.samples import RATE, Samples
 
-_MOST = 4096  # columns kept before every two are joined
-_FINEST = 160  # samples of a column at first, 10 ms
+MOST_COLUMNS = 4096
+"""Columns kept before every two are joined."""
+FINEST = 160
+"""Samples of a column at first, 10 ms."""
 _HEIGHT = 160  # px of the spectrogram
 _RANGE = 80.0  # dB shown below the loudest place
 SPECTROGRAM = "voice-spectrogram"
@@ -42,7 +44,7 @@ class _Columns:
             columns, step = self._join(columns[:, ::2], columns[:, 1::2]), 2 * step
         self._parts.append(columns)
         self._count += columns.shape[1]
-        while self._count >= 2 * _MOST:
+        while self._count >= 2 * MOST_COLUMNS:
             joined = np.concatenate(self._parts, axis=1)
             if joined.shape[1] % 2:  # its last column waits, repeated as often as it counts
                 last = np.repeat(joined[:, -1:], self.factor, axis=1)
@@ -65,10 +67,10 @@ class Outline:
 
     def add(self, block: Samples) -> None:
         """Add the next samples; what is less than 10 ms at the end is left out."""
-        count = len(block) // _FINEST
+        count = len(block) // FINEST
         if count < 2:  # too short for a spectrum
             return
-        parts = block[: count * _FINEST].reshape(count, _FINEST)
+        parts = block[: count * FINEST].reshape(count, FINEST)
         self._wave.add(np.stack([parts.min(axis=1), parts.max(axis=1)]))
         self._mel.add(10 * np.log10(np.maximum(mel_filters() @ power_spectrum(block), 1e-10)))
 
@@ -78,7 +80,7 @@ class Outline:
         if not columns.size:
             return None
         low, high = (np.round(1000 * row).astype(int) for row in columns)
-        step = self._wave.factor * _FINEST / RATE
+        step = self._wave.factor * FINEST / RATE
         return Waveform(start=start, step=step, low=tuple(low.tolist()), high=tuple(high.tolist()))
 
     def spectrogram(self, start: float, images: Path | None, name: str = SPECTROGRAM) -> Spectrogram | None:
@@ -95,7 +97,7 @@ class Outline:
         path = images / file
         path.parent.mkdir(parents=True, exist_ok=True)
         write_png(path, np.dstack([picture] * 3))
-        end = start + columns.shape[1] * self._mel.factor * _FINEST / RATE
+        end = start + columns.shape[1] * self._mel.factor * FINEST / RATE
         return Spectrogram(path=file, start=start, end=end, highest=RATE / 2)
 
 

@@ -89,6 +89,9 @@ class Manifest(_Open):
     software: dict[str, str]
     exhibit: ManifestExhibit
     model: Weights
+    voice_model: Weights | None = Field(
+        default=None, description="the network that judged voices, if any did"
+    )
     case: dict[str, Any] | None = None
     custody: CustodyHead | None = None
     signature: SignedBy | None = None
@@ -133,6 +136,9 @@ def new_manifest(
             file=analysis.media.file, bytes=analysis.media.bytes, sha256=analysis.media.sha256
         ),
         model=Weights(name=analysis.model.name, sha256=analysis.model.sha256),
+        voice_model=Weights(name=analysis.voice.model.name, sha256=analysis.voice.model.sha256)
+        if analysis.voice
+        else None,
         files=(),
     )
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 from pydantic import ValidationError
 
-from detector.environment import source_sha256
+from detector.environment import software_contradictions, source_sha256
 from detector.schema.analysis import Analysis, Verdict
 from detector.verdict.judged_persons import flagged_persons
 from detector.verdict.reproducibility.derived_fields import contradictions
+from detector.verdict.reproducibility.derived_verdict import verdict_contradictions
+from detector.voice.derived_fields import voice_contradictions
 from reports.bundle.manifest import CustodyHead, Manifest
 from reports.bundle.review_bundle import sums_of
 from reports.custody.chain import check_export, export_notes
@@ -42,6 +44,7 @@ from reports.verification.against_log import Enclosed, check_against_log
 from reports.verification.checks import CheckResults, Source, Unreadable
 
 _MEDIA = "media/"
+_PICTURES = "overlays/"
 _EXHIBIT = "media/exhibit."  # the exhibit itself, where browsers play it
 _PAGES = ("index.html", "README.txt")
 _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
@@ -135,6 +138,12 @@ def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | 
         problem = first_problem(error, "its top level")
         results.add(file, "cannot be read", f"it is no analysis of Reelproof: {problem}")
         return None
+    check_fields(file, analysis, results)
+    return analysis
+
+
+def check_fields(file: str, analysis: Analysis, results: CheckResults) -> None:
+    """Check the fields of an analysis, read from ``file``, for contradictions."""
     persons = {person.id for person in analysis.persons}
     for kind, ids in (
         ("person", [person.id for person in analysis.persons]),
@@ -148,11 +157,27 @@ def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | 
             results.add(file, "does not fit", f"segment {segment.id} is of no person, or outside the exhibit")
         if any(not segment.start - _EDGE <= peak.time <= segment.end + _EDGE for peak in segment.peaks):
             results.add(file, "does not fit", f"a peak of segment {segment.id} lies outside of it")
-    for problem in contradictions(analysis, analysis.software.source_sha256 == source_sha256()):
+    for problem in _contradictions(analysis):
         results.add(file, "does not fit", problem)
     if not _verdict_fits(analysis):
         results.add(file, "does not fit", "its verdict and its segments contradict each other")
-    return analysis
+
+
+def _contradictions(analysis: Analysis) -> Iterator[str]:
+    """Yield descriptions of fields that do not follow from others; of this version, by all of its rules."""
+    this_version = _is_of_this_version(analysis)
+    try:
+        yield from contradictions(analysis, this_version)
+        if this_version:
+            yield from verdict_contradictions(analysis)
+            yield from voice_contradictions(analysis)
+            yield from software_contradictions(analysis)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        yield f"its fields contradict each other so much that they cannot be checked ({error})"
+
+
+def _is_of_this_version(analysis: Analysis) -> bool:
+    return analysis.software.source_sha256 == source_sha256()
 
 
 def _verdict_fits(analysis: Analysis) -> bool:
@@ -177,6 +202,9 @@ def _check_against_manifest(
         results.add(ANALYSIS, "does not fit", "the manifest is about another exhibit")
     if (model.name, model.sha256) != (manifest.model.name, manifest.model.sha256):
         results.add(ANALYSIS, "does not fit", "the manifest names another model")
+    listener, stated = analysis.voice.model if analysis.voice else None, manifest.voice_model
+    if stated and (listener is None or (listener.name, listener.sha256) != (stated.name, stated.sha256)):
+        results.add(ANALYSIS, "does not fit", "the manifest names another network of voices")
     shown = {path: "of the photograph" for path in (analysis.picture, analysis.boxed) if path}
     if analysis.voice:
         shown |= dict.fromkeys(analysis.voice.pictures, "of the sound")
@@ -186,6 +214,9 @@ def _check_against_manifest(
     for path, of_what in shown.items():
         if path not in source.names and path not in paths:
             results.add(path, "missing", f"it is a picture {of_what}")
+    if _is_of_this_version(analysis):
+        for path in sorted(path for path in paths - shown.keys() if path.startswith(_PICTURES)):
+            results.add(path, "does not fit", f"{ANALYSIS} names no such picture")
 
 
 def _check_what_is_seen(manifest: Manifest, results: CheckResults) -> None:

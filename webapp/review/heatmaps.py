@@ -2,11 +2,12 @@
 
 A process of its own computes them, one segment at a time, so that the web process imports neither torch nor
 a decoder. What runs and what failed is known to this process alone: after a restart a segment is requested
-again.
+again. MACs under the key of the custody log show whether a file was changed since; what was is not served.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import secrets
@@ -23,25 +24,29 @@ from flask import Response
 from pydantic import Field
 
 from detector.errors import ModelError
-from detector.files import ROOT, publish_folder
+from detector.files import ROOT, hash_file, publish_folder
 from detector.process.signals import environment_of_child
 from detector.schema.analysis import Box, Probability, Seconds, Value
-from detector.schema.frame_maps import SegmentMaps, read_segment_maps
+from detector.schema.frame_maps import INDEX, SegmentMaps, read_segment_maps
 from reports.file_names import ANALYSIS
-from reports.language.translation import gettext, translated
+from reports.language.translation import N_, gettext, translated
 from webapp import context
 from webapp.analyses.results import load_result, refuse_altered_files
+from webapp.custody.job_records import AlteredRecord
 from webapp.errors import UserError
 from webapp.models import service as model_service
 from webapp.review.heatmaps_process import NOT_COMPUTED
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
+from webapp.storage.key_files import mac, read_key
 from webapp.storage.tables import AnalysisRow
 
 log = logging.getLogger(__name__)
 
 _MOST_WAITING = 8
+_MACS = "macs.json"
+_CHANGED = N_("The heatmaps of this segment were changed after they were computed. Have them computed again.")
 _TYPES = {"jpg": "image/jpeg", "png": "image/png"}
 _COMPUTING = threading.Lock()  # it takes a core and more than 1 GB, so one segment at a time
 
@@ -111,6 +116,8 @@ def animated_heatmap(
         return AnimatedHeatmap(segment=segment, state="computing", progress=job.progress)
     if (maps := _stored(place)) is None:
         return AnimatedHeatmap(segment=segment, state="absent")
+    if not _is_unaltered(place, INDEX):
+        return AnimatedHeatmap(segment=segment, state="failed", error=gettext(_CHANGED))
     frames = tuple(
         ShownFrame(**dict(frame) | {"frame": address(frame.frame), "map": address(frame.map)})
         for frame in maps.frames
@@ -119,7 +126,10 @@ def animated_heatmap(
 
 
 def picture_response(row: AnalysisRow, folder: Path, segment: str, name: str) -> Response:
-    """Send a picture of a segment's heatmaps by its file name, or raise :class:`UserError` (404)."""
+    """Send a picture of a segment's heatmaps by its file name.
+
+    Raises :class:`UserError`: 404 if there is no such picture, 500 if it was changed.
+    """
     place = _place(row, folder, segment)
     maps = _stored(place)
     if maps is None or not any(name in (frame.frame, frame.map) for frame in maps.frames):
@@ -128,6 +138,8 @@ def picture_response(row: AnalysisRow, folder: Path, segment: str, name: str) ->
             gettext("There is no such picture of this segment."),
             gettext("The list of its heatmaps names them."),
         )
+    if not (_is_unaltered(place, INDEX) and _is_unaltered(place, name)):
+        raise AlteredRecord(gettext(_CHANGED))
     return Response((place / name).read_bytes(), mimetype=_TYPES[name.rpartition(".")[2]])
 
 
@@ -137,7 +149,7 @@ def request_heatmaps(row: AnalysisRow, folder: Path, segment: str) -> None:
     Raises :class:`UserError` for an unknown segment, if the exhibit is not here, or if many others wait.
     """
     place = _place(row, folder, segment)
-    if _stored(place) is not None:
+    if (maps := _stored(place)) is not None and all(_is_unaltered(place, name) for name in _files(maps)):
         return
     refuse_altered_files(folder)
     settings, database, folders = context.settings(), context.database(), context.folders()
@@ -190,10 +202,30 @@ def _place(row: AnalysisRow, folder: Path, segment: str) -> Path:
 
 
 def _stored(place: Path) -> SegmentMaps | None:
+    """Return the heatmaps in their place; None without any, or without MACs, as development versions left."""
     try:
-        return read_segment_maps(place)
+        return read_segment_maps(place) if (place / _MACS).exists() else None
     except (OSError, ValueError):
         return None
+
+
+def _files(maps: SegmentMaps) -> list[str]:
+    return [INDEX, *(name for frame in maps.frames for name in (frame.frame, frame.map))]
+
+
+def _is_unaltered(place: Path, name: str) -> bool:
+    """Return whether a file of a segment's heatmaps is as it was computed."""
+    key = read_key(context.settings().custody_key)
+    try:
+        known = json.loads((place / _MACS).read_bytes())[name]
+        return hmac.compare_digest(known, _mac(key, place.parent.name, place.name, place / name))
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _mac(key: bytes, analysis_id: str, segment: str, file: Path) -> str:
+    """Return the MAC of a file's content, valid in its place alone."""
+    return mac(key, "heatmap", f"{analysis_id}/{segment}/{file.name}/{hash_file(file)[1]}")
 
 
 def _compute(task: _Task, job: _Job) -> None:
@@ -205,6 +237,12 @@ def _compute(task: _Task, job: _Job) -> None:
             unfinished.mkdir(mode=0o700, parents=True)
             error = _run(task, unfinished, job)
             if not error:
+                key = read_key(task.settings.custody_key)
+                macs = {
+                    file.name: _mac(key, task.analysis_id, task.segment, file)
+                    for file in unfinished.iterdir()
+                }
+                (unfinished / _MACS).write_text(json.dumps(macs))
                 shutil.rmtree(task.place, ignore_errors=True)
                 publish_folder(unfinished, task.place)
                 _remove_if_deleted(task)

@@ -21,8 +21,11 @@ from detector.verdict.judged_persons import (
     is_kind_borderline,
 )
 from detector.verdict.reproducibility import grounds
+from detector.verdict.reproducibility.field_agreement import differences
+from detector.verdict.reproducibility.field_rules import FIELDS
 from detector.verdict.reproducibility.segment_agreement import TOLERANCE as TOLERANCE
 from detector.verdict.reproducibility.segment_agreement import Tolerance as Tolerance
+from detector.verdict.reproducibility.segment_agreement import same_engine_version as same_engine_version
 from detector.verdict.reproducibility.voice_agreement import voice_problems
 from detector.verdict.verdict import exhibit_probability
 
@@ -74,6 +77,7 @@ def compare_analyses(recorded: Analysis, again: Analysis, tolerance: Tolerance =
     problems += _answers(recorded, again, tolerance, same_engine)
     if same_engine:
         problems += grounds.ground_problems(recorded, again, scores.persons, scores.pairs, tolerance)
+        problems += _other_fields(recorded, again, scores.persons)
     problems += _others(recorded, again, tolerance, problems)
     problems += _declarations(recorded, again)
     problems += voice_problems(recorded, again, tolerance)
@@ -89,12 +93,14 @@ def compare_analyses(recorded: Analysis, again: Analysis, tolerance: Tolerance =
     )
 
 
-def same_engine_version(first: Software, second: Software) -> bool:
-    """Check whether one version of the engine made both, as far as is recorded."""
-    return all(
-        getattr(first, name) == getattr(second, name)
-        for name in ("source_sha256", "face_proposals_sha256", "covered_faces_sha256")
-    )
+def _other_fields(recorded: Analysis, again: Analysis, persons: Mapping[str, str]) -> list[str]:
+    """Return differences of the fields that :data:`FIELDS` does not leave to the other comparisons."""
+    problems = grounds.shortened(list(differences(recorded, again, FIELDS)))
+    repeated = {person.id: person for person in again.persons}
+    for person in recorded.persons:
+        if (match := repeated.get(persons.get(person.id, ""))) is not None:
+            problems += grounds.shortened(list(differences(person, match, FIELDS, f"of person {person.id},")))
+    return problems
 
 
 def same_arithmetic(first: Software, second: Software) -> bool:

@@ -20,6 +20,7 @@ from detector.schema.base import Value
 from detector.schema.formatting import timecode
 from detector.schema.measurements import FaceQuality, Span
 from detector.schema.metadata import Anomaly, DeclarationKind, HiddenPlace
+from detector.schema.scores import overlap
 from detector.verdict.judged_persons import is_colourless, is_covered
 from detector.verdict.reproducibility.segment_agreement import (
     LOGITS,
@@ -30,6 +31,8 @@ from detector.verdict.reproducibility.segment_agreement import (
 )
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+_SAME_FACE = 0.8  # intersection over union of the boxes of a face
+_SAME_TIME = 1e-6  # seconds: times are fractions stored as the nearest float
 _FEW = 20  # smaller counts must be equal
 _STABILITY = 0.25  # one view in four
 _SPREAD = 0.05  # relative, of a quality measure of faces
@@ -50,12 +53,12 @@ def ground_problems(
     ``persons`` maps ids in ``recorded`` to ids in ``again``; ``pairs`` are faces that both judged.
     """
     differences = []
-    if not _same_words(recorded.reason, again.reason, tolerance):
+    if not same_words(recorded.reason, again.reason, tolerance):
         differences.append(f"the reason is “{again.reason}”, where “{recorded.reason}” is recorded")
     if (
         recorded.joint
         and again.joint
-        and not _same_words(recorded.joint.reason, again.joint.reason, tolerance)
+        and not same_words(recorded.joint.reason, again.joint.reason, tolerance)
     ):
         differences.append(f"the reason of all models together is “{again.joint.reason}”")
     if _apart(recorded.stability, again.stability) > _STABILITY:
@@ -67,7 +70,7 @@ def ground_problems(
         segment_problems(recorded, again, persons, tolerance),
         _of_card(recorded.model, again.model),
     ):
-        differences += _shortened(list(part))
+        differences += shortened(list(part))
     return differences
 
 
@@ -82,12 +85,15 @@ def file_problems(recorded: Analysis, again: Analysis) -> list[str]:
         problems.append("of the file, other anomalies are found than are recorded")
     old_credentials, new_credentials = recorded.media.credentials, again.media.credentials
     checked = bool(old_credentials and new_credentials and old_credentials.library == new_credentials.library)
-    if checked and old_credentials != new_credentials:
+    same_libraries = recorded.software.libraries == again.software.libraries
+    if (checked or same_libraries) and old_credentials != new_credentials:
         problems.append("of the file, its Content Credentials are told otherwise")
+    if (recorded.declarations is None) is not (again.declarations is None):
+        problems.append("what the file declares was read in one of both only")
     old_declarations, new_declarations = comparable_declarations(recorded, again, credentials=checked)
     if old_declarations != new_declarations:
         problems.append("what the file declares is told otherwise")
-    return _shortened(problems)
+    return shortened(problems)
 
 
 def _anomalies(analysis: Analysis, other: Analysis) -> list[Anomaly]:
@@ -140,7 +146,7 @@ def _brief(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _shortened(problems: Sequence[str]) -> list[str]:
+def shortened(problems: Sequence[str]) -> list[str]:
     more = len(problems) - _MOST
     return [
         *problems[:_MOST],
@@ -148,7 +154,7 @@ def _shortened(problems: Sequence[str]) -> list[str]:
     ]
 
 
-def _same_words(first: str, second: str, tolerance: Tolerance) -> bool:
+def same_words(first: str, second: str, tolerance: Tolerance) -> bool:
     """Check whether two sentences are equal except for counts within the tolerance."""
     if _NUMBER.sub("#", first) != _NUMBER.sub("#", second):
         return False
@@ -258,8 +264,13 @@ def _of_scores(pairs: Sequence[tuple[Score, Score]], tolerance: Tolerance) -> It
     """Yield differences of logits, and of the places of more than a few faces."""
     for old, new in pairs:
         if not same_logit(old.logit or 0.0, new.logit or 0.0):
-            yield f"a logit at {timecode(old.time)} is {new.logit:.3g}, where {old.logit:.3g} is recorded"
+            logits = (_figure(logit) for logit in (new.logit, old.logit))
+            yield "a logit at {} is {}, where {} is recorded".format(timecode(old.time), *logits)
+        if abs(old.time - new.time) > _SAME_TIME:
+            yield f"a face at {timecode(new.time)} is recorded at {timecode(old.time)}"
     moved = sum(not same_place(old.box, new.box) for old, new in pairs)
+    if any(overlap(old.box, new.box) < _SAME_FACE for old, new in pairs):
+        yield "a face lies elsewhere"
     if moved > tolerance.between * len(pairs):
         yield f"{moved:,} of {len(pairs):,} faces lie elsewhere"
 
@@ -294,7 +305,7 @@ def _of_coverage(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> I
     room = 2 * interval * max(1, tolerance.frames)
     for first, second, word in ((old, new, "not recorded"), (new, old, "not found")):
         for span in second.not_examined:
-            if span.end - span.start > room and not _covered(span, first.not_examined, room):
+            if span.end - span.start > room and not is_covered_by(span, first.not_examined, room):
                 yield (
                     f"that {timecode(span.start)} to {timecode(span.end)} was not examined ({span.reason}) "
                     f"is {word}"
@@ -307,7 +318,7 @@ def _counted(name: str, old: int, new: int, allowed: int) -> Iterator[str]:
         yield f"{name}: {new:,}, where {old:,} are recorded"
 
 
-def _covered(span: Span, spans: Sequence[Span], room: float) -> bool:
+def is_covered_by(span: Span, spans: Sequence[Span], room: float) -> bool:
     """Check whether ``spans`` with the same reason cover ``span``, with ``room`` seconds at each end."""
     position, spare = span.start, room
     for candidate in sorted(

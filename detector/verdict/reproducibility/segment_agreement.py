@@ -15,6 +15,7 @@ from detector.schema.analysis import (
     PeakMap,
     Score,
     Segment,
+    Software,
     StripFace,
 )
 from detector.schema.formatting import N_, timecode
@@ -51,6 +52,14 @@ class Tolerance:
 
 
 TOLERANCE = Tolerance(probability=0.01, frames=1, unmatched=0.005, between=0.1)
+
+
+def same_engine_version(first: Software, second: Software) -> bool:
+    """Check whether one version of the engine made both, as far as is recorded."""
+    return all(
+        getattr(first, name) == getattr(second, name)
+        for name in ("source_sha256", "face_proposals_sha256", "covered_faces_sha256")
+    )
 
 
 LOGITS = 0.1  # absolute, or relative, of a logit or its change by occlusion
@@ -236,6 +245,8 @@ def _of_strip(old: Segment, new: Segment, tolerance: Tolerance) -> Iterator[str]
         return
     faces = {face.pts: face for face in new.strip}
     moved = (old.start, old.end) != (new.start, new.end)
+    if old.strip and not moved and len(old.strip) != len(new.strip):
+        yield f"film strip of segment {old.id} has {len(new.strip)} faces, not {len(old.strip)}"
     for number, face in enumerate(old.strip, start=1):
         match = faces.get(face.pts)
         if match is None and not moved:

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode
 from detector.schema.voice import ChannelFinding, Voice, VoiceCheck, VoicePeak, VoiceSegment
-from detector.verdict.reproducibility.segment_agreement import HEAT, Tolerance, same_logit
+from detector.verdict.reproducibility.field_agreement import differences
+from detector.verdict.reproducibility.field_rules import FIELDS
+from detector.verdict.reproducibility.grounds import is_covered_by, same_words, shortened
+from detector.verdict.reproducibility.segment_agreement import (
+    HEAT,
+    Tolerance,
+    same_engine_version,
+    same_logit,
+)
 
 
 def voice_problems(recorded: Analysis, again: Analysis, tolerance: Tolerance) -> Iterator[str]:
@@ -24,8 +32,14 @@ def voice_problems(recorded: Analysis, again: Analysis, tolerance: Tolerance) ->
         yield "voices were judged by another network"
     if old.channels != new.channels or len(old.findings) != len(new.findings):
         yield f"the verdict is that of {_of(new)}, where that of {_of(old)} is recorded"
+    same_engine = same_engine_version(recorded.software, again.software)
     for before, after in zip(old.findings, new.findings, strict=False):
         yield from _of_channels(before, after, tolerance)
+        if same_engine:
+            yield from _of_reason(before, after, tolerance)
+            yield from _of_gaps(before, after)
+    if same_engine:
+        yield from shortened(list(differences(old, new, FIELDS, "of the voices,")))
     if [segment.id for segment in old.segments] != [segment.id for segment in new.segments]:
         yield f"the voice has {len(new.segments)} segments, where {len(old.segments)} are recorded"
         return
@@ -64,6 +78,23 @@ def _of_channels(old: ChannelFinding, new: ChannelFinding, tolerance: Tolerance)
         difference = abs(old.probability - new.probability)
         if difference > tolerance.probability:
             yield f"the probability of synthetic speech{where} differs by {difference:.3f}"
+
+
+def _of_reason(old: ChannelFinding, new: ChannelFinding, tolerance: Tolerance) -> Iterator[str]:
+    if not same_words(old.reason, new.reason, tolerance):
+        yield f"the reason of the verdict on the voices is “{new.reason}”, where “{old.reason}” is recorded"
+
+
+def _of_gaps(old: ChannelFinding, new: ChannelFinding) -> Iterator[str]:
+    """Compare intervals that were not judged, whose edges may move by a window."""
+    room = old.scores.step
+    for first, second, word in ((old, new, "not recorded"), (new, old, "not found")):
+        for gap in second.gaps:
+            if gap.end - gap.start > 2 * room and not is_covered_by(gap, first.gaps, room):
+                yield (
+                    f"that the sound from {timecode(gap.start)} to {timecode(gap.end)} was not judged "
+                    f"({gap.reason}) is {word}"
+                )
 
 
 def _of_peaks(old: VoiceSegment, new: VoiceSegment, tolerance: Tolerance) -> Iterator[str]:

@@ -68,6 +68,34 @@ def test_nothing_but_listed_pictures_is_served(client: FlaskClient, row: Analysi
         assert client.post(f"/analyses/{row.id}/segments/{segment}/heatmaps").status_code == 404
 
 
+def test_changed_ones_are_not_served(client: FlaskClient, row: AnalysisRow, folders: Folders) -> None:
+    """Neither a picture, nor a list with another probability, nor those of another segment in their place."""
+    address, place = f"/analyses/{row.id}/segments/A1/heatmaps", folders.heatmaps_of(row.id) / "A1"
+    with standing_in(6.0) as stand_in:
+        stand_in.go_on.set()
+
+        def compute() -> None:
+            assert client.post(address).status_code == 202
+            until(lambda: state(client, address) == "done", "it never ended")
+
+        compute()
+        (place / "001.png").write_bytes((place / "002.png").read_bytes())
+        answer = client.get(f"{address}/001.png")
+        assert answer.status_code == 500 and "changed after they were computed" in answer.json["error"]
+        assert client.get(f"{address}/002.png").status_code == 200
+        compute()  # they are computed again, since a file was changed
+        assert client.get(f"{address}/001.png").status_code == 200
+        index = place / "maps.json"
+        index.write_text(index.read_text().replace('"probability":0.5,', '"probability":0.1,'))
+        answer = client.get(address)
+        assert answer.json["state"] == "failed" and "changed after they were computed" in answer.json["error"]
+        assert client.get(f"{address}/002.png").status_code == 500
+        compute()
+        assert client.get(address).json["frames"][0]["probability"] == 0.5 and stand_in.runs == 3
+        (place / "macs.json").unlink()  # as if all were made anew, without the key
+        assert state(client, address) == "absent" and client.get(f"{address}/002.png").status_code == 404
+
+
 def test_a_photograph_has_none(app: Flask, client: FlaskClient) -> None:
     photo = finished(app, kind=MediaKind.IMAGE, persons=1, segments=1)
     answer = client.post(f"/analyses/{photo.id}/segments/A1/heatmaps")
