@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 
@@ -20,6 +21,7 @@ from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
 from detector.media.containers import Layout, read_layout
 from detector.media.open import open_container
 from detector.media.sound import refuse_rate
+from detector.media.sound_clock import SoundClock
 from detector.media.stated_durations import DurationSource, duration_source, stated_mp3_seconds
 from detector.metadata.anomalies import clock_anomalies, program_anomalies
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
@@ -106,7 +108,6 @@ def recording_facts(
         stream = examined_sound(container)
         refuse_rate(stream)
         stated = _stated_durations(path, container)
-        bounds.refuse_length(stated.get(stream.index, 0.0))
         start, end = _packet_times(container, stream, bounds)
         readers = MetadataReaders()
         details, texts = _details(container, stream, stated, path, readers)
@@ -201,21 +202,30 @@ def examined_sound(container: av.container.InputContainer) -> av.AudioStream:
 def _packet_times(
     container: av.container.InputContainer, stream: av.AudioStream, bounds: InputLimits
 ) -> tuple[Fraction, Fraction]:
-    """Return the times in seconds at which the sound begins and ends by its packets."""
-    base = stream.time_base or Fraction(1, stream.sample_rate or 1)
-    start = end = None
+    """Return the times in seconds at which the sound begins and ends by its packets, on one clock."""
+    clock = SoundClock()
+    for _ in clock.on_clock(_packets(container, stream)):
+        bounds.refuse_length(float(clock.end))
+    if clock.first is None or not clock.end:
+        raise MediaError(_NO_SOUND)
+    return clock.first, clock.first + clock.end
+
+
+class _Packet(NamedTuple):
+    """The time and the length of a packet in seconds."""
+
+    time: Fraction
+    seconds: Fraction
+
+
+def _packets(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[_Packet]:
     try:
         for packet in container.demux(stream):
-            if packet.pts is None or not packet.size:
-                continue
-            start = packet.pts if start is None else min(start, packet.pts)
-            end = max(packet.pts + (packet.duration or 0), packet.pts if end is None else end)
-            bounds.refuse_length(float((end - start) * base))
-    except av.FFmpegError:
+            if packet.pts is not None and packet.size:
+                base = packet.time_base
+                yield _Packet(packet.pts * base, (packet.duration or 0) * base)
+    except (av.FFmpegError, IndexError):
         pass  # what comes after the damage is not read; decoding reports it
-    if start is None or end is None or end <= start:
-        raise MediaError(_NO_SOUND)
-    return start * base, end * base
 
 
 def _details(

@@ -1,7 +1,8 @@
-"""Decode the sound of a file: samples by channel on one continuous clock, whatever rate, layout or timing."""
+"""Decode the sound of a file: samples by channel, whatever their rate and layout, and resample them."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from av.audio.plane import AudioPlane
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
+from detector.media.sound_clock import STEP_BACK
 from detector.schema.formatting import N_
 
 Floats = NDArray[np.float32]
@@ -47,20 +49,32 @@ class SoundPart(NamedTuple):
     def seconds(self) -> Fraction:
         return Fraction(self.samples.shape[1], self.rate)
 
+    def at(self, time: Fraction) -> SoundPart:
+        """Return a part of this kind without samples at another time."""
+        return self._replace(samples=self.samples[:, :0], time=time)
+
 
 class SoundDecoder:
-    """Decodes a stream of ``container`` packet by packet; ``refused`` counts packets that give no sound."""
+    """Decodes a stream of ``container`` packet by packet."""
 
     def __init__(self, container: av.container.InputContainer, stream: av.AudioStream) -> None:
         self._container, self._stream = container, stream
         self.refused = 0
+        """Packets that give no sound."""
+        self.repeated = 0
+        """Packets that were left out, since they equal one with the same time shortly before."""
+        self._recent: deque[tuple[Fraction, int]] = deque()  # times of packets and their hashes
+        self._lost_from: Fraction | None = None  # before the first sound
+        self._lost_until: Fraction | None = None  # behind the last sound
 
     def parts(self) -> Iterator[SoundPart]:
         """Yield what can be decoded, in order of the file.
 
-        Raises :class:`MediaError` if the sound states a sampling rate that is not read.
+        What was lost at the beginning and at the end is marked by a part without samples at its time. Raises
+        :class:`MediaError` if the sound states a sampling rate that is not read.
         """
         refuse_rate(self._stream)
+        last = None
         for frame in self._frames():
             if not frame.samples or not frame.sample_rate:
                 continue
@@ -68,7 +82,13 @@ class SoundDecoder:
                 self.refused += 1
                 continue
             time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
-            yield SoundPart(channels_of(frame), frame.layout, frame.sample_rate, time)
+            part = SoundPart(channels_of(frame), frame.layout, frame.sample_rate, time)
+            if last is None and self._lost_from is not None:
+                yield part.at(self._lost_from)
+            yield part
+            last, self._lost_until = part, None
+        if last is not None and self._lost_until is not None:
+            yield last.at(self._lost_until)
 
     def _frames(self) -> Iterator[av.AudioFrame]:
         packets = self._container.demux(self._stream)
@@ -80,12 +100,40 @@ class SoundDecoder:
                 packet = None
             if packet is None:
                 return
+            if self._is_repeated(packet):
+                self.repeated += 1
+                continue
             try:
                 yield from self._stream.codec_context.decode(packet if packet.size else None)
             except MemoryError:  # FFmpeg's is an FFmpegError as well, but the machine's fault
                 raise
             except (av.FFmpegError, ValueError):
-                self.refused += bool(packet.size)
+                if packet.size:
+                    self._refuse(packet)
+
+    def _refuse(self, packet: av.Packet) -> None:
+        self.refused += 1
+        if packet.pts is None:
+            return
+        start = packet.pts * packet.time_base
+        if self._lost_from is None:
+            self._lost_from = start
+        self._lost_until = start + (packet.duration or 0) * packet.time_base
+
+    def _is_repeated(self, packet: av.Packet) -> bool:
+        """Return whether a packet equals one with the same time, as where parts of a stream overlap."""
+        if packet.pts is None or not packet.size:
+            return False
+        time = packet.pts * packet.time_base
+        recent, key = self._recent, (time, hash(bytes(packet)))
+        if recent and not -STEP_BACK < time - recent[-1][0] < STEP_BACK:
+            recent.clear()
+        if recent and time <= recent[-1][0] and key in recent:
+            return True
+        recent.append(key)
+        while recent[0][0] < time - STEP_BACK:
+            recent.popleft()
+        return False
 
 
 def refuse_rate(stream: av.AudioStream) -> None:

@@ -130,6 +130,20 @@ class SoundStream(Value):
     channels_left_out: tuple[ChannelNumber, ...] = optional(
         "channels that carry other speech, but were not examined, because eight were; since 1.27", ()
     )
+    restarts: int = optional(
+        "times at which the clock went back, as where recordings were joined; it was continued; since 1.27",
+        0,
+        ge=0,
+    )
+    closed_gaps: int = optional(
+        "gaps of more than ten minutes, which were closed up as errors of the clock; since 1.27", 0, ge=0
+    )
+    repeated: int = optional("packets that were left out because they repeat one before; since 1.27", 0, ge=0)
+    unread: int = optional(
+        "bytes behind the end that the file states for its sound, which were not examined; since 1.27",
+        0,
+        ge=0,
+    )
 
 
 class Waveform(Value):

@@ -10,6 +10,7 @@ import numpy as np
 
 from detector.errors import MediaError
 from detector.media.acceptance import InputLimits
+from detector.media.sound_clock import plausible_start
 from detector.progress import EndingReport, ReportShare
 from detector.schema.analysis import Media, Parameters
 from detector.schema.voice import ChannelFinding, SoundStream, Voice, VoiceSegment, VoiceVerdict
@@ -90,7 +91,7 @@ def _examined(
             reason = Reason(Statement("voice_not_decoded"))
             return _without_finding(model, VoiceVerdict.INCONCLUSIVE, reason)
         return _without_finding(model, VoiceVerdict.NO_SPEECH, Reason(Statement("voice_no_sound")))
-    start = float(facts.start) - (media.start_offset or 0.0)
+    start = float(plausible_start(facts.start, media.duration)) - (media.start_offset or 0.0)
     groups = [_Judged(group, facts, model, start) for group in heard.groups]
     _measure_stability(groups, path, bounds, model)
     progress(_VIEWS)
@@ -138,6 +139,9 @@ def _examined(
             undecodable=facts.undecodable,
             channel_names=facts.names if facts.channels > 1 else (),
             channels_left_out=tuple(channel + 1 for channel in heard.left_out),
+            restarts=facts.restarts,
+            closed_gaps=facts.closed,
+            repeated=facts.repeated,
         ),
         segments=tuple(_published(groups, flagged, maps, start, facts.seconds, images)),
         other_channels=tuple(others),

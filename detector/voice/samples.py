@@ -14,17 +14,12 @@ from detector.media.acceptance import InputLimits, open_exhibit
 from detector.media.channels import Samples, channel_names, mix, widen
 from detector.media.open import open_container, played_sound
 from detector.media.sound import Resampler, SoundDecoder
+from detector.media.sound_clock import SoundClock, picture_joints
 
 RATE = 16_000
 """Samples a second that are examined."""
 BLOCK = 4 * RATE
 """Samples of a block, except the last."""
-
-# A frame this much earlier or later than the end of the one before begins there; smaller differences are
-# roundings of containers with a coarse clock, such as Matroska's milliseconds.
-_JITTER = Fraction(1, 20)
-# A longer gap is an error of the clock, as where a recorder was set to another time; it is closed up.
-_LONGEST_GAP = Fraction(600)
 
 
 @dataclass
@@ -44,6 +39,12 @@ class SoundFacts:
     undecodable: int = 0
     missing: list[tuple[float, float]] = field(default_factory=list)
     """Gaps, in seconds from the first sample, which were filled with silence."""
+    restarts: int = 0
+    """How often the clock went back, and was continued."""
+    closed: int = 0
+    """Gaps that were longer than an error of the clock explains, and closed up."""
+    repeated: int = 0
+    """Packets that repeat one before, and were left out."""
 
     @property
     def seconds(self) -> float:
@@ -89,47 +90,42 @@ class SoundReader:
                 yield _joined(waiting, channels)
 
     def _parts(self, container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[Samples]:
-        """Yield samples without gaps: missing ones are zeros, repeated ones are left out."""
+        """Yield samples without gaps: missing ones are zeros."""
         decoder, resampler = SoundDecoder(container, stream), Resampler(RATE)
+        clock = SoundClock(lambda: picture_joints(self._path))
         began = Fraction(container.start_time or 0, av.time_base)
-        facts, first = None, Fraction(0)
-        decoded = Fraction(0)  # seconds of decoded sound, by the rate of its frames
-        for part in decoder.parts():
-            time = part.time
+        facts: SoundFacts | None = None
+        for gap, part in clock.on_clock(decoder.parts()):
             if facts is None:
-                first = began if time is None else time
                 facts = self.facts = SoundFacts(
                     index=stream.index,
                     codec=stream.codec_context.codec.canonical_name,
                     rate=part.rate,
                     channels=0,
                     others=len(container.streams.audio) - 1,
-                    start=first - began,
-                    undecodable=decoder.refused,
+                    start=(clock.first or Fraction(0)) - began,
                 )
             if len(part.samples) > facts.channels:
                 facts.channels, facts.names = len(part.samples), channel_names(part.layout)
-            ahead = Fraction(0) if time is None else time - first - decoded
-            if _JITTER < ahead <= _LONGEST_GAP:
+            self._bounds.refuse_length(float(clock.end))
+            if gap:
                 yield from self._count(facts, resampler.drain())
-                yield from self._fill(facts, round((decoded + ahead) * RATE))
-                decoded += ahead
-            elif abs(ahead) > _LONGEST_GAP:
-                first += ahead  # the clock was set to another time
-            elif ahead < -_JITTER and -ahead >= part.seconds:
-                continue  # a repeated packet, as in a joined recording
-            decoded += part.seconds
-            self._bounds.refuse_length(float(decoded))
-            yield from self._count(facts, resampler.resample(part.samples, part.rate))
+                yield from self._fill(facts, round((clock.end - part.seconds) * RATE))
+            if part.seconds:
+                yield from self._count(facts, resampler.resample(part.samples, part.rate))
         if facts is not None:
             yield from self._count(facts, resampler.drain())
-            facts.undecodable = decoder.refused
+            facts.undecodable, facts.repeated = decoder.refused, decoder.repeated
+            facts.restarts, facts.closed = clock.restarts, clock.closed
 
     def _fill(self, facts: SoundFacts, until: int) -> Iterator[Samples]:
         """Yield zeros up to sample ``until``, and note the gap."""
         if until <= facts.samples:
             return
-        facts.missing.append((facts.seconds, until / RATE))
+        start = facts.seconds
+        if facts.missing and facts.missing[-1][1] >= start:
+            start, _ = facts.missing.pop()
+        facts.missing.append((start, until / RATE))
         while facts.samples < until:
             yield from self._count(facts, [np.zeros((1, min(BLOCK, until - facts.samples)), np.float32)])
 

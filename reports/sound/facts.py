@@ -44,4 +44,16 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
         facts.append(Fact(gettext("Other sound tracks, not examined"), shown(stream.others, ",")))
     if stream.undecodable:
         facts.append(Fact(gettext("Packets undecodable"), shown(stream.undecodable, ",")))
+    if stream.restarts:
+        note = gettext("as where recordings were joined; its times were continued")
+        facts.append(Fact(gettext("Times at which the clock restarts"), shown(stream.restarts, ","), note))
+    if stream.closed_gaps:
+        note = gettext("taken for errors of the clock, and closed up")
+        facts.append(Fact(gettext("Gaps of more than ten minutes"), shown(stream.closed_gaps, ","), note))
+    if stream.repeated:
+        note = gettext("each equals one with the same time, which was examined")
+        facts.append(Fact(gettext("Packets left out as repeated"), shown(stream.repeated, ","), note))
+    if stream.unread:
+        note = gettext("behind the end that the file states for its sound")
+        facts.append(Fact(gettext("Bytes not examined"), shown(stream.unread, ","), note))
     return tuple(facts)

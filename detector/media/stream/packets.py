@@ -63,6 +63,11 @@ class RestartedClock:
         self._kept: int | None = None  # the one before the clock went back, as a single time may be wrong
         self._end: int | None = None  # of everything shown, on the continued clock
 
+    @property
+    def ahead(self) -> int:
+        """By how many ticks the continued clock is ahead of the file's."""
+        return self._offset
+
     def continue_times(self, packet: av.Packet) -> bool:
         """Move the packet's times to the continued clock; return whether the clock restarted."""
         pts, dts = packet.pts, packet.dts

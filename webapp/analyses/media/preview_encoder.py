@@ -25,6 +25,7 @@ from detector.media.encode import BT709, Colours, H264Writer, mp4_time_base
 from detector.media.open import open_container, open_media
 from detector.media.photos import EXIF_ORIENTATIONS, UPRIGHT, Orientation, photo_orientation
 from detector.media.reader import MediaReader
+from detector.media.sound_clock import picture_joints
 from detector.progress import Progress
 from detector.schema.analysis import Media
 from detector.schema.codec_names import codec_name
@@ -295,6 +296,11 @@ def _video(
     reformatter = VideoReformatter()  # creating one takes longer than a conversion
     sound: SoundEncoder | None = None
     silent = ""
+
+    def check() -> None:
+        if shutil.disk_usage(to.parent).free < room:
+            raise NoPreview(N_("The disk is too full for one."))
+
     with ExitStack() as opened, av.open(str(to), "w", format="mp4", options=_MP4) as container:
         for frame, pts in reader.every_frame():
             if first is None:
@@ -314,7 +320,15 @@ def _video(
                     file = opened.enter_context(source.open("rb"))
                     heard = opened.enter_context(open_container(file, cut_fragment(file)))
                     try:
-                        sound = SoundEncoder(heard, container, pts * reader.time_base, pad_inside=True)
+                        sound = SoundEncoder(
+                            heard,
+                            container,
+                            pts * reader.time_base,
+                            media.duration,
+                            check,
+                            lambda: picture_joints(source),
+                            pad_inside=True,
+                        )
                     except MediaError as problem:  # such as a codec that is not known
                         silent = N_("It has no sound. %(reason)s") % {"reason": str(problem)}
             moment = (pts - first) * reader.time_base
@@ -328,8 +342,7 @@ def _video(
             writer.write(picture, moment)
             if sound is not None:
                 sound.until(moment)
-            if shutil.disk_usage(to.parent).free < room:
-                raise NoPreview(N_("The disk is too full for one."))
+            check()
             report(float(moment) / media.duration if media.duration else 0.0)
         if first is None:
             raise NoPreview(N_("No frame can be decoded."))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from detector.media.acceptance import open_exhibit
 from detector.media.containers import cut_fragment
 from detector.media.open import open_container
 from detector.media.sound import Floats, Resampler, SoundDecoder, SoundPart, refuse_rate, stereo_weights
+from detector.media.sound_clock import SoundClock, plausible_start
 from detector.recordings import examined_sound
 from detector.schema.formatting import N_
 
@@ -27,9 +28,12 @@ _CHECK_EVERY = 512  # frames between two looks at the room on the disk
 class SoundEncoder:
     """Writes the examined sound of ``source`` into ``target``, at its times minus ``first`` seconds.
 
-    A gap in the sound is filled with silence, and what lies before ``first`` is left out. Add it before the
-    first packet of ``target`` is written. With ``pad_inside`` the encoder's padding takes the place of the
-    first 21 ms, for a ``target`` without edit list: padding before 0 would delay its pictures.
+    Its clock is that of the examination: gaps are filled with silence, and a clock that restarts is
+    continued, beside the pictures where ``joints`` are theirs. What lies before ``first`` is left out.
+    ``duration`` is that of the pictures. While silence is written, ``check`` is called each second. Add the
+    encoder before the first packet of ``target`` is written. With ``pad_inside`` the encoder's padding takes
+    the place of the first 21 ms, for a ``target`` without edit list: padding before 0 would delay its
+    pictures.
 
     Raises :class:`~detector.errors.MediaError` for sound that is not read; nothing was added then.
     """
@@ -39,12 +43,16 @@ class SoundEncoder:
         source: av.container.InputContainer,
         target: av.container.OutputContainer,
         first: Fraction,
+        duration: float,
+        check: Callable[[], None],
+        joints: Callable[[], Sequence[Fraction]] = lambda: (),
         pad_inside: bool = False,
     ) -> None:
         stream = examined_sound(source)
         refuse_rate(stream)
-        self._parts = SoundDecoder(source, stream).parts()
-        self._first = first
+        self._clock = SoundClock(joints)
+        self._parts = self._clock.on_clock(SoundDecoder(source, stream).parts())
+        self._first, self._duration, self._check = first, duration, check
         self._layout = layout = "mono" if stream.codec_context.channels == 1 else "stereo"
         self._weights: dict[str, Floats] = {}  # by layout of the source
         self._container = target
@@ -61,7 +69,7 @@ class SoundEncoder:
     def until(self, time: Fraction | None) -> None:
         """Write the sound before ``time`` in seconds from ``first``, or all of it for None."""
         while not self.ended and (time is None or self.time < time):
-            part = next(self._parts, None)
+            _, part = next(self._parts, (None, None))
             if part is None:
                 self.ended = True
                 self._queue_samples(self._resampler.drain())
@@ -70,14 +78,15 @@ class SoundEncoder:
             self._add(part)
 
     def _add(self, part: SoundPart) -> None:
-        start = self.time if part.time is None else part.time - self._first
-        self.time = start + part.seconds
+        begin = plausible_start((self._clock.first or Fraction(0)) - self._first, self._duration)
+        self.time = begin + self._clock.end
         if self.time <= 0:
             return
-        missing = round(start * _RATE) - self._written
+        missing = round((self.time - part.seconds) * _RATE) - self._written
         if missing > _RATE // 20:  # longer than what resampling delays
             self._queue_silence(missing)
-        self._queue_samples(self._resampler.resample(self._mixed(part), part.rate))
+        if part.seconds:
+            self._queue_samples(self._resampler.resample(self._mixed(part), part.rate))
         self._encode()
 
     def _mixed(self, part: SoundPart) -> Floats:
@@ -95,6 +104,7 @@ class SoundEncoder:
             self._queue_samples([np.zeros((1 if self._layout == "mono" else 2, count), np.float32)])
             samples -= count
             self._encode()
+            self._check()
 
     def _queue_samples(self, parts: list[Floats]) -> None:
         for samples in parts:
@@ -133,10 +143,14 @@ def encode_recording(
         start = Fraction(0)
         if stream.start_time is not None and stream.time_base is not None:
             start = stream.start_time * stream.time_base
-        sound = SoundEncoder(opened, target, start)
-        step = Fraction(_CHECK_EVERY * 1024, _RATE)
-        while not sound.ended:
-            sound.until(sound.time + step)
+
+        def check() -> None:
             if shutil.disk_usage(to.parent).free < room:
                 raise MediaError(N_("The disk is too full for one."))
             report(float(sound.time) / duration if duration else 0.0)
+
+        sound = SoundEncoder(opened, target, start, duration, check)
+        step = Fraction(_CHECK_EVERY * 1024, _RATE)
+        while not sound.ended:
+            sound.until(sound.time + step)
+            check()
