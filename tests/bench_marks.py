@@ -1,9 +1,10 @@
 """Hidden marks on the research data: ``python -m tests.bench_marks WHAT [DATA]``.
 
 ``photographs`` and ``clips`` count marks in unmanipulated ones, which carry none; ``voices`` does so in human
-voices, and counts what is left of marks after codecs, resampling and cuts; ``agreement`` compares the decoder
-with ``invisible-watermark``, ``cost`` measures milliseconds. DATA is the research folder,
-``../shared/data`` unless named.
+voices, and counts what is left of marks after codecs, resampling and cuts; ``sounds`` counts them in tones,
+chords, signals, hum, music (sox must be installed) and silence, and in human speech over each; ``agreement``
+compares the decoder with ``invisible-watermark``, ``cost`` measures milliseconds. DATA is the research
+folder, ``../shared/data`` unless named.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.marks.dwt_dct import FRAME_PIXELS, decode_as_library, find_pixel_mark
-from detector.marks.sound import RATE, PerthDecoder, weights_path
+from detector.marks.sound import LEAST_STRENGTH, RATE, PerthDecoder, confirmed_strength, weights_path
 from detector.media.frame import Image
 
 RESEARCH = Path("../shared/data")
@@ -90,10 +91,8 @@ def judge_voices(data: Path) -> None:
     weights = weights_path()
     assert weights is not None, "install resemble-perth"
     decoder = PerthDecoder(weights)
-    with (data / "voices" / "labels.csv").open(newline="") as file:
-        names = [row["file"] for row in csv.DictReader(file) if row["label"] == "real"]
-    voices = [read_sound(data / "voices" / name) for name in names]
-    strengths = np.array([decoder.strength(voice) for voice in voices])
+    voices = human_voices(data)
+    strengths = np.array([confirmed_strength(decoder, voice) for voice in voices])
     print(f"{len(voices)} voices without the mark:", *(f"{(strengths >= x).sum()} from {x}" for x in _LIMITS))
     print("highest:", np.sort(strengths)[-5:].round(3).tolist())
     chosen = [voices[at] for at in np.random.default_rng(0).permutation(len(voices))[:_MARKED]]
@@ -107,8 +106,36 @@ def judge_voices(data: Path) -> None:
     }
     marked = [write_mark(voice) for voice in chosen]
     for name, change in changes.items():
-        strengths = np.array([decoder.strength(np.ascontiguousarray(change(sound))) for sound in marked])
+        changed = [np.ascontiguousarray(change(sound)) for sound in marked]
+        strengths = np.array([confirmed_strength(decoder, sound) for sound in changed])
         print(f"{name}:", *(f"{(strengths >= x).sum()} from {x}" for x in _LIMITS), f"of {len(marked)}")
+
+
+def human_voices(data: Path) -> list[NDArray[np.float32]]:
+    """Return the human recordings (n,) at 32 kHz, mono."""
+    with (data / "voices" / "labels.csv").open(newline="") as file:
+        names = [row["file"] for row in csv.DictReader(file) if row["label"] == "real"]
+    return [read_sound(data / "voices" / name) for name in names]
+
+
+def judge_sounds(data: Path) -> None:
+    """Count sounds that pass for the mark by one answer of the network, and by all that are asked for."""
+    from tests.unmarked_sounds import KINDS, mixed
+
+    weights = weights_path()
+    assert weights is not None, "install resemble-perth"
+    decoder, voices, rng = PerthDecoder(weights), human_voices(data), np.random.default_rng(9)
+    for kind, make in KINDS.items():
+        alone, spoken = [], []
+        for _, sound in make():
+            over = mixed(voices[rng.integers(len(voices))], sound, float(rng.choice([-6, 0, 10, 20])))
+            for judged, strengths in ((sound, alone), (over, spoken)):
+                strengths.append((decoder.strength(judged), confirmed_strength(decoder, judged)))
+        for name, strengths in ((kind, alone), (f"speech over {kind}", spoken)):
+            whole, confirmed = (np.array(strengths) >= LEAST_STRENGTH).sum(axis=0)
+            print(
+                f"{name}: of {len(strengths)} the whole passes in {whole}, confirmed {confirmed}", flush=True
+            )
 
 
 def read_sound(path: Path) -> NDArray[np.float32]:
@@ -158,6 +185,7 @@ if __name__ == "__main__":
         "photographs": count_in_photographs,
         "clips": count_in_clips,
         "voices": judge_voices,
+        "sounds": judge_sounds,
         "agreement": compare_with_library,
         "cost": measure_cost,
     }

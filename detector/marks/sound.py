@@ -4,6 +4,9 @@ The package ``resemble-perth``, extra ``marks``, holds the weights of the networ
 needs several further packages only to resample and to transform, so the network is rebuilt here. Three stacks
 of one-dimensional convolutions see the spectrogram up to 2 kHz at three speeds. One of their two outputs
 weighs them, the other is the answer.
+
+The network knows speech only: it takes every third pure tone for the mark. So a stretch carries it where its
+answer holds in both halves of the speech, and still does without the steady lines of the spectrum.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from detector.media.open import open_container, played_sound
 from detector.media.sound import Resampler, SoundDecoder
 from detector.progress import EndingReport, ReportShare
 from detector.schema.formatting import N_
+from detector.voice.speech import FRAME, SPEECH, SpeechFinder
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +45,9 @@ STRETCH, _LEAST = 5.0, 1.0  # seconds that are judged at once, and the fewest at
 MOST_SECONDS = 600.0  # of a recording, evenly spread: a minute of sound takes a few seconds
 # The package rounds at 0.5. Of 371 human voices of 4.5 s, four exceed that, the highest with 0.934.
 LEAST_STRENGTH = 0.95
+LEAST_SPEECH = 0.5
+"""Seconds of speech that a stretch needs."""
+_LINE_ABOVE, _LINE_QUANTILE, _AROUND = 6.0, 0.2, 15  # dB; share of moments; bins on each side
 _STRETCHES_A_MARK = 20  # of a long recording one more must carry the mark for each so many
 _NOT_INSTALLED = N_(
     "The mark of Chatterbox was not looked for in the sound: install the extra reelproof[marks] to do so."
@@ -81,7 +88,8 @@ def search_sound(path: Path, progress: ReportShare = lambda share: None) -> Soun
         with path.open("rb") as file:
             for start, samples in _stretches(file, report):
                 end = start + len(samples) / RATE
-                judged.append(HeardStretch(round(start, 3), round(end, 3), decoder.strength(samples)))
+                strength = confirmed_strength(decoder, samples)
+                judged.append(HeardStretch(round(start, 3), round(end, 3), strength))
     except Exception as problem:  # neither faces nor voices fail for it
         if problem is report.ending:
             raise
@@ -93,6 +101,44 @@ def search_sound(path: Path, progress: ReportShare = lambda share: None) -> Soun
     if len(heard) < 1 + len(judged) // _STRETCHES_A_MARK:
         heard = ()
     return SoundSearch(sum(stretch.end - stretch.start for stretch in judged), heard, None)
+
+
+def confirmed_strength(decoder: PerthDecoder, samples: NDArray[np.float32]) -> float:
+    """Return how clearly speech in samples (n,) at 32 kHz carries the mark, 0 to 1; 0 without speech.
+
+    It is the least of six answers: of all samples and of both halves of their speech, as they are and without
+    steady lines of the spectrum. Once one is below :data:`LEAST_STRENGTH`, the others are not asked for.
+    """
+    halved = samples[: len(samples) // 2 * 2].reshape(-1, 2).mean(axis=1)  # 16 kHz; speech has little above 8
+    spoken = np.cumsum(SpeechFinder()(halved) >= SPEECH)
+    if spoken[-1] * 2 * FRAME < LEAST_SPEECH * RATE:
+        return 0.0
+    middle = int(np.searchsorted(spoken, spoken[-1] / 2)) * 2 * FRAME
+    strength = 1.0
+    for whole in (samples, _without_lines(samples)):
+        for part in (whole, whole[:middle], whole[middle:]):
+            strength = min(strength, decoder.strength(part))
+            if strength < LEAST_STRENGTH:
+                return strength
+    return strength
+
+
+def _without_lines(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return samples (n,) in which no bin of the spectrum is steadily louder than those around it."""
+    import torch
+
+    window = torch.hann_window(_WINDOW)
+    spectrum = torch.stft(
+        torch.from_numpy(samples), _WINDOW, _HOP, window=window, return_complex=True, pad_mode="reflect"
+    )
+    level = 20 * torch.log10(spectrum.abs().clamp(min=_FLOOR)).numpy()
+    steady = np.quantile(level, _LINE_QUANTILE, axis=1)
+    padded = np.pad(steady, _AROUND, mode="reflect")
+    around = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1), axis=1)
+    over = np.pad(np.maximum(0, steady - around - _LINE_ABOVE), 1)
+    over = np.maximum.reduce([over[:-2], over[1:-1], over[2:]])  # a line reaches into both bins beside it
+    gain = torch.from_numpy((10 ** (-over / 20)).astype(np.float32))[:, None]
+    return torch.istft(spectrum * gain, _WINDOW, _HOP, window=window, length=len(samples)).numpy()
 
 
 def _stretches(file: BinaryIO, progress: ReportShare) -> Iterator[tuple[float, NDArray[np.float32]]]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+from made_speech import RATE as BABBLE_RATE
+from made_speech import babble
 from numpy.typing import NDArray
 from torch.nn import functional
 
@@ -41,16 +43,9 @@ def write_mark(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return torch.istft(amplitude * phase, _WINDOW, _HOP, window=window, length=len(samples)).numpy()
 
 
-def speech_like(seconds: int) -> NDArray[np.float32]:
-    """Return harmonics of a wandering pitch in syllables (n,) at 32 kHz."""
-    random = np.random.default_rng(5)
-    time = np.arange(seconds * RATE) / RATE
-    pitch = 140 + 30 * np.sin(2 * np.pi * 0.7 * time) + 10 * np.sin(2 * np.pi * 2.3 * time)
-    phase = 2 * np.pi * np.cumsum(pitch) / RATE
-    voice = sum(np.sin(number * phase) / number for number in range(1, 20))
-    syllables = np.clip(np.sin(2 * np.pi * 3.1 * time) + 0.4, 0, 1)
-    noise = random.normal(0, 0.01, len(time))
-    return (0.1 * voice * syllables + noise).astype(np.float32)
+def speech_like(seconds: int, seed: int = 0) -> NDArray[np.float32]:
+    """Return syllables (n,) at 32 kHz that pass for speech."""
+    return np.repeat(babble(seconds, seed), RATE // BABBLE_RATE)
 
 
 def write_sound(path: Path, samples: NDArray[np.float32]) -> Path:
