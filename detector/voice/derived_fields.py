@@ -42,7 +42,8 @@ from detector.voice.windows import MUCH_SPEECH, SHORT_WINDOW, STEP, WINDOW, Wind
 _EXACT = 1e-6  # seconds and probabilities, both stored as the nearest float
 _ROUNDED = 1e-3  # of values that the network's arithmetic of 32 bits gave
 _SUMMED = 0.01  # seconds, of a sum of rounded durations
-_RESCORED = 0.02  # between the score of a window and that of the same sound read again for its map
+_SATURATED = 1e-6  # distance of a probability of 32 bits from 1 at which its logit is uncertain
+_AFTER_HIDING = 0.02  # of a probability that follows from a logit and its drop
 
 Floats = NDArray[np.float64]
 
@@ -292,9 +293,11 @@ class _Judged:
             yield "the spectrogram is not that of the sound by its times"
 
     def peak_fits(self, peak: VoicePeak, name: str) -> bool:
-        """Check a peak whose pictures are called ``name`` against its window."""
-        scores = self.recorded.scores
-        number = min(range(len(scores.time)), key=lambda i: abs(scores.time[i] - peak.time))
+        """Check a peak whose pictures are called ``name`` against its window.
+
+        Its probability is that of the window's sound encoded by itself, which the window's score does not
+        determine.
+        """
         pictures = (f"overlays/{name}-spectrogram.png", f"overlays/{name}.png")
         # Windows at an edge are shorter; of one at the end of the sound only whole cells are read.
         starts = [max(self.start, peak.time - half) for half in (SHORT_WINDOW / 2, WINDOW / 2)]
@@ -303,7 +306,6 @@ class _Judged:
             (peak.spectrogram, peak.overlay) in (pictures, (None, None))
             and any(_close(peak.start, start) for start in starts)
             and any(end - STEP < peak.end + _EXACT and peak.end <= end + _EXACT for end in ends)
-            and abs(peak.probability - scores.probability[number]) <= _RESCORED
             and peak.check is not None
             and _close(peak.check.probability, peak.probability, _ROUNDED)
             and _check_fits(peak.check)
@@ -343,15 +345,13 @@ def _of_peaks(voice: Voice, judged: Sequence[_Judged]) -> Iterator[str]:
 
 
 def _check_fits(check: VoiceCheck) -> bool:
-    """Check that probabilities after hiding follow from the drops of the logit."""
-    before = finite_logit(check.probability)
-    hidden = sigmoid(before - check.drop_highlight)
-    # The mean of eight probabilities lies near the probability of the mean logit, unless they differ much.
-    return (
-        check.areas == RANDOM_AREAS
-        and abs(hidden - check.hidden_highlight) <= _ROUNDED
-        and 0 < check.area < 1
-    )
+    """Check that the probability after hiding follows from the drop of the logit."""
+    if check.areas != RANDOM_AREAS or not 0 < check.area < 1:
+        return False
+    if check.probability > 1 - _SATURATED:
+        return True
+    hidden = sigmoid(finite_logit(check.probability) - check.drop_highlight)
+    return abs(hidden - check.hidden_highlight) <= _AFTER_HIDING
 
 
 def _wave_fits(wave: Waveform, start: float, duration: float) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from detector.schema.analysis import SCHEMA_VERSION, Analysis, Coverage, Person, Segment, Verdict
+from detector.schema.analysis import SCHEMA_VERSION, Analysis, Coverage, OtherModel, Person, Segment, Verdict
 from detector.schema.formatting import person_letters
 from detector.schema.measurements import Cause
 from detector.schema.peaks import Peak
@@ -54,12 +54,26 @@ def verdict_contradictions(analysis: Analysis) -> Iterator[str]:
     for number, other in enumerate(analysis.others, start=2):
         for problem in _of_model(analysis.by(other), alone=False):
             yield f"by model {number}, {problem}"
+        if not _same_persons(analysis, other):
+            yield f"model {number} judged other persons than the first one"
     verdicts = [(analysis.model.title, analysis.verdict)]
     verdicts += [(other.model.title, other.verdict) for other in analysis.others]
     if (analysis.joint is None) is bool(analysis.others) or (
         analysis.joint is not None and analysis.joint != joint_verdict(analysis.joint.rule, verdicts)
     ):
         yield "the joint verdict does not follow from those of the models"
+
+
+def _same_persons(analysis: Analysis, other: OtherModel) -> bool:
+    """Check that another model judged the same persons,."""
+    if [person.id for person in other.persons] != [person.id for person in analysis.persons]:
+        return False
+    faces = [set(zip(person.scores.pts.tolist(), person.scores.track.tolist(), strict=True))
+             for person in analysis.persons]  # fmt: skip
+    return all(
+        faces[place].issuperset(zip(person.scores.pts.tolist(), person.scores.track.tolist(), strict=True))
+        for place, person in enumerate(other.persons)
+    )
 
 
 def _of_recording(analysis: Analysis) -> Iterator[str]:

@@ -269,6 +269,9 @@ def _of_scores(pairs: Sequence[tuple[Score, Score]], tolerance: Tolerance) -> It
         if abs(old.time - new.time) > _SAME_TIME:
             yield f"a face at {timecode(new.time)} is recorded at {timecode(old.time)}"
     moved = sum(not same_place(old.box, new.box) for old, new in pairs)
+    skipped = sum(old.interpolated is not new.interpolated for old, new in pairs)
+    if skipped > tolerance.between * len(pairs):
+        yield f"{skipped:,} of {len(pairs):,} scores are interpolated in one of both only"
     if any(overlap(old.box, new.box) < _SAME_FACE for old, new in pairs):
         yield "a face lies elsewhere"
     if moved > tolerance.between * len(pairs):

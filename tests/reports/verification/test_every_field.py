@@ -14,11 +14,15 @@ from clips import Analysed
 from sounds import write_recording
 
 from detector.engine import analyze
+from detector.environment import extend_command
 from detector.files import ROOT
 from detector.models.loaded import load_model
-from detector.schema.analysis import Analysis, Parameters
+from detector.schema.analysis import Analysis, OtherModel, Parameters
+from detector.schema.joint import JointRule
+from detector.schema.method import Ran
 from detector.schema.voice import VoiceCheck
 from detector.verdict.reproducibility.agreement import compare_analyses
+from detector.verdict.verdict import joint_verdict
 from detector.voice import examine
 from detector.voice.channels import Heard, HeardChannels
 from detector.voice.maps import VoiceMap
@@ -122,6 +126,31 @@ def video_with_sound(analysed_sample: Analysed, tmp_path_factory: pytest.TempPat
     return video.model_copy(update={"media": media, "marks": marks, "voice": recording.voice})
 
 
+@pytest.fixture(scope="module")
+def judged_twice(photograph: Analysis) -> Analysis:
+    """The photograph as if a second model had judged it alike."""
+    text = re.sub("overlays/([AB])", r"overlays/model2-\1", photograph.to_json())
+    again, software = Analysis.from_json(text), photograph.software
+    other = OtherModel(
+        model=photograph.model.model_copy(update={"name": "other", "title": "Another"}),
+        verdict=photograph.verdict,
+        reason=photograph.reason,
+        causes=photograph.causes,
+        probability=photograph.probability,
+        segments=again.segments,
+        persons=again.persons,
+        ran=Ran(backend=software.backend or "", precision=software.precision or "", device="cpu"),
+    )
+    verdicts = [(model.title, photograph.verdict) for model in (photograph.model, other.model)]
+    return photograph.model_copy(
+        update={
+            "others": (other,),
+            "joint": joint_verdict(JointRule.ANY, verdicts),
+            "software": extend_command(photograph, ["other"], JointRule.ANY),
+        }
+    )
+
+
 def is_refused(changed: Analysis, original: Analysis) -> bool:
     """Whether the changed analysis contradicts itself, or is not what the analysis repeated gives."""
     return bool(contradictions_of(changed)) or not compare_analyses(changed, original).agree
@@ -143,13 +172,19 @@ def changes_that_pass(analysis: Analysis, like: Analysis, only: str = "") -> set
 
 
 def test_every_field_is_compared_or_listed(
-    analysed_sample: Analysed, video_with_sound: Analysis, recording: Analysis, photograph: Analysis
+    analysed_sample: Analysed,
+    video_with_sound: Analysis,
+    recording: Analysis,
+    photograph: Analysis,
+    judged_twice: Analysis,
 ) -> None:
-    """Of a video, its sound, a recording of sound, and a photograph."""
-    exhibits = (analysed_sample.analysis, video_with_sound, recording, photograph)
-    assert [contradictions_of(analysis) for analysis in exhibits] == [[]] * 4
+    """Of a video, its sound, a recording of sound, a photograph, and a second model."""
+    exhibits = (analysed_sample.analysis, video_with_sound, recording, photograph, judged_twice)
+    assert [contradictions_of(analysis) for analysis in exhibits] == [[]] * 5
     passing = changes_that_pass(analysed_sample.analysis, photograph)
     passing |= changes_that_pass(video_with_sound, recording, "voice")
+    for part in ("others", "joint"):
+        passing |= changes_that_pass(judged_twice, video_with_sound, part)
     passing |= changes_that_pass(recording, video_with_sound) | changes_that_pass(photograph, recording)
     fields = {change.partition(" ")[0] for change in passing}
     assert sorted(change for change in passing if change.partition(" ")[0] not in listed()) == []
