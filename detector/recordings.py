@@ -20,7 +20,7 @@ from detector.marks.sound import SoundSearch, search_sound
 from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
 from detector.media.containers import Layout, read_layout
 from detector.media.open import open_container
-from detector.media.sound import refuse_rate
+from detector.media.sound import SoundDecoder, refuse_rate
 from detector.media.sound_clock import SoundClock
 from detector.media.stated_durations import DurationSource, duration_source, stated_mp3_seconds
 from detector.metadata.anomalies import clock_anomalies, program_anomalies
@@ -41,6 +41,8 @@ from detector.schema.metadata import MOST_TAGS, Anomaly, Details, MarkSearch, Ta
 from detector.verdict.sentences import Reason, Statement
 
 _SAME_LENGTH = 0.5  # seconds
+_LONG = 0.25  # seconds: longer packets do not say exactly enough where sound ends
+_NEGATIVE = 1 << 31
 _NO_SOUND = N_(
     "The file states a sound track, but none of it can be read: it is damaged, or was copied only in part. "
     "Copy it again."
@@ -95,7 +97,9 @@ def analyze_recording(
 def recording_facts(
     path: Path, name: str, bounds: InputLimits, sound: SoundSearch | None = None
 ) -> tuple[Media, tuple[Declaration, ...]]:
-    """Return the facts of a recording and what it declares about its making. Packets are read, not decoded.
+    """Return the facts of a recording and what it declares about its making.
+
+    Packets are read, and decoded only where they state no exact times.
 
     ``sound`` says whether it carries a hidden mark; None: not looked for.
 
@@ -108,7 +112,7 @@ def recording_facts(
         stream = examined_sound(container)
         refuse_rate(stream)
         stated = _stated_durations(path, container)
-        start, end = _packet_times(container, stream, bounds)
+        start, end = _sound_times(path, container, stream, bounds)
         readers = MetadataReaders()
         details, texts = _details(container, stream, stated, path, readers)
         marks = declare_sound(sound) if sound else ()
@@ -199,31 +203,46 @@ def examined_sound(container: av.container.InputContainer) -> av.AudioStream:
     return next((stream for stream in streams if stream.disposition & default), streams[0])
 
 
-def _packet_times(
-    container: av.container.InputContainer, stream: av.AudioStream, bounds: InputLimits
+def _sound_times(
+    path: Path, container: av.container.InputContainer, stream: av.AudioStream, bounds: InputLimits
 ) -> tuple[Fraction, Fraction]:
-    """Return the times in seconds at which the sound begins and ends by its packets, on one clock."""
-    clock = SoundClock()
-    for _ in clock.on_clock(_packets(container, stream)):
+    """Return the times in seconds at which the sound begins and ends, on one clock.
+
+    They are those of its packets, and of the decoded sound where packets are too long to tell.
+    """
+    clock, are_exact = SoundClock(), True
+    for _, packet in clock.on_clock(_packets(container, stream)):
         bounds.refuse_length(float(clock.end))
+        are_exact &= packet.time is not None and 0 < packet.seconds <= _LONG
+    if not are_exact:
+        clock = SoundClock()
+        with open_exhibit(path) as file, open_container(file, None) as again:
+            for _ in clock.on_clock(SoundDecoder(again, examined_sound(again)).parts()):
+                bounds.refuse_length(float(clock.end))
     if clock.first is None or not clock.end:
         raise MediaError(_NO_SOUND)
-    return clock.first, clock.first + clock.end
+    start, end = clock.first, clock.first + clock.end
+    if are_exact and stream.start_time is not None and stream.time_base is not None:
+        # What an encoder put before the sound, and players leave out, is not part of it.
+        start = max(start, min(stream.start_time * stream.time_base, end))
+    return start, end
 
 
 class _Packet(NamedTuple):
-    """The time and the length of a packet in seconds."""
+    """The time of a packet in seconds, None if it states none, and its length, 0 if it states none."""
 
-    time: Fraction
+    time: Fraction | None
     seconds: Fraction
 
 
 def _packets(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[_Packet]:
     try:
         for packet in container.demux(stream):
-            if packet.pts is not None and packet.size:
+            if packet.size:
                 base = packet.time_base
-                yield _Packet(packet.pts * base, (packet.duration or 0) * base)
+                # What Ogg cuts off the last packet may exceed it; FFmpeg drops the sign of what is left.
+                duration = packet.duration if 0 < (packet.duration or 0) < _NEGATIVE else 0
+                yield _Packet(None if packet.pts is None else packet.pts * base, duration * base)
     except (av.FFmpegError, IndexError):
         pass  # what comes after the damage is not read; decoding reports it
 

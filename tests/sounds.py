@@ -25,6 +25,18 @@ KINDS: tuple[tuple[str, str, int, str | None], ...] = (
     ("a.caf", "pcm_s16be", 16_000, None),
     ("a.weba", "libopus", 48_000, "webm"),
     ("a.mka", "aac", 16_000, "matroska"),
+    ("a.aiff", "pcm_s16be", 16_000, None),
+    ("a.au", "pcm_s16be", 16_000, None),
+    ("a.w64", "pcm_s16le", 16_000, None),
+    ("a.mp2", "mp2", 16_000, None),
+    ("a.ac3", "ac3", 48_000, None),
+    ("a.eac3", "eac3", 48_000, None),
+    ("a.latm", "aac", 16_000, "latm"),
+    ("a.wv", "wavpack", 16_000, None),
+    ("a.tta", "tta", 16_000, None),
+    ("a.voc", "pcm_s16le", 16_000, None),
+    ("a.sf", "pcm_s16le", 16_000, "ircam"),
+    ("a.sox", "pcm_s32le", 16_000, "sox"),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,13 @@ from typing import BinaryIO, Literal
 
 from detector.errors import MediaError, NotOpenedError
 from detector.files import open_file
+from detector.media.container_types import PICTURE_BRANDS, RAW_BRANDS, SEQUENCE_BRANDS, Container
+from detector.media.sound_frames import behind_tags
+from detector.media.sound_types import SOUND_CONTAINERS, TAGGED_SOUND, UNDECODABLE_SOUND
 from detector.schema.formatting import N_
 
-HEAD_BYTES = 4096
-"""Number of bytes read from the start of a file to recognise its type."""
+HEAD_BYTES = 1 << 16
+"""Number of bytes read from the start of a file to recognise its type: zeros, or a tag, may come first."""
 # Formats that Pillow may open. It knows many more, and some of those run other programs.
 PHOTOS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF")
 
@@ -53,6 +56,7 @@ _OTHERS = (
     (b"\x1f\x8b", N_("a gzip archive"), N_("Unpack it and hand in what is inside.")),
     (b"\x7fELF", N_("a program"), N_("Hand in the video or photo itself.")),
     (b"MZ", N_("a program"), N_("Hand in the video or photo itself.")),
+    *UNDECODABLE_SOUND,
 )
 # In lower case, as the text they are compared with.
 _TEXTS = (
@@ -65,51 +69,16 @@ _TEXTS = (
     (b"<!doctype html", N_("a web page"), N_("Save the video or photo in it, not the page.")),
     (b"<html", N_("a web page"), N_("Save the video or photo in it, not the page.")),
 )
-# Brands of `ftyp` (ISO/IEC 23008-12, AV1 Image File Format): single pictures, and sequences of them.
-_PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf")
-_SEQUENCE_BRANDS = (b"avis", b"hevc", b"hevx", b"hevm", b"hevs", b"msf1")
-_RAW_BRANDS = (b"crx ",)
 _SEGMENTS = (b"styp", b"moof", b"sidx", b"emsg", b"prft")  # boxes that begin a part of a stream
 _TS_PACKET, _TS_SYNC = 188, 0x47  # ISO/IEC 13818-1
+_TS_LOOKED_AT = 4096  # bytes: damage behind them is not in the way
 _TS_MARKS = 8  # sync bytes in a row that cannot be chance
 TIFF = (b"II*\0", b"MM\0*")
 _IS_DNG, _SUBFILE, _REDUCED = 0xC612, 0x00FE, 1  # tags of TIFF 6.0 and DNG
 
 
-@dataclass(frozen=True)
-class Container:
-    """An accepted type of file: how it begins, and the names of FFmpeg's demuxers for it."""
-
-    name: str
-    is_photo: bool
-    demuxers: tuple[str, ...]
-    starts: tuple[bytes, ...] = ()
-    """The first bytes."""
-    forms: tuple[bytes, ...] = ()
-    """In a RIFF file, the form type in bytes 8 to 12."""
-    boxes: tuple[bytes, ...] = ()
-    """In ISO/IEC 14496-12 and QuickTime files, the types that the first box may have."""
-    brands: tuple[bytes, ...] = ()
-    """In files that begin with an `ftyp` box, the major brands."""
-    test: Callable[[bytes], bool] | None = None
-    """A further check of the first bytes; without ``starts`` the only one."""
-    endings: tuple[str, ...] = ()
-    """File name extensions. They decide nothing where the first bytes are known."""
-    is_sound: bool = False
-    """Whether it holds sound alone; containers of videos may do so as well."""
-
-    def matches(self, head: bytes) -> bool:
-        """Return whether a file that begins with ``head`` is of this type."""
-        if head[:4] == b"RIFF":
-            return head[8:12] in self.forms
-        if head[4:8] == b"ftyp" and head[8:12] in (*_PICTURE_BRANDS, *_SEQUENCE_BRANDS, *_RAW_BRANDS):
-            return head[8:12] in self.brands
-        if self.test is not None:
-            return head.startswith(self.starts or b"") and self.test(head)
-        return head.startswith(self.starts) or head[4:8] in self.boxes
-
-
 def _is_transport_stream(head: bytes) -> bool:
+    head = head[:_TS_LOOKED_AT]
     # Packets of 188 bytes that begin with a sync byte; in M2TS four more bytes precede each packet.
     for length, first in ((_TS_PACKET, 0), (_TS_PACKET + 4, 4)):
         for start in range(length):
@@ -125,52 +94,9 @@ def _is_bitmap(head: bytes) -> bool:
     return head[6:10] == bytes(4) and 26 <= int.from_bytes(head[10:14], "little") < 1 << 16
 
 
-# ISO/IEC 11172-3 and 13818-3: kbit/s of layer III by index, for MPEG-1 and MPEG-2, and hertz of MPEG-1.
-_MP3_RATES = (
-    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-)
-_MP3_HERTZ = (44_100, 48_000, 32_000)
-
-
-def _is_mp3(head: bytes) -> bool:
-    """Return whether an ID3 tag, or two frames of layer III in a row, come first."""
-    if head[:3] == b"ID3":
-        return len(head) >= 10 and head[3] in (2, 3, 4) and max(head[6:10]) < 0x80
-    length = _mp3_frame(head)
-    return bool(length) and _mp3_frame(head[length:]) > 0
-
-
-def _mp3_frame(head: bytes) -> int:
-    """Return the bytes of the frame of layer III that begins here; 0 for none."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
-        return 0
-    version, rate, hertz = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
-    if version == 1 or not 0 < rate < 15 or hertz == 3:
-        return 0
-    is_first = version == 3
-    frequency = _MP3_HERTZ[hertz] // {3: 1, 2: 2, 0: 4}[version]
-    bits = 1000 * _MP3_RATES[not is_first][rate]
-    return (144 if is_first else 72) * bits // frequency + (head[2] >> 1 & 1)
-
-
-def _is_adts(head: bytes) -> bool:
-    """Return whether two frames of AAC with ADTS headers (ISO/IEC 13818-7) come first."""
-    length = _adts_frame(head)
-    return bool(length) and _adts_frame(head[length:]) > 0
-
-
-def _adts_frame(head: bytes) -> int:
-    """Return the bytes of the ADTS frame that begins here; 0 for none."""
-    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
-        return 0
-    length = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
-    return length if length > 7 else 0
-
-
 def is_raw_photo(head: bytes) -> bool:
     """Return whether the file is a camera's raw picture, such as a TIFF whose first picture is a preview."""
-    if head[8:12] in _RAW_BRANDS and head[4:8] == b"ftyp":
+    if head[8:12] in RAW_BRANDS and head[4:8] == b"ftyp":
         return True
     if not head.startswith(TIFF):
         return head.startswith((b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW"))
@@ -193,7 +119,7 @@ def is_animated_webp(head: bytes) -> bool:
 
 def is_boxed_picture(head: bytes) -> bool:
     """Return whether the file is a single AVIF or HEIF picture."""
-    return head[4:8] == b"ftyp" and head[8:12] in _PICTURE_BRANDS
+    return head[4:8] == b"ftyp" and head[8:12] in PICTURE_BRANDS
 
 
 # FFmpeg's names of its demuxers.
@@ -205,7 +131,7 @@ CONTAINERS = (
     Container(N_("a PNG picture"), True, ("png_pipe",), starts=(b"\x89PNG\r\n\x1a\n",), endings=(".png",)),
     Container(N_("a WebP picture"), True, ("webp_pipe", "webp"), forms=(b"WEBP",), endings=(".webp",)),
     Container(
-        N_("an AVIF or HEIF photo"), True, (MP4,), brands=_PICTURE_BRANDS, endings=(".heic", ".heif", ".avif")
+        N_("an AVIF or HEIF photo"), True, (MP4,), brands=PICTURE_BRANDS, endings=(".heic", ".heif", ".avif")
     ),
     Container(
         N_("a TIFF picture"), True, ("tiff_pipe",), TIFF,
@@ -240,19 +166,7 @@ CONTAINERS = (
         endings=(".mp4", ".mov", ".m4v", ".3gp"),
     ),
     # Sound alone. M4A, WMA and WebM are recognised as the videos of their containers.
-    Container(N_("a WAV recording"), False, ("wav",), forms=(b"WAVE",), endings=(".wav",), is_sound=True),
-    Container(
-        N_("an MP3 recording"), False, ("mp3", "aac"), test=_is_mp3, endings=(".mp3",), is_sound=True
-    ),
-    Container(N_("an AAC recording"), False, ("aac",), test=_is_adts, endings=(".aac",), is_sound=True),
-    Container(
-        N_("an Ogg recording"), False, (OGG,), (b"OggS",), endings=(".ogg", ".oga", ".opus"), is_sound=True
-    ),
-    Container(N_("a FLAC recording"), False, ("flac",), (b"fLaC",), endings=(".flac",), is_sound=True),
-    Container(
-        N_("an AMR recording"), False, ("amr",), (b"#!AMR\n", b"#!AMR-WB\n"), endings=(".amr",), is_sound=True
-    ),
-    Container(N_("a CAF recording"), False, ("caf",), (b"caff",), endings=(".caf",), is_sound=True),
+    *SOUND_CONTAINERS,
 )  # fmt: skip
 PHOTO_DEMUXERS, VIDEO_DEMUXERS = (
     tuple(
@@ -282,7 +196,7 @@ SOUND_ENDINGS = _CONTAINERS_OF_VIDEO.union(
 # Names for people, the usual ones first; a test compares them with the table.
 VIDEOS_IN_WORDS = "mp4, mov, mkv, webm, avi, mpg, ts, flv, wmv, gif"
 PHOTOS_IN_WORDS = "jpeg, png, webp, heic, avif, tiff, bmp"
-SOUNDS_IN_WORDS = "wav, mp3, m4a, aac, ogg, opus, flac, amr, wma, caf"
+SOUNDS_IN_WORDS = "wav, mp3, m4a, aac, ogg, opus, flac, amr, wma, caf, aiff, au, w64, mp2, dss"
 KINDS_IN_WORDS = f"{VIDEOS_IN_WORDS}, {PHOTOS_IN_WORDS}, {SOUNDS_IN_WORDS}"
 ACCEPTED = N_("Accepted are video (%(videos)s), photos (%(photos)s) and sound recordings (%(sounds)s).") % {
     "videos": VIDEOS_IN_WORDS,
@@ -293,7 +207,8 @@ ACCEPTED = N_("Accepted are video (%(videos)s), photos (%(photos)s) and sound re
 
 def container_of(head: bytes) -> Container | None:
     """Return the accepted type of a file by its first bytes, or None."""
-    return next((container for container in CONTAINERS if container.matches(head)), None)
+    container = next((container for container in CONTAINERS if container.matches(head)), None)
+    return TAGGED_SOUND if container is None and behind_tags(head) else container
 
 
 def allowed_demuxers(head: bytes) -> tuple[str, ...]:
@@ -312,7 +227,7 @@ def is_accepted(head: bytes) -> bool:
 
 def refuse_other_types(head: bytes, accepted: str = ACCEPTED) -> None:
     """Raise :class:`MediaError` if the first bytes are those of a known type that is not accepted."""
-    if head[4:8] == b"ftyp" and head[8:12] in _SEQUENCE_BRANDS:
+    if head[4:8] == b"ftyp" and head[8:12] in SEQUENCE_BRANDS:
         raise MediaError(
             N_("The file is a sequence of AVIF or HEIF pictures. %(to_mp4)s %(accepted)s")
             % {"to_mp4": _TO_MP4, "accepted": accepted}

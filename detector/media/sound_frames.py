@@ -1,9 +1,12 @@
-"""Headers of frames of sound that follow each other without a container: MPEG audio, AAC, AC-3 and DTS."""
+"""Headers of frames of sound that follow each other without a container: MPEG audio, AAC and AC-3."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
+
+FrameTest = Callable[[bytes, int], tuple[int, object] | None]
+"""From data and an offset to the length of the frame there, and what all frames of a stream share."""
 
 _ID3, _ID3_HEADER, _ID3_FOOTER = b"ID3", 10, 0x10
 _APE, _APE_HEADER, _APE_HAS_HEADER = b"APETAGEX", 32, 1 << 31
@@ -121,15 +124,6 @@ def ac3_frame(data: bytes, at: int) -> tuple[int, object] | None:
     return 2 * (words + (code & 1 if hertz == 1 else 0)), hertz
 
 
-def dts_frame(data: bytes, at: int) -> tuple[int, object] | None:
-    """Return length and sampling rate of the frame of DTS (ETSI TS 102 114), 16 bits big-endian."""
-    if len(data) < at + 9 or data[at : at + 4] != b"\x7f\xfe\x80\x01":
-        return None
-    length = ((data[at + 5] & 3) << 12 | data[at + 6] << 4 | data[at + 7] >> 4) + 1
-    return (length, data[at + 8] >> 2 & 15) if length >= 96 else None
-
-
-FrameTest = Callable[[bytes, int], tuple[int, object] | None]
 _IN_A_ROW, _IN_A_ROW_LATER = 2, 4  # frames that cannot be chance at the first byte, and behind it
 _LARGEST = 8192  # bytes: no frame is longer
 

@@ -34,11 +34,11 @@ def duration_source(file: BinaryIO, demuxer: str) -> DurationSource:
     return DurationSource.CLOCK if demuxer in _BY_CLOCK else DurationSource.ESTIMATE
 
 
-# Formats whose headers or indexes always count samples, frames or time.
+# Formats whose headers or indexes always count samples, frames or time, and FFmpeg reports them exactly.
 _BY_HEADER = frozenset(
     {
-        MP4, "avi", "gif", "webp", "aiff", "w64", "caf", "iff", "tta", "ape", "tak", "mpc", "mpc8", "dsf",
-        "nistsphere", "rm", "flac", "qcp", "wve", "qoa",
+        MP4, "avi", "gif", "webp", "aiff", "w64", "caf", "iff", "tta", "ape", "tak", "dsf", "nistsphere",
+        "flac", "wve", "avr", "hcom",
     }
 )  # fmt: skip
 _BY_CLOCK = frozenset({"mpegts", "mpeg", "ogg", "flv"})
