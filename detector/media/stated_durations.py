@@ -37,7 +37,7 @@ def duration_source(file: BinaryIO, demuxer: str) -> DurationSource:
 # Formats whose headers or indexes always count samples, frames or time, and FFmpeg reports them exactly.
 _BY_HEADER = frozenset(
     {
-        MP4, "avi", "gif", "webp", "aiff", "w64", "caf", "iff", "tta", "ape", "tak", "dsf", "nistsphere",
+        MP4, "gif", "webp", "w64", "caf", "iff", "tta", "ape", "tak", "dsf", "nistsphere",
         "flac", "wve", "avr", "hcom",
     }
 )  # fmt: skip
@@ -46,6 +46,8 @@ _HEAD = 1 << 16
 _DURATION = 0x4489  # of Matroska, RFC 9559
 _MOST_CHUNKS = 1000
 _UNKNOWN = 0xFFFFFFFF
+# Programs that cannot go back to the header write sizes in bytes, and lengths of streams, from here on.
+_PLACEHOLDERS, _PLACEHOLDERS_OF_AVI = 0x7F000000, 1 << 30
 _SIZED = (1, 3, 6, 7)  # WAVE formats whose duration is their size: PCM, float, A-law, µ-law
 _EXTENSIBLE = 0xFFFE
 
@@ -81,7 +83,7 @@ def _wave(file: BinaryIO) -> bool:
             return False
         name, size = chunk[:4], int.from_bytes(chunk[4:], order)  # type: ignore[arg-type]
         if name == b"data":
-            is_sized = size not in (0, _UNKNOWN) or head[:4] in (b"RF64", b"BW64")
+            is_sized = 0 < size < _PLACEHOLDERS or head[:4] in (b"RF64", b"BW64")
             return is_sized if kind in _SIZED else has_count
         content = file.read(min(size, 40))
         if name == b"fmt ":
@@ -92,6 +94,19 @@ def _wave(file: BinaryIO) -> bool:
             has_count = any(content[:4])
         file.seek(size - len(content) + size % 2, 1)
     return False
+
+
+def _avi(file: BinaryIO) -> bool:
+    """Return whether the header of each stream states its length."""
+    file.seek(0)
+    _, *headers = file.read(_HEAD).split(b"strh")
+    lengths = [int.from_bytes(header[36:40], "little") for header in headers]
+    return bool(lengths) and all(0 < length < _PLACEHOLDERS_OF_AVI for length in lengths)
+
+
+def _aiff(file: BinaryIO) -> bool:
+    file.seek(4)
+    return 0 < int.from_bytes(file.read(4)) < _PLACEHOLDERS
 
 
 def _au(file: BinaryIO) -> bool:
@@ -117,6 +132,8 @@ _TESTS: dict[str, Callable[[BinaryIO], bool]] = {
     MATROSKA: _matroska,
     "wav": _wave,
     "au": _au,
+    "avi": _avi,
+    "aiff": _aiff,
     "wv": _wavpack,
     "flv": _flv,
     "asf": lambda file: file_properties(file) is not None,

@@ -126,6 +126,7 @@ UNEVEN = np.concatenate([np.random.default_rng(2).uniform(-0.9, 0.9, 16_000), np
     [
         ("a.mp3", "libmp3lame", {"options": {"write_xing": "0", "id3v2_version": "0"}, "coding": VBR}),
         ("a.aac", "aac", {"container": "adts"}),
+        ("a.avi", "libmp3lame", {"container": "avi", "coding": VBR, "seekable": False}),
         ("a.mka", "libmp3lame", {"container": "matroska", "coding": VBR, "seekable": False}),
         ("a.mka", "pcm_s16le", {"container": "matroska", "seekable": False}),
         ("a.wav", "libmp3lame", {"container": "wav", "coding": VBR, "seekable": False}),
