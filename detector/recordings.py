@@ -212,8 +212,8 @@ def _sound_times(
     """
     clock, are_exact = SoundClock(), True
     for _, packet in clock.on_clock(_packets(container, stream)):
-        bounds.refuse_length(float(clock.end))
         are_exact &= packet.time is not None and 0 < packet.seconds <= _LONG
+    bounds.refuse_length(float(clock.end))
     if not are_exact:
         clock = SoundClock()
         with open_exhibit(path) as file, open_container(file, None) as again:
