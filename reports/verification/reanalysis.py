@@ -23,6 +23,7 @@ from detector.verdict.reproducibility.agreement import (
     same_engine_version,
 )
 from detector.verdict.reproducibility.segment_agreement import replaced_peaks
+from detector.voice.card import read_voice_card, voice_model_files
 from reports.errors import ReportError
 from reports.file_names import ANALYSIS
 from reports.verification.checks import CheckResults, ProblemKind, Source
@@ -66,6 +67,26 @@ def check_model(analysis: Analysis, place: Path | None, results: CheckResults) -
             f"{place} holds no weights of SHA-256 {recorded.sha256}",
         )
     return None
+
+
+def check_voice_model(analysis: Analysis, results: CheckResults) -> None:
+    """Compare the network of voices that judged, if any did, with the one that is here."""
+    if analysis.voice is None:
+        return
+    recorded, (weights, _) = analysis.voice.model, voice_model_files()
+    try:
+        own, here = read_voice_card().sha256, hash_file(weights)[1]
+    except (ModelError, OSError):
+        return  # an installation without voices has nothing to compare
+    if own != here:
+        results.add(weights.name, "does not fit", f"its SHA-256 is {here}, where its card states {own}")
+    elif recorded.sha256 == here:
+        results.facts["network of voices"] = f"{weights.name} is the network that judged"
+    else:
+        results.notes.append(
+            f"{weights.name} here is another version of the network of voices than the one that judged "
+            f"({recorded.name}, SHA-256 {recorded.sha256})."
+        )
 
 
 def other_weights(analysis: Analysis, places: Sequence[Path]) -> list[Path | None]:

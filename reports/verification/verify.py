@@ -447,7 +447,13 @@ def verify_against(
     :class:`~reports.verification.reanalysis.ReanalysisError` if the work cannot be repeated, and
     :class:`~reports.verification.reanalysis.ModelFileError` for a missing model.
     """
-    from reports.verification.reanalysis import ReanalysisError, check_model, other_weights, reanalyse
+    from reports.verification.reanalysis import (
+        ReanalysisError,
+        check_model,
+        check_voice_model,
+        other_weights,
+        reanalyse,
+    )
     from reports.verification.recomparison import recompare
 
     if verified.analysis is None:
@@ -462,6 +468,7 @@ def verify_against(
             f"--model {', '.join(map(str, surplus))} was not looked at: only {why}."
         )
     weights = check_model(verified.analysis, next(iter(models), None), verified.results)
+    check_voice_model(verified.analysis, verified.results)
     if exhibit is None:
         return
     others = other_weights(verified.analysis, models)

@@ -11,18 +11,21 @@ from pathlib import Path
 import cv2
 import pytest
 from analyses import build
+from voices import voice
 
 import detector
 from detector.demo_clip import make_sample
 from detector.models.model_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, Library
 from detector.schema.model import SecondLookModel
+from detector.voice.card import read_voice_card
 from reports import write_report
 from reports.bundle.manifest import file_entries, manifest_files, new_manifest
 from reports.cli.main import main
 from reports.verification import reanalysis
 from reports.verification.checks import CheckResults
-from reports.verification.reanalysis import ReanalysisError, reanalyse
+from reports.verification.reanalysis import ReanalysisError, check_voice_model, reanalyse
+from reports.verification.verify import verify
 
 
 @pytest.fixture
@@ -280,6 +283,33 @@ def test_problems_are_printed_if_the_analysis_cannot_be_repeated(
     values = json.loads(output.out)
     assert (values["fits"], values["reanalysis"]) == (False, None)
     assert "is not here" in values["refused"] and "is not here" in output.err
+
+
+def test_another_network_of_voices_is_noted_and_named_by_the_manifest(case: tuple[Path, Path, Path]) -> None:
+    here = read_voice_card()
+    analysis = recorded(case[0])
+
+    def with_voice(sha256: str) -> Analysis:
+        heard = voice()
+        model = heard.model.model_copy(update={"name": here.name, "sha256": sha256})
+        return analysis.model_copy(update={"voice": heard.model_copy(update={"model": model})})
+
+    installed, other, none = (CheckResults() for _ in range(3))
+    check_voice_model(with_voice(here.sha256), installed)
+    check_voice_model(with_voice("c" * 64), other)
+    check_voice_model(analysis, none)
+    assert "is the network that judged" in installed.facts["network of voices"] and not installed.notes
+    assert "another version of the network of voices" in other.notes[0] and not other.problems
+    assert (none.facts, none.notes) == ({}, [])
+    for changed in (with_voice("c" * 64), analysis):  # another one, or the voices removed
+        made = new_manifest(with_voice(here.sha256), "result")
+        (case[0] / "analysis.json").write_text(changed.to_json())
+        entries = file_entries(case[0], ["analysis.json"])
+        for name, data in manifest_files(made.model_copy(update={"files": entries})).items():
+            (case[0] / name).write_bytes(data)
+        assert [problem.why for problem in verify(case[0]).results.problems] == [
+            "the manifest names another network of voices"
+        ]
 
 
 def test_another_exhibit_and_a_missing_model_are_reported(
