@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from detector.media.frame import Image
 from detector.schema.analysis import Analysis, Box, Person, Segment
 from detector.schema.formatting import probability
-from detector.schema.voice import Voice, VoiceSegment
+from detector.schema.voice import ChannelFinding, Voice, VoiceSegment, VoiceVerdict
 from detector.verdict.judged_persons import flagged_segments
 
 LONGEST_SIDE = 1280  # px of the picture
@@ -82,9 +82,9 @@ class FrameLayout:
 
 
 def arrange(
-    width: int, height: int, pixel_aspect: Fraction, persons: int, heatmaps: bool, voice: bool = False
+    width: int, height: int, pixel_aspect: Fraction, persons: int, heatmaps: bool, voices: int = 0
 ) -> FrameLayout:
-    """Lay out a frame of ``width`` × ``height`` pixels of that shape; ``voice`` adds a row for its scores.
+    """Lay out a frame of ``width`` × ``height`` pixels of that shape, with ``voices`` rows of voices.
 
     Pictures are scaled down to 1280 px on their longer side; small ones up to four times larger.
     """
@@ -95,7 +95,7 @@ def arrange(
     scale = min(scale, LONGEST_SIDE / max(real_width, real_height))
     picture_width, picture_height = max(2, round(real_width * scale)), max(2, round(real_height * scale))
     width_total = max(LEAST_WIDTH, picture_width + picture_width % 2)
-    lane_count = min(persons, MOST_LANES) + voice
+    lane_count = min(persons, MOST_LANES) + voices
     least = max(1, lane_count) * _LANE
     body = max(least, INSET) if heatmaps else least
     strip_height = min(body, max(1, lane_count) * _TALLEST_LANE)
@@ -208,15 +208,16 @@ def build_lanes(analysis: Analysis) -> tuple[DrawnLane, ...]:
 
 
 class VoiceLane:
-    """The voice through time, as arrays over its judged windows."""
+    """The voice through time, or that of channels judged for themselves, as arrays over judged windows."""
 
-    def __init__(self, voice: Voice) -> None:
-        self.segments = voice.flagged
-        self.enter = voice.scores.enter
-        self.step = voice.scores.step
-        self.times = np.array(voice.scores.time)
-        self.smoothed = np.array(voice.scores.smoothed)
-        self._leave = voice.scores.leave
+    def __init__(self, voice: Voice, finding: ChannelFinding) -> None:
+        self.name = f"Voice {'/'.join(map(str, finding.channels))}".strip()
+        self.segments = [segment for segment in voice.segments_of(finding) if segment.flagged]
+        self.enter = finding.scores.enter
+        self.step = finding.scores.step
+        self.times = np.array(finding.scores.time)
+        self.smoothed = np.array(finding.scores.smoothed)
+        self._leave = finding.scores.leave
 
     def at(self, time: float) -> tuple[float | None, VoiceSegment | None, FaceState]:
         """Return score, flagged segment and state at ``time`` in seconds.
@@ -236,9 +237,19 @@ class VoiceLane:
         return score, None, FaceState.RAISED if score >= self._leave else FaceState.LOW
 
 
-def build_voice_lane(analysis: Analysis) -> VoiceLane | None:
-    """Build the lane of the voice; None if the exhibit has no sound, or sound was not examined."""
-    return VoiceLane(analysis.voice) if analysis.voice and analysis.voice.stream else None
+def build_voice_lanes(analysis: Analysis) -> tuple[VoiceLane, ...]:
+    """Build the lane of the voice, or one for each channel with speech that was judged for itself.
+
+    None of them if the exhibit has no sound, or sound was not examined.
+    """
+    voice = analysis.voice
+    if voice is None or voice.stream is None:
+        return ()
+    return tuple(
+        VoiceLane(voice, finding)
+        for finding in voice.findings
+        if finding is voice or finding.verdict is not VoiceVerdict.NO_SPEECH
+    )
 
 
 Colour = tuple[int, int, int]  # RGB

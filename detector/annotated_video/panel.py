@@ -21,7 +21,7 @@ from detector.annotated_video.drawing import (
     Rect,
     VoiceLane,
     bold_text_width,
-    build_voice_lane,
+    build_voice_lanes,
     fit_text,
     hatch,
     text_width,
@@ -77,10 +77,10 @@ class Panel:
         self._duration = analysis.media.duration
         self._enter = analysis.parameters.enter_threshold
         self._step = 1 / analysis.parameters.sample_rate
-        self._voice = build_voice_lane(analysis)
+        self._voices = build_voice_lanes(analysis)
         self._base: Image = np.full((layout.height, layout.width, 3), 0, np.uint8)
         self._base[layout.clock.y :] = _BACK
-        persons = layout.lanes - (self._voice is not None)
+        persons = layout.lanes - len(self._voices)
         visible = shown_lanes(lanes, persons)
         base, header = self._base, self._layout.header
         base[header.y : header.bottom] = _NOTE_BACK
@@ -95,13 +95,13 @@ class Panel:
         write(base, fit_text(text, header.width - 2 * MARGIN, 15), MARGIN, 44, 15, BLACK)
         for row, lane in enumerate(visible):
             self._lane(lane, row)
-        if self._voice:
-            area = layout.lane(layout.lanes - 1)
-            windows = zip(self._voice.times, self._voice.smoothed, strict=True)
-            lines = joined(((time, score, 0) for time, score in windows), _GAP_STEPS * self._voice.step)
-            self._scores(area, lines, self._voice.segments, self._voice.enter)
-            write(base, "Voice", MARGIN, area.y + area.height // 2 - 2, 14)
-        elif not visible:
+        for row, voice in enumerate(self._voices, start=persons):
+            area = layout.lane(row)
+            windows = zip(voice.times, voice.smoothed, strict=True)
+            lines = joined(((time, score, 0) for time, score in windows), _GAP_STEPS * voice.step)
+            self._scores(area, lines, voice.segments, voice.enter)
+            self._write_name(base, voice, area)
+        if not visible and not self._voices:
             write(self._base, "No face was found.", MARGIN, layout.strip.y + 22, 15, _QUIET)
         self._foot(len(lanes) - len(visible), not visible)
         self._sound = sound
@@ -119,8 +119,8 @@ class Panel:
         room = layout.width - MARGIN - left - text_width(text, 15) - 20
         sound = fit_text(f"Sound: {self._sound}", room, 15)
         write(image, sound, layout.width - MARGIN - text_width(sound, 15), baseline, 15, _QUIET)
-        if self._voice:
-            self._write_voice(image, self._voice, time)
+        for row, voice in enumerate(self._voices, start=layout.lanes - len(self._voices)):
+            self._write_voice(image, voice, layout.lane(row), time)
         if layout.lanes:
             self._playhead(image, layout.across(time, self._duration))
         return image
@@ -142,13 +142,17 @@ class Panel:
         caption = fit_text(inset.caption, INSET + MARGIN, 12)
         write(image, caption, place.right - text_width(caption, 12), place.bottom + 13, 12, WHITE)
 
-    def _write_voice(self, image: Image, voice: VoiceLane, time: float) -> None:
+    @staticmethod
+    def _write_name(image: Image, voice: VoiceLane, area: Rect, colour: Colour = WHITE) -> None:
+        name = fit_text(voice.name, area.x - MARGIN - 4, 14)
+        write(image, name, MARGIN, area.y + area.height // 2 - 2, 14, colour)
+
+    def _write_voice(self, image: Image, voice: VoiceLane, area: Rect, time: float) -> None:
         """Write the voice's score at this moment below its name, and mark the name of a flagged one."""
-        area = self._layout.lane(self._layout.lanes - 1)
         score, segment, state = voice.at(time)
         middle = area.y + area.height // 2
         if segment is not None:
-            write(image, "Voice", MARGIN, middle - 2, 14, COLOURS[state])
+            self._write_name(image, voice, area, COLOURS[state])
         words = "no score" if score is None else probability(score, voice.enter)
         write(image, fit_text(words, area.x - MARGIN - 4, 13), MARGIN, middle + 13, 13, COLOURS[state])
 
@@ -205,10 +209,10 @@ class Panel:
         start, end = timecode(0), timecode(self._duration)
         write(base, start, strip.x, strip.bottom + 13, 12, _QUIET)
         write(base, end, strip.right - text_width(end, 12), strip.bottom + 13, 12, _QUIET)
-        of_voice = f" (voice {self._voice.enter:g})" if self._voice else ""
+        of_voice = f" (voice {self._voices[0].enter:g})" if self._voices else ""
         dashed = f"dashed: {self._enter:g}{of_voice}, opens a segment"
         words = ["Line: score, 0 to 1", dashed, "hatched: flagged"]
-        if no_face and self._voice:
+        if no_face and self._voices:
             words.append("no face was found")
         if more:
             words.append(f"{more} more person{'s' if more > 1 else ''}")

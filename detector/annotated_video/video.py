@@ -23,7 +23,7 @@ from detector.annotated_video.drawing import (
     Rect,
     arrange,
     build_lanes,
-    build_voice_lane,
+    build_voice_lanes,
     draw_faces,
     draw_heat,
     place_box,
@@ -283,9 +283,9 @@ class _Making:
         return self._arrange(width, height, aspect)
 
     def _arrange(self, width: int, height: int, aspect: Fraction) -> FrameLayout:
-        with_voice = build_voice_lane(self._analysis) is not None
+        voices = len(build_voice_lanes(self._analysis))
         with_maps = bool(self._maps or self._moving)
-        return arrange(width, height, aspect, len(self._lanes), with_maps, with_voice)
+        return arrange(width, height, aspect, len(self._lanes), with_maps, voices)
 
     def _writer(self, layout: FrameLayout) -> H264Writer:
         return H264Writer(

@@ -189,6 +189,7 @@ def _print_analysis(analysis: Analysis, out: Path | None) -> None:
 
 
 def _print_findings(analysis: Analysis) -> None:
+    from detector.schema.channel_names import name_channels
     from detector.schema.formatting import probability, timecode
     from detector.schema.metadata import first_statements
     from detector.verdict.judged_persons import is_flagged
@@ -208,11 +209,19 @@ def _print_findings(analysis: Analysis) -> None:
         figure = "" if other.probability is None else f", probability {probability(other.probability)}"
         print_line(f"{other.model.title}: {other.verdict}{figure}")
     if voice := analysis.voice:
+        names = voice.stream.channel_names if voice.stream else ()
         print_line(f"Voice: {voice.verdict}. {voice.reason}")
+        if voice.channels:
+            print_line("Channels carry different speech; the verdict is that of the worst:")
+            for finding in voice.findings:
+                print_line(f"  {name_channels(finding.channels, names)}: {finding.verdict}. {finding.reason}")
+        if voice.stream and voice.stream.channels_left_out:
+            print_line(f"Not examined: {name_channels(voice.stream.channels_left_out, names)}.")
         for heard in voice.segments:
             but = "" if heard.flagged else ", not flagged"
+            where = f"{name_channels(heard.channels, names)}  " if heard.channels else ""
             print_line(
-                f"  {heard.id}  {timecode(max(0.0, heard.start))} to {timecode(max(0.0, heard.end))}"
+                f"  {heard.id}  {where}{timecode(max(0.0, heard.start))} to {timecode(max(0.0, heard.end))}"
                 f"  probability {probability(heard.confidence)}{but}"
             )
     if analysis.joint:

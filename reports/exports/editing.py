@@ -20,6 +20,7 @@ from reports.exports.tables import (
     time_origin,
     voice_phrase,
     voice_segments,
+    voice_title,
 )
 from reports.language.formatting import file_name, shortened, timecode
 from reports.wording.verbal_scale import segment_phrase
@@ -256,7 +257,9 @@ def _voice_marker(
     from opentimelineio.schema import Marker, MarkerColor
 
     return Marker(
-        name=f"{segment.id} {probability(segment.confidence)}",
+        name=f"{file_name(voice_title(analysis, segment))}: {segment.id} {probability(segment.confidence)}"
+        if segment.channels
+        else f"{segment.id} {probability(segment.confidence)}",
         marked_range=marked,
         color=MarkerColor.RED if segment.flagged else MarkerColor.WHITE,
         comment=_described_voice(analysis, segment),
@@ -267,6 +270,7 @@ def _voice_marker(
                 "end_s": segment.end,
                 "confidence": segment.confidence,
                 "windows": segment.windows,
+                "channels": list(segment.channels),
             }
         },
     )
@@ -275,7 +279,7 @@ def _voice_marker(
 def _described_voice(analysis: Analysis, segment: VoiceSegment) -> str:
     windows = f"{segment.windows} {'window' if segment.windows == 1 else 'windows'}"
     return file_name(
-        f"Voice segment {segment.id}, {timecode(max(0.0, segment.start))} to "
+        f"{voice_title(analysis, segment)} segment {segment.id}, {timecode(max(0.0, segment.start))} to "
         f"{timecode(max(0.0, segment.end))} {time_origin(analysis.media)}, probability "
         f"{probability(segment.confidence)} ({voice_phrase(segment)}), {windows} scored"
     )

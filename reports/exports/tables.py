@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from detector.schema.analysis import Analysis, Media, Segment
+from detector.schema.channel_names import name_channels
 from detector.schema.formatting import N_, escape_directions, probability
-from detector.schema.voice import VoiceSegment
+from detector.schema.voice import ChannelFinding, VoiceSegment
 from detector.verdict.judged_persons import is_flagged, kind_from_second_look, unflagged_segments
 from reports.errors import ExportError
 from reports.language.formatting import file_name, timecode
@@ -186,6 +187,7 @@ class _Row(NamedTuple):
     kind: str | None
     altered: float | None
     synthesised: float | None
+    channels: str | None
 
 
 SEGMENT_COLUMNS = _Row._fields
@@ -243,6 +245,7 @@ def segment_rows(analysis: Analysis) -> list[_Row]:
                 kind=kind_from_second_look(look),
                 altered=None if figures is None else figures.altered,
                 synthesised=None if figures is None else figures.synthesised,
+                channels=None,
             )
         )
     return [*rows, *_voice_rows(analysis)]
@@ -254,6 +257,12 @@ VOICE = "voice"  # in place of a person, of a segment of the voice
 def voice_segments(analysis: Analysis) -> tuple[VoiceSegment, ...]:
     """Return the segments of the voice in order of time; none if sound was not examined."""
     return tuple(sorted(analysis.voice.segments, key=lambda segment: segment.start)) if analysis.voice else ()
+
+
+def voice_title(analysis: Analysis, segment: VoiceSegment) -> str:
+    """Return what a segment of the voice is of, such as "Voice" or "Voice, channel 2 (right)"."""
+    names = analysis.voice.stream.channel_names if analysis.voice and analysis.voice.stream else ()
+    return ", ".join(filter(None, ("Voice", name_channels(segment.channels, names))))
 
 
 def voice_phrase(segment: VoiceSegment) -> str:
@@ -291,6 +300,7 @@ def _voice_rows(analysis: Analysis) -> Iterator[_Row]:
             kind=None,
             altered=None,
             synthesised=None,
+            channels=" ".join(map(str, segment.channels)) or None,
         )
 
 
@@ -334,10 +344,9 @@ def _voice_object(analysis: Analysis) -> dict[str, Any] | None:
     if voice is None:
         return None
     return {
-        "verdict": voice.verdict.value,
-        "probability": voice.probability,
-        "speech": voice.speech,
-        "not_judged": voice.not_judged,
+        **_channel_object(voice),
+        "other_channels": [_channel_object(finding) for finding in voice.other_channels],
+        "channels_left_out": list(voice.stream.channels_left_out) if voice.stream else [],
         "model": {"name": voice.model.name, "sha256": voice.model.sha256},
         "segments": [
             {
@@ -349,9 +358,20 @@ def _voice_object(analysis: Analysis) -> dict[str, Any] | None:
                 "confidence": segment.confidence,
                 "flagged": segment.flagged,
                 "windows": segment.windows,
+                "channels": list(segment.channels),
             }
             for segment in voice_segments(analysis)
         ],
+    }
+
+
+def _channel_object(finding: ChannelFinding) -> dict[str, Any]:
+    return {
+        "verdict": finding.verdict.value,
+        "probability": finding.probability,
+        "speech": finding.speech,
+        "not_judged": finding.not_judged,
+        "channels": list(finding.channels),
     }
 
 
@@ -403,9 +423,10 @@ def segments_webvtt(analysis: Analysis) -> bytes:
     for heard in voice_segments(analysis):
         start = _milliseconds(max(0.0, heard.start))
         end = max(_milliseconds(heard.end), start + 1)
+        title = _line(voice_title(analysis, heard))
         blocks.append(
             f"{heard.id}\n{timecode(start / 1000)} --> {timecode(end / 1000)}\n"
-            f"Voice: {voice_phrase(heard)}, {_line(probability(heard.confidence))}"
+            f"{title}: {voice_phrase(heard)}, {_line(probability(heard.confidence))}"
         )
     return ("\n\n".join(blocks) + "\n").encode()
 

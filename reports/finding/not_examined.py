@@ -12,6 +12,7 @@ from detector.schema.method import SURELY_FOUND
 from detector.verdict.judged_persons import motionless_persons
 from reports.language.formatting import plural, shown, size, timecode
 from reports.language.translation import gettext, reason_text, translated
+from reports.sound.channels import channel_words, left_out_channels
 from reports.sound.words import not_examined_words, sound_state
 from reports.wording.photographs import made_since
 from reports.wording.verdict_sentence import person_list
@@ -120,11 +121,17 @@ def _of_sound(analysis: Analysis) -> Iterator[str]:
     voice = analysis.voice
     if voice is None or voice.stream is None:
         return
-    if voice.not_judged:
-        listed = "; ".join(
-            f"{translated(cause)} {timecode(length)}" for cause, length in voice.not_judged.items()
-        )
-        yield gettext("Sound that was not judged: %(listed)s.", listed=listed)
+    for finding in voice.findings:
+        if finding.not_judged:
+            listed = "; ".join(
+                f"{translated(cause)} {timecode(length)}" for cause, length in finding.not_judged.items()
+            )
+            channels = channel_words(voice, finding.channels)
+            yield gettext(
+                "Sound that was not judged: %(listed)s.",
+                listed=f"{channels}: {listed}" if channels else listed,
+            )
+    yield from left_out_channels(voice)
     if voice.stream.others:
         yield gettext(
             "Other sound tracks of the file: %(tracks)s.",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from detector.schema.analysis import Voice
+from detector.schema.voice import ChannelFinding
 from reports.language.formatting import time_span
 from reports.language.translation import gettext
 from reports.persons.timeline_scale import LEFT, RIGHT, Tick, time_ticks, time_x
@@ -65,21 +66,22 @@ class SoundDrawing:
     title: str
 
 
-def draw_sound(voice: Voice, end: float, spectrogram: bool = False) -> SoundDrawing:
-    """Lay out the drawing of the sound of an exhibit in which picture and sound end at ``end`` seconds.
+def draw_sound(voice: Voice, finding: ChannelFinding, end: float, spectrogram: bool = False) -> SoundDrawing:
+    """Lay out the drawing of the channels of one ``finding`` of ``voice``.
 
+    Picture and sound end at ``end`` seconds.
     With ``spectrogram`` there is room for its picture.
     """
-    span = max(end, voice.scores.window, 0.001)
+    span = max(end, finding.scores.window, 0.001)
 
     def x(time: float) -> float:
         return round(time_x(max(0.0, time), span), 1)
 
     spectrum = None
     top = _WAVE_BOTTOM + 20.0
-    if spectrogram and voice.spectrogram is not None:
-        start = x(voice.spectrogram.start)
-        width = round(x(voice.spectrogram.end) - start, 1)
+    if spectrogram and finding.spectrogram is not None:
+        start = x(finding.spectrogram.start)
+        width = round(x(finding.spectrogram.end) - start, 1)
         spectrum = SpectrumPlace(start, _WAVE_BOTTOM + _GAP, width, _SPECTRUM)
         top = _WAVE_BOTTOM + _GAP + _SPECTRUM + 14.0
     bottom = top + _SCORES
@@ -87,7 +89,7 @@ def draw_sound(voice: Voice, end: float, spectrogram: bool = False) -> SoundDraw
     def y(score: float) -> float:
         return round(bottom - _SCORES * score, 1)
 
-    scores = voice.scores
+    scores = finding.scores
     return SoundDrawing(
         width=RIGHT + 14.0,
         height=bottom + 24.0,
@@ -100,8 +102,8 @@ def draw_sound(voice: Voice, end: float, spectrogram: bool = False) -> SoundDraw
         bottom=bottom,
         enter=y(scores.enter),
         leave=y(scores.leave),
-        wave=_wave(voice, x),
-        line="".join(_line(voice, x, y)),
+        wave=_wave(finding, x),
+        line="".join(_line(finding, x, y)),
         dots="".join(
             f"M{x(time)} {y(score)}h0"
             for time, score in _thinned(tuple(zip(scores.time, scores.probability, strict=True)))
@@ -115,9 +117,9 @@ def draw_sound(voice: Voice, end: float, spectrogram: bool = False) -> SoundDraw
                 segment.flagged,
                 time_span(max(0.0, segment.start), max(0.0, segment.end)),
             )
-            for segment in voice.segments
+            for segment in voice.segments_of(finding)
         ),
-        gaps=tuple((x(gap.start), round(x(gap.end) - x(gap.start), 1)) for gap in voice.gaps),
+        gaps=tuple((x(gap.start), round(x(gap.end) - x(gap.start), 1)) for gap in finding.gaps),
         ticks=time_ticks(span),
         title=gettext(
             "The sound over time: waveform, spectrogram (low frequencies at the bottom), and the score of "
@@ -140,9 +142,9 @@ def _thinned(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, floa
     )
 
 
-def _line(voice: Voice, x: _Scale, y: _Scale) -> Iterator[str]:
+def _line(finding: ChannelFinding, x: _Scale, y: _Scale) -> Iterator[str]:
     """Yield the smoothed curve, broken where windows are missing."""
-    scores = voice.scores
+    scores = finding.scores
     points = _thinned(tuple(zip(scores.time, scores.smoothed, strict=True)))
     step = max(scores.step * 1.5, 1.5 * (points[-1][0] - points[0][0]) / len(points)) if points else 0.0
     last = None
@@ -151,9 +153,9 @@ def _line(voice: Voice, x: _Scale, y: _Scale) -> Iterator[str]:
         last = time
 
 
-def _wave(voice: Voice, x: _Scale) -> str:
+def _wave(finding: ChannelFinding, x: _Scale) -> str:
     """Return the outline of the waveform as one closed path; "" if it was not kept."""
-    wave = voice.waveform
+    wave = finding.waveform
     if wave is None or not wave.low:
         return ""
     size = -(-len(wave.low) // _BUCKETS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis
 from detector.schema.codec_names import codec_name
 from reports.language.formatting import plural, shown, timecode
-from reports.language.translation import Quoted, gettext
+from reports.language.translation import Quoted, capitalize_first, gettext
+from reports.sound.channels import channel_words
 from reports.wording.sections import Fact
 
 
@@ -14,14 +15,17 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
     voice = analysis.voice
     if voice is None:
         return ()
-    facts = [
-        Fact(gettext("Speech judged"), timecode(voice.speech)),
-        Fact(gettext("Sound not judged"), timecode(sum(voice.not_judged.values()))),
-        Fact(gettext("Windows scored"), shown(len(voice.scores.time), ",")),
-    ]
-    if voice.stability is not None:
-        note = gettext("share of views of the same sound with the same verdict")
-        facts.append(Fact(gettext("Stability"), shown(voice.stability, ".2g"), note))
+    facts = []
+    for finding in voice.findings:
+        channels = capitalize_first(channel_words(voice, finding.channels))
+        facts += [
+            Fact(gettext("Speech judged"), timecode(finding.speech), channels),
+            Fact(gettext("Sound not judged"), timecode(sum(finding.not_judged.values())), channels),
+            Fact(gettext("Windows scored"), shown(len(finding.scores.time), ","), channels),
+        ]
+        if finding.stability is not None:
+            note = gettext("share of views of the same sound with the same verdict")
+            facts.append(Fact(gettext("Stability"), shown(finding.stability, ".2g"), channels or note))
     stream = voice.stream
     if stream is None:
         return tuple(facts)
@@ -40,6 +44,9 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
             else gettext("%(time)s before the first frame", time=timecode(-stream.start))
         )
         facts.append(Fact(gettext("Sound begins"), when))
+    if stream.channels_left_out:
+        channels = capitalize_first(channel_words(voice, stream.channels_left_out))
+        facts.append(Fact(gettext("Channels with speech, not examined"), channels))
     if stream.others:
         facts.append(Fact(gettext("Other sound tracks, not examined"), shown(stream.others, ",")))
     if stream.undecodable:

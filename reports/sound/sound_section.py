@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Voice
-from detector.schema.voice import VoiceCheck, VoicePeak, VoiceProperty, VoiceSegment, VoiceVerdict
+from detector.schema.voice import (
+    ChannelFinding,
+    VoiceCheck,
+    VoicePeak,
+    VoiceProperty,
+    VoiceSegment,
+    VoiceVerdict,
+)
 from reports.inputs.pictures import ShownPicture, find_picture
 from reports.language.formatting import (
     from_to,
@@ -18,7 +25,8 @@ from reports.language.formatting import (
     time_span,
     timecode,
 )
-from reports.language.translation import UNTRANSLATED, Quoted, gettext, translated
+from reports.language.translation import UNTRANSLATED, Quoted, capitalize_first, gettext, translated
+from reports.sound.channels import channel_words
 from reports.sound.drawing import SoundDrawing, draw_sound
 from reports.sound.facts import sound_facts
 from reports.sound.network_rates import NetworkRates, network_rates
@@ -80,6 +88,17 @@ class SoundProperty:
 
 
 @dataclass(frozen=True)
+class SoundLaneView:
+    """The sound over time: of all channels, or of those with the same speech, which then have a ``name``."""
+
+    name: str
+    verdict: str = field(metadata=UNTRANSLATED)
+    figure: str
+    drawing: SoundDrawing
+    spectrogram: ShownPicture | None
+
+
+@dataclass(frozen=True)
 class SoundView:
     """The finding about the voices. Without ``examined`` only ``absent`` is filled, which says why."""
 
@@ -98,8 +117,8 @@ class SoundView:
     segments: tuple[SoundSegmentView, ...] = ()
     lead: SoundPeakView | None = None  # the hottest map of a flagged segment
     properties: tuple[SoundProperty, ...] = ()
-    drawing: SoundDrawing | None = None
-    spectrogram: ShownPicture | None = None
+    lanes: tuple[SoundLaneView, ...] = ()
+    lane: SoundLaneView | None = None  # that of the verdict
     meaning: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     model: tuple[Fact, ...] = ()
@@ -109,17 +128,24 @@ class SoundView:
     model_limits: tuple[str, ...] = ()
 
     @property
+    def drawing(self) -> SoundDrawing | None:
+        """The drawing of the lane of the verdict; None if nothing was decoded."""
+        return self.lane.drawing if self.lane else None
+
+    @property
     def pictures(self) -> tuple[ShownPicture, ...]:
         """Pictures in the order in which a report shows them."""
         peaks = [peak for segment in self.segments for peak in segment.peaks]
         shown = [picture for peak in peaks for picture in (peak.spectrogram, peak.overlay)]
-        return tuple(picture for picture in (*filter(None, [self.spectrogram]), *shown) if picture.path)
+        whole = [lane.spectrogram for lane in self.lanes if lane.spectrogram]
+        return tuple(picture for picture in (*whole, *shown) if picture.path)
 
     @property
     def summary_pictures(self) -> tuple[ShownPicture, ...]:
         """Pictures of a summary report."""
         pair = (self.lead.spectrogram, self.lead.overlay) if self.lead else ()
-        return tuple(picture for picture in (*filter(None, [self.spectrogram]), *pair) if picture.path)
+        whole = [self.lane.spectrogram] if self.lane and self.lane.spectrogram else []
+        return tuple(picture for picture in (*whole, *pair) if picture.path)
 
     @property
     def flagged(self) -> int:
@@ -142,11 +168,12 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
             mark=MARKS[VoiceVerdict.INCONCLUSIVE.value],
             next_steps=next_steps(None),
         )
-    segments = tuple(_segment(segment, folder) for segment in voice.segments)
-    spectrogram = None
-    if voice.spectrogram:
-        alt = gettext("Spectrogram of the whole recording")
-        spectrogram = find_picture(folder, voice.spectrogram.path, alt)
+    segments = tuple(_segment(voice, segment, folder) for segment in voice.segments)
+    lanes = {
+        finding.channels: _lane(voice, finding, analysis.end, folder)
+        for finding in voice.findings
+        if voice.stream and (finding is voice or finding.verdict is not VoiceVerdict.NO_SPEECH)
+    }
     return SoundView(
         examined=True,
         only=analysis.media.sound_only,
@@ -159,14 +186,21 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         next_steps=next_steps(voice),
         figure=probability(voice.probability),
         facts=sound_facts(analysis),
-        not_judged=tuple((translated(cause), timecode(length)) for cause, length in voice.not_judged.items()),
+        not_judged=tuple(
+            (_of_channels(voice, finding, translated(cause)), timecode(length))
+            for finding in voice.findings
+            for cause, length in finding.not_judged.items()
+        ),
         segments=segments,
         lead=_lead(voice, segments),
-        properties=tuple(_property(voice_property) for voice_property in voice.properties),
-        drawing=draw_sound(voice, analysis.end, spectrogram is not None and spectrogram.path is not None)
-        if voice.stream
-        else None,
-        spectrogram=spectrogram,
+        properties=tuple(
+            replace(shown_property, name=_of_channels(voice, finding, shown_property.name))
+            for finding in voice.findings
+            if finding is voice or finding.channels in lanes
+            for shown_property in map(_property, finding.properties)
+        ),
+        lanes=tuple(lanes.values()),
+        lane=lanes.get(voice.channels),
         meaning=meaning(voice),
         limits=limits(only=analysis.media.sound_only),
         model=_model(voice),
@@ -177,11 +211,32 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
     )
 
 
-def _segment(segment: VoiceSegment, folder: Path) -> SoundSegmentView:
+def _of_channels(voice: Voice, finding: ChannelFinding, text: str) -> str:
+    """Return ``text``, with the channels that it is about where each was judged for itself."""
+    return f"{text}, {channel_words(voice, finding.channels)}" if finding.channels else text
+
+
+def _lane(voice: Voice, finding: ChannelFinding, end: float, folder: Path) -> SoundLaneView:
+    spectrogram = None
+    if finding.spectrogram:
+        alt = gettext("Spectrogram of the whole recording")
+        spectrogram = find_picture(folder, finding.spectrogram.path, _of_channels(voice, finding, alt))
+    return SoundLaneView(
+        name=capitalize_first(channel_words(voice, finding.channels)),
+        verdict=finding.verdict.value,
+        figure=probability(finding.probability),
+        drawing=draw_sound(voice, finding, end, spectrogram is not None and spectrogram.path is not None),
+        spectrogram=spectrogram,
+    )
+
+
+def _segment(voice: Voice, segment: VoiceSegment, folder: Path) -> SoundSegmentView:
     start, end = max(0.0, segment.start), max(0.0, segment.end)
+    name = gettext("Voice %(number)s", number=segment.id.partition("-")[2])
+    channels = channel_words(voice, segment.channels)
     return SoundSegmentView(
         id=segment.id,
-        name=gettext("Voice %(number)s", number=segment.id.partition("-")[2]),
+        name=f"{name}, {channels}" if channels else name,
         flagged=segment.flagged,
         start=timecode(start),
         end=timecode(end),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Voice
-from detector.schema.voice import VoiceVerdict
+from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
 from reports.language.formatting import plural, probability, shown, time_span, timecode
 from reports.language.translation import N_, capitalize_first, gettext, reason_text, translated
+from reports.sound.channels import channel_sentences, channel_words
 from reports.wording.photographs import made_since
 
 EXAMINED_SINCE = "1.26"  # schema version
@@ -60,10 +62,12 @@ _SAID_BY_VERDICT = frozenset(("voice_no_speech", "voice_below_threshold"))
 
 
 def further_reason(voice: Voice) -> str:
-    """Return the reason for the verdict on the voices; "" if :func:`verdict_sentence` says the same."""
-    if voice.causes and all(cause.code in _SAID_BY_VERDICT for cause in voice.causes):
-        return ""
-    return reason_text(voice)
+    """Return the reason for the verdict on the voices, and what channels have of their own.
+
+    "" if :func:`verdict_sentence` says all of it.
+    """
+    said = bool(voice.causes) and all(cause.code in _SAID_BY_VERDICT for cause in voice.causes)
+    return " ".join(filter(None, ("" if said else reason_text(voice), *channel_sentences(voice))))
 
 
 def verdict_sentence(voice: Voice) -> str:
@@ -75,7 +79,7 @@ def verdict_sentence(voice: Voice) -> str:
             return gettext(
                 "Speech was judged to be synthetic in %(segments)s, %(flagged)s of the recording.",
                 segments=plural(len(flagged), "segment", "segments"),
-                flagged=timecode(sum(segment.end - segment.start for segment in flagged)),
+                flagged=timecode(_covered(flagged)),
             )
         case VoiceVerdict.NOT_FOUND:
             return gettext(
@@ -89,6 +93,21 @@ def verdict_sentence(voice: Voice) -> str:
             assert_never(voice.verdict)
 
 
+def _covered(segments: Sequence[VoiceSegment]) -> float:
+    """Return the seconds that ``segments`` cover, of which some may be of several channels at once."""
+    seconds, reached = 0.0, float("-inf")
+    for segment in sorted(segments, key=lambda segment: segment.start):
+        seconds += max(0.0, segment.end - max(segment.start, reached))
+        reached = max(reached, segment.end)
+    return seconds
+
+
+def _when(voice: Voice, segment: VoiceSegment) -> str:
+    """Return when a segment is, and on which channel where each was judged for itself."""
+    span = time_span(max(0.0, segment.start), max(0.0, segment.end))
+    return f"{span}, {channel_words(voice, segment.channels)}" if segment.channels else span
+
+
 def first_page_sentence(analysis: Analysis) -> str:
     """Return what the first page says of the sound; "" for a photograph."""
     voice = analysis.voice
@@ -96,9 +115,11 @@ def first_page_sentence(analysis: Analysis) -> str:
         return not_examined_words(sound_state(analysis))
     flagged, verdict = voice.flagged, capitalize_first(translated(voice.verdict.value))
     if 0 < len(flagged) <= _MOST_TIMES:
-        spans = "; ".join(time_span(max(0.0, s.start), max(0.0, s.end)) for s in flagged)
+        spans = "; ".join(_when(voice, segment) for segment in flagged)
         return gettext("%(verdict)s: %(spans)s.", verdict=verdict, spans=spans)
-    return f"{verdict}. {verdict_sentence(voice) if flagged else reason_text(voice)}".strip()
+    if flagged:
+        return f"{verdict}. {verdict_sentence(voice)}"
+    return " ".join(filter(None, (f"{verdict}.", reason_text(voice), *channel_sentences(voice))))
 
 
 def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
@@ -109,7 +130,7 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
     reason = further_reason(voice)
     answers = [(gettext("Grounds"), reason)] if reason else []
     if flagged := voice.flagged:
-        shown_spans = [time_span(max(0.0, s.start), max(0.0, s.end)) for s in flagged[:_MOST_TIMES]]
+        shown_spans = [_when(voice, segment) for segment in flagged[:_MOST_TIMES]]
         more = len(flagged) - len(shown_spans)
         rest = gettext("; and %(count)s more", count=more) if more else ""
         answers.append((gettext("When"), "; ".join(shown_spans) + rest))
@@ -120,18 +141,24 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
             "recording is synthetic, which also depends on where it comes from.",
             figure=probability(voice.probability),
         )
-    left = sum(voice.not_judged.values())
-    judged = gettext(
-        "%(speech)s of speech were judged; %(left)s of the sound were not.",
-        speech=timecode(voice.speech),
-        left=timecode(left),
-    )
+    judged = " ".join(_judged(voice, finding) for finding in voice.findings)
     return (
         *answers,
         (gettext("How certain"), certainty),
         (gettext("How much was judged"), judged),
         (gettext("What to do next"), next_steps(voice)),
     )
+
+
+def _judged(voice: Voice, finding: ChannelFinding) -> str:
+    """State how much of the sound of channels was judged."""
+    amounts = gettext(
+        "%(speech)s of speech were judged; %(left)s of the sound were not.",
+        speech=timecode(finding.speech),
+        left=timecode(sum(finding.not_judged.values())),
+    )
+    channels = capitalize_first(channel_words(voice, finding.channels))
+    return f"{channels}: {amounts}" if channels else amounts
 
 
 def next_steps(voice: Voice | None) -> str:

@@ -154,14 +154,18 @@ def _of_peak(peak: Peak, other: Peak | None, size: tuple[int, int]) -> Iterator[
 
 
 def _of_voice(voice: Voice, made: Voice | None) -> Iterator[_Pair]:
-    if voice.spectrogram:
-        yield _Pair(voice.spectrogram.path, made.spectrogram.path if made and made.spectrogram else None)
-    peaks = {peak.time: peak for segment in made.segments for peak in segment.peaks} if made else {}
+    wholes = {finding.channels: finding.spectrogram for finding in made.findings} if made else {}
+    for finding in voice.findings:
+        if finding.spectrogram:
+            again = wholes.get(finding.channels)
+            yield _Pair(finding.spectrogram.path, again.path if again else None)
+    segments = made.segments if made else ()
+    peaks = {(segment.channels, peak.time): peak for segment in segments for peak in segment.peaks}
     for segment in voice.segments:
         for peak in segment.peaks:
             for name in ("spectrogram", "overlay"):
                 if path := getattr(peak, name):
-                    yield _Pair(path, getattr(peaks.get(peak.time), name, None))
+                    yield _Pair(path, getattr(peaks.get((segment.channels, peak.time)), name, None))
 
 
 def _face(box: Box, size: tuple[int, int]) -> Shares:

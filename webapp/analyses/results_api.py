@@ -11,7 +11,7 @@ from flask import Blueprint, Response, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from detector.schema.analysis import Analysis, Person
-from detector.schema.voice import Voice
+from detector.schema.voice import ChannelFinding, Voice
 from detector.verdict.judged_persons import flagged_segments
 from reports.exports import spreadsheets
 from reports.exports.formats import suited
@@ -152,9 +152,22 @@ def voice_segments(analysis_id: str) -> VoiceSegments:
 def voice_scores(analysis_id: str, query: VoiceScoreSearch) -> VoiceScorePage:
     """List the scores of the voice by time, one for each window of speech.
 
-    404 if the sound of this analysis was not examined.
+    404 if the sound of this analysis was not examined, or the channel was not judged for itself.
     """
-    scores = _examined_voice(analysis_id).scores
+    voice = _examined_voice(analysis_id)
+    finding: ChannelFinding | None = voice
+    if query.channel is not None:
+        finding = next((one for one in voice.findings if query.channel in one.channels), None)
+    if finding is None:
+        judged = ", ".join(str(number) for one in voice.findings for number in one.channels)
+        raise UserError(
+            404,
+            "No scores of this channel: it was not judged for itself.",
+            f"Channels with scores: {judged}."
+            if judged
+            else "Leave “channel” out: all were judged together.",
+        )
+    scores = finding.scores
     start = -math.inf if query.start is None else query.start
     end = math.inf if query.end is None else query.end
     rows = zip(scores.time, scores.logit, scores.probability, scores.smoothed, strict=True)
@@ -162,6 +175,7 @@ def voice_scores(analysis_id: str, query: VoiceScoreSearch) -> VoiceScorePage:
     page = matching[query.cursor : query.cursor + query.limit]
     more = len(matching) > query.cursor + query.limit
     return VoiceScorePage(
+        channels=finding.channels,
         window=scores.window,
         enter=scores.enter,
         leave=scores.leave,

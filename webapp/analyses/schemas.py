@@ -254,6 +254,9 @@ class VoiceScore(Value):
 class VoiceScorePage(Value):
     """A page of scores of the voice by time, and the thresholds of its segments."""
 
+    channels: tuple[int, ...] = Field(
+        description="numbers of the channels that were scored, from 1; empty: all together"
+    )
     window: float = Field(description="length of a window in seconds")
     enter: float = Field(description="smoothed probability that opens a segment")
     leave: float = Field(description="smoothed probability that closes it")
@@ -264,6 +267,11 @@ class VoiceScorePage(Value):
 class VoiceScoreSearch(RequestModel):
     """Filters for a list of scores of the voice; times in seconds from the first frame."""
 
+    channel: int | None = Field(
+        default=None,
+        ge=1,
+        description="number of a channel that was judged for itself; without it the channel of the verdict",
+    )
     start: float | None = Field(default=None, allow_inf_nan=False)
     end: float | None = Field(default=None, allow_inf_nan=False)
     limit: int = Field(default=1000, ge=1, le=10_000)

@@ -120,6 +120,7 @@ class FindingCalls(Connection):
     def voice_scores(self, analysis_id: str, **search: object) -> Iterator[dict[str, Any]]:
         """List scores of the voice, limited by ``start`` and ``end`` in seconds, like :meth:`scores`.
 
+        ``channel`` is the number of a channel that was judged for itself; without it, that of the verdict.
         Raises :class:`NotFound` if sound was not examined.
         """
         yield from self._pages(f"analyses/{analysis_id}/voice/scores", search, "items")

@@ -1,4 +1,5 @@
 // The sound under the persons' lanes: waveform, spectrogram, scores of the voice, and its segments, each of which plays.
+// Channels that carry different speech have a lane each.
 
 import { byId, el, icon } from "../dom.js";
 import { timecode } from "../formats.js";
@@ -25,12 +26,14 @@ export class SoundLane {
     this.body = byId("sound-lanes");
     this.head = byId("sound-playhead");
     this.tip = byId("sound-tip");
-    this.picture = null;
-    if (voice.spectrogram) {
+    this.pictures = voice.lanes.map((lane) => {
+      if (!lane.spectrogram) return null;
       const picture = new Image();
-      picture.addEventListener("load", () => { this.picture = picture; timeline.redraw(); });
-      picture.src = voice.spectrogram.picture;
-    }
+      picture.addEventListener("load", () => timeline.redraw());
+      picture.src = lane.spectrogram.picture;
+      return picture;
+    });
+    this.height = HEIGHT * voice.lanes.length;
     this.body.addEventListener("pointerdown", (event) => { if (event.button === 0) this.#press(event); });
     this.body.addEventListener("pointermove", (event) => this.#hover(event));
     this.body.addEventListener("pointerleave", () => { this.tip.hidden = true; });
@@ -83,7 +86,7 @@ export class SoundLane {
   setTime(time) {
     const x = this.timeline.x(time);
     this.head.style.transform = `translateX(${x}px)`;
-    this.head.style.height = `${HEIGHT}px`;
+    this.head.style.height = `${this.height}px`;
     this.head.hidden = x < 0 || x > this.timeline.width;
   }
 
@@ -92,9 +95,20 @@ export class SoundLane {
     return clamp(this.timeline.at(event.clientX - box.left), 0, this.timeline.view.duration);
   }
 
+  #laneOf(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return clamp(Math.floor((event.clientY - box.top) / HEIGHT), 0, this.voice.lanes.length - 1);
+  }
+
+  #segmentAt(event) {
+    const time = this.#timeOf(event);
+    const lane = this.#laneOf(event);
+    return this.segments.find((one) => one.lane === lane && time >= one.start && time <= one.end);
+  }
+
   #press(event) {
     const time = this.#timeOf(event);
-    const segment = this.segments.find((one) => time >= one.start && time <= one.end);
+    const segment = this.#segmentAt(event);
     if (segment) {
       this.chosen = segment.id;
       this.list();
@@ -105,14 +119,14 @@ export class SoundLane {
 
   #hover(event) {
     const time = this.#timeOf(event);
-    const { scores, gaps } = this.voice;
-    const lines = [timecode(time)];
+    const { name, scores, gaps, reach } = this.voice.lanes[this.#laneOf(event)];
+    const lines = name ? [timecode(time), name] : [timecode(time)];
     const after = lowerBound(scores.time, time);
     const near = [after - 1, after].filter((i) => i >= 0 && i < scores.time.length).sort((a, b) => Math.abs(scores.time[a] - time) - Math.abs(scores.time[b] - time))[0];
-    if (near !== undefined && Math.abs(scores.time[near] - time) <= this.voice.reach) {
+    if (near !== undefined && Math.abs(scores.time[near] - time) <= reach) {
       lines.push(_("smoothed %(smooth)s, this window %(score)s", { smooth: decimal(scores.smooth[near], 2), score: decimal(scores.score[near], 2) }));
     }
-    const segment = this.segments.find((one) => time >= one.start && time <= one.end);
+    const segment = this.#segmentAt(event);
     if (segment) lines.push(segment.name);
     const gap = gaps.find((one) => time >= one.start && time <= one.end);
     if (gap) lines.push(_("not judged: %(reason)s", { reason: gap.reason }));
@@ -125,25 +139,27 @@ export class SoundLane {
   draw() {
     const dense = window.devicePixelRatio || 1;
     const { width } = this.timeline;
-    this.canvas.style.height = `${HEIGHT}px`;
+    this.canvas.style.height = `${this.height}px`;
     this.canvas.width = Math.round(width * dense);
-    this.canvas.height = Math.round(HEIGHT * dense);
+    this.canvas.height = Math.round(this.height * dense);
     const pen = this.canvas.getContext("2d");
-    pen.setTransform(dense, 0, 0, dense, 0, 0);
-    pen.clearRect(0, 0, width, HEIGHT);
     const inks = colours(this.body);
-    this.#ground(pen, width, inks);
-    this.#wave(pen, width, inks);
-    this.#spectrum(pen, width);
-    this.#scores(pen, width, inks);
+    this.voice.lanes.forEach((lane, number) => {
+      pen.setTransform(dense, 0, 0, dense, 0, Math.round(number * HEIGHT * dense));
+      pen.clearRect(0, 0, width, HEIGHT);
+      this.#ground(pen, width, inks, lane, number);
+      this.#wave(pen, width, inks, lane.waveform);
+      this.#spectrum(pen, width, lane.spectrogram, this.pictures[number]);
+      this.#scores(pen, width, inks, lane);
+    });
     this.setTime(this.timeline.time);
   }
 
-  #ground(pen, width, inks) {
+  #ground(pen, width, inks, lane, number) {
     pen.fillStyle = inks.ground;
     pen.fillRect(0, 0, width, HEIGHT);
-    this.#blank(pen, inks);
-    for (const segment of this.segments) {
+    this.#blank(pen, inks, lane.gaps);
+    for (const segment of this.segments.filter((one) => one.lane === number)) {
       const x = this.timeline.x(segment.start);
       const wide = Math.max(2, this.timeline.x(segment.end) - x);
       pen.fillStyle = segment.flagged ? inks["flag-ground"] : inks.blank;
@@ -156,9 +172,9 @@ export class SoundLane {
   }
 
   /** Grey the scores where nothing was judged, and all strips before the sound begins and after it ends. */
-  #blank(pen, inks) {
+  #blank(pen, inks, gaps) {
     pen.fillStyle = inks.blank;
-    for (const [spans, top] of [[this.voice.gaps, WAVE + SPECTRUM], [this.#withoutSound(), 0]]) {
+    for (const [spans, top] of [[gaps, WAVE + SPECTRUM], [this.#withoutSound(), 0]]) {
       for (const { start, end } of spans) {
         const x = this.timeline.x(start);
         pen.fillRect(x, top, this.timeline.x(end) - x, HEIGHT - top);
@@ -174,8 +190,7 @@ export class SoundLane {
     return spans.filter((one) => one.end - one.start > SHORT);
   }
 
-  #wave(pen, width, inks) {
-    const { waveform } = this.voice;
+  #wave(pen, width, inks, waveform) {
     if (!waveform) return;
     const { low, high, step, start } = waveform;
     let full = 1;
@@ -197,23 +212,22 @@ export class SoundLane {
     }
   }
 
-  #spectrum(pen, width) {
-    if (!this.picture) return;
-    const { start, end } = this.voice.spectrogram;
+  #spectrum(pen, width, spectrogram, picture) {
+    if (!picture?.naturalWidth) return; // not loaded yet
+    const { start, end } = spectrogram;
     const share = (time) => (time - start) / (end - start);
     const [from, to] = [clamp(share(this.timeline.from), 0, 1), clamp(share(this.timeline.to), 0, 1)];
     if (to <= from) return;
-    const { naturalWidth: wide, naturalHeight: tall } = this.picture;
+    const { naturalWidth: wide, naturalHeight: tall } = picture;
     const x = this.timeline.x(start + from * (end - start));
     const until = this.timeline.x(start + to * (end - start));
-    pen.drawImage(this.picture, from * wide, 0, Math.max(1, (to - from) * wide), tall, x, WAVE, Math.min(width, until) - x, SPECTRUM);
+    pen.drawImage(picture, from * wide, 0, Math.max(1, (to - from) * wide), tall, x, WAVE, Math.min(width, until) - x, SPECTRUM);
   }
 
-  #scores(pen, width, inks) {
+  #scores(pen, width, inks, { scores, enter, leave, reach }) {
     const top = WAVE + SPECTRUM + 4;
     const bottom = HEIGHT - 4;
     const y = (value) => bottom - (bottom - top) * value;
-    const { scores, enter, leave, reach } = this.voice;
     pen.strokeStyle = inks.muted;
     for (const [value, dash] of [[enter, [6, 3]], [leave, [2, 3]]]) {
       pen.setLineDash(dash);

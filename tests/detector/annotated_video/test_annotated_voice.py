@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from annotated_clips import CONSTANT, Case, case, picture
 from clips import HEIGHT, WIDTH, write_clip
-from voices import voice
+from voices import two_channels, voice
 
 from detector.annotated_video import panel
 from detector.annotated_video.drawing import COLOURS, FaceState, arrange
@@ -69,6 +69,15 @@ def test_without_faces_the_voice_has_the_only_row(made: Case) -> None:
     row = layout.lane(0)
     assert layout.lanes == 1 and frames[0].image.shape[0] == layout.height
     assert of_colour(frames[0].image[row.y : row.bottom, row.x : row.right], FaceState.FLAGGED).any()
+
+
+def test_each_channel_that_was_judged_has_a_row(made: Case) -> None:
+    layout = arrange(WIDTH, HEIGHT, Fraction(1), 1, False, 2)
+    frames = made.annotated(voice=two_channels(duration=SECONDS))[1]
+    assert frames[0].image.shape[0] == layout.height
+    rows = [layout.lane(number) for number in (1, 2)]
+    left, right = (frames[0].image[row.y : row.bottom, row.x : row.right] for row in rows)
+    assert of_colour(right, FaceState.FLAGGED).any() and not of_colour(left, FaceState.FLAGGED).any()
 
 
 def test_a_film_without_sound_has_no_row_of_the_voice(made: Case) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import opentimelineio as otio
 from analyses import build
 from sheets import cells_of
-from voices import recording, voice
+from voices import recording, two_channels, voice
 
 from reports.exports.editing import segments_edl, segments_otio
 from reports.exports.spreadsheets import segments_xlsx
@@ -38,6 +38,21 @@ def test_editing(tmp_path: Path) -> None:
     picture, sound = otio.adapters.read_from_string(segments_otio(analysis).decode()).tracks
     assert [len(track[0].markers) for track in (picture, sound)] == [1, 1]
     assert sound[0].markers[0].name == "voice-1 0.94"
+
+
+def test_segments_name_their_channels(tmp_path: Path) -> None:
+    analysis = recording(tmp_path).model_copy(update={"voice": two_channels()})
+    (row,) = csv.DictReader(io.StringIO(segments_csv(analysis).decode()))
+    assert row["channels"] == "2"
+    heard = json.loads(segments_json(analysis))["voice"]
+    assert (heard["channels"], heard["segments"][0]["channels"]) == ([2], [2])
+    assert [(other["channels"], other["verdict"]) for other in heard["other_channels"]] == [
+        ([1], "no synthetic speech found")
+    ]
+    assert "Voice, channel 2 (right): synthetic speech, 0.94" in segments_webvtt(analysis).decode()
+    assert "* COMMENT: Voice, channel 2 (right) segment voice-1" in segments_edl(analysis).decode()
+    (sound,) = otio.adapters.read_from_string(segments_otio(analysis).decode()).tracks
+    assert sound[0].markers[0].metadata["reelproof"]["channels"][0] == 2
 
 
 def test_a_recording_has_a_track_of_sound_alone(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from analyses import build, with_stability
 from api_requests import API, form, problem
 from made_results import digest, finished, hand_in
-from voices import voice
+from voices import two_channels, voice
 
 from detector.schema.analysis import Analysis, MediaKind
 from reports.custody.chain import check_export
@@ -117,6 +117,19 @@ def test_segments_and_scores_of_the_voice(app, client):
     assert [entry["time"] for entry in page["items"] + rest["items"]] == [4 + 0.5 * at for at in range(17)]
     whole = client.get(f"{address}/scores").json["items"]
     assert [entry["smoothed"] for entry in whole] == list(heard.scores.smoothed)
+
+
+def test_scores_of_a_channel(app, client):
+    heard = two_channels()
+    address = f"{API}/analyses/{finished(app, {'voice': heard}).id}/voice"
+    assert [entry["channels"] for entry in client.get(f"{address}/segments").json["segments"]] == [[2]]
+    worst, second, first = (
+        client.get(f"{address}/scores{query}").json for query in ("", "?channel=2", "?channel=1")
+    )
+    assert worst == second and (worst["channels"], first["channels"]) == ([2], [1])
+    (other,) = heard.other_channels
+    assert [entry["smoothed"] for entry in first["items"]] == list(other.scores.smoothed)
+    assert "Channels with scores: 1, 2." in problem(client.get(f"{address}/scores?channel=3"), 404)["remedy"]
 
 
 @pytest.mark.parametrize("path", ["segments", "scores"])
