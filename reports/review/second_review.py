@@ -165,7 +165,9 @@ class SecondReview(Value):
     third: Name | None
     blind: Hidden
     named: AwareDatetime
-    given: tuple[Literal["first", "second"], ...] = Field(description="whose judgements are in")
+    given: tuple[Literal["first", "second"], ...] = Field(
+        description="whose judgements are in; empty for the second reviewer until theirs is"
+    )
     statements: tuple[Statement, ...] = Field(description="in order of time; judgements once both are in")
 
     def to_json(self) -> str:

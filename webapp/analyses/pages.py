@@ -183,12 +183,14 @@ def _result_values(row: AnalysisRow) -> dict[str, Any]:
     from reports.review.second_review_section import second_review_view
 
     view = load_result(_folder(row)).view
+    who = current().user_id
     with context.database().begin() as session:
         reviewed = queries.find_review(session, analysis_queries.reload_row(session, row.id))
         annotations = annotation_service.list_annotations(session, row.id) if reviewed else ()
+        hides_activity = reviewed is not None and reviewed.is_activity_hidden(who)
         records = {
             "case": case_details.read_details(session, row.id),
-            "tells_first": blinding.would_unblind_first(session, current().user_id, row.exhibit_id),
+            "tells_first": blinding.would_unblind_first(session, who, row.exhibit_id),
             "review_begun": bool(analyses_with_statements(session, [row.id])),
         }
     review = second_review_view(reviewed.disclosed, row.duration or 0.0, annotations) if reviewed else None
@@ -196,7 +198,7 @@ def _result_values(row: AnalysisRow) -> dict[str, Any]:
         "view": view,
         "others": analysis_queries.sibling_analyses(row),
         "compared": reference_comparisons.list_comparisons(row.exhibit_id, as_reference=True),
-        "review_words": review.summary if review else "",
+        "review_words": "" if review is None or hides_activity else review.summary,
         "report": kept_reports.report_status(context.folders(), row),
         "exports": reports.export_links(view.still),
     }

@@ -50,6 +50,14 @@ def are_findings_hidden(row: AnalysisRow) -> bool:
         return not who.sees_all and row.exhibit_id in blinding.hidden_exhibit_ids(session, who.user_id)
 
 
+def is_activity_hidden(row: AnalysisRow) -> bool:
+    """Tell whether the caller, a second reviewer who has yet to judge, is not to know when others act."""
+    who = permissions.current()
+    with context.database().begin() as session:
+        pending = blinding.pending_judgement(session, who.user_id, row.exhibit_id)
+    return not who.sees_all and pending is not None
+
+
 def reload_row(session: Session, analysis_id: str) -> AnalysisRow:
     """Return the current row of an analysis; raise a 410 error if it was deleted meanwhile."""
     row = session.get(AnalysisRow, analysis_id)

@@ -63,7 +63,8 @@ def show(case_id: int, problem: UserError | None = None) -> str:
             raise access.closed_case_error()
         review = session.get(CaseReview, case_id)
         may_arrange = user.may(Permission.ARRANGE)
-        names_reviewers = may_arrange and not (review and review.second_id == user.user_id)
+        is_second = review is not None and review.second_id == user.user_id
+        names_reviewers = may_arrange and not is_second
         if problem and request.endpoint == "second_reviews.name" and not names_reviewers:
             raise problem
         is_change = request.endpoint == "cases.change"
@@ -72,7 +73,9 @@ def show(case_id: int, problem: UserError | None = None) -> str:
             case=case,
             naming=review,
             reviewers=review_queries.reviewers_by_part(session, review) if review else {},
-            reviews={r.row.id: r for r in review_queries.reviews_in_case(session, case)} if review else {},
+            reviews={r.row.id: r for r in review_queries.reviews_in_case(session, case, as_second=is_second)}
+            if review
+            else {},
             hidden=blinding.hidden_exhibit_ids(session, None if user.sees_all else user.user_id),
             able=access.possible_reviewers(session) if may_arrange else [],
             names_reviewers=names_reviewers,

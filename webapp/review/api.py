@@ -452,7 +452,8 @@ def _reviewers(session: Session, case: CaseRow) -> Reviewers:
 
 
 def _shape(review: SecondReviewState) -> ReviewShape:
-    part, disclosed = review.part_of(current().user_id), review.disclosed
+    who = current().user_id
+    part, disclosed = review.part_of(who), review.disclosed_to(who)
     joint = outcome(disclosed)
     return ReviewShape(
         standing=queries.standing_of(review.statements),

@@ -80,6 +80,15 @@ class SecondReviewState:
             statements=self.statements if len(given) == 2 else (),
         )
 
+    def is_activity_hidden(self, user_id: int | None) -> bool:
+        """Tell whether an account is the second reviewer, has yet to judge, and is not to know who has."""
+        return self.part_of(user_id) == "second" and self.own_judgement("second") is None
+
+    def disclosed_to(self, user_id: int | None) -> SecondReview:
+        """The part disclosed to an account."""
+        hides = self.is_activity_hidden(user_id)
+        return self.disclosed.model_copy(update={"given": ()}) if hides else self.disclosed
+
 
 @dataclass(frozen=True)
 class ReviewInCase:
@@ -87,7 +96,7 @@ class ReviewInCase:
 
     row: AnalysisRow
     standing: Standing
-    given: tuple[str, ...]
+    given: tuple[str, ...] | None  # None: hidden from the second reviewer, who has yet to judge
     result: ReviewOutcome | None
 
 
@@ -158,15 +167,16 @@ def reviewers_by_part(session: Session, naming: CaseReview) -> dict[Part, User]:
     return {part: session.get_one(User, user_id) for part, user_id in ids if user_id is not None}
 
 
-def reviews_in_case(session: Session, case: CaseRow) -> list[ReviewInCase]:
-    """Return the state of each second review of a case, by file name."""
+def reviews_in_case(session: Session, case: CaseRow, *, as_second: bool = False) -> list[ReviewInCase]:
+    """Return the state of each second review of a case, by file name, as its second reviewer may know it."""
     rows = analyses_under_review(session, [case.id])
     bodies = statements_by_analysis(session, [row.id for row in rows])
     reviews = []
     for row in sorted(rows, key=lambda row: (row.file, row.id)):
         statements = parse_statements(bodies.get(row.id, ()))
         given = tuple(entry.part for entry in statements if isinstance(entry, Judgement))
-        reviews.append(ReviewInCase(row, standing_of(statements), given, _outcome(statements)))
+        known = None if as_second and "second" not in given else given
+        reviews.append(ReviewInCase(row, standing_of(statements), known, _outcome(statements)))
     return reviews
 
 

@@ -25,6 +25,7 @@ from reports.review.annotation_file import checksum, file_text
 from reports.review.annotations import ANNOTATION
 from reports.review.second_review import parse, statement_json
 from webapp.accounts.request_guard import Rates
+from webapp.analyses.downloads import kept_reports
 from webapp.analyses.results import load_result
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, KeyedRequest, ReviewStatement, State, now
@@ -350,3 +351,69 @@ def test_judgements_name_the_account_beside_the_person(lab: Review) -> None:
     page = lab.clients["ada"].get(lab.page).text
     for display, name in (("Ada", "ada"), ("Ben", "ben")):
         assert f'<bdi>{display}</bdi> (<bdi class="exact">{name}</bdi>)' in page
+
+
+# What differs each time: ids of requests, tokens, times, free space.
+_VOLATILE = re.compile(
+    r"X-Request-Id: .*|csrf_token\" value=\"\w+|csrf-token\" content=\"\w+|Set-Cookie: .*|data-room=\"\d+|"
+    r"nonce[-=]\"?[\w+/=-]+|just now|\d+ (?:second|minute)s? ago|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*|"
+    r"\d+ [A-Z][a-z]+ \d{4},? \d\d:\d\d(?::\d\d)?"
+)
+# Refused to the second reviewer (`test_no_route_leaks`), and each takes seconds to render.
+_RENDERED = re.compile(r"report\.|bundle|\.zip|overlays|annotated|heatmaps|/docs$")
+
+
+def snapshot(made: Review) -> dict[str, str]:
+    """Return everything that Ben can read, by address, without what differs each time."""
+    paths = [*SEARCHES, *more_addresses(made), *(path for method, path in addresses(made) if method == "GET")]
+    seen = {}
+    for path in dict.fromkeys(path for path in paths if not _RENDERED.search(path)):
+        answer = made.clients["ben"].get(path)
+        text = _VOLATILE.sub("", f"{answer.status}\n{content(answer)}")
+        if not answer.headers.get("Content-Type", "").startswith("application/json"):
+            text = re.sub(r"Content-Length: \d+|ETag: .*", "", text)  # of a page, with the time
+        seen[path] = text
+    return seen
+
+
+def test_the_second_reviewer_does_not_see_when_others_act(
+    tmp_path, sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status, headers (tags, sizes) and content of every address stay as they are."""
+    monkeypatch.setattr(Rates, "count", lambda *_: None)
+    monkeypatch.setattr("webapp.analyses.library.sample_missing", lambda _database: False)
+    made = review(tmp_path / "data", sent, "judgements")  # otherwise most addresses are refused
+    before, again = snapshot(made), snapshot(made)
+    assert made.annotate("ada", note=WORDS).status_code == 201
+    folders = Folders.local(tmp_path / "data")
+    with kept_reports.hold_report_lock(folders, made.row.id, 0):  # as when the report is rendered anew
+        after = snapshot(made)
+    stable = [path for path in before if before[path] == again[path]]
+    assert len(stable) > 100, sorted(before.keys() - set(stable))
+    assert {path: after[path] for path in stable} == {path: before[path] for path in stable}
+    made.app.extensions["database"].close()
+
+
+@pytest.mark.parametrize("hidden", ["findings", "judgements"])
+def test_the_second_reviewer_does_not_see_who_has_judged(tmp_path, sent, hidden: str) -> None:
+    made = review(tmp_path / "data", sent, hidden)
+    ben, row = made.clients["ben"], made.row.id
+    places = (
+        f"/api/v1/analyses/{row}/review",
+        f"/cases/{made.case}",
+        made.page,
+        "/reviews",
+        "/api/v1/reviews",
+    )
+
+    def seen() -> list[str]:
+        return [_VOLATILE.sub("", ben.get(place).text) for place in places]
+
+    before = seen()
+    assert made.judge("ada", "inconclusive", WORDS).status_code == 303
+    assert seen() == before
+    if hidden == "judgements":
+        assert "first reviewer has submitted" not in ben.get(f"/analyses/{row}").text
+    made.judge("ben", "inconclusive")
+    assert ben.get(places[0]).json["review"]["given"] == ["first", "second"]
+    made.app.extensions["database"].close()

@@ -64,10 +64,13 @@ def hold_report_lock(folders: Folders, analysis_id: str, patience: float) -> Ite
 def report_status(folders: Folders, row: AnalysisRow) -> Literal["being made", "available"] | None:
     """Return the state of an analysis's report; None before the analysis is done.
 
-    A report that is not kept is available, too: it is rendered on demand.
+    A report that is not kept is available, too: it is rendered on demand. For
+    second reviewers who have yet to judge it always is: rendering begins when others annotate or judge.
     """
     if row.state != State.DONE:
         return None
+    if analysis_queries.is_activity_hidden(row):
+        return "available"
     return "being made" if is_rendering(folders, row.id) else "available"
 
 
