@@ -3,6 +3,9 @@
     from detector import analyze
     analysis = analyze("clip.mp4")
 
+    from detector import predict
+    probability = predict("clip.mp4")
+
 :mod:`detector.engine` runs the stages in order; each package beside it is one stage, or something that
 uses them (docs/ARCHITECTURE.md).
 """
@@ -14,13 +17,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from detector.engine import analyze as analyze
+    from detector.prediction import predict as predict
     from detector.schema.analysis import Analysis as Analysis
     from detector.schema.analysis import Parameters as Parameters
     from detector.schema.analysis import Verdict as Verdict
     from detector.verdict.judged_persons import flagged_segments as flagged_segments
 
 
-__all__ = ["Analysis", "Parameters", "Verdict", "analyze", "flagged_segments"]
+__all__ = ["Analysis", "Parameters", "Verdict", "analyze", "flagged_segments", "predict"]
 
 # Torch takes a second to import, which the web process and `--help` never need; and
 # `setup-check` must run where nothing of it is installed.
@@ -30,6 +34,7 @@ _WHERE = {
     "Parameters": "detector.schema.analysis",
     "Verdict": "detector.schema.analysis",
     "flagged_segments": "detector.verdict.judged_persons",
+    "predict": "detector.prediction",
 }
 
 

@@ -30,7 +30,7 @@ from detector.scoring.second_look import fill_in_fused, run_second_look
 from detector.segments import candidates
 from detector.segments import candidates as segments_candidates
 from detector.segments.candidates import Candidate, seconds_shown
-from detector.segments.explained_peaks import explain_peaks
+from detector.segments.explained_peaks import explain_peaks, without_peaks
 from detector.verdict.coverage import DAMAGED
 from detector.verdict.judged_persons import JudgedExhibit
 from detector.verdict.sentences import Reason
@@ -130,13 +130,14 @@ class OtherVerdicts:
     """Judges an exhibit with further models, after the primary model has made ``analysis``.
 
     The second look uses the moments of ``keeper``. Peak frames are read again from ``reader``; their
-    pictures are written to the folder ``images``, if given.
+    pictures are written to the folder ``images``, if given. Without ``explain`` no peaks are.
     """
 
     analysis: Analysis
     keeper: MomentKeeper | None
     reader: MediaReader
     images: Path | None
+    explain: bool = True
 
     def fields(
         self, first_passes: Sequence[FirstPassResult], scorers: Sequence[Scorer], rule: JointRule
@@ -162,6 +163,8 @@ class OtherVerdicts:
             fill_in_fused(first_pass.detections, scorer)
 
         def explain_candidates(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
+            if not self.explain:
+                return without_peaks(candidates, scorer)
             return explain_peaks(
                 candidates,
                 self.reader,

@@ -12,7 +12,7 @@ from detector.batch.input_files import LINKED_FOLDER, File, InputFiles
 from detector.batch.results_file import ALONE, OtherModelNames, ResultLine, ResultsFile, run_key
 from detector.errors import ParameterError
 from detector.files import hash_file
-from detector.schema.analysis import Parameters
+from detector.schema.analysis import Analysis, Parameters
 from detector.schema.formatting import count_noun
 
 _MOST_ENDINGS = 8  # maximum number of extensions listed
@@ -24,7 +24,8 @@ class BatchRun:
 
     ``workers`` files are analysed at a time (default: one per core); ``crops`` are scored in this process.
     Lines are also appended to ``out``, if given, and files with a line in it are skipped. A file whose bytes
-    have a line under another name gets a line without a new analysis.
+    have a line under another name gets a line without a new analysis. With ``explain`` heatmaps are computed,
+    and lines have the figures of their checks.
     """
 
     given: Sequence[Path]
@@ -34,6 +35,7 @@ class BatchRun:
     workers: int | None = None
     out: Path | None = None
     others: OtherModelNames = ALONE
+    explain: bool = False
     _left_out: dict[str, int] = field(default_factory=dict)
     _before: int = 0
     _taken_over: int = 0
@@ -47,11 +49,19 @@ class BatchRun:
             raise ParameterError(f"--workers {self.workers}: at least one file is analysed at a time.")
         if self.crops and self.others.models:
             raise ParameterError("--also: crops are judged by one model. Run the command once for each.")
+        if self.crops and self.explain:
+            raise ParameterError("--explain: crops have no heatmaps. Leave it out.")
         self.others.refuse(self.model)
         with contextlib.ExitStack() as stack:
             results_file = None
             if self.out is not None:
-                by = run_key(self.model, self.parameters, crops=self.crops, others=self.others)
+                by = run_key(
+                    self.model,
+                    self.parameters,
+                    crops=self.crops,
+                    purpose="explained" if self.explain else "",
+                    others=self.others,
+                )
                 results_file = stack.enter_context(ResultsFile(self.out, by))
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             input_files = InputFiles(self.given, folder, only_images=self.crops)
@@ -75,7 +85,10 @@ class BatchRun:
             return score_crops(files, self.model, self.parameters)
         from detector.batch.worker_pool import score_files
 
-        return score_files(files, self.model, self.parameters, self.workers, others=self.others)
+        more = checked_peaks if self.explain else None
+        return score_files(
+            files, self.model, self.parameters, self.workers, more, others=self.others, explain=self.explain
+        )
 
     def _drained(self, lines: list[ResultLine]) -> Iterator[ResultLine]:
         self._taken_over += len(lines)
@@ -101,6 +114,22 @@ class BatchRun:
                 "photos alone from zips."
             )
         return remarks
+
+
+def checked_peaks(analysis: Analysis) -> ResultLine:
+    """Return the peaks of all segments with the checks of their heatmaps, as fields of a line."""
+    return {
+        "peaks": [
+            {
+                "segment": segment.id,
+                "time": peak.time,
+                "probability": peak.probability,
+                "check": peak.check and peak.check.model_dump(mode="json"),
+            }
+            for segment in analysis.segments
+            for peak in segment.peaks
+        ]
+    }
 
 
 def _new(input_files: InputFiles, results_file: ResultsFile, taken_over: list[ResultLine]) -> Iterator[File]:

@@ -46,6 +46,7 @@ class AnalysisSettings:
     model: str | None
     parameters: Parameters
     others: OtherModelNames
+    explain: bool = False
 
     @property
     def models(self) -> list[str | None]:
@@ -121,7 +122,13 @@ def _scored(
     cv2.setNumThreads(threads)
     model, *also = map(load_once, settings.models)
     analysis = analyze(
-        path, name=name, parameters=settings.parameters, model=model, also=also, joint=settings.others.rule
+        path,
+        name=name,
+        parameters=settings.parameters,
+        model=model,
+        also=also,
+        joint=settings.others.rule,
+        explain=settings.explain,
     )
     return {
         **verdict_fields(analysis),
@@ -149,13 +156,15 @@ def score_files(
     workers: int | None = None,
     more: MoreFields | None = None,
     others: OtherModelNames = ALONE,
+    explain: bool = False,
 ) -> Generator[tuple[File, ResultLine]]:
     """Analyse ``files`` in ``workers`` processes (default: one per core); yield lines as they finish.
 
     Only as many ``files`` are taken at a time as there are processes. Unpacked copies are removed. ``more``,
     a module-level function, returns further JSON fields of a line; ``others`` judge the same faces beside
-    ``model``. Closing the iterator ends all processes. Raises :class:`~detector.errors.ModelError` for a
-    model that cannot be used; a problem with a file becomes its line's ``error``.
+    ``model``. With ``explain`` heatmaps are computed and checked, for ``more``. Closing the iterator ends all
+    processes. Raises :class:`~detector.errors.ModelError` for a model that cannot be used; a problem with a
+    file becomes its line's ``error``.
     """
     waiting = iter(files)
     worker_count = workers or cores()
@@ -164,7 +173,7 @@ def score_files(
         return
     model_names = [str(with_absolute_path(other)) for other in others.models]
     settings = AnalysisSettings(
-        with_absolute_path(model), parameters, OtherModelNames(model_names, others.rule)
+        with_absolute_path(model), parameters, OtherModelNames(model_names, others.rule), explain
     )
     with _WorkerPool(settings, min(worker_count, len(first)), len(first) > 1, more) as pool:
         yield from pool.lines(chain(first, waiting))
@@ -213,7 +222,7 @@ class _WorkerPool:
         threads = max(1, cores() // worker_count)
         self._work = Work(settings, limits_of_environment(), threads, os.getpid(), more)
         with sigterm_ends():
-            may_fork = _prepare(settings.models, several)
+            may_fork = prepare(settings.models, several and settings.explain)
         self._context = multiprocessing.get_context("fork" if may_fork else "spawn")
         self._workers: list[_Worker] = []
         self._most = worker_count
@@ -260,10 +269,10 @@ class _WorkerPool:
         remove_abandoned(None)  # temporary folders of killed workers
 
 
-def _prepare(models: Sequence[str | None], several: bool) -> bool:
+def prepare(models: Sequence[str | None], explains_several: bool) -> bool:
     """Import and load what all files need; return whether workers may be forked from this process."""
     with without_openblas_pool(), gc_paused():
-        for name in (*MODULES, *(_FOR_SEVERAL if several else ())):
+        for name in (*MODULES, *(_FOR_SEVERAL if explains_several else ())):
             import_module(name)
     for model in map(load_once, models):
         if backends.needs_torch(model):
@@ -272,7 +281,7 @@ def _prepare(models: Sequence[str | None], several: bool) -> bool:
             from detector.backends.torch import fused_network
 
             fused_network(model)  # built before the fork, shared by all workers
-        if several:
+        if explains_several:
             _make_networks(model)
     capabilities()
     return native_threads() == 1

@@ -37,6 +37,11 @@ def add_score_command(commands: Any) -> None:
         metavar="FILE",
         help="also append the lines to this file; files already in it are skipped",
     )
+    score.add_argument(
+        "--explain",
+        action="store_true",
+        help="compute heatmaps and print the figures of their checks (peaks)",
+    )
     add_engine_options(score)
     add_other_models(score)
     score.set_defaults(run=_score)
@@ -54,6 +59,7 @@ def _score(options: argparse.Namespace) -> int:
         options.workers,
         options.out,
         OtherModelNames(options.also, JointRule(options.joint)),
+        options.explain,
     )
     failed = False
     for line in many.lines():

@@ -47,17 +47,18 @@ def examine_voice(
     images: Path | None,
     progress: ReportShare,
     bounds: InputLimits | None = None,
+    explain: bool = True,
 ) -> Voice:
     """Examine the default sound of the file at ``path``.
 
     Times are seconds from the first frame of ``media``, or from the start of a recording of sound. Pictures
-    are written to ``images/overlays``. Sound that cannot be examined, for whatever reason, is a finding that
-    names it. Raises :class:`~detector.errors.ModelError` if the network cannot be used, and what
-    ``progress`` raises.
+    are written to ``images/overlays``; without ``explain`` segments have no peaks. Sound that cannot be
+    examined, for whatever reason, is a finding that names it. Raises :class:`~detector.errors.ModelError` if
+    the network cannot be used, and what ``progress`` raises.
     """
     model, report = load_voice_model(), EndingReport(progress)
     try:
-        return _examined(model, path, media, parameters, images, report, bounds)
+        return _examined(model, path, media, parameters, images, report, bounds, explain)
     except Exception as problem:
         if problem is report.ending:
             raise
@@ -82,6 +83,7 @@ def _examined(
     images: Path | None,
     progress: ReportShare,
     bounds: InputLimits | None,
+    explain: bool,
 ) -> Voice:
     reader = SoundReader(path, bounds)
     heard = _listen(reader, model, media, progress)
@@ -100,7 +102,7 @@ def _examined(
         [(group.segments, group.heard.windows, group.logits) for group in groups],
         [decision.flagged for decision in decisions],
     )
-    maps = _maps(path, bounds, model, groups, explained, parameters.seed, progress)
+    maps = _maps(path, bounds, model, groups, explained if explain else [], parameters.seed, progress)
     numbered = len(groups) > 1
     findings = []
     for group, decision in zip(groups, decisions, strict=True):

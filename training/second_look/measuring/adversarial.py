@@ -190,7 +190,7 @@ def measure_attacked_clips(
                 else [attack_frame(scorer, detector, frame, fake, attack) for frame in frames]
             )
             write_short_clip(ShortClip(changed, film.rate), path, _CRF)
-            verdict = analyze(path, model=model).verdict
+            verdict = analyze(path, model=model, explain=False).verdict
             verdicts[name][fake][verdict] += 1
             report(f"{clip.name}, {'manipulated' if fake else 'unmanipulated'}, {name}: {verdict}")
     for name, by_truth in verdicts.items():

@@ -75,7 +75,9 @@ def measure_codecs(
                 continue
             film = film or _beginning(read_short_clip(path))
             copy = _encode(film, chain, folder / "copy.mp4")
-            record = _measure(path.name, codec, fake, analyze(copy, model=model), model.card.second_look)
+            record = _measure(
+                path.name, codec, fake, analyze(copy, model=model, explain=False), model.card.second_look
+            )
             known[path.name, codec] = record
             with kept.open("a") as file:
                 file.write(json.dumps(asdict(record)) + "\n")

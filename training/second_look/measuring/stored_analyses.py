@@ -54,7 +54,7 @@ def stored_analysis(path: Path, model: LoadedModel, folder: Path) -> Analysis:
     """
     stored = folder / f"{path.name}.json"
     if not stored.exists():
-        write_atomically(stored, analyze(path, model=model).model_dump_json().encode())
+        write_atomically(stored, analyze(path, model=model, explain=False).model_dump_json().encode())
     return Analysis.model_validate_json(stored.read_bytes())
 
 

@@ -79,7 +79,9 @@ def _slow_verdicts(data: Path, model: LoadedModel, folder: Path, every: int) -> 
     clips = develop_clips(data)[::every]
     for path, row in clips:
         if path.name not in verdicts_by_file:
-            answer = _clip_verdict(path.name, row, analyze(path, model=model, parameters=_SLOW))
+            answer = _clip_verdict(
+                path.name, row, analyze(path, model=model, parameters=_SLOW, explain=False)
+            )
             verdicts_by_file[path.name] = answer
             with file_path.open("a") as file:
                 file.write(json.dumps(asdict(answer)) + "\n")
