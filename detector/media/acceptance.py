@@ -58,6 +58,7 @@ _OTHERS = (
     (b"MZ", N_("a program"), N_("Hand in the video or photo itself.")),
     *UNDECODABLE_SOUND,
 )
+_OTHER_STARTS = tuple(start for start, *_ in _OTHERS)
 # In lower case, as the text they are compared with.
 _TEXTS = (
     (b"#extm3u", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
@@ -207,6 +208,8 @@ ACCEPTED = N_("Accepted are video (%(videos)s), photos (%(photos)s) and sound re
 
 def container_of(head: bytes) -> Container | None:
     """Return the accepted type of a file by its first bytes, or None."""
+    if head.startswith(_OTHER_STARTS):  # such as an archive of recordings, whose frames would be found in it
+        return None
     container = next((container for container in CONTAINERS if container.matches(head)), None)
     return TAGGED_SOUND if container is None and behind_tags(head) else container
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -198,3 +199,10 @@ def test_noise_is_no_sound(start: bytes) -> None:
     for at, sync in enumerate((b"\xff\xfb\x90", b"\xff\xf1\x50", b"\x0b\x77", b"\x56\xe0")):
         noise[50 + 40 * at : 53 + 40 * at] = sync
     assert container_of((start + bytes(noise))[:HEAD_BYTES]) is None
+
+
+def test_an_archive_of_recordings_is_no_recording(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.mp3", PLAIN_MP3(tmp_path))
+    head = (tmp_path / "a.zip").read_bytes()[:HEAD_BYTES]
+    assert container_of(head) is None and container_of(head[len("PK") :]) is not None

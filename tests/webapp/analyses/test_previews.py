@@ -389,3 +389,20 @@ def test_recordings_of_which_browsers_compute_other_times_get_a_preview(
     assert reason in decision.reason
     with av.open(str(tmp_path / "preview")) as preview:
         assert preview.duration / av.time_base == pytest.approx(4.0 * copies, abs=0.3)
+
+
+def test_a_recording_with_a_gap_in_its_clock_gets_a_preview(tmp_path):
+    path = write_recording(tmp_path / "a.ogg", hum(6.0), codec="libopus", rate=48_000)
+    pages = path.read_bytes().split(b"OggS")
+    del pages[5]  # a second of sound
+    path.write_bytes(b"OggS".join(pages))
+    decision = heard(path)
+    assert decision.source == "preview" and "its clock" in decision.reason
+
+
+def test_an_mp3_with_other_data_between_its_frames_gets_a_preview(tmp_path):
+    path = write_recording(tmp_path / "a.mp3", hum(6.0), codec="libmp3lame", options={"write_xing": "0"})
+    data, lyrics = path.read_bytes(), b"\0" * 417
+    path.write_bytes(data[:10_000] + lyrics + data[10_000:])
+    decision = heard(path)
+    assert decision.source == "preview", decision
