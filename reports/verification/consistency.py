@@ -172,7 +172,7 @@ def _contradictions(analysis: Analysis) -> Iterator[str]:
             yield from verdict_contradictions(analysis)
             yield from voice_contradictions(analysis)
             yield from software_contradictions(analysis)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         yield f"its fields contradict each other so much that they cannot be checked ({error})"
 
 

@@ -8,7 +8,7 @@ docs/evidence.md.
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Joint, Person, Segment
-from detector.schema.measurements import Answers, Cause, SecondLook, SecondLookMoment
+from detector.schema.measurements import Answers, SecondLook, SecondLookMoment
 from detector.schema.metadata import MarkSearch
 from detector.schema.method import Software
 from detector.schema.model import Model
@@ -35,9 +35,7 @@ _SAME_FRAMES = 1e-6  # seconds
 _PIXELS = Rule(by=2.0)
 _SECONDS = Rule(by=0.5, share=0.01)  # of sound, a cell of which may change sides
 _PICTURE = Rule(both=True)  # a path, null where pictures are not kept
-_COUNTS = Rule(by=0.5, share=TOLERANCE.unmatched)  # in the parameters of a reason
 _LEVELS = Rule(by=1.0)  # of a waveform, thousandths of full scale
-_CELL = Rule(by=0.5)  # seconds of sound
 
 
 def _elsewhere(*names: str) -> dict[str, Rule]:
@@ -46,14 +44,15 @@ def _elsewhere(*names: str) -> dict[str, Rule]:
 
 FIELDS: FieldRules = {
     Analysis: {
-        **_elsewhere("verdict", "kind", "reason", "probability", "answers", "stability", "persons", "media"),
+        **_elsewhere(
+            "verdict", "kind", "reason", "causes", "probability", "answers", "stability", "persons", "media"
+        ),
         **_elsewhere("parameters", "coverage", "others", "voice"),
         "declarations": ELSEWHERE,
         "segments": Rule(key="id", alone=1.0),
         "picture": _PICTURE,
         "boxed": _PICTURE,
     },
-    Cause: {"parameters": _COUNTS},
     Joint: _elsewhere("verdict", "reason"),
     MarkSearch: {"sound": Rule(by=0.5, share=0.01, both=True), "note": Rule(both=True)},
     Model: _elsewhere(*(name for name in Model.model_fields if name != "second_look")),
@@ -99,7 +98,7 @@ FIELDS: FieldRules = {
         "other_channels": Rule(key="channels"),
     },
     ChannelFinding: {
-        **_elsewhere("channels", "verdict", "reason", "probability", "gaps"),
+        **_elsewhere("channels", "verdict", "reason", "causes", "probability", "gaps"),
         "stability": _STABILITY,
         "speech": Rule(by=0.1, share=0.01),
         "not_judged": _SECONDS,

@@ -53,12 +53,12 @@ def ground_problems(
     ``persons`` maps ids in ``recorded`` to ids in ``again``; ``pairs`` are faces that both judged.
     """
     differences = []
-    if not same_words(recorded.reason, again.reason, tolerance):
+    if not _same_words(recorded.reason, again.reason, tolerance):
         differences.append(f"the reason is “{again.reason}”, where “{recorded.reason}” is recorded")
     if (
         recorded.joint
         and again.joint
-        and not same_words(recorded.joint.reason, again.joint.reason, tolerance)
+        and not _same_words(recorded.joint.reason, again.joint.reason, tolerance)
     ):
         differences.append(f"the reason of all models together is “{again.joint.reason}”")
     if _apart(recorded.stability, again.stability) > _STABILITY:
@@ -154,7 +154,7 @@ def shortened(problems: Sequence[str]) -> list[str]:
     ]
 
 
-def same_words(first: str, second: str, tolerance: Tolerance) -> bool:
+def _same_words(first: str, second: str, tolerance: Tolerance) -> bool:
     """Check whether two sentences are equal except for counts within the tolerance."""
     if _NUMBER.sub("#", first) != _NUMBER.sub("#", second):
         return False

@@ -9,7 +9,7 @@ from detector.schema.formatting import timecode
 from detector.schema.voice import ChannelFinding, Voice, VoiceCheck, VoicePeak, VoiceSegment
 from detector.verdict.reproducibility.field_agreement import differences
 from detector.verdict.reproducibility.field_rules import FIELDS
-from detector.verdict.reproducibility.grounds import is_covered_by, same_words, shortened
+from detector.verdict.reproducibility.grounds import is_covered_by, shortened
 from detector.verdict.reproducibility.segment_agreement import (
     HEAT,
     Tolerance,
@@ -36,7 +36,7 @@ def voice_problems(recorded: Analysis, again: Analysis, tolerance: Tolerance) ->
     for before, after in zip(old.findings, new.findings, strict=False):
         yield from _of_channels(before, after, tolerance)
         if same_engine:
-            yield from _of_reason(before, after, tolerance)
+            yield from _of_reason(before, after)
             yield from _of_gaps(before, after)
     if same_engine:
         yield from shortened(list(differences(old, new, FIELDS, "of the voices,")))
@@ -80,8 +80,10 @@ def _of_channels(old: ChannelFinding, new: ChannelFinding, tolerance: Tolerance)
             yield f"the probability of synthetic speech{where} differs by {difference:.3f}"
 
 
-def _of_reason(old: ChannelFinding, new: ChannelFinding, tolerance: Tolerance) -> Iterator[str]:
-    if not same_words(old.reason, new.reason, tolerance):
+def _of_reason(old: ChannelFinding, new: ChannelFinding) -> Iterator[str]:
+    """Compare what the reason says; its seconds follow from fields that are compared."""
+    codes = [[cause.code for cause in finding.causes] for finding in (old, new)]
+    if codes[0] != codes[1] or (not codes[0] and old.reason != new.reason):
         yield f"the reason of the verdict on the voices is “{new.reason}”, where “{old.reason}” is recorded"
 
 
