@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import av
 
@@ -18,6 +18,7 @@ from detector.files import hash_file
 from detector.marks.search import declare_sound
 from detector.marks.sound import SoundSearch, search_sound
 from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
+from detector.media.behind_end import sound_end
 from detector.media.containers import Layout, read_layout
 from detector.media.open import open_container
 from detector.media.sound import SoundDecoder, refuse_rate
@@ -143,6 +144,7 @@ def recording_facts(
                 *program_anomalies(details.tags),
                 *clock_anomalies(details.times, datetime.now(UTC)),
                 *_length_anomalies(stated.get(stream.index), float(end - start), float(end)),
+                *_more_behind(file),
                 *readers.anomalies(),
             ),
             credentials=credentials,
@@ -187,6 +189,23 @@ def _length_anomalies(stated: float | None, seconds: float, end: float) -> Itera
             "Downloads joined from parts, and programs that write the header before they know the length."
         ),
     )
+
+
+def _more_behind(file: BinaryIO) -> Iterator[Anomaly]:
+    """Yield the anomaly of sound behind the stated end, which was examined as well."""
+    if taken := sound_end(file).taken:
+        yield Anomaly(
+            kind=N_("more behind the sound"),
+            observation=N_(
+                "The header states an end of the sound behind which %(bytes)s more bytes of the same sound "
+                "lie. They were examined with it."
+            )
+            % {"bytes": f"{taken:,}"},
+            concern=N_("Players stop at the stated end, so others may not have heard the rest."),
+            innocent=N_(
+                "Recorders that broke off before they wrote the length, and recordings joined byte by byte."
+            ),
+        )
 
 
 def examined_sound(container: av.container.InputContainer) -> av.AudioStream:

@@ -35,6 +35,7 @@ from detector.media.acceptance import (
     read_accepted_head,
     refuse_type_mismatch,
 )
+from detector.media.behind_end import whole_sound
 from detector.media.colour import to_srgb
 from detector.media.containers import cut_fragment, read_layout, stated_seconds
 from detector.media.frame import Image
@@ -330,7 +331,7 @@ def open_container(file: BinaryIO, end: int | None) -> av.container.InputContain
         try:
             # `enable_drefs` stays off (FFmpeg's default): a mov may not refer to other files.
             return av.open(
-                NamelessFile(file, end),
+                NamelessFile(whole_sound(file), end),
                 mode="r",
                 format=demuxer,
                 # merge_pmt_versions: the pictures of a transport stream may continue under another PID, for

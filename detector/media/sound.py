@@ -13,6 +13,7 @@ from av.audio.plane import AudioPlane
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
+from detector.media.behind_end import PacketBytes
 from detector.media.sound_clock import STEP_BACK
 from detector.schema.formatting import N_
 
@@ -63,6 +64,7 @@ class SoundDecoder:
         """Packets that give no sound."""
         self.repeated = 0
         """Packets that were left out, since they equal one with the same time shortly before."""
+        self.bytes = PacketBytes()
         self._recent: deque[tuple[Fraction, int]] = deque()  # times of packets and their hashes
         self._lost_from: Fraction | None = None  # before the first sound
         self._lost_until: Fraction | None = None  # behind the last sound
@@ -100,6 +102,7 @@ class SoundDecoder:
                 packet = None
             if packet is None:
                 return
+            self.bytes.add(packet, self._container.format.name)
             if self._is_repeated(packet):
                 self.repeated += 1
                 continue

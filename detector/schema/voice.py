@@ -140,7 +140,8 @@ class SoundStream(Value):
     )
     repeated: int = optional("packets that were left out because they repeat one before; since 1.27", 0, ge=0)
     unread: int = optional(
-        "bytes behind the end that the file states for its sound, which were not examined; since 1.27",
+        "bytes behind the end that the file states for its sound, or between its packets, that hold nothing "
+        "known and were not examined; since 1.27",
         0,
         ge=0,
     )

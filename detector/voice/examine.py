@@ -144,6 +144,7 @@ def _examined(
             restarts=facts.restarts,
             closed_gaps=facts.closed,
             repeated=facts.repeated,
+            unread=facts.unread,
         ),
         segments=tuple(_published(groups, flagged, maps, start, facts.seconds, images)),
         other_channels=tuple(others),

@@ -45,6 +45,8 @@ class SoundFacts:
     """Gaps that were longer than an error of the clock explains, and closed up."""
     repeated: int = 0
     """Packets that repeat one before, and were left out."""
+    unread: int = 0
+    """Bytes that hold nothing that is known, behind the stated end of the sound or between its packets."""
 
     @property
     def seconds(self) -> float:
@@ -117,6 +119,8 @@ class SoundReader:
             yield from self._count(facts, resampler.drain())
             facts.undecodable, facts.repeated = decoder.refused, decoder.repeated
             facts.restarts, facts.closed = clock.restarts, clock.closed
+            with open_exhibit(self._path) as file:
+                facts.unread = decoder.bytes.unread(file, container.format.name)
 
     def _fill(self, facts: SoundFacts, until: int) -> Iterator[Samples]:
         """Yield zeros up to sample ``until``, and note the gap."""

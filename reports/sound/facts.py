@@ -61,6 +61,6 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
         note = gettext("each equals one with the same time, which was examined")
         facts.append(Fact(gettext("Packets left out as repeated"), shown(stream.repeated, ","), note))
     if stream.unread:
-        note = gettext("behind the end that the file states for its sound")
+        note = gettext("behind the stated end of the sound, or between its packets")
         facts.append(Fact(gettext("Bytes not examined"), shown(stream.unread, ","), note))
     return tuple(facts)

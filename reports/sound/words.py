@@ -142,6 +142,13 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
             figure=probability(voice.probability),
         )
     judged = " ".join(_judged(voice, finding) for finding in voice.findings)
+    if voice.stream is not None and voice.stream.unread:
+        unread = gettext(
+            "The file holds %(unread)s bytes that were not examined: they lie behind the end that it states "
+            "for its sound, or between the packets, and are nothing known.",
+            unread=shown(voice.stream.unread, ","),
+        )
+        judged = f"{judged} {unread}"
     return (
         *answers,
         (gettext("How certain"), certainty),

@@ -143,6 +143,7 @@ class Changed:
 
     def __init__(self, container: av.container.InputContainer, packets: list[av.Packet]) -> None:
         self.demux = lambda _stream: iter(packets)
+        self.format = container.format
 
 
 def test_packets_that_are_repeated_are_heard_once(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 
 from detector.media.acceptance import MATROSKA, MP4
+from detector.media.behind_end import sound_end
 from detector.media.open import open_container
 from detector.recordings import examined_sound
 from detector.schema.analysis import Media
@@ -56,6 +57,8 @@ def sound_type(path: Path, media: Media) -> str:
         )
         if len(sound) > 1:
             raise NotPlayable(N_("it holds more than one sound track"))
+        if sound_end(file).taken:
+            raise NotPlayable(N_("it holds more sound than its header states"))
         file.seek(0)
         with open_container(file, None) as container:
             _check_clock(container, media)
