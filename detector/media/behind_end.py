@@ -206,7 +206,9 @@ def _read(file: BinaryIO, chunk: _Chunk) -> bytes:
 
 
 # Frames that follow each other without a container, so that every byte belongs to one or to a tag.
-_FRAMES = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "amr", "flac", "flv"})
+_FRAMES = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "amr", "flac"})
+# Those whose packets fill the file to its end, but for tags, while headers lie between them.
+_TO_THE_END = frozenset({"flv", "w64", "wv", "tta", "voc", "au"})
 _ID3V1, _APE, _APE_FOOTER = 128, b"APETAGEX", 32
 _LEAST_UNREAD = 1000  # bytes; less is padding, or a header between frames
 _MOST_GAPS = 1000
@@ -225,7 +227,7 @@ class PacketBytes:
     def add(self, packet: av.Packet, container: str) -> None:
         """Add the next packet of a file of a format that FFmpeg calls so."""
         position = packet.pos
-        if container not in _FRAMES or not packet.size or position is None or position < 0:
+        if container not in _FRAMES | _TO_THE_END or not packet.size or position is None or position < 0:
             return
         if self._end is not None and position > self._end and len(self._gaps) < _MOST_GAPS:
             self._gaps.append((self._end, position))
@@ -254,14 +256,11 @@ class PacketBytes:
         """
         if container == MP4:
             return _second_film(file)
-        if container not in _FRAMES or self._end is None:
+        if container not in _FRAMES | _TO_THE_END or self._end is None:
             return sound_end(file).unread
-        if container == "flv":
-            gaps = [(self._end, _size(file))]
-        else:
-            gaps = [*self._gaps, (self._end, _size(file) - _tags_at_end(file))]
+        gaps = self._gaps if container in _FRAMES else []
         unread = 0
-        for start, stop in gaps:
+        for start, stop in (*gaps, (self._end, _size(file) - _tags_at_end(file))):
             file.seek(start)
             data = file.read(min(_SAMPLE, max(0, stop - start)))
             unread += max(0, stop - start - behind_tags(data))

@@ -74,8 +74,10 @@ def pitch(samples: np.ndarray) -> float:
     return float(np.abs(np.fft.rfft(samples)).argmax() * RATE / len(samples))
 
 
+# Containers whose header says where the sound ends, so that FFmpeg stops there.
+ENDING = tuple(kind for kind in KINDS if kind[0] in ("a.m4a", "a.w64", "a.wv", "a.tta", "a.voc"))
 JOINED = (
-    *(kind for kind in KINDS if kind[0] not in ("a.wav", "a.m4a", "a.caf")),
+    *(kind for kind in KINDS if kind not in ENDING),
     ("a.ts", "aac", 16_000, None),
     ("a.mpg", "mp2", 48_000, None),
     ("f.ogg", "flac", 16_000, None),
@@ -98,6 +100,17 @@ def test_both_parts_of_joined_recordings_are_heard(
     assert pitch(samples[-2 * RATE : -RATE]) == pytest.approx(440, abs=4)
     media: Media = recording_facts(path, name, InputLimits())[0]
     assert media.duration == pytest.approx(facts.seconds, abs=0.3)
+
+
+@pytest.mark.parametrize(("name", "codec", "rate", "container"), [*ENDING, ("a.flv", "aac", 44_100, None)])
+def test_a_second_part_that_is_not_read_is_counted(
+    tmp_path: Path, name: str, codec: str, rate: int, container: str | None
+) -> None:
+    path = write_recording(tmp_path / name, codec=codec, rate=rate, container=container)
+    assert not heard(path)[0].unread
+    own = path.read_bytes()
+    path.write_bytes(own + own)
+    assert heard(path)[0].unread == pytest.approx(len(own), rel=0.05)
 
 
 def test_sound_of_joined_videos_stays_with_the_pictures(tmp_path: Path) -> None:
