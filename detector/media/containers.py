@@ -79,8 +79,10 @@ def display_sizes(file: BinaryIO) -> dict[int, tuple[int, int]]:
 
 def read_element(file: BinaryIO, wanted: int) -> bytes | None:
     """Return the contents of an element before the first cluster of a Matroska file; None without it."""
-    at = 0
+    at, end = 0, file.seek(0, 2)
     for _ in range(_MOST_ELEMENTS):
+        if at >= end:  # a seek far beyond the end is an error
+            return None
         file.seek(at)
         header = element_header(file.read(HEADER_MATROSKA), 0)
         if header is None or header[0] == CLUSTER or not at and header[0] != EBML:
@@ -200,6 +202,8 @@ def read_layout(file: BinaryIO) -> Layout:
             except (struct.error, IndexError):
                 continue  # a box too short for what it should hold
     for start, length in layout.xmp_items[:_MOST_NAMED]:
+        if start >= end:
+            continue
         file.seek(start)
         layout.add_xmp(file.read(min(length, _MOST_XMP)))
     _finish_track(layout)

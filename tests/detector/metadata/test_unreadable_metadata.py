@@ -18,6 +18,7 @@ from media_files import picture
 from detector.errors import MediaError
 from detector.marks.search import MarkWatch
 from detector.media.acceptance import InputLimits
+from detector.media.containers import display_sizes
 from detector.media.open import open_media
 from detector.metadata.declarations import photo_declarations
 from detector.metadata.embedded_pictures import read_appended_content
@@ -197,3 +198,15 @@ def test_a_page_of_unclosed_tags_takes_linear_time(piece: str) -> None:
     started = time.process_time()
     _words(piece * (1_000_000 // len(piece)))
     assert time.process_time() - started < 1
+
+
+def test_sizes_beyond_any_file_end_the_search(tmp_path: Path) -> None:
+    """A seek so far is an error of the operating system: EINVAL."""
+    head = bytes.fromhex(
+        "1a45dfa380" + "18538067" + "01ffffffffffffff"
+    )  # EBML, and a segment of unknown size
+    for element in ("ec" + "01fffffffffffffe", "1549a966" + "01fffffffffffffe"):  # void, and information
+        path = tmp_path / "a.mkv"
+        path.write_bytes(head + bytes.fromhex(element) + b"x" * 40)
+        with path.open("rb") as file:
+            assert display_sizes(file) == {}
