@@ -123,6 +123,10 @@ def test_findings_are_explained(tmp_path: Path, eager: None) -> None:
     for peak in segment.peaks:
         assert peak.check is not None and peak.check.area == pytest.approx(1 / 8, abs=0.03)
         assert all((tmp_path / path).is_file() for path in peak.pictures) and len(peak.pictures) == 2
+    media = _Media(10.0)
+    bare = examine_voice(tmp_path / "a.wav", media, Parameters(), None, lambda share: None, explain=False)  # type: ignore[arg-type]
+    assert bare.segments == (segment.model_copy(update={"peaks": ()}),)
+    assert bare.probability == voice.probability and bare.verdict is voice.verdict
 
 
 def test_windows_with_a_map_do_not_overlap_and_end_with_the_sound(tmp_path: Path, eager: None) -> None:
