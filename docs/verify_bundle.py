@@ -33,14 +33,16 @@ def custody_problems(log):
         yield "custody.json: its head is not its last entry"
 def problems_of_both(manifest, said, log):  # annotations, against the log's entries on this analysis
     own = [entry for entry in log["entries"] if entry["exhibit"] == manifest["exhibit"]["sha256"]]
-    about = manifest["analysis"] or said["analysis"]
+    about = manifest["analysis"] or (said and said["analysis"])
     entries = [entry for entry in own if not about or entry["analysis"] == about]
     known = any(entry["action"] in ("analysis queued", "analysis finished") for entry in entries)
     since = known or any(entry["action"] == "intake" for entry in own[:1])  # else from before the log
     if about and since and not known:
         yield f"custody.json: no entry says that analysis {about} was queued or finished"
+    held = [e["details"].get("analysis sha256", "") for e in entries if about and "finished" in e["action"]]
+    yield from (f"analysis.json: changed since {h}" for h in held[-1:] if h not in str(manifest["files"]))
     told = {e["details"]["id"]: e["details"].get("sha256") for e in entries if e["action"] == "annotation"}
-    for each in said["annotations"]:
+    for each in said["annotations"] if said else ():
         later = moment(each["made"]) > moment(log["exported"]) - datetime.timedelta(minutes=5)
         known = told.pop(each["id"], None if later or not since else "none")
         if known not in (None, sha256(CANONICAL.encode([each]).encode())):
@@ -76,8 +78,7 @@ def problems(path):
     if said and said["sha256"] != sha256(CANONICAL.encode(said["annotations"]).encode()):
         yield "annotations.json: changed"
     yield from (wrong := list(custody_problems(log)) if log else [])
-    if log and not wrong:
-        yield from problems_of_both(manifest, said or {"analysis": None, "annotations": []}, log)
+    yield from problems_of_both(manifest, said, log) if log and not wrong else ()
 path, found = pathlib.Path(sys.argv[1] if sys.argv[1:] else "."), []
 if not any([(path / NAME).is_file(), (path / SUM).is_file(), path.is_file() and path.suffix == ".zip"]):
     sys.exit(print(f"{str(path)!r}: no bundle (zip) and no folder with {NAME}. Nothing was checked.") or 2)

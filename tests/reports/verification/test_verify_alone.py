@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -170,6 +171,19 @@ def test_both_hold_annotations_against_the_log(
     assert files == set(names), lines
     results = verify(folder).results
     assert {problem.file for problem in results.problems} == set(names), results.problems
+
+
+@pytest.mark.parametrize("sha256", [None, "own", "0" * 64])
+def test_both_hold_the_analysis_against_the_log(tmp_path: Path, sha256: str | None) -> None:
+    """Which an entry of an earlier version does not hold."""
+    made = small_result(tmp_path / "made")
+    own = hashlib.sha256((made / "analysis.json").read_bytes()).hexdigest()
+    held = {"analysis sha256": own if sha256 == "own" else sha256} if sha256 else {}
+    entries = (*KNOWN, ("analysis finished", ANALYSIS_ID, held), HELD)
+    folder = small_result(tmp_path / "result", annotations=(ADA,), entries=entries)
+    names = {"analysis.json"} if sha256 == "0" * 64 else set()
+    assert {line.partition(":")[0] for line in alone(folder)[1].splitlines() if ": " in line} == names
+    assert {problem.file for problem in verify(folder).results.problems} == names
 
 
 def changed(name: str, old: bytes, new: bytes) -> Callable[[Path], None]:
