@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+from detector import recordings
 from detector.files import ROOT
 from detector.metadata import anomalies, unreadable, video_anomalies
 
@@ -13,7 +14,7 @@ from detector.metadata import anomalies, unreadable, video_anomalies
 def find_kinds() -> set[str]:
     """Return all kinds that the modules pass to ``Anomaly``, and those of programs."""
     kinds = {kind for _, kind, *_ in anomalies._USES}
-    for module in (anomalies, unreadable, video_anomalies):
+    for module in (anomalies, recordings, unreadable, video_anomalies):
         assert module.__file__
         arguments = [
             keyword.value
