@@ -48,6 +48,10 @@ _NO_SOUND = N_(
     "The file states a sound track, but none of it can be read: it is damaged, or was copied only in part. "
     "Copy it again."
 )
+_ENCRYPTED = N_(
+    "The sound is encrypted, as copy protection does it: only programs that have the key can play it. Ask "
+    "whoever has it for a recording without encryption, and keep the original."
+)
 
 
 def analyze_recording(
@@ -285,6 +289,8 @@ def _details(
     if container.format.name == MP4:
         with path.open("rb") as file:
             layout = readers.read("MP4", lambda: read_layout(file), Layout())
+        if examined.index in layout.encrypted:
+            raise MediaError(_ENCRYPTED)
         xmp = readers.read("XMP", partial(xmp_texts, layout.xmp), [])
         tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
     tags = list(dict.fromkeys(tags))

@@ -131,7 +131,8 @@ _MOST_EDITS = 64
 _MOST_NAMED = 32
 _EPOCH = datetime(1904, 1, 1, tzinfo=UTC)
 _VISUAL = 86  # bytes of a visual sample description before its boxes
-_ENCRYPTED = frozenset({b"encv", b"drmi"})  # sample descriptions: ISO/IEC 23001-7; of Apple's shop
+# Sample descriptions of pictures, and of sound: ISO/IEC 23001-7; of Apple's and of Audible's shop.
+_ENCRYPTED, _ENCRYPTED_SOUND = frozenset({b"encv", b"drmi"}), frozenset({b"enca", b"drms", b"aavd"})
 # Dolby Vision Streams Within the ISO Base Media File Format.
 _DOLBY_VISION = frozenset({b"dvcC", b"dvvC", b"dvwC"})
 # Adobe, XMP Specification Part 3: the box that carries XMP in MP4.
@@ -155,7 +156,7 @@ class Layout:
     dolby_vision: dict[int, str] = field(default_factory=dict)
     """Dolby Vision profile and base-layer compatibility of each track, such as 8.4."""
     encrypted: set[int] = field(default_factory=set)
-    """Encrypted picture tracks."""
+    """Encrypted tracks of pictures and sound."""
     xmp: bytes = b""
     """All XMP packets, one after the other."""
     xmp_items: list[tuple[int, int]] = field(default_factory=list)
@@ -312,6 +313,8 @@ def _elst(layout: Layout, data: bytes) -> None:
 
 def _stsd(layout: Layout, data: bytes) -> None:
     (count,) = struct.unpack_from(">I", data, 4)
+    if layout.handler == b"soun" and data[12:16] in _ENCRYPTED_SOUND:
+        layout.encrypted.add(layout.track)
     if layout.handler != b"vide" or len(layout.descriptions) >= _MOST_NAMED:
         return
     layout.descriptions.append(count)

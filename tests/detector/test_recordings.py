@@ -168,3 +168,12 @@ def test_a_joined_mp3_lasts_longer_than_its_first_header_states(tmp_path: Path) 
     anomaly = _durations_disagree(path)
     assert "00:00:08" in anomaly.observation and "00:00:04" in anomaly.observation
     assert "joined" in anomaly.concern
+
+
+@pytest.mark.parametrize("protection", [b"enca", b"drms", b"aavd"])
+def test_encrypted_sound_is_refused(tmp_path: Path, protection: bytes) -> None:
+    """FFmpeg would decode what is encrypted, to noise."""
+    path = write_recording(tmp_path / "a.m4a", codec="aac")
+    path.write_bytes(path.read_bytes().replace(b"mp4a", protection, 1))
+    with pytest.raises(MediaError, match="encrypted.*Ask"):
+        recording_facts(path, path.name, InputLimits())

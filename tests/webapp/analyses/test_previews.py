@@ -406,3 +406,24 @@ def test_an_mp3_with_other_data_between_its_frames_gets_a_preview(tmp_path):
     path.write_bytes(data[:10_000] + lyrics + data[10_000:])
     decision = heard(path)
     assert decision.source == "preview", decision
+
+
+ID3 = b"ID3\x04\0\0\0\0\x08\0" + bytes(1024)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "before", "source"),
+    [
+        ("a.flac", "flac", ID3, "preview"),
+        ("a.mp3", "libmp3lame", bytes(3000), "preview"),
+        ("a.mp3", "libmp3lame", ID3, "exhibit"),
+        ("rf64.wav", "pcm_s16le", b"", "preview"),
+    ],
+)
+def test_recordings_that_begin_with_something_else(tmp_path, name, codec, before, source):
+    options = {"rf64": "always"} if name.startswith("rf64") else {"write_xing": "0", "id3v2_version": "0"}
+    path = write_recording(tmp_path / name, hum(4.0), codec=codec, options=options)
+    path.write_bytes(before + path.read_bytes())
+    decision = heard(path)
+    assert decision.source == source, decision
+    assert ("how it begins" in decision.reason) is (source == "preview")

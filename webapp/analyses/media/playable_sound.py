@@ -7,9 +7,10 @@ from pathlib import Path
 
 import av
 
-from detector.media.acceptance import MATROSKA, MP4
+from detector.media.acceptance import HEAD_BYTES, MATROSKA, MP4
 from detector.media.behind_end import sound_end
 from detector.media.open import open_container
+from detector.media.sound_frames import behind_tags, mpeg_frame
 from detector.recordings import examined_sound
 from detector.schema.analysis import Media
 from detector.schema.codec_names import codec_name
@@ -30,6 +31,7 @@ _RECORDINGS = {
     "ogg": ("audio/ogg", {"opus", "vorbis"}),
     "flac": ("audio/flac", {"flac"}),
 }
+_STARTS = {"wav": b"RIFF", "flac": b"fLaC", "ogg": b"OggS"}
 # Without an index, browsers seek by the share of the bytes, or to the next frame with a matching number.
 _WITHOUT_INDEX = frozenset({"mp3", "flac"})
 _SAME_TIME = 0.1  # seconds, for the padding of encoders and the roundings of containers
@@ -41,7 +43,8 @@ def sound_type(path: Path, media: Media) -> str:
     """Return the type of a recording that browsers play. Raises :class:`NotPlayable`."""
     mimetype, codecs = _RECORDINGS.get(media.container, ("", set()))
     with path.open("rb") as file:
-        if mimetype == "audio/webm" and b"webm" not in file.read(64):
+        head = file.read(HEAD_BYTES)
+        if mimetype == "audio/webm" and b"webm" not in head[:64]:
             mimetype = ""
         if not mimetype:
             kind = (
@@ -57,12 +60,23 @@ def sound_type(path: Path, media: Media) -> str:
         )
         if len(sound) > 1:
             raise NotPlayable(N_("it holds more than one sound track"))
+        if not _begins_plainly(head, media.container):
+            raise NotPlayable(N_("not every browser knows it by how it begins"))
         if sound_end(file).taken:
             raise NotPlayable(N_("it holds more sound than its header states"))
         file.seek(0)
         with open_container(file, None) as container:
             _check_clock(container, media)
     return mimetype
+
+
+def _begins_plainly(head: bytes, container: str) -> bool:
+    """Return whether nothing precedes the sound that only some browsers pass over; of an MP3, ID3v2 may."""
+    if container == "mp3":
+        return head.startswith((b"ID3", b"\xff")) and (
+            behind_tags(head) >= len(head) or mpeg_frame(head, behind_tags(head)) is not None
+        )
+    return head.startswith(_STARTS.get(container, b""))
 
 
 def _check_clock(container: av.container.InputContainer, media: Media) -> None:
