@@ -1,11 +1,11 @@
-"""Sign a report: a visible PAdES B-B signature, tagged as PDF/UA demands."""
+"""Sign a report: a PAdES B-B signature, tagged as PDF/UA demands, and visible where a page has room."""
 
 from __future__ import annotations
 
 import io
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
@@ -127,6 +127,7 @@ class _Place:
 def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "") -> bytes:
     """Return the PDF ``data`` with a signature by ``key`` appended.
 
+    It is invisible if no page has room for it: programs list it all the same, and screen readers read it out.
     Raise :class:`SigningError` if it is not a PDF, is already signed, or was changed since Reelproof wrote it
     (the signer would vouch for the change).
     """
@@ -144,11 +145,10 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
         if covered_length(data) != len(data):
             raise SigningError("The PDF is not as Reelproof made it: it was changed, or is no report.")
         where = _free_place(data)
-        spec = fields.SigFieldSpec(
-            FIELD, on_page=where.page, box=where.box, readable_field_name=" ".join(words)
-        )
+        page, box = (where.page, where.box) if where else (0, None)
+        spec = fields.SigFieldSpec(FIELD, on_page=page, box=box, readable_field_name=" ".join(words))
         fields.append_signature_field(writer, spec)
-        tag_field(writer, where.page, " ".join(words))
+        tag_field(writer, page, " ".join(words))
         meta = signers.PdfSignatureMetadata(
             field_name=FIELD,
             md_algorithm=DIGEST,
@@ -158,7 +158,7 @@ def sign_pdf(data: bytes, key: SigningKey, *, reason: str = "", place: str = "")
             location=place or None,
             app_build_props=BuildProps(PROGRAM, revision=__version__),
         )
-        with _stamp(words, where.box) as style:
+        with nullcontext() if box is None else _stamp(words, box) as style:
             signer = signers.PdfSigner(
                 meta, signer=key.signer, timestamper=key.timestamper, stamp_style=style
             )
@@ -212,8 +212,11 @@ def _appearance(words: list[str], box: tuple[int, int, int, int]) -> bytes:
     return with_every_letter(markup, write)
 
 
-def _free_place(data: bytes) -> _Place:
-    """Return free space at the foot of the last page that has enough, or of the page with most."""
+def _free_place(data: bytes) -> _Place | None:
+    """Return free space at the foot of the last page that has enough, or of the page with most.
+
+    Return None if none has half of what a visible signature takes.
+    """
     best, most = _Place(0, (0, 0, 0, 0)), 0.0
     with pypdfium2.PdfDocument(data) as document:
         for number in reversed(range(len(document))):
@@ -230,6 +233,4 @@ def _free_place(data: bytes) -> _Place:
                 best = _Place(number, (round(_SIDE), round(bottom), round(right), round(top)))
             if most >= _HEIGHT:
                 break
-    if most < _HEIGHT / 2:
-        raise SigningError("No page of the PDF has room for a visible signature. Make the report again.")
-    return best
+    return best if most >= _HEIGHT / 2 else None

@@ -20,9 +20,12 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
+from weasyprint import HTML
 
 from reports.cli.main import main
 from reports.render import pdf_conformance
+from reports.render.pdf_conformance import PLACEHOLDER
+from reports.render.pdf_conformance import with_digest as sealed_pdf
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.pdf_signature import sign_pdf
 from reports.verification.checks import CheckResults
@@ -62,6 +65,29 @@ def test_the_visible_signature(report: bytes, signed: bytes) -> None:
         pairs = [(document[n].render(), before[n].render()) for n in range(len(document))]
         changed = [n for n, (a, b) in enumerate(pairs) if a.to_pil().tobytes() != b.to_pil().tobytes()]
     assert len(changed) == 1  # on one page
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_a_report_without_room_is_signed_invisibly(pages: int, keys: Keys) -> None:
+    """Each page is full to its foot."""
+    style = "<style>@page { margin: 0 } div { height: 296mm; background: #ccc; break-after: page }</style>"
+    text = f"<html lang=en><title>t</title>{style}{'<div><p>full</div>' * pages}"
+    made = HTML(string=text).write_pdf(pdf_variant="pdf/ua-1", pdf_identifier=PLACEHOLDER, full_fonts=False)
+    full = sealed_pdf(bytes(made))
+    signed = sign_pdf(full, read_key(*keys[:2]), reason="Case 12/26")
+    results = CheckResults()
+    covered = pdf_conformance.covered_length(signed)
+    assert covered == len(full) and signed.startswith(full)
+    assert check_embedded("report.pdf", signed, covered, Trust(read_trust([keys[2]])), results)
+    assert not results.problems
+    with pypdfium2.PdfDocument(signed) as document, pypdfium2.PdfDocument(full) as before:
+        document.init_forms()
+        for after, unsigned in zip(document, before, strict=True):
+            assert after.render().to_pil().tobytes() == unsigned.render().to_pil().tobytes()
+    with pikepdf.open(io.BytesIO(signed)) as pdf:
+        field = pdf.Root.AcroForm.Fields[0]
+        assert "Zoë Müller-映像" in str(field.TU) and [float(side) for side in field.Rect] == [0] * 4
+        assert int(field.F) & 4 and not int(field.F) & 2  # PDF/A: printed, not hidden
 
 
 def test_metadata_conformance_and_tags_stay(report: bytes, signed: bytes) -> None:
