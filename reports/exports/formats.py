@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +12,17 @@ from detector.schema.analysis import Analysis
 from detector.schema.formatting import N_, never_rounding_up_to
 from reports.exports.editing import segments_edl, segments_otio
 from reports.exports.spreadsheets import MIMETYPE, scores_xlsx, segments_xlsx
-from reports.exports.tables import scores_csv, scores_parquet, segments_csv, segments_json, segments_webvtt
+from reports.exports.tables import (
+    SCORE_COLUMNS,
+    SEGMENT_COLUMNS,
+    Cell,
+    score_rows,
+    scores_parquet,
+    segment_rows,
+    segments_json,
+    segments_webvtt,
+    write_csv,
+)
 from reports.language.translation import DEFAULT, speaking
 
 WriteExport = Callable[[Analysis, Path, BinaryIO], None]
@@ -52,9 +62,18 @@ def _of(make: Callable[[Analysis], bytes]) -> WriteExport:
     return write
 
 
-def _with_mark(make: Callable[[Analysis], bytes]) -> WriteExport:
+def _table(write: Callable[[Analysis, BinaryIO], None]) -> WriteExport:
+    return lambda analysis, _folder, out: write(analysis, out)
+
+
+def _csv(header: Sequence[str], rows: Callable[[Analysis], Iterable[Sequence[Cell]]]) -> WriteExport:
     """Put a byte order mark before a CSV, without which Excel takes UTF-8 for a code page of Windows."""
-    return _of(lambda analysis: BOM_UTF8 + make(analysis))
+
+    def write(analysis: Analysis, _folder: Path, out: BinaryIO) -> None:
+        out.write(BOM_UTF8)
+        write_csv(out, header, rows(analysis))
+
+    return write
 
 
 def _overlays(analysis: Analysis, folder: Path, out: BinaryIO) -> None:
@@ -69,7 +88,7 @@ _ALL = (
         "segments.csv",
         "text/csv; charset=utf-8",
         "segments as a table",
-        _with_mark(segments_csv),
+        _csv(SEGMENT_COLUMNS, segment_rows),
         link=N_("Segments as CSV"),
         photo_link=N_("Flagged faces, and those looked at, as CSV"),
     ),
@@ -78,7 +97,7 @@ _ALL = (
         "segments.xlsx",
         MIMETYPE,
         "segments as a spreadsheet",
-        _of(segments_xlsx),
+        _table(segments_xlsx),
         link=N_("Segments as a spreadsheet (XLSX)"),
         photo_link=N_("Flagged faces, and those looked at, as a spreadsheet (XLSX)"),
     ),
@@ -115,7 +134,7 @@ _ALL = (
         "scores.csv",
         "text/csv; charset=utf-8",
         "every score as a table",
-        _with_mark(scores_csv),
+        _csv(SCORE_COLUMNS, score_rows),
         link=N_("Scores as CSV"),
         photo_link=N_("Scores as CSV"),
     ),
@@ -124,7 +143,7 @@ _ALL = (
         "scores.xlsx",
         MIMETYPE,
         "every score as a spreadsheet",
-        _of(scores_xlsx),
+        _table(scores_xlsx),
         link=N_("Scores as a spreadsheet (XLSX)"),
         photo_link=N_("Scores as a spreadsheet (XLSX)"),
     ),
@@ -133,7 +152,7 @@ _ALL = (
         "scores.parquet",
         "application/vnd.apache.parquet",
         "every score as a typed table",
-        _of(scores_parquet),
+        _table(scores_parquet),
         link=N_("Scores as Parquet"),
         photo_link=N_("Scores as Parquet"),
     ),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
@@ -29,27 +28,31 @@ _LARGEST = 2**53  # numbers are doubles
 _WIDEST = 60  # characters of a column
 
 
-def workbook(
+def write_workbook(
+    out: BinaryIO,
     title: str,
     header: Sequence[str],
     rows: Iterable[Sequence[Cell | datetime]],
-    provenance: Mapping[str, Cell | datetime],
+    provenance: Callable[[], Mapping[str, Cell | datetime]],
     created: datetime,
-) -> bytes:
-    """Return a workbook of two sheets: the table, and where it comes from.
+) -> None:
+    """Write a workbook of two sheets to ``out``: the table, and where it comes from.
 
-    Text is made :func:`~reports.exports.tables.harmless` and is never a formula. The same table gives the
-    same bytes; ``created`` is its date. Raise :class:`ExportError` for more rows than a sheet has.
+    Rows go to a temporary file as they come, so that a table of any length takes as little memory;
+    ``provenance`` is called after the last one. Text is made :func:`~reports.exports.tables.harmless` and is
+    never a formula. The same table gives the same bytes; ``created`` is its date. Raise :class:`ExportError`
+    for more rows than a sheet has.
     """
     import xlsxwriter  # only these exports need it
 
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"in_memory": True})
-    book.set_properties({"title": title, "created": created.replace(tzinfo=None)})
-    _write_sheet(book, title, header, rows)
-    _write_sheet(book, "Provenance", ("what", "value"), provenance.items())
-    book.close()
-    return out.getvalue()
+    book = xlsxwriter.Workbook(out, {"constant_memory": True})
+    try:
+        book.set_properties({"title": title, "created": created.replace(tzinfo=None)})
+        _write_sheet(book, title, header, rows)
+        _write_sheet(book, "Provenance", ("what", "value"), provenance().items())
+    finally:
+        # Of a table that was refused, the temporary files.
+        book.close()
 
 
 def _write_sheet(
@@ -90,19 +93,19 @@ def _write_cell(sheet: Any, row: int, column: int, value: Cell | datetime, momen
     return str(value)
 
 
-def segments_xlsx(analysis: Analysis) -> bytes:
-    """Return the rows of :func:`~reports.exports.tables.segments_csv` as a spreadsheet."""
-    return _of_analysis(analysis, "Segments", SEGMENT_COLUMNS, segment_rows(analysis))
+def segments_xlsx(analysis: Analysis, out: BinaryIO) -> None:
+    """Write the rows of :func:`~reports.exports.tables.segments_csv` as a spreadsheet."""
+    _of_analysis(analysis, out, "Segments", SEGMENT_COLUMNS, segment_rows(analysis))
 
 
-def scores_xlsx(analysis: Analysis) -> bytes:
-    """Return the rows of :func:`~reports.exports.tables.scores_csv` as a spreadsheet."""
-    return _of_analysis(analysis, "Scores", SCORE_COLUMNS, score_rows(analysis))
+def scores_xlsx(analysis: Analysis, out: BinaryIO) -> None:
+    """Write the rows of :func:`~reports.exports.tables.scores_csv` as a spreadsheet."""
+    _of_analysis(analysis, out, "Scores", SCORE_COLUMNS, score_rows(analysis))
 
 
 def _of_analysis(
-    analysis: Analysis, title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]
-) -> bytes:
+    analysis: Analysis, out: BinaryIO, title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]
+) -> None:
     media, model, software, voice = analysis.media, analysis.model, analysis.software, analysis.voice
     provenance: dict[str, Cell] = {
         "exhibit": media.file,
@@ -122,7 +125,7 @@ def _of_analysis(
         provenance |= {"voice_verdict": voice.verdict.value, "voice_probability": voice.probability}
     origin = time_origin(media)
     provenance["columns"] = f"docs/exports.md of Reelproof defines them; times are seconds {origin}"
-    return workbook(title, header, rows, provenance, timestamps.parse(software.created))
+    write_workbook(out, title, header, rows, lambda: provenance, timestamps.parse(software.created))
 
 
 VALIDATION_COLUMNS = (
@@ -144,8 +147,10 @@ VALIDATION_COLUMNS = (
 )
 
 
-def validation_xlsx(validation: Validation) -> bytes:
-    """Return the files of a validation as a spreadsheet: their labels, and what the analysis said."""
+def validation_table(
+    validation: Validation,
+) -> tuple[tuple[str, ...], Iterator[Sequence[Cell]], dict[str, Cell | datetime]]:
+    """Return header, rows and provenance of the files of a validation: labels, and what the analysis said."""
     attributes = sorted({name for item in validation.items for name in item.attributes})
     rows = (
         (
@@ -176,5 +181,4 @@ def validation_xlsx(validation: Validation) -> bytes:
         "model_sha256": validation.model.sha256,
         "columns": "docs/validation.md of Reelproof describes them",
     }
-    created = timestamps.parse(validation.created)
-    return workbook("Files", (*VALIDATION_COLUMNS, *attributes), rows, provenance, created)
+    return (*VALIDATION_COLUMNS, *attributes), rows, provenance

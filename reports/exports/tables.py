@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import heapq
 import io
+import itertools
 import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from detector.schema.analysis import Analysis, Media, Segment
+from detector.schema.analysis import Analysis, Media, Person, Segment
 from detector.schema.channel_names import name_channels
 from detector.schema.formatting import N_, escape_directions, probability
 from detector.schema.voice import ChannelFinding, VoiceSegment
@@ -27,12 +29,21 @@ _FORMULA = re.compile(r"((?:^|[,;|\"'])\s*)([=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def csv_table(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """Return a table as CSV; text is made :func:`harmless`, None becomes an empty cell."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue().encode()
+    """Return a table as CSV, as :func:`write_csv` writes it."""
+    out = io.BytesIO()
+    write_csv(out, header, rows)
+    return out.getvalue()
+
+
+def write_csv(out: BinaryIO, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Write a table as CSV row by row; text is made :func:`harmless`, None becomes an empty cell."""
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
+    try:
+        writer = csv.writer(text, lineterminator="\r\n")
+        writer.writerow(header)
+        writer.writerows([_cell(value) for value in row] for row in rows)
+    finally:
+        text.detach()  # `out` stays open
 
 
 def harmless(text: str) -> str:
@@ -53,6 +64,7 @@ def _cell(value: Cell) -> str:
     return harmless(value) if isinstance(value, str) else str(value)
 
 
+_PARQUET_GROUP = 2**17  # rows, of about 10 MB
 SCORE_COLUMNS = (
     "time_s",
     "time",
@@ -75,32 +87,33 @@ ScoreRow = tuple[
 
 
 def score_rows(analysis: Analysis) -> Iterator[ScoreRow]:
-    """Return the rows by time and then by person, in the order of :data:`SCORE_COLUMNS`."""
-    rows: list[tuple[float, int, ScoreRow]] = []
-    for rank, person in enumerate(analysis.persons):
-        own = sorted(
-            (segment for segment in analysis.segments if segment.person == person.id),
-            key=lambda each: each.start,
-        )
-        starts = [segment.start for segment in own]
-        for score in person.scores:
-            row = (
-                score.time,
-                timecode(score.time),
-                score.pts,
-                person.id,
-                score.track,
-                *score.box,
-                score.usable,
-                score.probability,
-                score.smoothed,
-                _inside(score.time, own, starts),
-                score.interpolated,
-            )
-            rows.append((score.time, rank, row))
-    rows.sort(key=lambda each: each[:2])
-    for _, _, row in rows:
+    """Yield the rows by time and then by person, in the order of :data:`SCORE_COLUMNS`."""
+    persons = [_rows_of(analysis, rank, person) for rank, person in enumerate(analysis.persons)]
+    for _, _, row in heapq.merge(*persons, key=lambda each: each[:2]):
         yield row
+
+
+def _rows_of(analysis: Analysis, rank: int, person: Person) -> Iterator[tuple[float, int, ScoreRow]]:
+    own = sorted(
+        (segment for segment in analysis.segments if segment.person == person.id),
+        key=lambda each: each.start,
+    )
+    starts = [segment.start for segment in own]
+    for score in sorted(person.scores, key=lambda each: each.time):
+        row = (
+            score.time,
+            timecode(score.time),
+            score.pts,
+            person.id,
+            score.track,
+            *score.box,
+            score.usable,
+            score.probability,
+            score.smoothed,
+            _inside(score.time, own, starts),
+            score.interpolated,
+        )
+        yield score.time, rank, row
 
 
 def _inside(time: float, segments: list[Segment], starts: list[float]) -> str | None:
@@ -114,8 +127,8 @@ def scores_csv(analysis: Analysis) -> bytes:
     return csv_table(SCORE_COLUMNS, score_rows(analysis))
 
 
-def scores_parquet(analysis: Analysis) -> bytes:
-    """Return all scores as typed Parquet, with their origin in the file's metadata.
+def scores_parquet(analysis: Analysis, out: BinaryIO) -> None:
+    """Write all scores as typed Parquet, with their origin in the file's metadata, a group of rows at a time.
 
     Raise :class:`ExportError` if a number is too large for its column.
     """
@@ -142,10 +155,13 @@ def scores_parquet(analysis: Analysis) -> bytes:
         ],
         metadata=about,
     )
-    columns = list(zip(*score_rows(analysis), strict=True)) or [()] * len(SCORE_COLUMNS)
+    rows = score_rows(analysis)
     try:
-        arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
-        table = pa.Table.from_arrays(arrays, schema=schema)
+        with pq.ParquetWriter(out, schema) as writer:
+            while group := list(itertools.islice(rows, _PARQUET_GROUP)):
+                columns = zip(*group, strict=True)
+                arrays = [pa.array(column, kind) for column, kind in zip(columns, types, strict=True)]
+                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
     except (pa.ArrowInvalid, OverflowError):
         raise ExportError(
             N_(
@@ -153,9 +169,6 @@ def scores_parquet(analysis: Analysis) -> bytes:
                 "Reelproof wrote, or export CSV."
             )
         ) from None
-    out = io.BytesIO()
-    pq.write_table(table, out)
-    return out.getvalue()
 
 
 NOT_FLAGGED = "looked at, not flagged"  # of a segment, in words of formats that hold segments alone

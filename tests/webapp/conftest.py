@@ -23,6 +23,7 @@ from webapp.analyses import results
 from webapp.analyses.downloads import kept_reports
 from webapp.analyses.downloads import reports as report_downloads
 from webapp.analyses.uploads import exhibits
+from webapp.http import in_turn
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -56,7 +57,7 @@ def made_up_exhibits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 @pytest.fixture(autouse=True)
 def patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine reports take longer than a request waits for them."""
-    monkeypatch.setattr(report_downloads, "_ANSWER_WITHIN", PATIENCE)
+    monkeypatch.setattr(in_turn, "ANSWER_WITHIN", PATIENCE)
 
 
 @pytest.fixture

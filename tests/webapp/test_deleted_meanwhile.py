@@ -14,8 +14,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from webapp.analyses import deletion, results
-from webapp.analyses.downloads import reports
-from webapp.analyses.downloads import reports as downloads_reports
+from webapp.analyses.downloads import exports, reports
 from webapp.comparisons import reference_comparisons
 from webapp.custody import job_records
 from webapp.errors import UserError
@@ -69,7 +68,7 @@ def test_actions_on_a_deleted_analysis(app, client, deleted_before, act):
 
 @pytest.mark.parametrize(
     ("of", "name"),
-    [(job_records, "manifest_problem"), (results, "read_analysis_json"), (downloads_reports, "send_export")],
+    [(job_records, "manifest_problem"), (results, "read_analysis_json"), (exports, "send_export")],
     ids=["before its manifest is read", "before its findings are read", "before they are handed out"],
 )
 @pytest.mark.parametrize("prefix", ["", "/api/v1"], ids=["page", "API"])
@@ -115,7 +114,7 @@ def test_an_error_about_an_existing_analysis_is_unchanged(app, client, monkeypat
     app.testing = False
     answer = client.get(f"/analyses/{row.id}/exports/csv")
     assert answer.status_code == 500 and "The manifest of this analysis is missing." in answer.text
-    monkeypatch.setattr(downloads_reports, "send_export", lambda *_: 1 / 0)
+    monkeypatch.setattr(exports, "send_export", lambda *_: 1 / 0)
     assert client.get(f"/analyses/{finished(app, file='b').id}/exports/csv").status_code == 500
     assert client.get(f"/analyses/{'0' * 32}/exports/csv").status_code == 404
 

@@ -91,7 +91,7 @@ def test_downloads_that_need_disk_space_are_refused(app, monkeypatch, prefix, as
 
     ada = account(app, "ada", Role.ADMINISTRATOR)
     client, row = signed_in(app, "ada"), finished(app)
-    monkeypatch.setattr("webapp.analyses.downloads.reports.load_result", full)
+    monkeypatch.setattr("webapp.analyses.downloads.exports._run", full)
     monkeypatch.setattr(report_process, "main", full)
     monkeypatch.setattr("webapp.analyses.downloads.reports.subprocess.run", rendering)
     with app.extensions["database"].alone() as session:

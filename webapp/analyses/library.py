@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -27,15 +27,19 @@ from webapp.accounts.permissions import Permission, require
 from webapp.accounts.visibility import visible_session
 from webapp.analyses import library_search
 from webapp.analyses import queries as analysis_queries
+from webapp.analyses.downloads import exports
 from webapp.analyses.uploads.sample import sample_missing
 from webapp.comparisons import copies as copy_queries
+from webapp.custody import custody_log
 from webapp.errors import UserError
+from webapp.http.responses import send_and_forget
 from webapp.review.blinding import Disclosure
 from webapp.storage.second_reviews import analyses_with_statements
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, State, now
 
 _MAX_COMPARABLE = 5
-_MOST_COUNTED = 5000  # analyses whose annotations one query counts
+_AT_ONCE = 500  # analyses that are read, and whose annotations are counted, by one query
+LIBRARY_FILE = "analyses.xlsx"
 LIBRARY_COLUMNS = (
     "file",
     "exhibit_sha256",
@@ -159,45 +163,61 @@ def listing() -> str:
 @require(Permission.EXPORT)
 def spreadsheet() -> Response:
     """Send all analyses that match the search in the address as a spreadsheet."""
-    search = library_search.parse_search(request.args)
+    search, who = library_search.parse_search(request.args), permissions.current()
+    asked = search.query()
+    created = now()
+
+    def provenance(count: int) -> dict[str, Cell | datetime]:
+        return {
+            "software": f"Reelproof {__version__}",
+            "created_utc": created,
+            "account": who.name,
+            "analyses": count,
+            **{f"search: {name}": value for name, value in asked.items()},
+            "columns": "docs/exports.md of Reelproof defines them",
+        }
+
+    key = (who.user_id, LIBRARY_FILE, tuple(asked.items()))
+    path = exports.make_spreadsheet(
+        key, "Analyses", LIBRARY_COLUMNS, lambda: _cells(search), provenance, created
+    )
+    try:
+        with context.database().begin() as session:
+            custody_log.append(session, "export", custody_log.export_details(LIBRARY_FILE, path, None))
+        response = send_and_forget(path, spreadsheets.MIMETYPE)
+    finally:
+        path.unlink(missing_ok=True)
+    response.headers.set("Content-Disposition", "attachment", filename=f"reelproof-{LIBRARY_FILE}")
+    return response
+
+
+def _cells(search: library_search.LibrarySearch) -> Iterator[tuple[Cell | datetime, ...]]:
+    """Yield the rows of all analyses that match, some at a time."""
     newest_first = AnalysisRow.created.desc(), AnalysisRow.id.desc()
     matching = library_search.matching_analyses(select(AnalysisRow), search)
+    query = matching.order_by(*library_search.SORTS[search.sort][1], *newest_first)
     with visible_session() as session:
-        rows = session.scalars(matching.order_by(*library_search.SORTS[search.sort][1], *newest_first)).all()
-        annotations = Counter[str]()
-        for start in range(0, len(rows), _MOST_COUNTED):
-            annotations |= annotation_counts(session, rows[start : start + _MOST_COUNTED])
-    cells = (
-        (
-            row.file,
-            row.exhibit.sha256,
-            row.exhibit.bytes,
-            row.state,
-            row.verdict,
-            row.probability,
-            row.model,
-            row.duration,
-            row.created,
-            row.finished,
-            annotations[row.id],
-            row.id,
-            *(voice.get(name) for name in ("verdict", "probability", "speech")),
-        )
-        for row in rows
-        for voice in [json.loads(row.summary or "{}").get("voice") or {}]
-    )
-    provenance: dict[str, Cell | datetime] = {
-        "software": f"Reelproof {__version__}",
-        "created_utc": now(),
-        "account": permissions.current().name,
-        "analyses": len(rows),
-        **{f"search: {name}": value for name, value in search.query().items()},
-        "columns": "docs/exports.md of Reelproof defines them",
-    }
-    content = spreadsheets.workbook("Analyses", LIBRARY_COLUMNS, cells, provenance, now())
-    response = Response(content, mimetype=spreadsheets.MIMETYPE)
-    response.headers.set("Content-Disposition", "attachment", filename="reelproof-analyses.xlsx")
-    return response
+        rows = session.scalars(query.execution_options(yield_per=_AT_ONCE)).partitions()
+        for some in rows:
+            annotations = annotation_counts(session, some)
+            for row in some:
+                voice = json.loads(row.summary or "{}").get("voice") or {}
+                yield (
+                    row.file,
+                    row.exhibit.sha256,
+                    row.exhibit.bytes,
+                    row.state,
+                    row.verdict,
+                    row.probability,
+                    row.model,
+                    row.duration,
+                    row.created,
+                    row.finished,
+                    annotations[row.id],
+                    row.id,
+                    *(voice.get(name) for name in ("verdict", "probability", "speech")),
+                )
+            session.expunge_all()
 
 
 @blueprint.get("/analyses/<analysis_id>/thumbnail")

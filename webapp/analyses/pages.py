@@ -28,7 +28,7 @@ from webapp.analyses import deletion
 from webapp.analyses import queries as analysis_queries
 from webapp.analyses import service as analysis_service
 from webapp.analyses.downloads import bundles as bundle_downloads
-from webapp.analyses.downloads import kept_reports, reports
+from webapp.analyses.downloads import exports, kept_reports, reports
 from webapp.analyses.media import playback
 from webapp.analyses.queries import latest_analyses, status_json, translate_status
 from webapp.analyses.results import (
@@ -200,7 +200,7 @@ def _result_values(row: AnalysisRow) -> dict[str, Any]:
         "compared": reference_comparisons.list_comparisons(row.exhibit_id, as_reference=True),
         "review_words": "" if review is None or hides_activity else review.summary,
         "report": kept_reports.report_status(context.folders(), row),
-        "exports": reports.export_links(view.still),
+        "exports": exports.export_links(view.still),
     }
 
 
@@ -465,7 +465,7 @@ def _length() -> Length:
 @require(Permission.EXPORT)
 def export(analysis_id: str, name: str) -> Response:
     """Send the analysis in a format of ``docs/exports.md``, by its name."""
-    return reports.send_export(*get_finished(analysis_id, Disclosure.FINDINGS), name)
+    return exports.send_export(*get_finished(analysis_id, Disclosure.FINDINGS), name)
 
 
 help_blueprint = Blueprint("help", __name__)

@@ -18,7 +18,7 @@ from reports.exports.formats import suited
 from webapp.accounts.permissions import Permission
 from webapp.analyses.api import require_finished
 from webapp.analyses.downloads import bundles as bundle_downloads
-from webapp.analyses.downloads import reports
+from webapp.analyses.downloads import exports, reports
 from webapp.analyses.results import load_result, read_analysis_json, record_view
 from webapp.analyses.schemas import (
     BundleSearch,
@@ -292,7 +292,7 @@ _EXPORT_TYPES = (
 )
 
 
-@_download("exports/<export_name>", Answer("The export.", media=_EXPORT_TYPES), (404, 409))
+@_download("exports/<export_name>", Answer("The export.", media=_EXPORT_TYPES), (404, 409, 503))
 def export(analysis_id: str, export_name: str) -> WerkzeugResponse:
     """Get an analysis in a format of docs/exports.md."""
-    return reports.send_export(*require_finished(analysis_id, Disclosure.FINDINGS), export_name)
+    return exports.send_export(*require_finished(analysis_id, Disclosure.FINDINGS), export_name)

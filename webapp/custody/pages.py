@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime
 
 from flask import Blueprint, render_template
@@ -18,8 +18,11 @@ from reports.file_names import CUSTODY
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
 from webapp.analyses import queries as analysis_queries
+from webapp.analyses.downloads import exports
 from webapp.analyses.results import record_view
 from webapp.custody import custody_log, disclosure
+from webapp.http.responses import send_and_forget
+from webapp.storage.tables import AnalysisRow
 
 _COLUMNS = ("number", "time_utc", "actor", "action", "exhibit", "analysis", "details", "sha256", "mac")
 
@@ -59,36 +62,57 @@ def show(analysis_id: str) -> str:
 @require(Permission.EXPORT)
 def as_spreadsheet(analysis_id: str) -> Response:
     """Send the entries about an exhibit as a spreadsheet."""
-    return _download(
-        analysis_id, "custody.xlsx", spreadsheets.MIMETYPE, lambda text: _spreadsheet(read_export(text))
+    row, text = _exported(analysis_id)
+    log = read_export(text)
+    provenance: dict[str, Cell | datetime] = {
+        "exhibit_sha256": log.exhibit,
+        "entries_of_whole_log": log.count,
+        "head": log.head,
+        "head_mac": log.head_mac,
+        "exported": log.exported,
+        "columns": "docs/custody.md of Reelproof defines them; custody.json is what can be verified",
+    }
+    # Who asks again, because it took long, gets what was made, if nothing was recorded meanwhile.
+    key = (current().user_id, "custody.xlsx", log.exhibit, log.entries[-1].sha256 if log.entries else "")
+    moment = timestamps.parse(log.exported)
+    path = exports.make_spreadsheet(
+        key, "Custody log", _COLUMNS, lambda: _cells(log), lambda _count: provenance, moment
     )
+    try:
+        disclosure.record_download(row, "custody.xlsx", path, log=text)
+        response = send_and_forget(path, spreadsheets.MIMETYPE)
+    finally:
+        path.unlink(missing_ok=True)
+    return _named(response, row, "custody.xlsx")
 
 
 @blueprint.get("/custody.json")
 @require(Permission.EXPORT)
 def as_json(analysis_id: str) -> Response:
     """Send the entries about an exhibit with count and head of the whole log, to be kept elsewhere."""
-    return _download(analysis_id, CUSTODY, "application/json", lambda text: text)
+    row, text = _exported(analysis_id)
+    disclosure.record_download(row, CUSTODY, text, log=text)
+    return _named(Response(text, mimetype="application/json"), row, CUSTODY)
 
 
-def _download(analysis_id: str, name: str, mimetype: str, write: Callable[[bytes], bytes]) -> Response:
-    """Send what ``write`` makes of the exported log of an exhibit, and record the download."""
+def _exported(analysis_id: str) -> tuple[AnalysisRow, bytes]:
+    """Return an analysis and the exported log of its exhibit; raise for one that the caller sees in part."""
     row = analysis_queries.get_or_404(analysis_id)
     with context.database().begin() as session:
         disclosure.require_full_log(session, current(), row.exhibit.sha256)
-        text = custody_log.export_log(session, row.exhibit.sha256)
-    content = write(text)
-    disclosure.record_download(row, name, content, log=text)
-    response = Response(content, mimetype=mimetype)
+        return row, custody_log.export_log(session, row.exhibit.sha256)
+
+
+def _named(response: Response, row: AnalysisRow, name: str) -> Response:
     filename = f"reelproof-{row.exhibit.sha256[:8]}-{name}"
     response.headers.set("Content-Disposition", "attachment", filename=filename)
     return response
 
 
-def _spreadsheet(log: ExportedLog) -> bytes:
-    """Return the entries of a custody log as a spreadsheet; ``custody.json`` is what can be verified."""
-    rows = (
-        (
+def _cells(log: ExportedLog) -> Iterator[tuple[Cell | datetime, ...]]:
+    """Yield the rows of a custody log."""
+    for entry in log.entries:
+        yield (
             entry.number,
             timestamps.parse(entry.made),
             entry.actor,
@@ -99,14 +123,3 @@ def _spreadsheet(log: ExportedLog) -> bytes:
             entry.sha256,
             entry.mac,
         )
-        for entry in log.entries
-    )
-    provenance: dict[str, Cell | datetime] = {
-        "exhibit_sha256": log.exhibit,
-        "entries_of_whole_log": log.count,
-        "head": log.head,
-        "head_mac": log.head_mac,
-        "exported": log.exported,
-        "columns": "docs/custody.md of Reelproof defines them; custody.json is what can be verified",
-    }
-    return spreadsheets.workbook("Custody log", _COLUMNS, rows, provenance, timestamps.parse(log.exported))

@@ -59,6 +59,11 @@ def send_part(path: Path, mimetype: str, tag: str) -> Response:
     return response
 
 
+def send_file_whole(path: Path, mimetype: str) -> Response:
+    """Send a file from its beginning to its end, whatever part was asked for."""
+    return _send(path.open("rb"), 0, path.stat().st_size, mimetype)
+
+
 def send_and_forget(path: Path, mimetype: str) -> Response:
     """Send a temporary file: its name is removed at once, its bytes once they are sent."""
     file = path.open("rb")

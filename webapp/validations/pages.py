@@ -7,6 +7,7 @@ from functools import partial
 from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
+from detector import timestamps
 from detector.schema.laboratory import Validation
 from reports.exports import spreadsheets
 from reports.language import translation
@@ -14,11 +15,13 @@ from reports.language.names import model_title
 from reports.language.translation import N_, gettext
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
+from webapp.analyses.downloads import exports
 from webapp.cases import access
 from webapp.custody import custody_log, signing
 from webapp.errors import UserError
 from webapp.http.error_responses import show_form_again
 from webapp.http.request_values import row_number
+from webapp.http.responses import send_and_forget
 from webapp.http.security import REPORT_POLICY
 from webapp.storage.tables import AnalysisRow, CaseRow
 from webapp.validations import creation, store
@@ -121,9 +124,16 @@ def download(validation_id: str, name: str) -> Response:
 
 def _spreadsheet(validation_id: str) -> Response:
     validation = Validation.from_json(store.validation_file(validation_id, "validation.json").read_bytes())
-    with context.database().begin() as session:
-        custody_log.append(session, "export", {"file": _SPREADSHEET, "validation": validation_id})
-    response = Response(spreadsheets.validation_xlsx(validation), mimetype=spreadsheets.MIMETYPE)
+    header, rows, provenance = spreadsheets.validation_table(validation)
+    moment = timestamps.parse(validation.created)
+    key = (current().user_id, _SPREADSHEET, validation_id)
+    path = exports.make_spreadsheet(key, "Files", header, lambda: rows, lambda _count: provenance, moment)
+    try:
+        with context.database().begin() as session:
+            custody_log.append(session, "export", {"file": _SPREADSHEET, "validation": validation_id})
+        response = send_and_forget(path, spreadsheets.MIMETYPE)
+    finally:
+        path.unlink(missing_ok=True)
     response.headers.set("Content-Disposition", "attachment", filename=_SPREADSHEET)
     return response
 

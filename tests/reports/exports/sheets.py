@@ -14,8 +14,6 @@ _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 def cells_of(content: bytes, number: int) -> list[list[Any]]:
     """The cells of a sheet, counted from 1, by row: numbers, truth values and text."""
     with zipfile.ZipFile(io.BytesIO(content)) as book:
-        shared = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))
-        texts = ["".join(text.itertext()) for text in shared.iter(f"{_MAIN}si")]
         sheet = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))
     assert list(sheet.iter(f"{_MAIN}f")) == []
     rows = []
@@ -25,10 +23,8 @@ def cells_of(content: bytes, number: int) -> list[list[Any]]:
             letters = re.match("[A-Z]+", cell.attrib["r"])
             assert letters
             column = sum((ord(letter) - 64) * 26**place for place, letter in enumerate(reversed(letters[0])))
-            value = cell.findtext(f"{_MAIN}v") or ""
-            kind = cell.attrib.get("t", "n")
-            cells[column] = (
-                texts[int(value)] if kind == "s" else value == "1" if kind == "b" else float(value)
-            )
+            kind, value = cell.attrib.get("t", "n"), cell.findtext(f"{_MAIN}v") or ""
+            text = "".join(part for inline in cell.iter(f"{_MAIN}is") for part in inline.itertext())
+            cells[column] = text if kind == "inlineStr" else value == "1" if kind == "b" else float(value)
         rows.append([cells.get(column) for column in range(1, max(cells, default=0) + 1)])
     return rows

@@ -21,6 +21,12 @@ WORDS = {"time", "person", "segment"}
 WHOLE = {"pts", "track"}
 
 
+def parquet_of(analysis: Analysis) -> bytes:
+    out = io.BytesIO()
+    scores_parquet(analysis, out)
+    return out.getvalue()
+
+
 def from_csv(data: bytes) -> list[dict[str, Any]]:
     """The rows of a scores CSV with the types ``docs/exports.md`` gives them."""
 
@@ -75,7 +81,7 @@ def assert_whole(rows: list[dict[str, Any]], analysis: Analysis) -> None:
 @pytest.mark.parametrize("read", ["csv", "parquet"])
 def test_every_score_is_there(tmp_path: Path, read: str) -> None:
     analysis = build(tmp_path, persons=3, segments=5, kept=False)
-    rows = from_csv(scores_csv(analysis)) if read == "csv" else from_parquet(scores_parquet(analysis))
+    rows = from_csv(scores_csv(analysis)) if read == "csv" else from_parquet(parquet_of(analysis))
     assert_whole(rows, analysis)
     assert {row["segment"] for row in rows} == {None, *(segment.id for segment in analysis.segments)}
     assert {row["usable"] for row in rows} == {True, False}
@@ -97,7 +103,7 @@ def test_a_segment_holds_no_other_persons_scores(tmp_path: Path) -> None:
 
 def test_types_and_what_the_table_is_about(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False, file="Ünterview.mp4")
-    schema = pq.read_schema(io.BytesIO(scores_parquet(analysis)))
+    schema = pq.read_schema(io.BytesIO(parquet_of(analysis)))
     assert tuple(schema.names) == SCORE_COLUMNS
     for field in schema:
         if field.name in WORDS:
@@ -116,7 +122,7 @@ def test_types_and_what_the_table_is_about(tmp_path: Path) -> None:
 
 def test_the_same_analysis_makes_the_same_bytes(tmp_path: Path) -> None:
     analysis = build(tmp_path, kept=False)
-    assert scores_parquet(analysis) == scores_parquet(Analysis.from_json(analysis.to_json()))
+    assert parquet_of(analysis) == parquet_of(Analysis.from_json(analysis.to_json()))
     assert scores_csv(analysis) == scores_csv(Analysis.from_json(analysis.to_json()))
 
 
@@ -125,7 +131,7 @@ def test_few_scores_or_none(tmp_path: Path, persons: int) -> None:
     kind = MediaKind.IMAGE if persons else MediaKind.VIDEO
     analysis = build(tmp_path, persons=persons, segments=persons, kind=kind, kept=False)
     assert_whole(from_csv(scores_csv(analysis)), analysis)
-    assert_whole(from_parquet(scores_parquet(analysis)), analysis)
+    assert_whole(from_parquet(parquet_of(analysis)), analysis)
 
 
 def test_a_number_too_large_for_its_column_is_refused(tmp_path: Path) -> None:
@@ -134,5 +140,5 @@ def test_a_number_too_large_for_its_column_is_refused(tmp_path: Path) -> None:
     person = analysis.persons[0].model_copy(update={"scores": Scores((vast,))})
     analysis = analysis.model_copy(update={"persons": (person,)})
     with pytest.raises(ExportError, match="Parquet"):
-        scores_parquet(analysis)
+        parquet_of(analysis)
     assert from_csv(scores_csv(analysis))[0]["pts"] == 2**80

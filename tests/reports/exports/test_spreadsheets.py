@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import tempfile
+import tracemalloc
 import zipfile
 from codecs import BOM_UTF8
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +65,7 @@ def test_no_text_is_a_formula_a_link_or_a_number(tmp_path: Path, name: str) -> N
 def test_more_rows_than_a_sheet_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheets, "_MOST_ROWS", 20)
     with pytest.raises(ExportError, match="more rows than a spreadsheet"):
-        spreadsheets.scores_xlsx(build(tmp_path, segments=1))
+        spreadsheets.scores_xlsx(build(tmp_path, segments=1), io.BytesIO())
 
 
 @pytest.mark.parametrize("name", ["csv", "scores-csv"])
@@ -71,3 +74,15 @@ def test_csv_begins_with_a_byte_order_mark(tmp_path: Path, name: str) -> None:
     FORMATS[name].write(build(tmp_path, file="Müller.mp4"), tmp_path, out)
     assert out.getvalue().startswith(BOM_UTF8)
     assert out.getvalue().decode("utf-8-sig")[0].isalpha()
+
+
+def test_long_tables_take_no_more_memory_than_short_ones() -> None:
+    peaks, created = {}, datetime(2026, 1, 1, tzinfo=UTC)
+    for rows in (2_000, 20_000):
+        table = ((float(at), f"row {at}", None, True) for at in range(rows))
+        tracemalloc.start()
+        with tempfile.TemporaryFile() as out:
+            spreadsheets.write_workbook(out, "T", ("a", "b", "c", "d"), table, dict, created)
+        peaks[rows] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[20_000] < 1.5 * peaks[2_000]

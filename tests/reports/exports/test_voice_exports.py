@@ -103,5 +103,7 @@ def test_provenance_names_the_models_of_both(tmp_path: Path) -> None:
         (video, of_faces),
         (video.model_copy(update={"voice": voice()}), of_faces | of_voices),
     ):
-        rows = {row[0] for row in cells_of(segments_xlsx(analysis), 2)}
+        out = io.BytesIO()
+        segments_xlsx(analysis, out)
+        rows = {row[0] for row in cells_of(out.getvalue(), 2)}
         assert rows & (of_faces | of_voices) == names

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import html
 import io
+import json
 import re
+import threading
 import zipfile
 from pathlib import Path
 
@@ -12,13 +16,18 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from made_results import finished, hand_in
+from sqlalchemy import select
+from waiting import PATIENCE, until
 
 from detector.schema.analysis import MediaKind
 from reports.errors import ReportError
 from reports.exports import spreadsheets
-from reports.exports.formats import FORMATS
+from reports.exports.formats import FORMATS, Format
+from webapp.analyses.downloads import exports
 from webapp.analyses.results import load_result
+from webapp.http import in_turn
 from webapp.storage.data_folder import Folders
+from webapp.storage.tables import CustodyRow
 
 
 def place(app: Flask, analysis_id: str) -> Path:
@@ -97,11 +106,86 @@ def test_library_and_custody_log_as_spreadsheets(app: Flask, client: FlaskClient
     assert any('"file": "custody.xlsx"' in cell for cell in logged)
 
 
+def test_a_kept_export_is_sent_again(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made anew only if it was changed; the web process makes none itself."""
+    row, made, run = finished(app, segments=1), [], exports._run
+
+    def counted(module: str, out: Path, *arguments: str, **more: object) -> None:
+        made.append(arguments[1])
+        run(module, out, *arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(exports, "_run", counted)
+    monkeypatch.setattr(Format, "write", None)
+    first, second = (client.get(f"/analyses/{row.id}/exports/scores-xlsx") for _ in range(2))
+    assert first.data == second.data and made == ["scores-xlsx"]
+    folders = Folders.local(app.extensions["settings"].data)
+    (kept,) = folders.reports_of(row.id).glob("exports/*/scores.xlsx")
+    kept.write_bytes(b"something else")
+    assert client.get(f"/analyses/{row.id}/exports/scores-xlsx").data == first.data
+    assert made == ["scores-xlsx"] * 2
+
+
+@pytest.mark.parametrize(
+    "address", ["/analyses/{id}/exports/scores-xlsx", "/analyses.xlsx", "/analyses/{id}/custody.xlsx"]
+)
+def test_exports_wait_in_the_line_of_reports(
+    app: Flask, client: FlaskClient, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = finished(app, segments=1)
+    address = address.format(id=row.id)
+    with contextlib.ExitStack() as others:
+        for number in range(8):
+            others.enter_context(in_turn.LINE.slot(number))
+        full = client.get(address)
+    assert full.status_code == 503 and full.headers["Retry-After"] == "5" and b"http-equiv" in full.data
+    monkeypatch.setattr(in_turn, "PATIENCE", 0.05)
+    with in_turn.WORKING:
+        assert client.get(address).status_code == 503
+    assert client.get(address).status_code == 200
+    assert in_turn.LINE.taken() == 0
+
+
+def test_a_table_that_took_long_is_sent_to_who_asks_again(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(app, segments=1, file="Müller.mp4")
+    run, ready, asked = exports._run, threading.Event(), []
+
+    def slow(*arguments: object, **more: object) -> None:
+        asked.append(arguments)
+        ready.wait(PATIENCE)
+        run(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(exports, "_run", slow)
+    monkeypatch.setattr(in_turn, "ANSWER_WITHIN", 0.05)
+    assert client.get("/analyses.xlsx").status_code == 503
+    ready.set()
+    until(lambda: not in_turn.WORKING.locked(), "the table was not made")
+    answer = client.get("/analyses.xlsx")
+    assert answer.status_code == 200 and "Müller.mp4" in shared_text(answer.data) and len(asked) == 1
+    assert list(Folders.local(app.extensions["settings"].data).incoming.iterdir()) == []
+
+
+def test_the_library_as_a_spreadsheet_is_recorded(app: Flask, client: FlaskClient) -> None:
+    row = finished(app, segments=1)
+    data = client.get("/analyses.xlsx").data
+    with app.extensions["database"].begin() as session:
+        entries = [
+            (json.loads(entry.details), entry.exhibit)
+            for entry in session.scalars(select(CustodyRow).where(CustodyRow.action == "export"))
+        ]
+    expected = {"file": "analyses.xlsx", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    assert entries == [(expected, None)]
+    assert client.get(f"/analyses/{row.id}/custody").status_code == 200
+
+
 def shared_text(content: bytes) -> set[str]:
+    """All texts of the cells."""
     with zipfile.ZipFile(io.BytesIO(content)) as book:
-        return set(
-            map(html.unescape, re.findall("<t[^>]*>([^<]*)</t>", book.read("xl/sharedStrings.xml").decode()))
-        )
+        sheets = [book.read(name).decode() for name in book.namelist() if "/worksheets/" in name]
+    return {html.unescape(text) for sheet in sheets for text in re.findall("<t[^>]*>([^<]*)</t>", sheet)}
 
 
 def sheet_names(content: bytes) -> set[str]:

@@ -23,6 +23,7 @@ from webapp.analyses import deletion
 from webapp.analyses.downloads import reports as report_downloads
 from webapp.custody import custody_log
 from webapp.errors import UserError
+from webapp.http import in_turn
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
 
@@ -148,8 +149,8 @@ def test_slow_rendering_goes_on_behind_a_page_that_waits(
         render(*given)
 
     monkeypatch.setattr(report_downloads, "_render", render_slowly)
-    monkeypatch.setattr(report_downloads, "_ANSWER_WITHIN", 0.05)
-    monkeypatch.setattr(report_downloads, "_PATIENCE", 0.05)
+    monkeypatch.setattr(in_turn, "ANSWER_WITHIN", 0.05)
+    monkeypatch.setattr(in_turn, "PATIENCE", 0.05)
     for _ in range(2):  # the second finds the first one's rendering
         answer = client.get(f"/analyses/{row.id}/report.html")
         assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
@@ -167,8 +168,8 @@ def test_slow_rendering_goes_on_behind_a_page_that_waits(
 
 def test_reports_are_rendered_one_at_a_time(app, client, row, folders, monkeypatch):
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
-    monkeypatch.setattr(report_downloads, "_PATIENCE", 0.05)
-    with report_downloads._RENDERING:
+    monkeypatch.setattr(in_turn, "PATIENCE", 0.05)
+    with in_turn.WORKING:
         answer = client.get(f"/analyses/{row.id}/report.pdf")
     assert answer.status_code == 503 and "Try again" in answer.text
 
@@ -187,7 +188,7 @@ def test_two_requests_of_one_account_wait_for_reports(lab, quick_reports):
     hers, his = signed_in(app, "ada"), signed_in(app, "ben")
     with ExitStack() as waiting:
         for _ in range(2):
-            waiting.enter_context(report_downloads._LINE.slot(ada.id))
+            waiting.enter_context(in_turn.LINE.slot(ada.id))
         for name in ("report.pdf", "report.html", "bundle.zip"):
             answer = hers.get(f"/analyses/{row.id}/{name}")
             assert answer.status_code == 503 and answer.headers["Retry-After"] == "5", name
@@ -202,10 +203,10 @@ def test_eight_requests_wait_for_reports(lab, quick_reports):
     his = signed_in(app, "ben")
     with ExitStack() as waiting:
         for number in range(8):
-            waiting.enter_context(report_downloads._LINE.slot(1000 + number))
+            waiting.enter_context(in_turn.LINE.slot(1000 + number))
         assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 503
     assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 200
-    assert report_downloads._LINE.taken() == 0
+    assert in_turn.LINE.taken() == 0
 
 
 def test_requests_that_stop_waiting_are_not_counted(app, client, row, quick_reports, monkeypatch):
@@ -213,13 +214,13 @@ def test_requests_that_stop_waiting_are_not_counted(app, client, row, quick_repo
     seen: list[int] = []
 
     def fail(*_: object) -> None:
-        seen.append(report_downloads._LINE.taken())
+        seen.append(in_turn.LINE.taken())
         raise UserError(500, "The report could not be rendered.", "Try again.")
 
     client.post(f"/analyses/{row.id}/annotations", json=AGREE)
     monkeypatch.setattr(report_downloads, "_render", fail)
     assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
-    assert seen == [0] and report_downloads._LINE.taken() == 0
+    assert seen == [0] and in_turn.LINE.taken() == 0
 
 
 def test_reports_are_deleted_with_the_analysis(app, client, row, folders, quick_reports):

@@ -36,6 +36,7 @@ from webapp.client import (
     connection,
     uploads,
 )
+from webapp.http import in_turn
 from webapp.jobs import claims, failures
 from webapp.jobs.parameters import read_other_models
 from webapp.storage.data_folder import Folders
@@ -77,8 +78,8 @@ def test_segments_and_scores_of_the_voice(app, live):
 
 def test_a_report_being_rendered_is_waited_for(app, live, tmp_path, monkeypatch, quick_reports):
     row, folders = finished(app), Folders.local(app.extensions["settings"].data)
-    monkeypatch.setattr(reports, "_PATIENCE", 0.01)
-    monkeypatch.setattr(reports.ReportInProgress, "retry_after", 1)
+    monkeypatch.setattr(in_turn, "PATIENCE", 0.01)
+    monkeypatch.setattr(in_turn.NotReady, "retry_after", 1)
     with contextlib.ExitStack() as making:
         assert making.enter_context(kept_reports.hold_report_lock(folders, row.id, 0.0))
         pauses = []
@@ -114,7 +115,7 @@ def test_a_slow_report_is_waited_for_beyond_the_timeout(app, live, tmp_path, mon
         time.sleep(0.05)
 
     monkeypatch.setattr(reports, "_render", render_slowly)
-    monkeypatch.setattr(reports, "_PATIENCE", 0.01)
+    monkeypatch.setattr(in_turn, "PATIENCE", 0.01)
     monkeypatch.setattr(connection, "time", clock(pause))
     pdf = Client(live, timeout=3.0).download(row.id, "report.pdf", tmp_path / "report.pdf")
     # A busy machine may be too slow for other requests too.

@@ -11,6 +11,7 @@ from made_results import hand_in, made_result
 from webapp.analyses import deletion
 from webapp.analyses.downloads import kept_reports
 from webapp.analyses.downloads import reports as report_downloads
+from webapp.http import in_turn
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import prepared_report, run_analysis, run_job
 
@@ -57,7 +58,7 @@ def test_the_result_is_available_while_the_report_is_rendered(
         seen.append(client.get(f"/analyses/{analysis_id}/state.json").json)
         seen.append(client.get(f"/api/v1/analyses/{analysis_id}").json)
         seen.append(client.get(f"/analyses/{analysis_id}").text)
-        monkeypatch.setattr(report_downloads, "_PATIENCE", 0.01)
+        monkeypatch.setattr(in_turn, "PATIENCE", 0.01)
         seen.append(client.get(f"/api/v1/analyses/{analysis_id}/report.pdf"))
         stand_in(analysis, given, out, look)
 

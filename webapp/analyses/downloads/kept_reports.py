@@ -50,7 +50,13 @@ def hold_report_lock(folders: Folders, analysis_id: str, patience: float) -> Ite
 
     File systems that cannot lock folders always grant it; then a report may be rendered twice.
     """
-    folder = folders.reports_of(analysis_id)
+    with hold_folder_lock(folders.reports_of(analysis_id), patience) as is_locked:
+        yield is_locked
+
+
+@contextlib.contextmanager
+def hold_folder_lock(folder: Path, patience: float) -> Iterator[bool]:
+    """Hold the lock of a folder, which is made if it is missing; likewise."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock, deadline = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), time.monotonic() + patience
     try:
@@ -99,8 +105,9 @@ def _try_lock(lock: int, kind: int) -> bool:
 # Renders a report from analysis.json, further inputs and the text of the log into a folder.
 Render = Callable[[Path, dict[str, object], bytes | None, Path], None]
 
-_SUMS = "macs.json"
+MACS = "macs.json"
 _INPUTS = "inputs.json"
+EXPORTS = "exports"  # the folder of kept exports beside the reports, which depend on the result alone
 _GRACE = 600  # seconds in which a requested report may still be read, for instance into a bundle
 # Frequent acts that change nothing in a report, so that it need not be rendered again.
 _PASSING = ("view", "export", "integrity check")
@@ -208,7 +215,7 @@ class KeptReport:
             shutil.rmtree(place)
         render(self.folders.result(row.id) / "analysis.json", all_inputs, log_text, place)
         (place / _INPUTS).write_text(json.dumps(stored_inputs))
-        (place / _SUMS).write_text(json.dumps(self._sums(place)))
+        (place / MACS).write_text(json.dumps(self._sums(place)))
         self._refuse_deleted()
         return place
 
@@ -251,7 +258,7 @@ class KeptReport:
         try:
             sums = self._sums(place)
             # Earlier versions did not store the inputs.
-            return _INPUTS in sums and json.loads((place / _SUMS).read_bytes()) == sums
+            return _INPUTS in sums and json.loads((place / MACS).read_bytes()) == sums
         except (OSError, ValueError):
             return False
 
@@ -265,15 +272,20 @@ class KeptReport:
         raise error
 
     def _sums(self, place: Path) -> dict[str, str]:
-        """Compute a MAC of each file in a folder of reports; undetected changes require the key."""
-        report_path = "/".join(place.parts[-2:])  # binds the MAC to this report
-        files = sorted(path for path in place.iterdir() if path.name != _SUMS)
-        return {
-            path.name: mac(
-                key_files.read_key(self.key), "report", f"{report_path}/{path.name}\0{hash_file(path)[1]}"
-            )
-            for path in files
-        }
+        return file_macs(self.key, place, 2)
+
+
+def file_macs(key: Path, place: Path, parts: int) -> dict[str, str]:
+    """Compute a MAC of each file in a folder with the key file ``key``, without which nobody makes others.
+
+    The last ``parts`` of the folder's path are part of it, which binds the MAC to this report or export.
+    """
+    below = "/".join(place.parts[-parts:])
+    return {
+        path.name: mac(key_files.read_key(key), "report", f"{below}/{path.name}\0{hash_file(path)[1]}")
+        for path in sorted(place.iterdir())
+        if path.name != MACS
+    }
 
 
 @contextlib.contextmanager
@@ -293,7 +305,8 @@ def unfinished_folder(log_text: bytes | None, place: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
     for folder in place.parent.iterdir():
         is_abandoned = folder.name.startswith(".")  # its renderer was killed
-        if folder != place and (is_abandoned or time.time() - folder.stat().st_mtime > _GRACE):
+        is_old = time.time() - folder.stat().st_mtime > _GRACE
+        if folder not in (place, place.parent / EXPORTS) and (is_abandoned or is_old):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""Send reports and exports, with the annotations, case details and custody log as of now."""
+"""Send reports, with the annotations, case details and custody log as of now."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import errno
 import json
 import logging
 import os
-import secrets
 import subprocess
 import sys
-import threading
-from concurrent.futures import Future
-from contextlib import ExitStack
-from contextvars import copy_context
 from pathlib import Path
 
 from flask import send_file
@@ -20,22 +15,21 @@ from werkzeug.wrappers import Response
 
 from detector.files import ROOT
 from detector.process.signals import environment_of_child
-from reports.errors import ReportError
-from reports.exports.formats import FORMATS, suited
 from reports.file_names import CUSTODY
 from reports.language.languages import DEFAULT
-from reports.language.translation import gettext, translated
+from reports.language.translation import gettext
 from reports.wording.lengths import FULL, SUMMARY, Length
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses.downloads import kept_reports
 from webapp.analyses.downloads.kept_reports import KeptReport
-from webapp.analyses.results import download_name, load_result, refuse_altered_files
+from webapp.analyses.results import download_name, refuse_altered_files
 from webapp.comparisons import reference_comparisons
 from webapp.custody import disclosure
 from webapp.custody.disclosure import record_download
 from webapp.errors import UserError
-from webapp.http.responses import ConcurrencyLimit, send_and_forget
+from webapp.http import in_turn
+from webapp.http.in_turn import NotReady
 from webapp.http.security import REPORT_POLICY
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
@@ -55,32 +49,10 @@ log = logging.getLogger(__name__)
 _TIME_LIMIT = (
     1800  # seconds; a report of a few pages takes five on a busy machine, minutes on an overloaded one
 )
-_ANSWER_WITHIN = 120  # seconds; then the request is answered, and rendering goes on
-# Seconds to wait while another report is rendered; less than clients wait for a response.
-_PATIENCE = 30
-# Each waiting request holds a thread of the server (webapp/server.py).
-_MAX_WAITING, _MAX_PER_ACCOUNT = 8, 2
-_RENDERING = threading.Lock()  # rendering takes a core and 250 MB, so one report at a time
 
 
-class ReportInProgress(UserError):
-    """The report, or another one, is being rendered."""
-
-    retry_after = 5
-
-    def __init__(self, error: str) -> None:
-        super().__init__(503, error, gettext("Try again in a minute."))
-
-
-def _being_made() -> ReportInProgress:
-    return ReportInProgress(gettext("The report of this analysis is being made at the moment."))
-
-
-_LINE = ConcurrencyLimit(
-    _MAX_WAITING,
-    _MAX_PER_ACCOUNT,
-    lambda: ReportInProgress(gettext("Other reports are being rendered at the moment.")),
-)
+def _being_made() -> NotReady:
+    return NotReady(gettext("The report of this analysis is being made at the moment."))
 
 
 def current_report(
@@ -106,52 +78,22 @@ def current_report(
     )
     if folder := report.kept():
         return folder
-    with ExitStack() as waiting, ExitStack() as locks:
-        if in_line:
-            waiting.enter_context(_LINE.slot(current().user_id))
-        if not locks.enter_context(kept_reports.hold_report_lock(folders, row.id, _PATIENCE)):
-            raise _being_made()
-        if folder := report.kept():
-            return folder
-        if not _RENDERING.acquire(timeout=_PATIENCE):
-            raise ReportInProgress(gettext("Other reports are being rendered at the moment."))
-        waiting.close()
-        locks.callback(_RENDERING.release)
+
+    def make() -> Path:
         for comparison in compared:
             # This also fetches results that only the store has.
             reference_comparisons.load_result(comparison).refuse_altered()
-        made = _make_in_background(report, locks.pop_all())
-        try:
-            return made.result(_ANSWER_WITHIN if in_line else None)
-        except TimeoutError:
-            log.warning(
-                "the report of analysis %s is not ready after %d s and is rendered on: load average %.1f on "
-                "%d processors",
-                row.id,
-                _ANSWER_WITHIN,
-                os.getloadavg()[0],
-                os.cpu_count() or 1,
-            )
-            raise _being_made() from None
+        return report.make(_render)
 
-
-def _make_in_background(report: KeptReport, locks: ExitStack) -> Future[Path]:
-    """Make a report in a thread that goes on if its request is answered before, then release the locks."""
-    made: Future[Path] = Future()
-
-    def make() -> None:
-        try:
-            with locks:
-                folder = report.make(_render)
-        except BaseException as problem:
-            log.warning("the report of analysis %s was not made: %s", report.row.id, problem)
-            made.set_exception(problem)
-        else:
-            made.set_result(folder)
-
-    # With the language and the account of the request.
-    threading.Thread(target=copy_context().run, args=(make,), name="report", daemon=True).start()
-    return made
+    return in_turn.make_in_turn(
+        f"the report of analysis {row.id}",
+        current().user_id,
+        kept_reports.hold_report_lock(folders, row.id, in_turn.PATIENCE),
+        report.kept,
+        make,
+        _being_made,
+        in_line=in_line,
+    )
 
 
 def _render(analysis: Path, inputs: dict[str, object], log_text: bytes | None, place: Path) -> None:
@@ -167,9 +109,7 @@ def _render(analysis: Path, inputs: dict[str, object], log_text: bytes | None, p
             ).returncode
         except subprocess.TimeoutExpired:
             log.warning("rendering %s was ended after %d s", analysis.parent.name, _TIME_LIMIT)
-            raise ReportInProgress(
-                gettext("The machine was too busy to render the report in time.")
-            ) from None
+            raise NotReady(gettext("The machine was too busy to render the report in time.")) from None
         if status == errno.ENOSPC:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if status:
@@ -212,42 +152,4 @@ def send_report(
     record_download(row, saved, folder / name, log=log, answer=response)
     if page:
         response.headers["Content-Security-Policy"] = REPORT_POLICY
-    return response
-
-
-def export_links(still: bool) -> dict[str, str]:
-    """Return the exports that the page of an analysis offers: translated texts of links by name."""
-    links = {format.name: format.photo_link if still else format.link for format in suited(still)}
-    return {name: translated(link) for name, link in links.items() if link is not None}
-
-
-def send_export(row: AnalysisRow, folder: Path, name: str) -> Response:
-    """Send a finished analysis in the format of this name.
-
-    Raises :class:`~webapp.errors.UserError` for an unknown name, or if the format cannot hold the analysis.
-    """
-    if name not in FORMATS:
-        raise UserError(
-            404,
-            gettext("There is no export of this name."),
-            gettext("There are %(names)s; docs/exports.md says more.", names=", ".join(FORMATS)),
-        )
-    refuse_altered_files(folder)
-    format = FORMATS[name]
-    path = context.folders().incoming / secrets.token_hex(16)
-    try:
-        with path.open("xb") as out:
-            format.write(load_result(folder).analysis, folder, out)
-        record_download(row, format.ending, path)
-        mimetype = format.mimetype.partition(";")[0]  # the response adds the charset of texts
-        response = send_and_forget(path, mimetype)
-    except ReportError as problem:
-        raise UserError(
-            409,
-            translated(str(problem)),
-            gettext("Choose another export: those of scores and of segments as a table always work."),
-        ) from None
-    finally:
-        path.unlink(missing_ok=True)
-    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, format.ending))
     return response

@@ -15,8 +15,8 @@ from sqlalchemy import select
 
 from reports.language.languages import LANGUAGES
 from reports.verification.verify import verify
-from webapp.analyses.downloads import reports as report_downloads
 from webapp.cases import export
+from webapp.http import in_turn
 from webapp.storage.tables import CaseRow, Exhibit, User
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
@@ -105,7 +105,7 @@ def test_slow_reader_does_not_block_other_exports(app, ada, root, case):
 def test_export_continues_while_reports_are_queued(app, ada, case):
     with ExitStack() as waiting:
         for number in range(8):
-            waiting.enter_context(report_downloads._LINE.slot(1000 + number))
+            waiting.enter_context(in_turn.LINE.slot(1000 + number))
         assert ada.get(f"/analyses/{ids(app)[0]}/bundle.zip").status_code == 503
         with zipfile.ZipFile(io.BytesIO(ada.get(f"{case}/case.zip").data)) as archive:
             assert archive.testzip() is None
