@@ -58,9 +58,9 @@ def make_in_turn(
     """Return what is ``kept``, or what ``make`` makes in its turn.
 
     ``lock`` is held while it is made, so that it is made once; it yields False if somebody else holds it for
-    long. ``what`` names it in the log, ``account`` is who asks, None without login. ``in_line`` limits how many such requests wait; pass False if the
-    caller limits them in another way, who then waits to the end. Raises :class:`NotReady` if it is not ready
-    soon, and whatever ``make`` raises.
+    long. ``what`` names it in the log, ``account`` is who asks, None without login. ``in_line`` limits how
+    many such requests wait; pass False if the caller limits them in another way, who then waits to the end.
+    Raises :class:`NotReady` if it is not ready soon, and whatever ``make`` raises.
     """
     with ExitStack() as waiting, ExitStack() as locks:
         if in_line:
