@@ -109,11 +109,19 @@ def declare_sound(search: SoundSearch) -> Iterator[Declaration]:
     if not search.heard:
         return
     heard = sum(stretch.end - stretch.start for stretch in search.heard)
+    channels = sorted({channel for stretch in search.heard for channel in stretch.channels})
+    says = N_("heard in %(heard)s of %(searched)s s")
+    if channels:
+        says = N_("heard in %(heard)s of %(searched)s s, channel %(channels)s")
     yield Declaration(
         kind=DeclarationKind.HIDDEN_MARK,
         source=N_("hidden in the sound"),
-        says=N_("heard in %(heard)s of %(searched)s s")
-        % {"heard": f"{heard:.0f}", "searched": f"{search.seconds:.0f}"},
+        says=says
+        % {
+            "heard": f"{heard:.0f}",
+            "searched": f"{search.seconds:.0f}",
+            "channels": ", ".join(map(str, channels)),
+        },
         means=N_(
             "This is the mark that Chatterbox hides in the sentences it speaks. Anybody can write it; human "
             "voices seldom pass for it."
@@ -124,5 +132,6 @@ def declare_sound(search: SoundSearch) -> Iterator[Declaration]:
             place=HiddenPlace.SOUND,
             strength=max(stretch.strength for stretch in search.heard),
             stretches=tuple((stretch.start, stretch.end) for stretch in search.heard[:32]),
+            channels=tuple(channels),
         ),
     )

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
+from detector.media.channels import SILENT, Samples, alike_channels, mix, widen
 from detector.media.open import open_container, played_sound
 from detector.media.sound import Resampler, SoundDecoder
 from detector.progress import EndingReport, ReportShare
@@ -48,6 +49,7 @@ LEAST_STRENGTH = 0.95
 LEAST_SPEECH = 0.5
 """Seconds of speech that a stretch needs."""
 _LINE_ABOVE, _LINE_QUANTILE, _AROUND = 6.0, 0.2, 15  # dB; share of moments; bins on each side
+_MOST_CHANNELS = 8  # of a stretch that are searched
 _STRETCHES_A_MARK = 20  # of a long recording one more must carry the mark for each so many
 _NOT_INSTALLED = N_(
     "The mark of Chatterbox was not looked for in the sound: install the extra reelproof[marks] to do so."
@@ -57,11 +59,15 @@ _NOT_DECODED = N_("The sound could not be decoded, so no mark was looked for in 
 
 @dataclass(frozen=True)
 class HeardStretch:
-    """A stretch of sound in seconds, and what the network says of it: 0 without the mark, 1 with it."""
+    """A stretch of sound in seconds, and what the network says of it: 0 without the mark, 1 with it.
+
+    ``channels`` are those of the strength, from 1; empty where all carry the same.
+    """
 
     start: float
     end: float
     strength: float
+    channels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,9 +93,9 @@ def search_sound(path: Path, progress: ReportShare = lambda share: None) -> Soun
         decoder = PerthDecoder(weights)
         with path.open("rb") as file:
             for start, samples in _stretches(file, report):
-                end = start + len(samples) / RATE
-                strength = confirmed_strength(decoder, samples)
-                judged.append(HeardStretch(round(start, 3), round(end, 3), strength))
+                end = start + samples.shape[1] / RATE
+                strength, channels = _strongest_channels(decoder, samples)
+                judged.append(HeardStretch(round(start, 3), round(end, 3), strength, channels))
     except Exception as problem:  # neither faces nor voices fail for it
         if problem is report.ending:
             raise
@@ -101,6 +107,22 @@ def search_sound(path: Path, progress: ReportShare = lambda share: None) -> Soun
     if len(heard) < 1 + len(judged) // _STRETCHES_A_MARK:
         heard = ()
     return SoundSearch(sum(stretch.end - stretch.start for stretch in judged), heard, None)
+
+
+def _strongest_channels(decoder: PerthDecoder, samples: Samples) -> tuple[float, tuple[int, ...]]:
+    """Return the highest strength of channels (c, n) that differ, and which they are; none if all are alike.
+
+    Of channels that are not silent, the first eight that differ are searched.
+    """
+    groups = alike_channels(samples, RATE // 2, range(len(samples)))
+    if len(groups) == 1:
+        return confirmed_strength(decoder, mix(samples)), ()
+    heard = [group for group in groups if np.sqrt((samples[group[0]] ** 2).mean()) >= SILENT]
+    strengths = [confirmed_strength(decoder, mix(samples, group)) for group in heard[:_MOST_CHANNELS]]
+    if not strengths:
+        return 0.0, ()
+    strongest = int(np.argmax(strengths))
+    return strengths[strongest], tuple(channel + 1 for channel in heard[strongest])
 
 
 def confirmed_strength(decoder: PerthDecoder, samples: NDArray[np.float32]) -> float:
@@ -141,34 +163,33 @@ def _without_lines(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return torch.istft(spectrum * gain, _WINDOW, _HOP, window=window, length=len(samples)).numpy()
 
 
-def _stretches(file: BinaryIO, progress: ReportShare) -> Iterator[tuple[float, NDArray[np.float32]]]:
-    """Yield start in seconds and samples (n,) of stretches of mono sound at 32 kHz."""
+def _stretches(file: BinaryIO, progress: ReportShare) -> Iterator[tuple[float, Samples]]:
+    """Yield start in seconds and samples (channels, n) of stretches of sound at 32 kHz."""
     size = round(STRETCH * RATE)
     with open_container(file, None) as container:
         expected = (container.duration or 0) / av.time_base
         every = max(1, round(expected / MOST_SECONDS))
-        waiting, number = np.empty(0, np.float32), 0
+        waiting, number = np.empty((1, 0), np.float32), 0
         for samples in _samples(container):
-            waiting = np.concatenate((waiting, samples))
-            while len(waiting) >= size:
+            channels = max(len(waiting), len(samples))
+            waiting = np.concatenate((widen(waiting, channels), widen(samples, channels)), axis=1)
+            while waiting.shape[1] >= size:
                 if number % every == 0:
-                    yield number * STRETCH, waiting[:size]
-                waiting, number = waiting[size:], number + 1
+                    yield number * STRETCH, waiting[:, :size]
+                waiting, number = waiting[:, size:], number + 1
                 progress(min(1.0, number * STRETCH / expected) if expected > 0 else 0.0)
-        if number % every == 0 and len(waiting) >= _LEAST * RATE:
+        if number % every == 0 and waiting.shape[1] >= _LEAST * RATE:
             yield number * STRETCH, waiting
 
 
-def _samples(container: av.container.InputContainer) -> Iterator[NDArray[np.float32]]:
-    """Yield the sound that a player plays as mono samples (n,) at 32 kHz."""
+def _samples(container: av.container.InputContainer) -> Iterator[Samples]:
+    """Yield the sound that a player plays as samples (channels, n) at 32 kHz."""
     resampler, stream = Resampler(RATE), played_sound(container)
     if stream is None:
         return
     for part in SoundDecoder(container, stream).parts():
-        for (samples,) in resampler.resample(part.samples.mean(axis=0, keepdims=True), part.rate):
-            yield samples
-    for (samples,) in resampler.drain():
-        yield samples
+        yield from resampler.resample(part.samples, part.rate)
+    yield from resampler.drain()
 
 
 def weights_path() -> Path | None:

@@ -51,6 +51,19 @@ def mix(block: Samples, channels: Sequence[int] | None = None) -> Samples:
     return mean
 
 
+def alike_channels(block: Samples, cell: int, channels: Sequence[int]) -> list[list[int]]:
+    """Return ``channels`` of ``block`` (c, n) in groups of those that differ in no cell; firsts in order."""
+    groups: list[list[int]] = []
+    for channel in channels:
+        for group in groups:
+            if not differing_cells(block[group[0]], block[channel], cell).any():
+                group.append(channel)
+                break
+        else:
+            groups.append([channel])
+    return groups
+
+
 def differing_cells(first: Samples, second: Samples, cell: int) -> NDArray[np.bool_]:
     """Return in which cells of ``cell`` samples two channels (n,) carry something else, the last filled up.
 

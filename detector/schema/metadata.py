@@ -71,6 +71,9 @@ class HiddenMark(Value):
     stretches: tuple[tuple[Seconds, Seconds], ...] = optional(
         "of a mark in sound, where it is heard: starts and ends in the sound, the first 32", (), max_length=32
     )
+    channels: tuple[int, ...] = optional(
+        "of a mark in sound, the channels that carry it, from 1; empty: all of them alike; since 1.27", ()
+    )
 
 
 class MarkSearch(Value):

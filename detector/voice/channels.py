@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detector.media.channels import Samples, differing_cells, mix
+from detector.media.channels import Samples, alike_channels, differing_cells, mix
 from detector.voice.network import CELL, VoiceNetwork
 from detector.voice.outline import Outline
 from detector.voice.samples import BLOCK
@@ -112,17 +112,10 @@ class _Group:
 
     def parted(self, block: Samples) -> list[_Group]:
         """Return this group, and new ones of its channels that carry other speech in the next ``block``."""
-        parts, differing = [[self.channels[0]]], [np.zeros(0, bool)]
-        for channel in self.channels[1:]:
-            cells = [differing_cells(block[members[0]], block[channel], CELL) for members in parts]
-            same = next((members for members, cell in zip(parts, cells, strict=True) if not cell.any()), None)
-            if same is None:
-                parts.append([channel])
-                differing.append(cells[0])
-            else:
-                same.append(channel)
+        parts = alike_channels(block, CELL, self.channels)
         if len(parts) == 1:
             return [self]
+        differing = [differing_cells(block[parts[0][0]], block[members[0]], CELL) for members in parts]
         shares = [self.listener.shares_of_speech(mix(block, members)) for members in parts]
         apart = [
             number

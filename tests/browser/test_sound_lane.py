@@ -12,7 +12,7 @@ from clips import numbered, write_clip
 from desk import Served, served
 from made_results import finished
 from playwright.sync_api import Browser, Page, expect
-from voices import recording, voice
+from voices import recording, two_channels, voice
 
 from detector.schema.voice import SoundStream, Spectrogram, VoiceScores, Waveform
 from webapp.analyses.media.playback import Playback, save_playback
@@ -75,6 +75,32 @@ def test_late_sound_lies_under_its_pictures_and_goes_on_after_them(app: Served, 
     expect(page.locator("#sound-tip")).to_contain_text("no sound here")
     page.locator("#lanes").hover(position={"x": page.locator("#lanes").bounding_box()["width"] - 20, "y": 60})  # type: ignore[index]
     expect(page.locator("#lanes-tip")).to_contain_text("no picture here, the sound goes on")
+
+
+def test_channels_that_differ_have_a_lane_each(app: Served, page: Page) -> None:
+    row = finished(
+        app.app, {"voice": two_channels(spans=((3.0, 8.5), (11.0, 14.0)))}, segments=0, duration=20.0
+    )
+    page.goto(f"{app.address}/analyses/{row.id}")
+    names = page.locator(".sound-names li")
+    expect(names).to_have_text(
+        ["Channel 1 (left)", "Spectrogram", "Voice", "Channel 2 (right)", "Spectrogram", "Voice"]
+    )
+    canvas, lanes = page.locator("#sound-canvas"), page.locator("#sound-lanes")
+    height, width = canvas.bounding_box()["height"], lanes.bounding_box()["width"]  # type: ignore[index]
+    assert height == page.locator(".sound-names").bounding_box()["height"]  # type: ignore[index]
+    expect(page.locator("#voice-list")).to_contain_text("Voice 2, channel 2 (right)")
+    chosen = page.locator(".voice-row[aria-current=true]")
+    middle = width * 12.5 / 20  # seconds of the second segment, on the other lane and on its own
+    lanes.hover(position={"x": middle, "y": 10})
+    expect(page.locator("#sound-tip")).to_contain_text("Channel 1 (left)")
+    expect(page.locator("#sound-tip")).not_to_contain_text("Voice 2")
+    lanes.click(position={"x": middle, "y": 10})
+    expect(chosen).to_contain_text("Voice 1")
+    lanes.click(position={"x": middle, "y": height - 10})
+    expect(chosen).to_contain_text("Voice 2")
+    flagged = canvas.evaluate(_COLOUR, [5.0 / 20, int(height) - 3])
+    assert flagged != canvas.evaluate(_COLOUR, [5.0 / 20, int(height) // 2 - 3])
 
 
 def test_the_clock_goes_on_where_the_picture_has_ended(app: Served, page: Page, tmp_path: Path) -> None:

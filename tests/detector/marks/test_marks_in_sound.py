@@ -13,6 +13,7 @@ from perth_writer import speech_like, write_mark, write_sound
 from unmarked_sounds import mixed, tone
 
 from detector.marks import sound
+from detector.marks.search import declare_sound
 from detector.marks.sound import (
     LEAST_STRENGTH,
     RATE,
@@ -74,6 +75,24 @@ def test_the_default_sound_is_searched(tmp_path: Path) -> None:
             out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
     assert search_sound(path).heard
+
+
+@pytest.mark.parametrize("other", ["silence", "opposite", "another voice"])
+def test_the_channel_that_carries_the_mark_is_named(tmp_path: Path, other: str) -> None:
+    """One party's channel is marked; their mean would carry a weaker mark, or none in opposite phase."""
+    marked = write_mark(speech_like(5))
+    first = {"silence": 0 * marked, "opposite": -marked, "another voice": speech_like(5)[::-1].copy()}[other]
+    path = tmp_path / "two.wav"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=RATE, layout="stereo")
+        both = (np.stack([first, marked]).T * 32767).astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(both), "s16", "stereo")
+        frame.sample_rate, frame.pts = RATE, 0
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    (declaration,) = declare_sound(search_sound(path))
+    assert declaration.hidden is not None
+    assert declaration.hidden.channels == (() if other == "opposite" else (2,))
 
 
 def test_of_a_long_recording_a_part_is_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
