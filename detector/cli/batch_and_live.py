@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 def add_score_command(commands: Any) -> None:
     score = commands.add_parser("score", help="print one line for each file: verdict and probability")
     score.add_argument(
-        "files", type=Path, nargs="+", metavar="FILE", help="video, photo, zip of photos, or folder of these"
+        "files",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="video, photo, recording of sound, zip of photos, or folder of these",
     )
     score.add_argument("--crops", action="store_true", help="treat each image as a crop of one face")
     # The only format; scripts for earlier versions pass it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -59,7 +59,8 @@ def write_segment_maps(
     """Write the heatmaps of a segment's sampled frames to the folder ``out``, and what they are.
 
     ``model`` is the one that the analysis names. Each frame is explained by what the networks answer for it
-    alone. Maps are as bright as the frame's score is high, so that an animation shows when it rises. Raises
+    alone. Maps are as bright as the frame's score is high, so that an animation shows when it rises. Each is
+    listed as soon as it is written, so that what was made remains if the rest fails. Raises
     :class:`~detector.errors.MediaError` for another exhibit or an unknown segment, and
     :class:`~detector.errors.ModelError` for another model.
     """
@@ -79,18 +80,26 @@ def write_segment_maps(
     scan = Scorer(model.alone)
     looks = model.second_look is not None and person.second_look is not None
     networks = BothNetworks.of(scan, model) if looks else None
-    maps: list[_HeadMap] = []
+    out.mkdir(parents=True, exist_ok=True)
+    written: list[FrameMap] = []  # with the heat as it is, until the strongest is known
     with open_media(exhibit, bounds) as reader:
         reader.turned = analysis.media.turned // 90
         by_pts = {score.pts: score for score in scores}
         for frame in reader.at(set(by_pts)):
-            report(len(maps) / len(by_pts))
+            report(len(written) / len(by_pts))
             score = by_pts[frame.pts]
             peak = _peak(frame.image, score)
             scorer = scan if networks is None else _scorer(frame.image, peak, person, networks)
-            maps.append(_head_map(frame.image, score, peak, scorer))
-    out.mkdir(parents=True, exist_ok=True)
-    listed = SegmentMaps(segment=segment_id, frames=tuple(_written(maps, out)))
+            written.append(_written(_head_map(frame.image, score, peak, scorer), len(written), out))
+            _listed(segment_id, written, out, complete=False)
+    return _listed(segment_id, written, out, complete=True)
+
+
+def _listed(segment_id: str, written: Sequence[FrameMap], out: Path, *, complete: bool) -> SegmentMaps:
+    """Write the list of the heatmaps, with their strength relative to the strongest."""
+    strongest = max((frame.heat for frame in written), default=0.0) or 1.0
+    frames = (frame.model_copy(update={"heat": round(frame.heat / strongest, 4)}) for frame in written)
+    listed = SegmentMaps(segment=segment_id, frames=tuple(frames), complete=complete)
     write_atomically(out / INDEX, listed.model_dump_json().encode())
     return listed
 
@@ -159,25 +168,23 @@ def _roll(image: Image, score: Score) -> float:
     return 0.0 if nearest is None else roll(nearest)
 
 
-def _written(maps: Sequence[_HeadMap], out: Path) -> Iterator[FrameMap]:
-    """Write the pictures of all maps, and yield what they are."""
-    strongest = max((float(head_map.explained.heat.max()) for head_map in maps), default=0.0) or 1.0
-    for number, head_map in enumerate(maps):
-        frame, heatmap = f"{number:03d}.jpg", f"{number:03d}.png"
-        probability = head_map.score.probability or 0.0
-        levels = visible_levels(head_map.explained.heat) * np.float32(probability)
-        layer = heat_layer(replace(head_map.explained, heat=levels), 1.0, (_SIDE, _SIDE), levels_given=True)
-        ok, data = cv2.imencode(".jpg", cv2.cvtColor(head_map.head, cv2.COLOR_RGB2BGR), _JPEG)
-        if not ok:
-            raise OSError(f"could not encode {frame}")
-        write_atomically(out / frame, data.tobytes())
-        write_png(out / heatmap, layer)
-        yield FrameMap(
-            time=round(head_map.score.time, 4),
-            pts=head_map.score.pts,
-            probability=round(probability, 4),
-            heat=round(float(head_map.explained.heat.max()) / strongest, 4),
-            part=head_map.part,
-            frame=frame,
-            map=heatmap,
-        )
+def _written(head_map: _HeadMap, number: int, out: Path) -> FrameMap:
+    """Write the pictures of a map, and return what they are; the heat is not relative to anything."""
+    frame, heatmap = f"{number:03d}.jpg", f"{number:03d}.png"
+    probability = head_map.score.probability or 0.0
+    levels = visible_levels(head_map.explained.heat) * np.float32(probability)
+    layer = heat_layer(replace(head_map.explained, heat=levels), 1.0, (_SIDE, _SIDE), levels_given=True)
+    ok, data = cv2.imencode(".jpg", cv2.cvtColor(head_map.head, cv2.COLOR_RGB2BGR), _JPEG)
+    if not ok:
+        raise OSError(f"could not encode {frame}")
+    write_atomically(out / frame, data.tobytes())
+    write_png(out / heatmap, layer)
+    return FrameMap.model_construct(
+        time=round(head_map.score.time, 4),
+        pts=head_map.score.pts,
+        probability=round(probability, 4),
+        heat=float(head_map.explained.heat.max()),
+        part=head_map.part,
+        frame=frame,
+        map=heatmap,
+    )

@@ -31,6 +31,7 @@ class SegmentMaps(Value):
 
     segment: str
     frames: tuple[FrameMap, ...]
+    complete: bool = Field(default=True, description="false: more frames were to follow")
 
 
 def read_segment_maps(folder: Path) -> SegmentMaps:

@@ -83,14 +83,28 @@ def frame_rate(fraction: str | None, variable: bool, measured: float | None = No
     if (rate := ratio(fraction)) is None:
         return gettext("%(fraction)s frames a second, %(kind)s", fraction=fraction, kind=kind)
     if measured is not None and abs(measured / float(rate) - 1) > _ROUNDED_RATE:
-        return gettext(
+        return ngettext(
+            "%(rate)s frame a second, %(kind)s; the file states %(stated)s",
             "%(rate)s frames a second, %(kind)s; the file states %(stated)s",
+            _as_shown(measured),
             rate=number(measured),
             kind=kind,
             stated=number(rate),
         )
     exact = "" if rate == int(rate) else f" ({fraction})"
-    return gettext("%(rate)s frames a second%(exact)s, %(kind)s", rate=number(rate), exact=exact, kind=kind)
+    return ngettext(
+        "%(rate)s frame a second%(exact)s, %(kind)s",
+        "%(rate)s frames a second%(exact)s, %(kind)s",
+        _as_shown(rate),
+        rate=number(rate),
+        exact=exact,
+        kind=kind,
+    )
+
+
+def _as_shown(rate: float) -> int:
+    """Return the number by which a noun behind a rate is chosen: 1 only if it is shown as such."""
+    return 1 if f"{rate:.4g}" == "1" else 2
 
 
 def average_rate(fraction: str | None) -> str:
@@ -98,7 +112,13 @@ def average_rate(fraction: str | None) -> str:
     if fraction is None or (rate := ratio(fraction)) is None:
         return gettext("not stated by the file")
     exact = "" if rate == int(rate) else f" ({fraction})"
-    return gettext("%(rate)s frames a second%(exact)s on average", rate=number(rate), exact=exact)
+    return ngettext(
+        "%(rate)s frame a second%(exact)s on average",
+        "%(rate)s frames a second%(exact)s on average",
+        _as_shown(rate),
+        rate=number(rate),
+        exact=exact,
+    )
 
 
 def time_span(start: float, end: float) -> str:

@@ -112,6 +112,15 @@ def animate(analysis_id: str, segment: str) -> WerkzeugResponse:
     return response
 
 
+@heatmaps_blueprint.post("/cancel")
+@require(Permission.EXPORT)
+def cancel_heatmaps(analysis_id: str, segment: str) -> Response:
+    """Stop computing the heatmaps of a segment's sampled frames; those that exist stay."""
+    row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    animated_heatmaps.cancel_heatmaps(row, folder, segment)
+    return _heatmaps_of(row, folder, segment)
+
+
 @heatmaps_blueprint.get("/<name>")
 @require(Permission.READ)
 def heatmap_picture(analysis_id: str, segment: str, name: str) -> Response:

@@ -7,16 +7,19 @@ again. MACs under the key of the custody log show whether a file was changed sin
 
 from __future__ import annotations
 
+import errno
 import hmac
 import json
 import logging
+import os
 import secrets
 import shutil
+import stat
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,10 +30,11 @@ from detector.errors import ModelError
 from detector.files import ROOT, hash_file, publish_folder
 from detector.process.signals import environment_of_child
 from detector.schema.analysis import Box, Probability, Seconds, Value
-from detector.schema.frame_maps import INDEX, SegmentMaps, read_segment_maps
+from detector.schema.frame_maps import INDEX, SegmentMaps
 from reports.file_names import ANALYSIS
 from reports.language.translation import N_, gettext, translated
 from webapp import context
+from webapp.accounts.permissions import current
 from webapp.analyses.results import load_result, refuse_altered_files
 from webapp.custody.job_records import AlteredRecord
 from webapp.errors import UserError
@@ -44,10 +48,11 @@ from webapp.storage.tables import AnalysisRow
 
 log = logging.getLogger(__name__)
 
-_MOST_WAITING = 8
+_MOST_WAITING, _MOST_OF_ACCOUNT = 8, 2
 _MACS = "macs.json"
 _CHANGED = N_("The heatmaps of this segment were changed after they were computed. Have them computed again.")
 _TYPES = {"jpg": "image/jpeg", "png": "image/png"}
+_LOOK_EVERY = 0.2  # seconds
 _COMPUTING = threading.Lock()  # it takes a core and more than 1 GB, so one segment at a time
 
 
@@ -67,14 +72,14 @@ class AnimatedHeatmap(Value):
     """The heatmaps of a segment's sampled frames, or how far they are."""
 
     segment: str
-    state: Literal["absent", "waiting", "computing", "done", "failed"]
+    state: Literal["absent", "waiting", "computing", "done", "failed", "cancelled"]
     progress: float = Field(default=0.0, ge=0, le=1)
     error: str = Field(default="", description="why they were not computed")
-    frames: tuple[ShownFrame, ...] = ()
+    frames: tuple[ShownFrame, ...] = Field(default=(), description="those that exist, in every state")
 
 
 class TooManyHeatmaps(UserError):
-    """Other segments are waiting already."""
+    """Other segments are waiting already, or two of this account."""
 
     retry_after = 60
 
@@ -90,8 +95,19 @@ class TooManyHeatmaps(UserError):
 class _Job:
     """The state of a requested segment; ``error`` is set when it failed."""
 
+    account: int | None  # who requested it; None without login
+    unfinished: Path  # the folder of the pictures until they are in their place
     progress: float | None = None  # None while it waits
     error: str = ""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it failed or was cancelled; one that succeeded is forgotten."""
+        return bool(self.error) or self.progress == _CANCELLED
+
+
+_CANCELLED = -1.0
 
 
 _JOBS: dict[Path, _Job] = {}  # by the place of the pictures
@@ -108,39 +124,51 @@ def animated_heatmap(
     place = _place(row, folder, segment)
     with _CHANGING:  # a job leaves after its pictures have come into their place
         job = _JOBS.get(place)
-    if job is not None and job.error:
-        return AnimatedHeatmap(segment=segment, state="failed", error=translated(job.error))
-    if job is not None and job.progress is None:
-        return AnimatedHeatmap(segment=segment, state="waiting")
-    if job is not None and job.progress is not None:
-        return AnimatedHeatmap(segment=segment, state="computing", progress=job.progress)
-    if (maps := _stored(place)) is None:
-        return AnimatedHeatmap(segment=segment, state="absent")
-    if not _is_unaltered(place, INDEX):
-        return AnimatedHeatmap(segment=segment, state="failed", error=gettext(_CHANGED))
+    kept = _stored(place)
+    if kept is not None and not _is_unaltered(place, INDEX):
+        if job is None or job.ended:
+            return AnimatedHeatmap(segment=segment, state="failed", error=gettext(_CHANGED))
+        kept = None
+    maps = kept if kept is not None or job is None else _listed(job.unfinished)
     frames = tuple(
         ShownFrame(**dict(frame) | {"frame": address(frame.frame), "map": address(frame.map)})
-        for frame in maps.frames
+        for frame in (maps.frames if maps else ())
     )
-    return AnimatedHeatmap(segment=segment, state="done", progress=1.0, frames=frames)
+    if job is None and maps is not None and maps.complete:
+        return AnimatedHeatmap(segment=segment, state="done", progress=1.0, frames=frames)
+    if job is None:
+        # Those of a part remain after a restart.
+        return AnimatedHeatmap(segment=segment, state="absent", frames=frames)
+    if job.error:
+        return AnimatedHeatmap(segment=segment, state="failed", error=translated(job.error), frames=frames)
+    if job.ended:
+        return AnimatedHeatmap(segment=segment, state="cancelled", frames=frames)
+    if job.progress is None:
+        return AnimatedHeatmap(segment=segment, state="waiting", frames=frames)
+    return AnimatedHeatmap(segment=segment, state="computing", progress=job.progress, frames=frames)
 
 
-def picture_response(row: AnalysisRow, folder: Path, segment: str, name: str) -> Response:
-    """Send a picture of a segment's heatmaps by its file name.
+def picture_response(row: AnalysisRow, result: Path, segment: str, name: str) -> Response:
+    """Send a picture of a segment's heatmaps by its file name, also while others are computed.
 
     Raises :class:`UserError`: 404 if there is no such picture, 500 if it was changed.
     """
-    place = _place(row, folder, segment)
-    maps = _stored(place)
+    place = _place(row, result, segment)
+    with _CHANGING:
+        job = _JOBS.get(place)
+    kept = _stored(place)
+    maps, folder = (
+        (kept, place) if kept is not None or job is None else (_listed(job.unfinished), job.unfinished)
+    )
     if maps is None or not any(name in (frame.frame, frame.map) for frame in maps.frames):
         raise UserError(
             404,
             gettext("There is no such picture of this segment."),
             gettext("The list of its heatmaps names them."),
         )
-    if not (_is_unaltered(place, INDEX) and _is_unaltered(place, name)):
+    if kept is not None and not (_is_unaltered(place, INDEX) and _is_unaltered(place, name)):
         raise AlteredRecord(gettext(_CHANGED))
-    return Response((place / name).read_bytes(), mimetype=_TYPES[name.rpartition(".")[2]])
+    return Response(_read_regular(folder / name), mimetype=_TYPES[name.rpartition(".")[2]])
 
 
 def request_heatmaps(row: AnalysisRow, folder: Path, segment: str) -> None:
@@ -149,7 +177,8 @@ def request_heatmaps(row: AnalysisRow, folder: Path, segment: str) -> None:
     Raises :class:`UserError` for an unknown segment, if the exhibit is not here, or if many others wait.
     """
     place = _place(row, folder, segment)
-    if (maps := _stored(place)) is not None and all(_is_unaltered(place, name) for name in _files(maps)):
+    maps = _stored(place)
+    if maps is not None and maps.complete and all(_is_unaltered(place, name) for name in _files(maps)):
         return
     refuse_altered_files(folder)
     settings, database, folders = context.settings(), context.database(), context.folders()
@@ -166,13 +195,26 @@ def request_heatmaps(row: AnalysisRow, folder: Path, segment: str) -> None:
         raise UserError(409, translated(str(problem)), "") from None
     with _CHANGING:
         known = _JOBS.get(place)
-        if known is not None and not known.error:
+        if known is not None and not known.ended:
             return
-        if sum(not job.error for job in _JOBS.values()) >= _MOST_WAITING:
+        account = current().user_id
+        under_way = [job.account for job in _JOBS.values() if not job.ended]
+        if len(under_way) >= _MOST_WAITING or (
+            account is not None and under_way.count(account) >= _MOST_OF_ACCOUNT
+        ):
             raise TooManyHeatmaps
-        job = _JOBS[place] = _Job()
+        job = _JOBS[place] = _Job(account, place.parent / f".{segment}.{secrets.token_hex(8)}")
     task = _Task(settings, database, folders, row.id, exhibit, folder / ANALYSIS, segment, card, place)
     threading.Thread(target=_compute, args=(task, job), name="heatmaps", daemon=True).start()
+
+
+def cancel_heatmaps(row: AnalysisRow, folder: Path, segment: str) -> None:
+    """Stop computing the heatmaps of a segment; those that exist stay. Raises :class:`UserError` (404)."""
+    place = _place(row, folder, segment)
+    with _CHANGING:
+        job = _JOBS.get(place)
+    if job is not None and not job.ended:
+        job.cancelled.set()
 
 
 @dataclass(frozen=True)
@@ -201,10 +243,25 @@ def _place(row: AnalysisRow, folder: Path, segment: str) -> Path:
     return context.folders().heatmaps_of(row.id) / segment
 
 
+def _read_regular(path: Path) -> bytes:
+    """Read a file that a confined process may still be writing, and that therefore may be anything."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
+        return file.read()
+
+
 def _stored(place: Path) -> SegmentMaps | None:
     """Return the heatmaps in their place; None without any, or without MACs, as development versions left."""
     try:
-        return read_segment_maps(place) if (place / _MACS).exists() else None
+        return _listed(place) if (place / _MACS).exists() else None
+    except OSError:
+        return None
+
+
+def _listed(folder: Path) -> SegmentMaps | None:
+    try:
+        return SegmentMaps.model_validate_json(_read_regular(folder / INDEX))
     except (OSError, ValueError):
         return None
 
@@ -230,32 +287,58 @@ def _mac(key: bytes, analysis_id: str, segment: str, file: Path) -> str:
 
 def _compute(task: _Task, job: _Job) -> None:
     """Compute the heatmaps in a process of their own, and put them into their place."""
-    unfinished = task.place.parent / f".{task.segment}.{secrets.token_hex(8)}"
+    error = ""
     try:
-        with _COMPUTING:
+        while not _COMPUTING.acquire(timeout=_LOOK_EVERY):
+            if job.cancelled.is_set():
+                return
+        try:
             job.progress = 0.0
-            unfinished.mkdir(mode=0o700, parents=True)
-            error = _run(task, unfinished, job)
-            if not error:
-                key = read_key(task.settings.custody_key)
-                macs = {
-                    file.name: _mac(key, task.analysis_id, task.segment, file)
-                    for file in unfinished.iterdir()
-                }
-                (unfinished / _MACS).write_text(json.dumps(macs))
-                shutil.rmtree(task.place, ignore_errors=True)
-                publish_folder(unfinished, task.place)
-                _remove_if_deleted(task)
+            job.unfinished.mkdir(mode=0o700, parents=True)
+            error = _run(task, job.unfinished, job)
+        finally:
+            _COMPUTING.release()
     except Exception as problem:
         log.warning("heatmaps of analysis %s: %s", task.analysis_id, problem, exc_info=problem)
         error = NOT_COMPUTED
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        _end(task, job, error)
+
+
+def _end(task: _Task, job: _Job, error: str) -> None:
+    """Put the pictures that exist into their place, unless more are there, and note how it ended."""
+    try:
+        made, before = _listed(job.unfinished), _stored(task.place)
+        if made is not None and len(made.frames) >= len(before.frames if before else ()):
+            _seal(task, job.unfinished, made)
+            shutil.rmtree(task.place, ignore_errors=True)
+            publish_folder(job.unfinished, task.place)
+            _remove_if_deleted(task)
+        is_complete = made is not None and made.complete
+    except Exception as problem:
+        log.warning("heatmaps of analysis %s: %s", task.analysis_id, problem, exc_info=problem)
+        error, is_complete = NOT_COMPUTED, False
+    finally:
+        shutil.rmtree(job.unfinished, ignore_errors=True)
     with _CHANGING:
-        if error:
-            job.error = error
-        else:
+        if is_complete:
             del _JOBS[task.place]
+        elif job.cancelled.is_set():
+            job.progress = _CANCELLED
+        else:
+            job.error = error or NOT_COMPUTED
+
+
+def _seal(task: _Task, unfinished: Path, made: SegmentMaps) -> None:
+    """Write the MACs of the listed pictures, and remove what else the process left."""
+    names, key = _files(made), read_key(task.settings.custody_key)
+    for path in unfinished.iterdir():
+        if path.name not in names:
+            path.unlink()
+    for name in names:
+        _read_regular(unfinished / name)
+    macs = {name: _mac(key, task.analysis_id, task.segment, unfinished / name) for name in names}
+    (unfinished / _MACS).write_text(json.dumps(macs))
 
 
 def _run(task: _Task, out: Path, job: _Job) -> str:
@@ -275,12 +358,25 @@ def _run(task: _Task, out: Path, job: _Job) -> str:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(json.dumps(request).encode())
         process.stdin.close()
+        ended = threading.Event()
+        threading.Thread(target=_kill_if_cancelled, args=(process, job, ended), daemon=True).start()
         error = ""
-        for line in process.stdout:
-            message = json.loads(line)
-            job.progress = message.get("progress", job.progress)
-            error = message.get("error", error)
+        try:
+            for line in process.stdout:
+                message = json.loads(line)
+                job.progress = message.get("progress", job.progress)
+                error = message.get("error", error)
+        finally:
+            ended.set()
     return error or (NOT_COMPUTED if process.returncode else "")
+
+
+def _kill_if_cancelled(process: subprocess.Popen[bytes], job: _Job, ended: threading.Event) -> None:
+    """End the process, and with it the confined one that computes, once its job is cancelled."""
+    while not ended.is_set():
+        if job.cancelled.wait(_LOOK_EVERY):
+            process.terminate()
+            return
 
 
 def _remove_if_deleted(task: _Task) -> None:

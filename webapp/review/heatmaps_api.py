@@ -44,12 +44,30 @@ def heatmaps(analysis_id: str, segment: str) -> AnimatedHeatmap:
 def animate(analysis_id: str, segment: str) -> tuple[AnimatedHeatmap, int]:
     """Have the heatmaps of all sampled frames of a video's segment computed.
 
-    It takes about a second for each frame, one segment at a time. They are kept until the analysis is
-    deleted.
+    It takes about a second for each frame, one segment at a time; at most two of an account wait. Those that
+    exist are listed meanwhile, and after a failure. They are kept until the analysis is deleted.
     """
     row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
     animated_heatmaps.request_heatmaps(row, folder, segment)
     return _heatmaps_of(row, folder, segment), 202
+
+
+@operation(
+    blueprint,
+    "POST",
+    f"{_HEATMAPS}/cancel",
+    permission=Permission.EXPORT,
+    answers={200: Answer("The heatmaps that exist.", AnimatedHeatmap)},
+    errors=(404, 409),
+)
+def cancel_heatmaps(analysis_id: str, segment: str) -> AnimatedHeatmap:
+    """Stop computing the heatmaps of a segment.
+
+    Those that exist stay. If they are requested again, all are computed anew.
+    """
+    row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    animated_heatmaps.cancel_heatmaps(row, folder, segment)
+    return _heatmaps_of(row, folder, segment)
 
 
 @operation(

@@ -70,6 +70,14 @@ class Animation {
     }, INTERVAL);
   }
 
+  async #cancel() {
+    try {
+      this.#take(await post(`${this.address}/cancel`));
+    } catch (problem) {
+      this.#take({ state: "failed", error: problem.message });
+    }
+  }
+
   #take(content) {
     const button = (words) => el("button", { type: "button", id: `animate-${this.segment.id}`, onclick: () => this.#request() }, words);
     switch (content.state) {
@@ -82,16 +90,28 @@ class Animation {
           el("p", { role: "status" }, content.state === "waiting"
             ? _("The heatmaps wait until those of another segment are computed.")
             : _("Computing a heatmap for each sampled frame: %(share)s", { share: percentDone(content.progress) })),
-          el("progress", { max: 1, value: content.progress, "aria-label": _("Animated heatmap of %(segment)s", { segment: this.segment.id }) }));
+          el("progress", { max: 1, value: content.progress, "aria-label": _("Animated heatmap of %(segment)s", { segment: this.segment.id }) }),
+          el("button", { type: "button", id: `cancel-${this.segment.id}`, onclick: () => this.#cancel() }, _("Cancel")));
         this.#follow();
         break;
       case "failed":
-        this.place.replaceChildren(el("p", { class: "problem", role: "alert" }, content.error), button(_("Try again")));
+      case "cancelled":
+        this.#part(content.frames, content.state === "failed"
+          ? el("p", { class: "problem", role: "alert" }, content.error)
+          : el("p", { role: "status" }, _("Cancelled.")), button(_("Try again")));
         break;
       default:
-        this.place.replaceChildren(button(_("Animate heatmap")), " ",
+        this.#part(content.frames, button(_("Animate heatmap")), " ",
           el("span", { class: "muted" }, _("Computes a heatmap for each sampled frame of this segment, about one a second.")));
     }
+  }
+
+  /** What is to be said, and below it the frames that exist. */
+  #part(frames, ...words) {
+    if (frames?.length) {
+      this.#show(frames);
+      this.place.prepend(...words);
+    } else this.place.replaceChildren(...words);
   }
 
   #show(frames) {

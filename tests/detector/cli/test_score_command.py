@@ -85,3 +85,10 @@ class TestScore:
         assert main(["score", str(still), "--workers", number]) == 2
         (line,) = capsys.readouterr().err.splitlines()
         assert "--workers" in line
+
+
+def test_the_help_names_every_kind_of_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["score", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "video, photo, recording of sound, zip of photos, or folder of these" in words

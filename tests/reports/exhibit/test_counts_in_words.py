@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from told import procedure
 from detector.schema.analysis import Analysis, MediaKind, Range
 from detector.schema.metadata import Details, Groups, Picture, Stream, Timing
 from reports.exhibit.metadata import metadata_view
+from reports.exports.editing import named
+from reports.language import formatting
 from reports.language.translation import speaking
 from reports.validation.error_rates import measured_errors
 from reports.wording.verdict_sentence import second_look
@@ -59,3 +62,20 @@ def test_units_of_ranges_speak_it_too(tmp_path: Path) -> None:
     with speaking("de"):
         rows = measured_errors(made.model_copy(update={"model": model})).domain
     assert [row.range for row in rows] == ["16 bis 75 Stufen", "beliebig bis 30 Bilder/s"]
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "many"),
+    [
+        ("en", "1 frame a second", "2 frames"),
+        ("de", "1 Bild je Sekunde", "2 Bilder"),
+        ("es", "1 fotograma por", "2 fotogramas"),
+    ],
+)
+def test_one_frame_a_second(language: str, one: str, many: str) -> None:
+    with speaking(language):
+        for rate, words in (("1/1", one), ("2/1", many)):
+            assert formatting.frame_rate(rate, False).startswith(words)
+            assert formatting.average_rate(rate).startswith(words)
+            assert formatting.frame_rate("25/1", False, 1.0 if words == one else 2.0).startswith(words)
+    assert (named(Fraction(1)), named(Fraction(2))) == ("1 frame a second", "2 frames a second")

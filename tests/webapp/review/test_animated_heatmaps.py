@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from analyses import model
@@ -10,11 +11,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from made_heatmaps import FRAMES, StandIn, standing_in
 from made_results import finished
+from people import account, signed_in, with_login
 from PIL import Image
 from waiting import until
 
 from detector.models.model_files import DEFAULT_MODEL
 from detector.schema.analysis import MediaKind
+from webapp.accounts.permissions import Role
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -113,6 +116,60 @@ def test_a_failure_is_told_and_may_be_tried_again(client: FlaskClient, row: Anal
         stand_in.error = ""
         client.post(address)
         until(lambda: state(client, address) == "done", "it was not tried again")
+
+
+@pytest.mark.parametrize("prefix", [PAGES, REST])
+def test_they_are_cancelled_and_what_exists_is_shown(
+    client: FlaskClient, row: AnalysisRow, folders: Folders, prefix: str
+) -> None:
+    address = f"{prefix}/analyses/{row.id}/segments/A1/heatmaps"
+    with standing_in(6.0) as stand_in:
+        stand_in.part = 2
+        client.post(address)
+        until(lambda: len(client.get(address).json["frames"]) == 2, "no part was shown")
+        answer = client.get(address).json
+        assert answer["state"] == "computing" and client.get(answer["frames"][1]["map"]).status_code == 200
+        assert client.post(f"{address}/cancel").status_code == 200
+        until(lambda: state(client, address) == "cancelled", "it was not cancelled")
+        answer = client.get(address).json
+        assert len(answer["frames"]) == 2 and client.get(answer["frames"][1]["frame"]).status_code == 200
+        assert [path.name for path in folders.heatmaps_of(row.id).iterdir()] == ["A1"]
+        stand_in.go_on.set()
+        client.post(address)
+        until(lambda: state(client, address) == "done", "it was not computed after that")
+    assert len(client.get(address).json["frames"]) == FRAMES
+
+
+def test_after_a_failure_what_exists_is_shown(client: FlaskClient, row: AnalysisRow) -> None:
+    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    with standing_in(6.0) as stand_in:
+        stand_in.part, stand_in.error = 3, "There was not enough memory."
+        stand_in.go_on.set()
+        client.post(address)
+        until(lambda: state(client, address) == "failed", "it did not fail")
+        answer = client.get(address).json
+        assert (answer["error"], len(answer["frames"])) == ("There was not enough memory.", 3)
+        assert client.get(answer["frames"][2]["map"]).status_code == 200
+
+
+def test_an_account_has_two_at_most(tmp_path: Path, sent: list[str]) -> None:
+    app = with_login(tmp_path / "data", sent)
+    for name in ("ada", "bea"):
+        account(app, name, Role.ADMINISTRATOR)
+    named = {"model": model().model_copy(update={"name": DEFAULT_MODEL})}
+    row = finished(app, named, persons=1, segments=4)
+    addresses = [f"/analyses/{row.id}/segments/A{number}/heatmaps" for number in range(1, 5)]
+    ada, bea = (signed_in(app, name) for name in ("ada", "bea"))
+    with standing_in(6.0) as stand_in:
+        assert [ada.post(address).status_code for address in addresses[:3]] == [202, 202, 503]
+        assert bea.post(addresses[2]).status_code == 202
+        assert ada.post(f"{addresses[1]}/cancel").status_code == 200
+        until(lambda: state(ada, addresses[1]) == "cancelled", "one that waits was not cancelled")
+        assert ada.post(addresses[3]).status_code == 202
+        stand_in.go_on.set()
+        for at in (0, 2, 3):
+            until(lambda at=at: state(bea, addresses[at]) == "done", "it was not computed")  # type: ignore[misc]
+    app.extensions["database"].close()
 
 
 def test_the_process_says_why_it_failed(client: FlaskClient, row: AnalysisRow, folders: Folders) -> None:
