@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -123,4 +124,18 @@ def write_film(path: Path, pictures: Path, sound: Path, delay: float = 0.0) -> P
                     packets.append(packet)
         for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
             out.mux(packet)
+    return path
+
+
+def write_stamped(path: Path, stretches: list[tuple[float, np.ndarray]]) -> Path:
+    """Write PCM with these times into Matroska."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for start, wave in stretches:
+            for at in range(0, len(wave), 1600):
+                packet = av.Packet((wave[at : at + 1600] * 32767).astype("<i2").tobytes())
+                packet.stream, packet.time_base = stream, Fraction(1, RATE)
+                packet.pts = packet.dts = round(start * RATE) + at
+                packet.duration = len(wave[at : at + 1600])
+                out.mux(packet)
     return path

@@ -13,7 +13,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[1]),
+    str(Path(__file__).resolve().parents[1] / "detector"),
+]
 
 from fuzz.mutations import Recipe, recipe  # noqa: E402
 from fuzz.worker import examined, prepared  # noqa: E402
@@ -25,6 +28,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--first", type=int, default=0, help="number of the first file")
+    parser.add_argument("--endings", default="", help="only bases with these, such as wav,ogg,mka")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--out", type=Path, default=Path("out/fuzz"))
     options = parser.parse_args()
@@ -38,7 +42,9 @@ def main() -> int:
     ]
     context = multiprocessing.get_context("fork")
     queue = context.SimpleQueue()
-    children = [context.Process(target=_run, args=(options.seed, part, queue)) for part in numbers]
+    children = [
+        context.Process(target=_run, args=(options.seed, part, options.endings, queue)) for part in numbers
+    ]
     for child in children:
         child.start()
     results = []
@@ -62,10 +68,13 @@ def main() -> int:
     return _summed(results, options, wall, any(child.exitcode for child in children))
 
 
-def _run(seed: int, numbers: range, queue: multiprocessing.SimpleQueue) -> None:
+def _run(seed: int, numbers: range, endings: str, queue: multiprocessing.SimpleQueue) -> None:
+    wanted = frozenset(filter(None, endings.split(",")))
     try:
         with tempfile.TemporaryDirectory(prefix="reelproof-fuzz-") as folder:
-            for number, made, outcome in examined(Path(folder), ((n, recipe(seed, n)) for n in numbers)):
+            for number, made, outcome in examined(
+                Path(folder), ((n, recipe(seed, n, wanted)) for n in numbers)
+            ):
                 queue.put({"number": number, **_plain(made), **outcome._asdict()})
     finally:
         queue.put(None)

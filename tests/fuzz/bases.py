@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 from clips import cornered, numbered, write_clip
+from made_speech import babble
 from media_files import boxed_photo
 from PIL import Image
+from sounds import write_film, write_recording, write_stamped, write_wave
 
 FRAMES = 10
 
@@ -86,6 +88,49 @@ def _heic(side: int = 128, tile: int = 0) -> Callable[[Path], bytes]:
     return make
 
 
+def _sound(
+    name: str, codec: str, rate: int = 16_000, container: str | None = None
+) -> Callable[[Path], bytes]:
+    def make(folder: Path) -> bytes:
+        return write_recording(
+            folder / name, babble(2.5), codec=codec, rate=rate, container=container
+        ).read_bytes()
+
+    return make
+
+
+def _channels(count: int) -> Callable[[Path], bytes]:
+    def make(folder: Path) -> bytes:
+        samples = np.stack([np.roll(babble(1.2), 500 * number) for number in range(count)])
+        return write_wave(folder / "many.wav", samples).read_bytes()
+
+    return make
+
+
+def _chain(*makers: Callable[[Path], bytes]) -> Callable[[Path], bytes]:
+    return lambda folder: b"".join(make(folder) for make in makers)
+
+
+def _jumps(folder: Path) -> bytes:
+    """Sound that pauses, goes back, jumps a year and repeats itself."""
+    wave = babble(0.5)
+    return write_stamped(
+        folder / "jumps.mka", [(0.0, wave), (3.0, wave), (700.0, wave), (31_536_000.0, wave)]
+    ).read_bytes()
+
+
+def _film(ending: str, channels: int) -> Callable[[Path], bytes]:
+    def make(folder: Path) -> bytes:
+        pictures = write_clip(folder / "pictures.mp4", _faces(), rate=8, time_base=Fraction(1, 8))
+        samples = np.stack([babble(1.2, seed) for seed in range(channels)])
+        wave = write_wave(folder / "film.wav", samples)
+        if ending == "ts":
+            wave = write_recording(folder / "film.m4a", samples[0], codec="aac")
+        return write_film(folder / f"film.{ending}", pictures, wave).read_bytes()
+
+    return make
+
+
 def _exif() -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -126,4 +171,21 @@ _MAKERS: dict[str, Callable[[Path], bytes]] = {
     "heic-whole": _heic(),
     "heic-tiles": _heic(side=256, tile=128),
     "avif-still": _photo("AVIF", faces=True),
+    "wav-speech": _sound("a.wav", "pcm_s16le"),
+    "wav-two": _channels(2),
+    "wav-many": _channels(9),
+    "wav-chain": _chain(_sound("a.wav", "pcm_s16le"), _sound("b.wav", "pcm_s16le", 8000)),
+    "mp3-speech": _sound("a.mp3", "libmp3lame"),
+    "m4a-speech": _sound("a.m4a", "aac"),
+    "aac-speech": _sound("a.aac", "aac", container="adts"),
+    "ogg-opus": _sound("a.ogg", "libopus", 48_000),
+    "ogg-chain": _chain(_sound("a.ogg", "libopus", 48_000), _sound("b.ogg", "libopus", 48_000)),
+    "flac-speech": _sound("a.flac", "flac"),
+    "flac-chain": _chain(_sound("a.flac", "flac"), _sound("b.flac", "flac", 48_000)),
+    "amr-speech": _sound("a.amr", "libopencore_amrnb", 8000),
+    "caf-speech": _sound("a.caf", "pcm_s16be"),
+    "mka-jumps": _jumps,
+    "mov-channels": _film("mov", 9),
+    "mkv-speech": _film("mkv", 2),
+    "ts-chain": _chain(_film("ts", 1), _film("ts", 1)),
 }

@@ -55,13 +55,13 @@ class Recipe(NamedTuple):
 EXTREMES = (0, 1, 2, 7, 8, 15, 16, 255, 65535, 2**24, 2**31 - 1, 2**31, 2**32 - 2, 2**32 - 1)
 
 
-def recipe(seed: int, number: int) -> Recipe:
-    """Broken file ``number`` of a run with this seed."""
+def recipe(seed: int, number: int, endings: frozenset[str] = frozenset()) -> Recipe:
+    """Broken file ``number`` of a run with this seed, of bases with these ``endings``; none: of all."""
     chance = random.Random(f"{seed}:{number}")
-    names = sorted(bases())
+    names = [name for name in sorted(bases()) if not endings or name.partition("-")[0] in endings]
     name = names[number % len(names)]  # each kind as often as any other
     data = bases()[name]
-    way = chance.choice(WAYS)
+    way = chance.choice(SOUND_WAYS if name.partition("-")[0] in SOUNDS else WAYS)
     edits = list(way(chance, name, data))
     if chance.random() < 0.15:  # two things wrong at once
         edits += list(_flips(chance, name, data))
@@ -249,6 +249,39 @@ def metadata(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
         yield ["insert", at + len(before) + len(content) * times, after.hex()]
 
 
+def _format(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    """Other channels, rates and sizes of samples in the description of a WAV."""
+    at = data.find(b"fmt ") + 8
+    if not name.startswith("wav"):
+        yield from _head(chance, name, data)
+        return
+    field, size = chance.choice([(0, 2), (2, 2), (4, 4), (8, 4), (12, 2), (14, 2)])
+    value = chance.choice([*EXTREMES, 3, 4, 6, 9, 32, 64, 100, 8000, 44_100, 192_000]) % (1 << 8 * size)
+    yield ["put", at + field, value.to_bytes(size, "little").hex()]
+
+
+def _chained(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    """A part of this or of another recording behind it, perhaps in the middle of a packet."""
+    other = chance.choice(
+        [name, name, *(base for base in sorted(bases()) if base.partition("-")[0] in SOUNDS)]
+    )
+    content = bases()[other]
+    if chance.random() < 0.4:
+        yield ["cut", chance.randrange(len(data))]
+    start = chance.choice([0, 0, chance.randrange(len(content))])
+    for _ in range(chance.choice([1, 1, 2, 5])):
+        yield ["copy", len(data), other, start, len(content)]
+
+
+def _gap(chance: random.Random, name: str, data: bytes) -> Iterator[Edit]:
+    """A stretch in the middle lost, or repeated elsewhere."""
+    start = chance.randrange(len(data))
+    end = min(len(data), start + chance.choice([100, 1000, 10_000]))
+    yield chance.choice([["drop", start, end], ["copy", chance.randrange(len(data)), name, start, end]])
+
+
+SOUNDS = frozenset({"wav", "mp3", "m4a", "aac", "ogg", "flac", "amr", "caf", "mka"})
+"""Endings of bases of sound alone."""
 WAYS: tuple[Callable[[random.Random, str, bytes], Iterator[Edit]], ...] = (
     _truncation,
     _flips,
@@ -267,3 +300,4 @@ WAYS: tuple[Callable[[random.Random, str, bytes], Iterator[Edit]], ...] = (
     metadata,
     metadata,
 )
+SOUND_WAYS = (*WAYS, _truncation, _format, _format, _chained, _chained, _gap)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from detector.media.sound_frames import adts_frame, behind_tags, mpeg_frame
+
 
 class Part(NamedTuple):
     """A box, chunk or element: where it starts and ends, and where its size stands in how many bytes."""
@@ -19,11 +21,11 @@ class Part(NamedTuple):
 def parts(name: str, data: bytes) -> list[Part]:
     """The boxes, chunks or elements of a sound file."""
     kind = name.partition("-")[0]
-    if kind in ("mp4", "mov", "heic", "avif"):
+    if kind in ("mp4", "mov", "heic", "avif", "m4a"):
         return list(_boxes(data, 0, len(data)))
-    if kind in ("avi", "webp"):
+    if kind in ("avi", "webp", "wav"):
         return list(_riff(data, 0, len(data)))
-    if kind in ("mkv", "webm"):
+    if kind in ("mkv", "webm", "mka"):
         return list(_ebml(data, 0, len(data)))
     if kind in _READERS:
         return list(_READERS[kind](data))
@@ -154,6 +156,59 @@ def _objects(data: bytes) -> Iterator[Part]:
         at += 30 if at == 0 else size
 
 
+def _pages(data: bytes) -> Iterator[Part]:
+    """Pages of an Ogg file; what is taken for a size is how many segments one has."""
+    at = 0
+    while data[at : at + 4] == b"OggS" and at + 27 <= len(data):
+        segments = data[at + 27 : at + 27 + data[at + 26]]
+        end = at + 27 + len(segments) + sum(segments)
+        yield Part(at, min(end, len(data)), at + 26, 1, True)
+        at = end
+
+
+def _caf(data: bytes) -> Iterator[Part]:
+    at = 8
+    while at + 12 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 12], "big")
+        yield Part(at, min(len(data), at + 12 + size), at + 4, 8, False)
+        at += 12 + size
+
+
+def _flac(data: bytes) -> Iterator[Part]:
+    at = 4
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at + 1 : at + 4], "big")
+        yield Part(at, min(len(data), at + 4 + size), at + 1, 3, False)
+        if data[at] & 0x80:  # the last one before the frames
+            return
+        at += 4 + size
+
+
+def _mpeg_frames(data: bytes) -> Iterator[Part]:
+    """Frames of an MP3; what is taken for a size is the byte of bit and sampling rate."""
+    at = behind_tags(data)
+    while frame := mpeg_frame(data, at):
+        yield Part(at, min(len(data), at + frame.length), at + 2, 1, False)
+        at += frame.length
+
+
+def _adts_frames(data: bytes) -> Iterator[Part]:
+    at = 0
+    while frame := adts_frame(data, at):
+        yield Part(at, min(len(data), at + frame[0]), at + 4, 1, False)
+        at += frame[0]
+
+
+_AMR_FRAMES = (13, 14, 16, 18, 20, 21, 27, 32, 6)  # bytes by mode (RFC 4867)
+
+
+def _amr_frames(data: bytes) -> Iterator[Part]:
+    at = 6
+    while at < len(data) and (mode := data[at] >> 3 & 15) < len(_AMR_FRAMES):
+        yield Part(at, min(len(data), at + _AMR_FRAMES[mode]), at, 1, False)
+        at += _AMR_FRAMES[mode]
+
+
 _READERS: dict[str, Callable[[bytes], Iterator[Part]]] = {
     "png": _png,
     "jpg": _jpeg,
@@ -162,4 +217,10 @@ _READERS: dict[str, Callable[[bytes], Iterator[Part]]] = {
     "mpg": _program,
     "flv": _flash,
     "wmv": _objects,
+    "ogg": _pages,
+    "caf": _caf,
+    "flac": _flac,
+    "mp3": _mpeg_frames,
+    "aac": _adts_frames,
+    "amr": _amr_frames,
 }

@@ -16,7 +16,10 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[1]),
+    str(Path(__file__).resolve().parents[1] / "detector"),
+]
 
 from fuzz.bases import bases, suffix  # noqa: E402
 from fuzz.mutations import recipe  # noqa: E402
@@ -31,14 +34,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.reading", description=__doc__)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--endings", default="", help="only bases with these, such as wav,ogg,mka")
     options = parser.parse_args()
     os.nice(5)
     bases()
     counts: Counter[str] = Counter()
+    wanted = frozenset(filter(None, options.endings.split(",")))
     faults, started, number = 0, time.monotonic(), 0
     while number < options.files:
         end = min(number + _AT_ONCE, options.files)
-        for line in _told_by_a_process(options.seed, range(number, end)):
+        for line in _told_by_a_process(options.seed, range(number, end), wanted):
             about, _, what = line.partition(" ")
             number = int(about) + 1
             if what in ("read", "refused"):
@@ -50,7 +55,7 @@ def main() -> int:
     return int(bool(faults))
 
 
-def _told_by_a_process(seed: int, numbers: range) -> list[str]:
+def _told_by_a_process(seed: int, numbers: range, endings: frozenset[str]) -> list[str]:
     """What became of each file, by number, up to one that ended the process."""
     reader, writer = os.pipe()
     process = os.fork()
@@ -60,7 +65,7 @@ def _told_by_a_process(seed: int, numbers: range) -> list[str]:
         resource.setrlimit(resource.RLIMIT_CPU, (_CPU, _CPU))
         with tempfile.TemporaryDirectory() as folder:
             for number in numbers:
-                os.write(writer, f"{number} {_outcome(seed, number, Path(folder))}\n".encode())
+                os.write(writer, f"{number} {_outcome(seed, number, endings, Path(folder))}\n".encode())
         os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as pipe:
@@ -71,14 +76,18 @@ def _told_by_a_process(seed: int, numbers: range) -> list[str]:
     return lines
 
 
-def _outcome(seed: int, number: int, folder: Path) -> str:
-    from detector.errors import MediaError
+def _outcome(seed: int, number: int, endings: frozenset[str], folder: Path) -> str:
+    from detector.errors import MediaError, SoundOnlyError
 
-    made = recipe(seed, number)
+    made = recipe(seed, number, endings)
     path = folder / f"file{suffix(made.base)}"
     path.write_bytes(made.bake())
     try:
-        _read(path)
+        try:
+            _read(path)
+        except SoundOnlyError:
+            _read_recording(path)
+        _read_sound(path)
     except MediaError:
         return "refused"
     except BaseException as problem:
@@ -103,6 +112,24 @@ def _read(path: Path) -> None:
         assert missing_seconds(reader) >= 0 <= lost_frames(reader)
         with path.open("rb") as file:
             read_store(file, reader.container_format)
+
+
+def _read_recording(path: Path) -> None:
+    from detector.media.acceptance import InputLimits
+    from detector.recordings import recording_facts
+
+    assert recording_facts(path, path.name, InputLimits())[0].duration > 0
+
+
+def _read_sound(path: Path) -> None:
+    from detector.voice.samples import RATE, SoundReader, read_spans
+
+    reader = SoundReader(path)
+    count = sum(map(len, reader.blocks()))
+    if reader.facts is not None:
+        assert count == reader.facts.samples and all(end > start for start, end in reader.facts.missing)
+        (span,) = read_spans(path, [(0.0, 1.0)])
+        assert len(span) == min(count, RATE)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from clips import numbered, write_clip
-from sounds import KINDS, RATE, hum, write_film, write_recording
+from sounds import KINDS, RATE, hum, write_film, write_recording, write_stamped
 
 from detector.media.acceptance import InputLimits
 from detector.media.sound import SoundDecoder
@@ -130,22 +130,8 @@ def test_sound_of_joined_videos_stays_with_the_pictures(tmp_path: Path) -> None:
     assert (start, end) == pytest.approx((1.0, 2.0), abs=0.15)
 
 
-def stamped(path: Path, stretches: list[tuple[float, np.ndarray]]) -> Path:
-    """Write PCM with these times into Matroska."""
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("pcm_s16le", rate=RATE, layout="mono")
-        for start, wave in stretches:
-            for at in range(0, len(wave), 1600):
-                packet = av.Packet((wave[at : at + 1600] * 32767).astype("<i2").tobytes())
-                packet.stream, packet.time_base = stream, Fraction(1, RATE)
-                packet.pts = packet.dts = round(start * RATE) + at
-                packet.duration = len(wave[at : at + 1600])
-                out.mux(packet)
-    return path
-
-
 def test_a_gap_of_a_year_is_closed_up(tmp_path: Path) -> None:
-    path = stamped(tmp_path / "a.mka", [(0.0, hum(1.0)), (31_536_000.0, high(1.0))])
+    path = write_stamped(tmp_path / "a.mka", [(0.0, hum(1.0)), (31_536_000.0, high(1.0))])
     facts, samples = heard(path)
     assert facts.closed == 1 and len(samples) == pytest.approx(2 * RATE, abs=RATE / 20) and not facts.missing
     assert recording_facts(path, "a.mka", InputLimits())[0].duration == pytest.approx(2.0, abs=0.05)
@@ -160,7 +146,7 @@ class Changed:
 
 
 def test_packets_that_are_repeated_are_heard_once(tmp_path: Path) -> None:
-    with av.open(str(stamped(tmp_path / "a.mka", [(0.0, high(1.0))]))) as container:
+    with av.open(str(write_stamped(tmp_path / "a.mka", [(0.0, high(1.0))]))) as container:
         stream = container.streams.audio[0]
         packets = list(container.demux(stream))
         decoder = SoundDecoder(Changed(container, [*packets[:6], *packets[3:]]), stream)  # type: ignore[arg-type]
@@ -171,7 +157,7 @@ def test_packets_that_are_repeated_are_heard_once(tmp_path: Path) -> None:
 def test_packets_with_other_contents_are_all_heard(tmp_path: Path) -> None:
     """Times that go back again and again hide nothing."""
     noise = (0.1 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32)
-    with av.open(str(stamped(tmp_path / "a.mka", [(0.0, noise)]))) as container:
+    with av.open(str(write_stamped(tmp_path / "a.mka", [(0.0, noise)]))) as container:
         stream = container.streams.audio[0]
         packets = list(container.demux(stream))
         for number, packet in enumerate(packets[:-1]):
