@@ -16,7 +16,7 @@ import detector.engine  # noqa: F401 - brings all that an analysis imports
 from detector import timestamps
 from detector.backends.selection import needs_torch, open_backend
 from detector.environment import describe_software, extend_command, libraries, source_sha256
-from detector.errors import SoundOnlyError
+from detector.errors import MediaError, PicturesNotReadError, SoundOnlyError
 from detector.explain.overlays import BOXED, PHOTO, write_boxed, write_photo
 from detector.faces.search.networks import FaceDetector
 from detector.faces.search.photos import find_upright_turn, may_be_rotated
@@ -104,15 +104,23 @@ def analyze(
     progress = _never_back(progress or (lambda stage, fraction: None))
     of_faces = _scaled(progress, _LISTENING if job.parameters.sound else 1.0)
     faces_end = _LISTENING
+    unread: PicturesNotReadError | None = None
     while True:
         try:
             analysis = _analyzed(job, of_faces)
-        except SoundOnlyError:
+        except (SoundOnlyError, PicturesNotReadError) as problem:
+            if isinstance(problem, PicturesNotReadError):
+                unread = problem
             faces_end = _SEARCHED
             searching = _of_stage(progress, "reading", 0.0, faces_end)
-            analysis = analyze_recording(
-                job.path, job.name, job.parameters, job.models()[0], bounds, searching
-            )
+            try:
+                analysis = analyze_recording(
+                    job.path, job.name, job.parameters, job.models()[0], bounds, searching, unread
+                )
+            except MediaError:
+                if unread is None:
+                    raise
+                raise unread from None
             break
         except PictureGrowsError as grown:
             with open_media(job.path, bounds) as reader:
@@ -127,6 +135,8 @@ def analyze(
         listening = _of_stage(progress, "listening to voices", faces_end, 1.0)
         voice = examine_voice(job.path, analysis.media, job.parameters, images, listening, bounds, explain)
         analysis = analysis.model_copy(update={"voice": voice}).with_examined_sound()
+    if unread is not None and (analysis.voice is None or analysis.voice.stream is None):
+        raise unread
     progress("finishing", 1.0)
     return analysis
 

@@ -20,6 +20,10 @@ class SoundOnlyError(MediaError):
     """The file holds sound and no picture, where pictures are needed."""
 
 
+class PicturesNotReadError(MediaError):
+    """The pictures of a video cannot be decoded; its sound may be."""
+
+
 class ModelError(ReelproofError):
     """A model's weights or card are missing, damaged or do not fit together."""
 

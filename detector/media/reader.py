@@ -14,7 +14,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 from numpy.typing import NDArray
 
-from detector.errors import MediaError
+from detector.errors import MediaError, PicturesNotReadError
 from detector.media import colour
 from detector.media.acceptance import MATROSKA, MP4, InputLimits
 from detector.media.colour import ToSrgb
@@ -213,7 +213,7 @@ class MediaReader(UprightPictures):
             if not self.is_whole():
                 self.tally.undecodable += 1
         if is_empty:
-            raise MediaError(
+            raise PicturesNotReadError(
                 N_(
                     "Not one frame could be decoded: the file is damaged or uses a codec unknown "
                     "here. Play it in a video player; if it plays, convert it to H.264 mp4 and try "

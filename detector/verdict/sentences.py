@@ -224,6 +224,10 @@ _TEMPLATES = {
     ),
     "photo_damaged": N_("The file is damaged: a part of the picture is missing and was not looked at."),
     "no_picture": N_("The exhibit is a recording of sound without picture, so no face was examined."),
+    "pictures_not_read": N_(
+        "No picture of the file can be read, so no face was examined; its sound was examined alone. "
+        "%(problem)s"
+    ),
     "voice_no_sound": N_("The file has no sound."),
     "voice_not_decoded": N_("The sound cannot be decoded: it is damaged or in an unknown codec."),
     "voice_refused": N_("The sound was not examined. %(problem)s"),

@@ -15,7 +15,7 @@ from operator import itemgetter
 import av
 from av.codec.codec import Capabilities
 
-from detector.errors import MediaError, SoundOnlyError
+from detector.errors import MediaError, PicturesNotReadError, SoundOnlyError
 from detector.media.acceptance import ACCEPTED, MATROSKA, MP4, OGG, PHOTO_DEMUXERS, UNREADABLE, InputLimits
 from detector.media.stated_durations import DurationSource
 from detector.media.stream.damage import Damage, LastPackets, packet_key
@@ -200,7 +200,7 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
     streams = [s for s in pictures if s.codec_context is not None]
     if not streams:
         if pictures:
-            raise MediaError(
+            raise PicturesNotReadError(
                 N_(
                     "The file's pictures are in a codec that is not known here, such as the raw format of a "
                     "camera. Export them as mp4 with a program that plays them, and keep the original."

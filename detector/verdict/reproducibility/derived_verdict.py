@@ -78,7 +78,10 @@ def _same_persons(analysis: Analysis, other: OtherModel) -> bool:
 
 def _of_recording(analysis: Analysis) -> Iterator[str]:
     """Check that no finding about faces is stated for a recording of sound."""
-    reason = Reason(Statement("no_picture"))
+    if [cause.code for cause in analysis.causes] == ["pictures_not_read"]:
+        reason = Reason(Statement("pictures_not_read", **analysis.causes[0].parameters))
+    else:
+        reason = Reason(Statement("no_picture"))
     due = (Verdict.INCONCLUSIVE, str(reason), reason.causes)
     if (analysis.verdict, analysis.reason, analysis.causes) != due:
         yield "the verdict on the faces or its reason is not that of a recording of sound"

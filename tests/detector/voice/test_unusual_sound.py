@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from clips import numbered, write_clip
+from made_speech import babble
 from sounds import hum, write_film, write_recording, write_wave
 
 from detector import Parameters, analyze
@@ -95,6 +96,32 @@ def test_faces_do_not_fail_for_the_voices(
     assert analysis.coverage.frames_sampled and analysis.voice is not None
     assert [cause.code for cause in analysis.voice.causes] == [code]
     assert analysis.marks is not None and "could not be decoded" in (analysis.marks.note or "")
+
+
+def broken_film(folder: Path, sound: bool = True) -> Path:
+    """A video none of whose pictures can be decoded."""
+    clip = write_clip(folder / "clip.mp4", [numbered(n) for n in range(10)])
+    wave = write_wave(folder / "a.wav", babble(3.0)[None])
+    path = write_film(folder / "film.mkv", clip, wave) if sound else clip
+    with av.open(str(path)) as film:
+        places = [(packet.pos, packet.size) for packet in film.demux(film.streams.video[0]) if packet.size]
+    data = bytearray(path.read_bytes())
+    for place, size in places:
+        data[place + 16 : place + size] = b"\xff" * (size - 16)
+    path.write_bytes(data)
+    return path
+
+
+def test_voices_do_not_fail_for_the_faces(tmp_path: Path) -> None:
+    path = broken_film(tmp_path)
+    analysis = analyze(path)
+    assert [cause.code for cause in analysis.causes] == ["pictures_not_read"]
+    assert "Not one frame could be decoded" in analysis.reason and analysis.media.sound_only
+    assert analysis.voice is not None and analysis.voice.speech > 1.5
+    with pytest.raises(MediaError, match="Not one frame"):
+        analyze(path, parameters=Parameters(sound=False))
+    with pytest.raises(MediaError, match="Not one frame"):
+        analyze(broken_film(tmp_path, sound=False))
 
 
 def test_whoever_reports_progress_may_end_the_examination(tmp_path: Path) -> None:

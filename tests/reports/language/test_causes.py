@@ -80,6 +80,7 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("damaged", {"lost_at_start": 1.52, "between_key_frames": True, "undecodable": 1234}),
     ("damaged", {"lost_at_start": 1.5, "from_damaged": 12, "lost_at_end": 2.0, "missing": 3.26}),
     ("no_picture", {}),
+    ("pictures_not_read", {"problem": LONG}),
     ("voice_no_sound", {}),
     ("voice_not_decoded", {}),
     ("voice_refused", {"problem": LONG}),

@@ -84,6 +84,8 @@ def _check_clock(container: av.container.InputContainer, media: Media) -> None:
 
     They compute length and places from what the header states, or from the size and the first bit rate.
     """
+    if any(not stream.disposition & av.stream.Disposition.attached_pic for stream in container.streams.video):
+        raise NotPlayable(N_("its pictures cannot be read"))
     if container.duration is None:
         raise NotPlayable(N_("it does not say how long it is"))
     if abs(container.duration / av.time_base - media.duration) > _SAME_LENGTH:
