@@ -109,7 +109,7 @@ _FORMATS: dict[str, tuple[str, Callable[..., str]]] = {
     "minimum_usable_frames": ("needed", lambda words, number: _needed(words, number)),
     "flaws": ("flaws", Words.flaws),
     "seconds": ("seconds", lambda words, seconds: words.number(f"{seconds:.1f}")),
-    "problem": ("problem", Words.stored),
+    "problem": ("problem", lambda words, text: words.stored(text)),
     "segments": ("segments", lambda words, number: words.count(number, "segment")),
 }
 
@@ -224,10 +224,7 @@ _TEMPLATES = {
     ),
     "photo_damaged": N_("The file is damaged: a part of the picture is missing and was not looked at."),
     "no_picture": N_("The exhibit is a recording of sound without picture, so no face was examined."),
-    "pictures_not_read": N_(
-        "No picture of the file can be read, so no face was examined; its sound was examined alone. "
-        "%(problem)s"
-    ),
+    "pictures_not_read": N_("No picture of the file can be read, and no face was examined. %(problem)s"),
     "voice_no_sound": N_("The file has no sound."),
     "voice_not_decoded": N_("The sound cannot be decoded: it is damaged or in an unknown codec."),
     "voice_refused": N_("The sound was not examined. %(problem)s"),
