@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="STEP")
     for name, step, does in (
         ("prepare", steps.prepare, "keep what the start hears in all recordings, and fit heads by folds"),
-        ("tune", steps.tune_encoders, "tune without two of the folds, and on all pages"),
+        ("tune", steps.tune_encoders, "tune both encoders on all pages"),
         ("measure", steps.measure, "measure by folds, and choose the thresholds"),
         ("splice", steps.splice, "measure synthetic stretches in human speech"),
         ("explain", steps.explain, "measure the heatmaps"),

@@ -52,11 +52,19 @@ def mp3(samples: Samples, kilobits: int) -> Samples:
 
 def telephone(samples: Samples) -> Samples:
     """Limit to 300 to 3,400 Hz at 8 kHz, with eight bits of µ-law (ITU-T G.711)."""
-    band = sosfiltfilt(butter(6, [300, 3400], "band", fs=RATE, output="sos"), samples)
-    narrow = np.clip(resample_poly(band, 1, 2), -1, 1)
+    narrow = np.clip(resample_poly(_telephone_band(samples), 1, 2), -1, 1)
     coded = np.round(127 * np.sign(narrow) * np.log1p(_MU * np.abs(narrow)) / np.log1p(_MU)) / 127
     wide = np.sign(coded) * np.expm1(np.abs(coded) * np.log1p(_MU)) / _MU
     return resample_poly(wide, 2, 1)[: len(samples)].astype(np.float32)
+
+
+def mobile(samples: Samples, kilobits: float) -> Samples:
+    """Limit to a telephone's band, with AMR-NB (3GPP TS 26.071), as mobile networks and voice messages do."""
+    return encode(_telephone_band(samples), "libopencore_amrnb", "amr", round(1000 * kilobits), 8000)
+
+
+def _telephone_band(samples: Samples) -> Samples:
+    return sosfiltfilt(butter(6, [300, 3400], "band", fs=RATE, output="sos"), samples).astype(np.float32)
 
 
 def noise(samples: Samples, ratio: float, slope: float, rng: np.random.Generator) -> Samples:
@@ -118,6 +126,31 @@ def at_random(samples: Samples, rng: np.random.Generator) -> Samples:
     if drawn < 0.55:
         return mp3(samples, int(rng.choice([24, 32, 48, 64])))
     return telephone(samples) if drawn < 0.7 else samples
+
+
+LINES: dict[str, Degradation] = {
+    "G.711": telephone,
+    "AMR-NB 12.2 kbit/s": lambda samples: mobile(samples, 12.2),
+    "AMR-NB 7.4 kbit/s": lambda samples: mobile(samples, 7.4),
+    "AMR-NB 5.15 kbit/s": lambda samples: mobile(samples, 5.15),
+}
+"""Telephones."""
+MESSAGES: dict[str, Degradation] = {
+    "Opus 12 kbit/s": lambda samples: opus(samples, 12),
+    "Opus 16 kbit/s": lambda samples: opus(samples, 16),
+    "Opus 24 kbit/s": lambda samples: opus(samples, 24),
+    "AAC 24 kbit/s": lambda samples: aac(samples, 24),
+    "AAC 48 kbit/s": lambda samples: aac(samples, 48),
+    "MP3 32 kbit/s": lambda samples: mp3(samples, 32),
+}
+"""What a telephone call is sent on in."""
+
+
+def telephone_message(samples: Samples, rng: np.random.Generator) -> Samples:
+    """Send through a telephone drawn from :data:`LINES`, then in a message drawn from :data:`MESSAGES`."""
+    line, message = rng.choice(list(LINES)), rng.choice(list(MESSAGES))
+    samples = 0.7 * samples / max(1e-4, float(np.abs(samples).max()))
+    return MESSAGES[message](LINES[line](samples))
 
 
 CHANNELS: dict[str, Degradation] = {

@@ -24,6 +24,33 @@ KINDS = {
     "voice conversion": ("voice conversion",),
     "vocoder or codec only": ("vocoder", "codec"),
 }
+NEWER = frozenset(
+    (
+        "Bark",
+        "DDDM-VC",
+        "Diff-HierVC",
+        "Guided-TTS 2",
+        "HierSpeech++",
+        "HierVST",
+        "MaskGCT",
+        "Matcha-TTS",
+        "Mega-TTS",
+        "NANSY-TTS",
+        "NANSY-TTS zero-shot",
+        "NaturalSpeech",
+        "NaturalSpeech 2",
+        "PromptTTS++",
+        "Spirit LM",
+        "StyleTTS 2",
+        "Tortoise",
+        "UnitSpeech",
+        "VALL-E",
+        "VoiceCraft",
+        "Voicebox",
+        "XTTS",
+    )
+)
+"""Systems of 2022 and later."""
 HeadOf = Callable[[Recording], Head]
 """Gives the head that has seen nothing of the page and the speaker of a recording."""
 FALSE_FLAGS = 0.03
@@ -68,6 +95,11 @@ def separation(scores: Scores) -> dict[str, float]:
         if np.isin(kinds, names).any():
             of_kind = ~synthetic | np.isin(kinds, names)
             figures[f"AUC, {kind}"] = float(roc_auc_score(synthetic[of_kind], raw[of_kind]))
+    newer = np.array([recording.system in NEWER for recording in scores.recordings])
+    if newer.any():
+        figures["AUC, systems of 2022 and later"] = float(
+            roc_auc_score(synthetic[newer | ~synthetic], raw[newer | ~synthetic])
+        )
     return figures
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,23 @@ from detector.voice.samples import Samples, SoundReader
 FOLDS = 6
 EDITING = "editing"
 """Kind of recordings that are synthetic at unknown times; they teach nothing and are not counted."""
+_CORPORA = {
+    "vctk": "VCTK",
+    "libri": "LibriSpeech",
+    "ljspeech": "LJSpeech",
+    "cmu": "CMU ARCTIC",
+    "vcc2018": "VCC2018",
+    "vcc2020": "VCC2020",
+    "esd": "ESD",
+    "gigaspeech": "GigaSpeech",
+    "aishell": "AISHELL",
+    "css10": "CSS10",
+    "daps": "DAPS",
+    "line-ja": "LINE",
+    "tmsv": "TMSV",
+}  # in names of groups
+# What tells versions and uses of one system apart: "copy-synthesis HiFi-GAN V1".
+_VERSION = re.compile(r"^(copy-synthesis|codec) | \(.*?\)| V[123]$| speech editing$")
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,13 @@ class Recording:
     """Speaker, or the corpus of speakers who are not named."""
     language: str
     role: str
+    system: str = ""
+    """What made it, whatever version and use; empty for human speech."""
+
+    @property
+    def corpus(self) -> str:
+        """The published collection of speakers that it was read for, or taken from."""
+        return next((name for part, name in _CORPORA.items() if part in self.group.lower()), self.group)
 
     @property
     def name(self) -> str:
@@ -53,6 +78,7 @@ def read_recordings(data: Path) -> list[Recording]:
             group=row["group"],
             language=row["language"],
             role=row["role"],
+            system=_VERSION.sub("", row["system"]) if row["label"] == "fake" else "",
         )
         for row in rows
         if row["kind"] != EDITING
@@ -75,11 +101,13 @@ def parted(
 ) -> tuple[list[Recording], list[Recording]]:
     """Return the recordings to learn from, and those of the pages of ``fold``.
 
-    What shares a speaker with a page left out is in neither.
+    What shares a speaker, a corpus or a system with a page left out is in neither.
     """
     left_out = [recording for recording in recordings if folds[recording.page] == fold]
-    groups = {recording.group for recording in left_out}
-    kept = [r for r in recordings if folds[r.page] != fold and r.group not in groups]
+    corpora, systems = ({getattr(r, kind) for r in left_out} - {""} for kind in ("corpus", "system"))
+    kept = [
+        r for r in recordings if folds[r.page] != fold and r.corpus not in corpora and r.system not in systems
+    ]
     return kept, left_out
 
 
@@ -98,6 +126,6 @@ def balanced_weights(recordings: Sequence[Recording]) -> np.ndarray:
     sizes = Counter(recording.page for recording in recordings)
     weights = np.array([sizes[recording.page] ** -0.5 for recording in recordings])
     synthetic = np.array([recording.synthetic for recording in recordings])
-    for side in (synthetic, ~synthetic):
+    for side in (side for side in (synthetic, ~synthetic) if side.any()):
         weights[side] *= len(recordings) / (2 * weights[side].sum())
     return weights

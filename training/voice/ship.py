@@ -42,7 +42,9 @@ LIMITS = (
     "A synthetic stretch of a few seconds inside human speech is seldom found.",
     "Up to three in a hundred human recordings of 4 s are flagged; a long one has more chances to be.",
     "Speech that was only passed through a good vocoder or neural codec is often not found.",
-    "On a telephone line (300 to 3,400 Hz) and in loud noise it separates less well.",
+    "Of systems of 2022 and later, such as VALL-E, Tortoise and MaskGCT, it misses most speech.",
+    "On a telephone line (300 to 3,400 Hz) and in loud noise it separates less well; of what came by "
+    "telephone and was sent on as a voice message it finds little.",
     "Languages other than English were hardly measured; the language of an exhibit is not recognised.",
     "Singing, whispering, voices over music and several people at once were not measured.",
     "A voice that was cut from genuine recordings and put together anew is human speech to it.",
@@ -128,9 +130,12 @@ have 3 s instead of 4 s, logits are lowered by {card.short_lowered:g}.
 
 ## Measured
 
-On all pages in six folds: each recording is judged by a head that has learned nothing from its page and its
-speaker, on encoders before they were tuned. Calibration and thresholds were chosen on these scores. What
-tuning changes was measured in two of the folds.
+On all pages in six folds: each recording is judged by a head that has learned nothing from its page, its
+speaker, the corpus of its speaker and the system that made it, nor from the others of its fold, on encoders
+before they were tuned. Calibration and thresholds were chosen on these scores. What tuning changes was
+measured on as many recordings as the figures name, from which the tuned encoders have learned. *Telephone and
+message*: G.711 or AMR-NB of 5.15 to 12.2 kbit/s in a band of 300 to 3,400 Hz, then Opus of 12 to 24 kbit/s,
+AAC of 24 or 48 kbit/s or MP3 of 32 kbit/s.
 
 | figure | value |
 |---|---|

@@ -19,9 +19,9 @@ from detector.voice.network import VoiceNetwork
 from detector.voice.samples import Samples
 from training.voice import measuring
 from training.voice.cells import Cells, cells_of
-from training.voice.degradations import CHANNELS, Degradation, at_random
+from training.voice.degradations import CHANNELS, Degradation, at_random, telephone_message
 from training.voice.encoder import Encoder
-from training.voice.heads import STRENGTH, Head, fit_on
+from training.voice.heads import PAGES, SHIFTS, STRENGTH, Head, fit_on
 from training.voice.measuring import Reached, Thresholds
 from training.voice.recordings import FOLDS, Recording, evenly_chosen, folds_of_pages, parted, read_recordings
 from training.voice.ship import card_of, ship
@@ -30,23 +30,28 @@ from training.voice.start import read_start
 from training.voice.tuning import RATE, STEPS, tune
 from training.voice.whole import confirmed_maps, cost, eight_hours
 
-TUNED_FOLDS = (0, 4)
-"""Folds without which the network is tuned as well, to measure what tuning changes."""
 OF_EACH_CLASS = 100
 """Recordings that are measured after each channel."""
+_SENT = 60  # of each class, beside all human ones of role develop, that are sent through a telephone
 CHAIN = "random chain"
-"""The condition that is learnt from beside the recordings as published."""
-STEADY = ("Opus 24 kbit/s", "telephone band")
-"""Channels after which no more human speech may be flagged than without."""
+"""The condition in which all recordings are learnt from beside as published."""
+MESSAGE = "telephone and message"
+"""The condition of human speech that came by telephone and was sent on."""
+LEARNT = ("", CHAIN, "telephone band")
+"""Conditions that are learnt from; the last in some of the recordings."""
+SHIFTED = ("telephone band", MESSAGE, "noise at 15 dB")
+"""Channels whose effect on features the head shall not hear."""
+STEADY = ("Opus 24 kbit/s", "telephone band", MESSAGE)
+"""Conditions in which no more human speech may be flagged than without."""
 _SPLICES, _MAPS = 40, 24
+_TUNED = "tuned.pt"
 
 
 def prepare(options: argparse.Namespace) -> None:
     """Keep the start's cells in all conditions and the heads of all folds; print what they reach."""
     recordings, conditions = read_recordings(options.data), _cells_of_start(options)
     folds = folds_of_pages(recordings)
-    learnt = [conditions[""], conditions[CHAIN]]
-    heads = [fit_on(parted(recordings, folds, fold)[0], learnt) for fold in sorted(set(folds.values()))]
+    heads = [_fitted(parted(recordings, folds, fold)[0], conditions) for fold in sorted(set(folds.values()))]
     np.savez(
         options.out / "heads.npz",
         weight=np.stack([head.weight for head in heads]),
@@ -59,20 +64,13 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def tune_encoders(options: argparse.Namespace) -> None:
-    """Tune encoders and head on all pages, and without each of some folds, where the gain is measured.
-
-    What an earlier run has tuned is kept.
-    """
+    """Tune encoders and head on all pages; what an earlier run has tuned is kept."""
     torch.set_num_threads(options.threads)
-    recordings = read_recordings(options.data)
-    learnt, folds = _learnt(options, recordings), folds_of_pages(recordings)
-    cells = learnt[""]
-    for fold in (None, *TUNED_FOLDS):
-        file = options.out / _tuned_name(fold)
-        if not file.is_file():
-            kept = recordings if fold is None else parted(recordings, folds, fold)[0]
-            tune(Encoder(_start(options), fit_on(kept, [*learnt.values()])), kept, cells, file)
-    _keep(options, "tuning", _what_tuning_changes(options, recordings, cells))
+    recordings, conditions = read_recordings(options.data), _cells_of_start(options)
+    file = options.out / _TUNED
+    if not file.is_file():
+        tune(Encoder(_start(options), _fitted(recordings, conditions)), recordings, conditions[""], file)
+    _keep(options, "tuning", _what_tuning_changes(options, recordings, conditions[""]))
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -94,7 +92,7 @@ def measure(options: argparse.Namespace) -> None:
         for name, cells in conditions.items()
         if name != CHAIN
     }
-    after = {name: measuring.score(recordings, head_of, conditions[name]) for name in CHANNELS}
+    after = {name: measuring.score(recordings, head_of, conditions[name]) for name in (*CHANNELS, MESSAGE)}
     enter = measuring.threshold(
         [
             reached[""].highest[~clean.synthetic],
@@ -102,24 +100,27 @@ def measure(options: argparse.Namespace) -> None:
         ]
     )
     doubt = measuring.doubt_below(reached[""], enter)
-    figures |= _rates(clean.synthetic, reached[""], enter, doubt, "")
+    figures |= _rates(clean.recordings, reached[""], enter, doubt, "")
     for name, scores in after.items():
         separated = measuring.separation(scores)
         figures[f"AUC after {name}"] = separated["AUC, all pages together"]
         figures[f"mean AUC inside a page after {name}"] = separated["mean AUC inside a page"]
-        figures |= _rates(scores.synthetic, reached[name], enter, doubt, f" after {name}")
+        figures |= _rates(scores.recordings, reached[name], enter, doubt, f" after {name}")
     thresholds = {"scale": calibration.scale, "offset": calibration.offset, "enter": enter, "doubt": doubt}
     _keep(options, "thresholds", thresholds)
     _keep(options, "separation", figures)
 
 
 def _rates(
-    synthetic: np.ndarray, reached: Reached, enter: float, doubt: float, where: str
+    recordings: Sequence[Recording], reached: Reached, enter: float, doubt: float, where: str
 ) -> dict[str, float]:
     flagged = reached.highest >= enter
+    synthetic = np.array([recording.synthetic for recording in recordings])
+    newer = np.array([recording.system in measuring.NEWER for recording in recordings])
     return {
         f"human recordings flagged{where}": float(flagged[~synthetic].mean()),
         f"synthetic recordings found{where}": float(flagged[synthetic].mean()),
+        f"those of systems of 2022 and later found{where}": float(flagged[newer].mean()),
         f"recordings inconclusive{where}": float(np.mean(~flagged & (reached.overall >= doubt))),
     }
 
@@ -127,21 +128,18 @@ def _rates(
 def _what_tuning_changes(
     options: argparse.Namespace, recordings: Sequence[Recording], cells: Mapping[str, Cells]
 ) -> dict[str, float]:
-    """Return figures of the tuned folds before and after, each on the pages that were left out."""
-    folds, heads = folds_of_pages(recordings), _heads(options)
-    left_out, before, after = [], [], []
-    for fold in TUNED_FOLDS:
-        tensors, head = _tuned(options, fold).tensors()
-        own = [recording for recording in recordings if folds[recording.page] == fold]
-        tuned = cells_of(own, _network(tensors), None, options.out / f"tuned-fold{fold}.npz")
-        left_out += own
-        before.append(heads[fold](np.stack([cells[recording.name].window() for recording in own])))
-        after.append(head(np.stack([tuned[recording.name].window() for recording in own])))
+    """Return what the heads of the folds reach on the start, and on the encoders that were tuned."""
+    chosen, folds, heads = (
+        evenly_chosen(recordings, OF_EACH_CLASS),
+        folds_of_pages(recordings),
+        _heads(options),
+    )
+    tuned = cells_of(chosen, _network(_tuned(options).tensors()[0]), None, options.out / "tuned-chosen.npz")
     figures = {}
-    for name, parts in (("before tuning", before), ("tuned", after)):
-        separated = measuring.separation(measuring.Scores(left_out, np.concatenate(parts)))
-        for figure in ("mean AUC inside a page", "AUC, all pages together"):
-            figures[f"two folds, {name}: {figure}"] = separated[figure]
+    for name, heard in (("before tuning", cells), ("tuned", tuned)):
+        scores = measuring.score(chosen, lambda recording: heads[folds[recording.page]], heard)
+        pooled = measuring.separation(scores)["AUC, all pages together"]
+        figures[f"{len(chosen)} recordings, encoders {name}: AUC, all pages together"] = pooled
     return figures
 
 
@@ -167,18 +165,19 @@ def explain(options: argparse.Namespace) -> None:
 def weigh(options: argparse.Namespace) -> None:
     """Measure seconds and memory with the tuned network."""
     recordings = evenly_chosen(read_recordings(options.data), OF_EACH_CLASS)
-    tensors, head = _tuned(options, None).tensors()
+    tensors, head = _tuned(options).tensors()
     model = LoadedVoiceModel(card_of(_thresholds(options), {}, {}), _network(tensors, head))
     _keep(options, "cost", cost(recordings, model, options.out) | eight_hours(recordings, model, options.out))
 
 
 def ship_model(options: argparse.Namespace) -> None:
-    """Write weights and card from what was tuned and measured."""
+    """Write weights and card: the tuned encoders, a head that is fitted to all pages, and the figures."""
     figures: dict[str, float] = {}
     for part in ("separation", "tuning", "splices", "maps", "cost"):
         figures |= _kept(options, part)
-    recipe = {"steps": STEPS, "rate": RATE, "strength of the first head": STRENGTH}
-    card = ship(*_tuned(options, None).tensors(), card_of(_thresholds(options), figures, recipe))
+    recipe = {"steps": STEPS, "rate": RATE, "strength": STRENGTH, "pages": PAGES, "shifts": SHIFTS}
+    head = _fitted(read_recordings(options.data), _cells_of_start(options))
+    card = ship(_tuned(options).tensors()[0], head, card_of(_thresholds(options), figures, recipe))
     print(f"models/voice/{card.name}: {card.sha256}")
 
 
@@ -199,20 +198,22 @@ def _cells_of_start(options: argparse.Namespace) -> dict[str, dict[str, Cells]]:
     """Return the start's cells; the condition "" is that of the recordings as published."""
     recordings, network = read_recordings(options.data), _network(_start(options))
     chosen = evenly_chosen(recordings, OF_EACH_CLASS)
-    conditions = _learnt(options, recordings)
-    for number, (name, change) in enumerate(CHANNELS.items()):
-        file = options.out / f"start-channel{number}.npz"
-        conditions[name] = cells_of(chosen, network, partial(_without_chance, change), file)
-    return conditions
-
-
-def _learnt(options: argparse.Namespace, recordings: Sequence[Recording]) -> dict[str, dict[str, Cells]]:
-    """Return the start's cells of all recordings in the two conditions that are learnt from."""
-    network = _network(_start(options))
-    return {
+    conditions = {
         "": cells_of(recordings, network, None, options.out / "start-clean.npz"),
         CHAIN: cells_of(recordings, network, at_random, options.out / "start-chain.npz"),
     }
+    for number, (name, change) in enumerate(CHANNELS.items()):
+        file = options.out / f"start-channel{number}.npz"
+        conditions[name] = cells_of(chosen, network, partial(_without_chance, change), file)
+    chosen = evenly_chosen(recordings, _SENT)
+    sent = [r for r in recordings if r in chosen or (r.role == "develop" and not r.synthetic)]
+    conditions[MESSAGE] = cells_of(sent, network, telephone_message, options.out / "start-pairs.npz")
+    return conditions
+
+
+def _fitted(recordings: Sequence[Recording], conditions: Mapping[str, Mapping[str, Cells]]) -> Head:
+    """Return the head of ``recordings``, from the start's cells in all conditions."""
+    return fit_on(recordings, [conditions[name] for name in LEARNT], [conditions[name] for name in SHIFTED])
 
 
 def _without_chance(change: Degradation, samples: Samples, _rng: np.random.Generator) -> Samples:
@@ -228,12 +229,8 @@ def _network(tensors: Mapping[str, np.ndarray], head: Head | None = None) -> Voi
     return VoiceNetwork({**tensors, "head.weight": weight, "head.bias": np.array([bias])})
 
 
-def _tuned_name(fold: int | None) -> str:
-    return "tuned.pt" if fold is None else f"tuned-fold{fold}.pt"
-
-
-def _tuned(options: argparse.Namespace, fold: int | None) -> Encoder:
-    path: Path = options.out / _tuned_name(fold)
+def _tuned(options: argparse.Namespace) -> Encoder:
+    path: Path = options.out / _TUNED
     if not path.is_file():
         raise ParameterError(f"{path} is missing. Run the step `tune` first.")
     arrays = {name: tensor.numpy() for name, tensor in torch.load(path, weights_only=True).items()}

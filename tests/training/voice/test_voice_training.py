@@ -100,6 +100,50 @@ def test_a_head_learns_nothing_from_what_a_page_has_in_common() -> None:
     assert of_class > 3 * of_page
 
 
+def test_a_head_hears_little_of_what_a_channel_changes() -> None:
+    made, cells = separable()
+    rng = np.random.default_rng(1)
+    for item in made:  # both classes differ in what the channel changes as well
+        cells[item.name].values[:, 0, 300:400] += 4.0 * item.synthetic
+    moved = {name: Cells(own.values.copy(), own.shares) for name, own in list(cells.items())[:20]}
+    for own in moved.values():
+        own.values[:, 0, 300:400] += 4.0 + rng.standard_normal()
+    weights = [np.abs(fit_on(made, [cells], shifted).weight) for shifted in ((), (moved,))]
+    heard = [weight[300:400].mean() / weight[:100].mean() for weight in weights]
+    assert heard[1] < 0.5 * heard[0]
+
+
+def test_conditions_may_lack_recordings() -> None:
+    made, cells = separable()
+    some = {name: cells[name] for name in list(cells)[:10]}
+    head = fit_on(made, [cells, some])
+    scores = measuring.score(made, lambda _recording: head, some)
+    assert len(scores.recordings) == 10
+    assert scores.raw[scores.synthetic].min() > scores.raw[~scores.synthetic].max()
+
+
+def test_speech_by_telephone_in_a_message_is_repeatable() -> None:
+    first, again = (degradations.telephone_message(babble(2.0), np.random.default_rng(3)) for _ in range(2))
+    assert np.array_equal(first, again) and first.shape == (2 * RATE,)
+    spectrum = np.abs(np.fft.rfft(first)) ** 2
+    hertz = np.fft.rfftfreq(2 * RATE, 1 / RATE)
+    assert spectrum[hertz > 4500].sum() < 0.01 * spectrum.sum()
+
+
+def test_corpora_and_systems_of_pages_left_out_are_not_learnt_from() -> None:
+    def made_by(page: str, group: str, system: str) -> Recording:
+        return Recording(Path(f"{page}.opus"), bool(system), "k", page, group, "en", "train", system)
+
+    made = [
+        made_by("page0", "VCTK-p225", "VITS"),
+        made_by("page1", "page1-vctk-case1", ""),
+        made_by("page2", "LJSpeech", "VITS"),
+        made_by("page3", "LJSpeech", "FastSpeech 2"),
+    ]
+    kept, _ = parted(made, {"page0": 0, "page1": 1, "page2": 1, "page3": 1}, 0)
+    assert [item.page for item in kept] == ["page3"]
+
+
 def test_speakers_of_pages_left_out_are_in_neither_part() -> None:
     made = [recording(str(n), False, f"page{n % 4}") for n in range(12)]
     made[1] = Recording(made[1].path, False, "human", made[1].page, made[0].group, "en", "train")
