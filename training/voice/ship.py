@@ -49,8 +49,8 @@ LIMITS = (
     "Singing, whispering, voices over music and several people at once were not measured.",
     "A voice that was cut from genuine recordings and put together anew is human speech to it.",
 )
-SHORT_LOWERED = 0.26
-"""Chosen on human speech with cuts, of which hardly more is flagged than in windows of 4 s."""
+SHORT_LOWERED = 0.4
+"""Chosen on rows of human recordings of one page, of which hardly more is flagged than in windows of 4 s."""
 VALIDATED = (
     Range(
         name="bandwidth",
