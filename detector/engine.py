@@ -207,8 +207,9 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             Scorer(model, still=still, codec=reader.codec) for model in (loaded, *others)
         ]
         size, digest = hash_file(job.path)
-        needs_second_look = any(model.second_look is not None for model in (loaded, *others))
-        keeper = MomentKeeper(parameters.second_look, still=still) if needs_second_look else None
+        seconds = [model.second_look for model in (loaded, *others) if model.second_look is not None]
+        windows = any(second.parts for second in seconds)
+        keeper = MomentKeeper(parameters.second_look, still=still, windows=windows) if seconds else None
         prepare = _preparation(reader, loaded, scorer)
         first_pass = FirstPass(
             reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Model, Rate
-from detector.schema.model import LEARNT, LEFT_OUT_FOUND, NEW_LEFT_OUT, WHOLE_PROGRAM
+from detector.schema.model import LEARNT, LEFT_OUT_FOUND, PAGES_LEFT_OUT, WHOLE_PROGRAM
 from detector.schema.peaks import CLEAR_RATIO
 from detector.validation.validated_model import unmeasured_parameters
 from reports.language.formatting import grouped, plural, shown
@@ -94,7 +94,7 @@ def _unknown_generators(model: Model) -> str:
         "lips": "lip-sync",
     }
     shares = {
-        key: model.figures.get(f"{NEW_LEFT_OUT}, {kind}, {LEFT_OUT_FOUND}") for key, kind in kinds.items()
+        key: model.figures.get(f"{PAGES_LEFT_OUT}, {kind}, {LEFT_OUT_FOUND}") for key, kind in kinds.items()
     }
     measured = {key: shown(100 * share, ".0f") for key, share in shares.items() if share is not None}
     if measured.keys() != kinds.keys():

@@ -37,6 +37,7 @@ from detector.faces.patch import cut_patch
 from detector.faces.scene_changes import CutDetector
 from detector.faces.search.networks import FaceDetector
 from detector.faces.search.search import FaceSearch
+from detector.faces.windows import cut_windows
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel, load_model
@@ -142,7 +143,8 @@ def explanations(model: LoadedModel) -> dict[str, float]:
     image = portraits()[0]
     face = FaceDetector()(image)[0]
     networks = BothNetworks.of(Scorer(model.alone), model)
-    moment = KeptMoment(0, 0.0, 0, cut_patch(image, face.box), roll(face))
+    patch, windows = cut_patch(image, face.box), cut_windows(image, face.box)
+    moment = KeptMoment(0, 0.0, 0, patch, roll(face), windows)
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     look = PersonLooker(networks, alternate_heads=False).look([0], rows, [moment], 1)
     assert look is not None

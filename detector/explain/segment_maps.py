@@ -16,6 +16,7 @@ from detector.faces.crop import CropSquare, Face, crop_square, head_square, roll
 from detector.faces.detections import Detection
 from detector.faces.patch import cut_patch
 from detector.faces.search.networks import FaceDetector
+from detector.faces.windows import cut_windows
 from detector.files import hash_file, write_atomically
 from detector.media.acceptance import InputLimits, open_exhibit
 from detector.media.frame import Image
@@ -141,7 +142,9 @@ def _head_map(image: Image, score: Score, peak: Detection, scorer: Scorer) -> _H
 def _scorer(image: Image, peak: Detection, person: Person, networks: BothNetworks) -> Scorer:
     """Return a scorer that knows this one face of the person, and how far its track was raised."""
     assert person.second_look is not None
-    moment = KeptMoment(peak.track, peak.time, peak.pts, cut_patch(image, peak.box), peak.roll)
+    windows = cut_windows(image, peak.box) if networks.second.reads_windows else None
+    patch = cut_patch(image, peak.box)
+    moment = KeptMoment(peak.track, peak.time, peak.pts, patch, peak.roll, windows)
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     rows["track"], rows["time"] = peak.track, peak.time
     rows["logit"] = networks.scan.logits([crop_square(image, peak.square, networks.scan.card.input.size)])

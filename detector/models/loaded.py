@@ -106,14 +106,26 @@ class LoadedModel:
 
         from detector.networks.base import create
 
-        network = create(self.card.architecture)
-        state = {name: torch.tensor(value) for name, value in self.tensors().items()}
+        network, tensors = create(self.card.architecture), self.tensors()
+        # A part of a network has some of its tensors.
+        state = {name: torch.tensor(tensors[name]) for name in network.state_dict()}
         network.load_state_dict(
             {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
         )
         network.eval()
         network.requires_grad_(False)
         return network.to(memory_format=torch.channels_last)
+
+    @cached_property
+    def parts(self) -> tuple[LoadedModel, LoadedModel] | None:
+        """The part that reads faces and the part that reads windows; None for a network without windows."""
+        names = graphs.PARTS.get(self.card.architecture)
+        if names is None:
+            return None
+        faces, windows = (
+            replace(self, card=self.card.model_copy(update={"architecture": name})) for name in names
+        )
+        return faces, windows
 
     def make_networks(self) -> None:
         """Build the torch networks of the model and its second look, which heatmaps need."""
@@ -169,9 +181,11 @@ def load_pair(card: Card, weights: Path) -> LoadedModel:
     if card.onnx:
         find_shape(read_onnx(data, weights.name), card.input.size, weights.name)
         return model
-    path = graph_path(model)
-    if path:
-        wanted = graphs.graph_tensors(graphs.read_graph(path))
+    paths = [graph_path(part) for part in model.parts or (model,)]
+    if all(paths):
+        wanted: Mapping[str, graphs.TensorKind] = {}
+        for path in filter(None, paths):
+            wanted = {**wanted, **graphs.graph_tensors(graphs.read_graph(path))}
     else:  # without a graph torch is needed to determine the tensors
         from detector.networks.base import create
 

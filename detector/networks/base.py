@@ -163,8 +163,9 @@ _MODULES = {
     "efficientnet_lite0": "detector.networks.efficientnet",
     "efficientnet_lstm": "detector.networks.efficientnet",
     "vit_small_14": "detector.networks.vit_small_14",
-    "vit_small_14_branch": "detector.networks.vit_small_14_branch",
     "vit_small_14_patch_heads": "detector.networks.vit_small_14",
+    "vit_small_14_window_heads": "detector.networks.vit_small_14_windows",
+    "vit_small_14_windows": "detector.networks.vit_small_14_windows",
     # Without shipped weights: these need the package ``training``, which is not part of an installation.
     "efficientnet_b1": "training.networks",
     "efficientnet_b3_transformer": "training.networks",
@@ -172,7 +173,7 @@ _MODULES = {
     "resnet18_features_mlp": "training.networks",
 }
 # Architectures of the second look, which give several logits a crop and decide nothing alone.
-_SECOND_LOOK = frozenset({"vit_small_14", "vit_small_14_branch", "vit_small_14_patch_heads"})
+_SECOND_LOOK = frozenset(name for name in _MODULES if name.startswith("vit_small_14"))
 
 
 def register(name: str) -> Callable[[type[Network]], type[Network]]:

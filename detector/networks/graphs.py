@@ -34,6 +34,21 @@ def outputs_of(reading: int) -> tuple[int, ...]:
     return tuple(range(QUESTIONS * reading, QUESTIONS * (reading + 1)))
 
 
+# Outputs of a network that reads windows (detector.faces.windows), after those above in its logits: synthesis
+# of each window, in footage and in photographs, and what the branch adds to a photograph's *altered*.
+WINDOW_COUNT = 4
+WINDOW_OUTPUTS = 2 * WINDOW_COUNT + 1
+PHOTOGRAPH_ALTERED = 2 * WINDOW_COUNT
+
+
+def window_outputs(still: bool) -> tuple[int, ...]:
+    """Return the indices of the windows among the logits (n, WINDOW_OUTPUTS) of the windows' part."""
+    return tuple(range(WINDOW_COUNT * still, WINDOW_COUNT * (1 + still)))
+
+
+PARTS = {"vit_small_14_windows": ("vit_small_14_patch_heads", "vit_small_14_window_heads")}
+"""Architectures that run as two graphs with the same weights: what reads faces, and what reads windows."""
+
 GRAPH_FOLDER = ROOT / "detector" / "networks" / "onnx"
 CROPS, FEATURES, MEAN, STD, OUT = "crops", "features", "input.mean", "input.std", "out"
 PREFIX = "network."

@@ -31,7 +31,7 @@ SHIPPED_GRAPHS = (
     ("resnet18_features_mlp", 128),
     ("vit_small_14", 224),
     ("vit_small_14_patch_heads", 224),
-    ("vit_small_14_branch", 224),
+    ("vit_small_14_window_heads", 224),
 )
 
 

@@ -32,7 +32,7 @@ class FramingNetwork(Network):
 
     def of_reading(self, logits: Tensor, reading: Tensor) -> Tensor:
         """Select the logits (n, questions) of the reading (n,) of each crop."""
-        by_reading = logits.view(-1, READINGS, QUESTIONS)
+        by_reading = logits[:, : READINGS * QUESTIONS].reshape(-1, READINGS, QUESTIONS)
         return by_reading[torch.arange(len(reading), device=reading.device), reading]
 
     def normalise(self, crops: Tensor) -> Tensor:

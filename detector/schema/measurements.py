@@ -102,12 +102,16 @@ class SecondLookMoment(Value):
     time: Seconds
     pts: int
     inner_altered: float = Field(description="face replaced or altered, from the inner face")
-    inner_synthesised: float = Field(description="face synthesised, from the inner face")
+    inner_synthesised: float | None = Field(
+        description="face synthesised, from the inner face; null since 1.27, where windows answer"
+    )
     head_altered: float | None = Field(
         description="face replaced or altered, from the whole head and its surroundings; since 1.15 null if "
-        "only the inner face was examined"
+        "only the inner face was examined, since 1.27 also where windows answer"
     )
-    head_synthesised: float | None
+    head_synthesised: float | None = Field(
+        description="face synthesised, since 1.27 from windows at native resolution and the whole head"
+    )
     transformer_altered: float | None = optional(
         "from the whole head, by a second network; versions 1.6 and 1.7"
     )

@@ -248,8 +248,8 @@ class Parameters(Value):
         default=True,
         description=N_(
             "videos: the second network sees the inner face in each of its moments, the whole head in every "
-            "other one of a track, and in between takes it from these; 0: the whole head in each as well; "
-            "since 1.15"
+            "other one of a track, or windows in every fourth, and in between takes it from these; 0: in "
+            "each as well; since 1.15"
         ),
     )
     average_odds: bool = Field(

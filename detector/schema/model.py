@@ -69,7 +69,7 @@ LEARNT = N_(
 WHOLE_PROGRAM = "whole program"
 # Names of figures over generators of the second collection of clips, left out of training: this prefix, the
 # kind of manipulation, and this ending or "AUC".
-NEW_LEFT_OUT = "new generators left out"
+PAGES_LEFT_OUT = "pages left out"
 LEFT_OUT_FOUND = "found where 5 % of unmanipulated clips are flagged"
 
 

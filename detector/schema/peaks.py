@@ -100,7 +100,10 @@ class PeakMap(Value):
     method: MapMethod
     networks: tuple[MapNetwork, ...] = Field(description="the networks it explains, strongest first")
     question: Question | None = optional("the question whose answer it explains; null: there is only one")
-    framing: str | None = optional("*inner face* or *whole head*: the square that it covers")
+    framing: str | None = optional(
+        "the square that it covers: *inner face*, *whole head*, or since 1.27 a window (*mouth*, "
+        "*close mouth*, *neck*)"
+    )
     share: Probability | None = optional("share of the networks it explains in the logit; null: all of it")
     overlay: str | None = Field(description="PNG of the frame with this heatmap; null if not kept")
     map: str | None = Field(description="PNG of this heatmap alone; null if not kept")

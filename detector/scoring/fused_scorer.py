@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from detector.backends import selection as backends
 from detector.faces.crop import HEAD, INNER, CropSquare, crop_square, head_square
 from detector.faces.detections import Detection
+from detector.faces.patch import cut_patch
+from detector.faces.windows import HEAD as WINDOW_HEAD
+from detector.faces.windows import NATIVE, WINDOWS, cut_windows, window_squares
 from detector.media.frame import Image
 from detector.models.loaded import LoadedModel
 from detector.networks import graphs
@@ -39,6 +42,7 @@ from detector.scoring.moments import (
     crop_in_view,
     square_in_frame,
     squares_in_patch,
+    windows_in_view,
 )
 from detector.scoring.person_look import LEAST_AGREEING, PersonLook, raise_at
 from detector.scoring.scorer import FusedLogits, Scorer, run_in_batches
@@ -47,13 +51,32 @@ _run = partial(run_in_batches, batch=8)
 
 
 class SecondNetwork:
-    """The second network ``model`` in a back end; ``still`` for faces of a photograph."""
+    """The second network ``model`` in a back end; ``still`` for faces of a photograph.
+
+    If it reads windows (:mod:`detector.faces.windows`), these answer for the whole head whether a face was
+    synthesised, and nothing else asks the inner face about it.
+    """
 
     def __init__(self, model: LoadedModel, backend: str | None, still: bool) -> None:
         self.model = model
-        self._backend = backends.open_backend(model, backend)
+        faces, windows = model.parts or (model, None)
+        self._backend = backends.open_backend(faces, backend)
+        self._windows = None if windows is None else backends.open_backend(windows, backend)
         self._still = still
         self._known: dict[bytes, Floats] = {}  # cached logits by crop of a photograph
+
+    @property
+    def reads_windows(self) -> bool:
+        """Whether it reads windows."""
+        return self._windows is not None
+
+    @property
+    def unasked(self) -> tuple[int, ...]:
+        """The columns of its logits (m, 4) that nothing is read from; they are 0."""
+        if not self.reads_windows:
+            return ()
+        inner = second_logits_of(INNER)[graphs.SYNTHESISED]
+        return (inner,) if self._still else (inner, second_logits_of(HEAD)[graphs.ALTERED])
 
     def outputs_of(self, framing: int) -> tuple[int, ...]:
         """Return the outputs for ``framing``; whole heads in photographs have their own."""
@@ -67,23 +90,53 @@ class SecondNetwork:
         ``framings`` are the framings to score for each moment; other logits are NaN and cost nothing.
         """
         size = self.model.card.input.size
-        places = [(i, framing) for i, own in enumerate(framings) for framing in own]
         result = np.full((len(moments), SECOND_LOGITS), np.nan)
-        if not places:
-            return result
-        crops = [crop_in_view(moments[i], view, framing, size) for i, framing in places]
-        out = _run(self._backend, crops)
-        if self._still and view is AS_IT_IS:
-            self._known.update(zip(map(_key, crops), out[:, None], strict=True))
-        for (i, framing), logits in zip(places, out, strict=True):
-            result[i, second_logits_of(framing)] = logits[list(self.outputs_of(framing))]
+        heads = [i for i, own in enumerate(framings) if HEAD in own]
+        whole = [HEAD] if self._still or not self.reads_windows else []
+        places = [
+            (i, framing) for i, own in enumerate(framings) for framing in own if framing in (INNER, *whole)
+        ]
+        if places:
+            crops = [crop_in_view(moments[i], view, framing, size) for i, framing in places]
+            out = _run(self._backend, crops)
+            if self._still and view is AS_IT_IS:
+                self._known.update(zip(map(_key, crops), out[:, None], strict=True))
+            for (i, framing), logits in zip(places, out, strict=True):
+                result[i, second_logits_of(framing)] = logits[list(self.outputs_of(framing))]
+        if self._windows is not None and heads:
+            altered, synthesised = second_logits_of(HEAD)
+            seen = [windows_in_view(moments[i], view, size) for i in heads]
+            of_windows = _run(self._windows, [crop for crops in seen for crop in crops]).reshape(
+                len(heads), len(WINDOWS), -1
+            )
+            own = of_windows[:, np.arange(len(WINDOWS)), graphs.window_outputs(self._still)]
+            readable = [moments[i].windows.scale for i in heads]
+            own[:, list(NATIVE)] *= np.array(readable)[:, None]  # 0 is the mean of unmanipulated faces
+            result[heads, synthesised] = own.sum(axis=1)
+            if self._still:
+                result[heads, altered] += of_windows[:, WINDOW_HEAD, graphs.PHOTOGRAPH_ALTERED]
+        asked = ~np.isnan(result).all(axis=1)
+        result[np.ix_(asked, self.unasked)] = 0.0
         return result
 
     def of_crops(self, crops: Sequence[Image]) -> Floats:
-        """Return the logits (n, c) of crops, cached for photographs."""
+        """Return the logits (n, c) of crops, cached for photographs.
+
+        Of a network that reads windows they are those of the part that reads faces.
+        """
         if len(crops) == 1 and (cached := self._known.get(_key(crops[0]))) is not None:
             return cached
         return _run(self._backend, crops)
+
+    def of_window(self, output: int, crops: Sequence[Image]) -> Floats:
+        """Return the logits (n, 1) of an ``output`` for windows."""
+        assert self._windows is not None
+        return _run(self._windows, crops)[:, [output]]
+
+    def of_photographs(self, crops: Sequence[Image]) -> Floats:
+        """Return the logits (n, 1) of whole heads of photographs: *altered*, by both parts."""
+        output = self.outputs_of(HEAD)[graphs.ALTERED]
+        return self.of_crops(crops)[:, [output]] + self.of_window(graphs.PHOTOGRAPH_ALTERED, crops)
 
 
 @dataclass(frozen=True)
@@ -152,8 +205,26 @@ class FusedScorer(Scorer):
                 )
                 for interval in look.raised
             ),
-            moments=tuple(map(_told, look.moments, look.second_logits.tolist(), look.headed.tolist())),
+            moments=tuple(self._moments(look)),
         )
+
+    def _moments(self, look: PersonLook) -> Iterator[schema.SecondLookMoment]:
+        """Yield the moments of ``look`` with their logits; null where nothing was asked."""
+        for moment, logits, headed in zip(look.moments, look.second_logits, look.headed, strict=True):
+            told: list[float | None] = [round(logit, 4) for logit in logits.tolist()]
+            for column in (*self._networks.second.unasked, *(() if headed else second_logits_of(HEAD))):
+                told[column] = None
+            inner_altered, inner_synthesised = (told[column] for column in second_logits_of(INNER))
+            head_altered, head_synthesised = (told[column] for column in second_logits_of(HEAD))
+            assert inner_altered is not None
+            yield schema.SecondLookMoment(
+                time=moment.time,
+                pts=moment.pts,
+                inner_altered=inner_altered,
+                inner_synthesised=inner_synthesised,
+                head_altered=head_altered,
+                head_synthesised=head_synthesised,
+            )
 
     def explainable(self, image: Image, peak: Detection) -> Explainable:
         """Return what :func:`~detector.scoring.fusion.explainable_of_fused` returns."""
@@ -186,14 +257,51 @@ class FusedScorer(Scorer):
                 lambda crops: second.of_crops(crops)[:, outputs],
             )
 
-        return (
+        parts = [
             NetworkPart((SCAN,), scan.loaded, None, INNER, inner, lambda crops: scan.logits(crops)[:, None]),
             of_second(INNER, inner),
-            of_second(HEAD, head),
-        )
+        ]
+        if not second.reads_windows:
+            return (*parts, of_second(HEAD, head))
+        altered, synthesised = inputs_of(HEAD)
+        if self.still:
+            output = second.outputs_of(HEAD)[graphs.ALTERED]
+            parts.append(NetworkPart((altered,), second.model, (output,), HEAD, head, second.of_photographs))
+        return (*parts, *self._window_parts(image, peak, head, synthesised))
+
+    def _window_parts(
+        self, image: Image, peak: Detection, head: CropSquare, column: int
+    ) -> Iterator[NetworkPart]:
+        """Yield the windows of ``peak``, whose sum is the fusion's input ``column``."""
+        second, look = self._networks.second, self._look_of(peak.track)
+        if self.still and look is not None:
+            moment = look.moments[0]
+            head = square_in_frame(squares_in_patch(moment, AS_IT_IS)[HEAD], moment, peak.box)
+        else:
+            patch, windows = cut_patch(image, peak.box), cut_windows(image, peak.box)
+            moment = KeptMoment(peak.track, peak.time, peak.pts, patch, peak.roll, windows)
+        crops = windows_in_view(moment, AS_IT_IS, second.model.card.input.size)
+        squares = window_squares(moment.windows, head)
+        tuned = graphs.READINGS * graphs.QUESTIONS
+        outputs = graphs.window_outputs(self.still)
+        for number, (output, square, crop) in enumerate(zip(outputs, squares, crops, strict=True)):
+            if number in NATIVE and not moment.windows.scale:
+                continue
+            yield NetworkPart(
+                (column,),
+                second.model,
+                (tuned + output,),
+                HEAD,
+                square,
+                partial(second.of_window, output),
+                crop,
+                WINDOWS[number],
+            )
 
     def _crop(self, image: Image, peak: Detection, part: NetworkPart) -> tuple[Image, CropSquare]:
         """Return what ``part`` sees of ``peak``, and where; for a photograph the crop that was judged."""
+        if part.crop is not None:
+            return part.crop, part.square
         size, look = part.model.card.input.size, self._look_of(peak.track)
         if self.still and SCAN not in part.columns and look is not None:
             moment = look.moments[0]
@@ -215,19 +323,3 @@ class FusedScorer(Scorer):
 
     def _look_of(self, track: int) -> PersonLook | None:
         return next((look for look in self._looks if track in look.tracks), None)
-
-
-def _told(moment: KeptMoment, logits: Sequence[float], headed: bool) -> schema.SecondLookMoment:
-    rounded = [round(logit, 4) for logit in logits]
-    inner_altered, inner_synthesised = (rounded[column] for column in second_logits_of(INNER))
-    head_altered, head_synthesised = (
-        rounded[column] if headed else None for column in second_logits_of(HEAD)
-    )
-    return schema.SecondLookMoment(
-        time=moment.time,
-        pts=moment.pts,
-        inner_altered=inner_altered,
-        inner_synthesised=inner_synthesised,
-        head_altered=head_altered,
-        head_synthesised=head_synthesised,
-    )

@@ -92,7 +92,6 @@ class Fusion:
     reserve: float = 0.0
     contrast: Contrast | None = None
     within: float = 1.0  # see the card
-    larger: bool = False  # sum of both halves instead of their soft maximum
     bounds: tuple[Bound, ...] = ()
     agreement: float | None = None  # see the card
 
@@ -106,7 +105,6 @@ class Fusion:
                 Half.of(own.synthesised),
                 own.probability.scale,
                 own.probability.offset,
-                larger=True,
                 bounds=own.bounds,
                 agreement=own.agreement,
             )
@@ -163,19 +161,16 @@ class Fusion:
 
         ``raised`` is as for :meth:`logit`.
         """
-        fused = self.logit(inputs, raised)
-        altered = np.minimum(self._published(self.altered.logit(inputs) + raised), fused)
-        synthesised = np.minimum(self._published(self.synthesised.logit(inputs)), fused)
-        larger = altered >= synthesised
-        return np.where(larger, fused, altered), np.where(larger, synthesised, fused)
+        altered = self._published(self.altered.logit(inputs) + raised)
+        return altered, self._published(self.synthesised.logit(inputs) - self.reserve)
 
     def logit(self, inputs: Floats, raised: Floats | float = 0.0) -> Floats:
-        """Compute published logits (n,) from inputs (n, 5); ``raised`` (n,) is added to the altered half."""
-        synthesised = self.synthesised.logit(inputs) - self.reserve
-        combined: Floats = (np.maximum if self.larger else np.logaddexp)(
-            self.altered.logit(inputs) + raised, synthesised
-        )
-        return self._published(combined)
+        """Compute published logits (n,) from inputs (n, 5); ``raised`` (n,) is added to the altered half.
+
+        The larger half counts, so that neither can be flagged for what the other adds to it.
+        """
+        logits: Floats = np.maximum(*self.halves(inputs, raised))
+        return logits
 
     def unpublished(self, logit: float) -> float:
         """Return the logit of a half whose published logit is given, for a formula without bounds."""
@@ -218,7 +213,8 @@ class DecidingCrop:
     ``run`` computes the logits (n, c) of changed copies, which the fusion reads from ``outputs`` (None if the
     network has one output), and ``answer`` (1, c) are those of the crop as it is. ``slope`` is the change of
     the fused logit for each unit of the deciding output, and ``share`` the share of the crop in what all
-    crops together contribute.
+    crops together contribute. ``window`` is its name in :data:`~detector.faces.windows.WINDOWS`, if it is
+    one.
     """
 
     seen: SeenCrop
@@ -230,6 +226,7 @@ class DecidingCrop:
     share: float
     is_scan: bool
     framing: int
+    window: str | None = None
 
     @cached_property
     def tokens(self) -> torch.Tensor:
@@ -287,7 +284,8 @@ class NetworkPart(NamedTuple):
     """The view of one network on a face: ``run`` computes its logits (n, c) of the fusion's inputs
     ``columns``.
 
-    ``framing`` is :data:`~detector.faces.framing.INNER` or ``HEAD``.
+    ``framing`` is :data:`~detector.faces.framing.INNER` or ``HEAD``. Several parts may have one column, which
+    is their sum; ``crop`` is what they see, if not ``square`` cut from the frame; ``window`` is its name.
     """
 
     columns: tuple[int, ...]
@@ -296,6 +294,8 @@ class NetworkPart(NamedTuple):
     framing: int
     square: CropSquare
     run: Callable[[Sequence[Image]], Floats]
+    crop: Image | None = None
+    window: str | None = None
 
     def output(self, column: int) -> int | None:
         """Return which output of the network is the fusion's input ``column``."""
@@ -332,32 +332,44 @@ def explainable_of_fused(
     falls = {column: max(0.0, logit - without(column)) for column in half.columns}
     by_weight = sorted(falls, key=lambda column: -falls[column])
     chosen = [column for column in by_weight if falls[column] > 0] or by_weight[:1]
-    by_column = {column: part for part in parts for column in part.columns}
     total = sum(falls.values()) or 1.0
-    deciding = []
+    deciding, columns = [], []
     for column in chosen:
-        part, (image, square) = by_column[column], crop(by_column[column])
-        card = part.model.card
         counts = fusion.within if column == SCAN else 1.0
-        deciding.append(
-            DecidingCrop(
-                SeenCrop(image, part.model.network, card.input, part.output(column)),
-                square,
-                part.outputs,
-                part.run,
-                part.run([image]),
-                counts * slope(column),
-                falls[column] / total,
-                column == SCAN,
-                part.framing,
+        seen = [(part, *crop(part)) for part in parts if column in part.columns]
+        answers = [part.run([image]) for part, image, _ in seen]
+        raising = [
+            max(0.0, float(answer[0, part.columns.index(column)]))
+            for (part, *_), answer in zip(seen, answers, strict=True)
+        ]
+        for (part, image, square), answer, raises in zip(seen, answers, raising, strict=True):
+            share = raises / sum(raising) if sum(raising) else 1 / len(seen)
+            if len(seen) > 1 and not share:
+                continue  # a window that lowered the score is no part of what raised it
+            card = part.model.card
+            deciding.append(
+                DecidingCrop(
+                    SeenCrop(image, part.model.network, card.input, part.output(column)),
+                    square,
+                    part.outputs,
+                    part.run,
+                    answer,
+                    counts * slope(column),
+                    share * falls[column] / total,
+                    column == SCAN,
+                    part.framing,
+                    part.window,
+                )
             )
-        )
+            columns.append(part.columns)
+    order = sorted(range(len(deciding)), key=lambda place: -deciding[place].share)
+    deciding, columns = [deciding[place] for place in order], [columns[place] for place in order]
 
     def fuse(answers: Sequence[Floats]) -> Floats:
         rows = np.tile(inputs, (len(answers[0]), 1))
-        for column, decider, changed in zip(chosen, deciding, answers, strict=True):
-            counts = fusion.within if column == SCAN else 1.0
-            rows[:, by_column[column].columns] += counts * (changed - decider.answer)
+        for of_part, decider, changed in zip(columns, deciding, answers, strict=True):
+            counts = fusion.within if decider.is_scan else 1.0
+            rows[:, of_part] += counts * (changed - decider.answer)
         return fusion.logit(rows, np.repeat(raised, len(rows)))
 
     def logits(changed: Sequence[Sequence[Image]]) -> Floats:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.faces.crop import CropSquare, Face, crop_square, head_square, inner_square, roll
+from detector.faces.crop import HEAD, CropSquare, Face, crop_square, head_square, inner_square, roll
 from detector.faces.patch import FacePatch, PatchFile, PatchInFile, cut_patch, cut_photo_patch
 from detector.faces.tracks import Split
+from detector.faces.windows import cut_windows, native_windows, ordered
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
@@ -22,23 +23,54 @@ _IN_MEMORY = 8 * 1024 * 1024  # bytes kept in memory; the rest is in a file
 
 @dataclass(eq=False, slots=True)
 class KeptMoment:
-    """One face in one frame with the pixels around it, in memory or in a file."""
+    """One face in one frame with the pixels around it, in memory or in a file.
+
+    ``native`` are its windows (:func:`~detector.faces.windows.cut_windows`) if the second network reads them.
+    """
 
     track: int
     time: float
     pts: int
     pixels: FacePatch | PatchInFile
     roll: float
+    native: FacePatch | PatchInFile | None = None
 
     @property
     def patch(self) -> FacePatch:
         """The pixels around the face."""
-        return self.pixels.read() if isinstance(self.pixels, PatchInFile) else self.pixels
+        return _read(self.pixels)
+
+    @property
+    def windows(self) -> FacePatch:
+        """Its windows at native resolution."""
+        assert self.native is not None
+        return _read(self.native)
 
     @property
     def size(self) -> int:
         """The size of the pixels in bytes."""
-        return self.pixels.size if isinstance(self.pixels, PatchInFile) else self.pixels.image.nbytes
+        return _size(self.pixels) + (0 if self.native is None else _size(self.native))
+
+    def put_aside(self, file: PatchFile) -> None:
+        """Move the pixels to ``file``; raises ``OSError`` if there is no room."""
+        if isinstance(self.pixels, FacePatch):
+            self.pixels = file.put(self.pixels)
+        if isinstance(self.native, FacePatch):
+            self.native = file.put(self.native)
+
+    def give_up(self) -> None:
+        """Free the pixels' areas in the file."""
+        for pixels in (self.pixels, self.native):
+            if isinstance(pixels, PatchInFile):
+                pixels.give_up()
+
+
+def _read(pixels: FacePatch | PatchInFile) -> FacePatch:
+    return pixels.read() if isinstance(pixels, PatchInFile) else pixels
+
+
+def _size(pixels: FacePatch | PatchInFile) -> int:
+    return pixels.size if isinstance(pixels, PatchInFile) else pixels.image.nbytes
 
 
 @dataclass
@@ -52,7 +84,8 @@ class MomentKeeper:
     """Takes every usable face and keeps between ``most`` and twice as many for each track, evenly spread.
 
     It keeps fewer if all together exceed ``most_bytes``, of which ``in_memory`` stay in memory and the rest
-    goes to a file. ``still`` marks a photograph. No frame is decoded twice for the second look.
+    goes to a file. ``still`` marks a photograph, ``windows`` a second network that reads windows. No frame is
+    decoded twice for the second look.
     """
 
     def __init__(
@@ -61,8 +94,9 @@ class MomentKeeper:
         most_bytes: int = MOST_BYTES,
         in_memory: int = _IN_MEMORY,
         still: bool = False,
+        windows: bool = False,
     ) -> None:
-        self._cut = cut_photo_patch if still else cut_patch
+        self._still, self._windows = still, windows
         self._most = most
         self._most_bytes = most_bytes
         self._in_memory = in_memory
@@ -78,7 +112,10 @@ class MomentKeeper:
         of_track.offered += 1
         if not is_due:
             return
-        moment = KeptMoment(track, float(frame.time), frame.pts, self._cut(frame.image, face.box), roll(face))
+        cut = cut_photo_patch if self._still else cut_patch
+        native = cut_windows(frame.image, face.box, self._still) if self._windows else None
+        patch = cut(frame.image, face.box)
+        moment = KeptMoment(track, float(frame.time), frame.pts, patch, roll(face), native)
         of_track.kept.append(moment)
         self._held[moment] = moment.size
         self._bytes += moment.size
@@ -97,10 +134,9 @@ class MomentKeeper:
         total = sum(self._held.values())
         while total > self._in_memory and len(self._held) > 1:
             oldest = next(iter(self._held))
-            assert isinstance(oldest.pixels, FacePatch)
             try:
                 self._file = self._file or PatchFile()
-                oldest.pixels = self._file.put(oldest.pixels)
+                oldest.put_aside(self._file)
             except OSError:  # disk full: keep half as many, all in memory
                 self._most_bytes, self._in_memory = self._most_bytes // 2, sys.maxsize
                 return
@@ -115,8 +151,7 @@ class MomentKeeper:
         for moment in moments:
             self._bytes -= moment.size
             self._held.pop(moment, None)
-            if isinstance(moment.pixels, PatchInFile):
-                moment.pixels.give_up()
+            moment.give_up()
 
     def split(self, splits: Iterable[Split]) -> None:
         """Reassign moments of one track that turned out to belong to another."""
@@ -152,27 +187,42 @@ def evenly_spaced(count: int, most: int) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class MomentView:
-    """A variation of a moment; shifts are in sides of the square, ``quality`` is that of a JPEG."""
+    """A variation of a moment; shifts are in sides of the square, ``quality`` is that of a JPEG.
+
+    Windows at native resolution are not scaled, but moved by ``moved`` px.
+    """
 
     mirrored: bool = False
     dx: float = 0.0
     dy: float = 0.0
     scale: float = 1.0
     quality: int | None = None
+    moved: tuple[int, int] = (0, 0)
 
 
 AS_IT_IS = MomentView()
 OTHER_VIEWS = (
     MomentView(mirrored=True),
-    MomentView(dx=0.02, dy=0.012),
-    MomentView(scale=1.1),
+    MomentView(dx=0.02, dy=0.012, moved=(4, 3)),
+    MomentView(scale=1.1, moved=(-8, -7)),
     MomentView(quality=60),
 )
 
 
 def crop_in_view(moment: KeptMoment, view: MomentView, framing: int, size: int) -> Image:
     """Return the inner face or whole head, by ``framing``, in ``view``: (size, size, 3)."""
-    crop = crop_square(moment.patch.image, squares_in_patch(moment, view)[framing], size)
+    return _in_view(crop_square(moment.patch.image, squares_in_patch(moment, view)[framing], size), view)
+
+
+def windows_in_view(moment: KeptMoment, view: MomentView, size: int) -> list[Image]:
+    """Return crops (size, size, 3) of all windows in ``view``; ``size`` is that of a native window."""
+    head = crop_in_view(moment, replace(view, mirrored=False, quality=None), HEAD, size)
+    native = native_windows(moment.windows, *view.moved)
+    return [_in_view(crop, view) for crop in ordered(native, head)]
+
+
+def _in_view(crop: Image, view: MomentView) -> Image:
+    """Compress and mirror ``crop`` as in ``view``."""
     if view.quality is not None:
         _, data = cv2.imencode(
             ".jpg", cv2.cvtColor(crop, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, view.quality]

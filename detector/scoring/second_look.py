@@ -162,19 +162,22 @@ _UNEVEN = 1.5  # logit contrast of the altered half from which more moments of a
 _CALM = 0.3  # published logit by which a calm person's mean lies below the doubt threshold
 _LEAST_HALVED = 8  # minimum number of moments of which every other one is enough for a calm person
 _DENSE = 0.6  # minimum seconds between moments; denser ones show nothing new
+_HEADS_EVERY, _WINDOWS_EVERY = 2, 4  # moments of a track, of which one shows the whole head, or windows
 
 
 class PersonLooker:
     """Shows inner faces to the second network, and the whole head in every other moment.
 
-    For a photograph, or without ``alternate_heads``, it shows the whole head in each moment.
+    Windows, four crops a moment, are shown in every fourth. For a photograph, or without ``alternate_heads``,
+    the whole head and windows are shown in each moment.
     """
 
     def __init__(self, networks: BothNetworks, alternate_heads: bool = True) -> None:
         """``alternate_heads`` is :attr:`~detector.schema.analysis.Parameters.alternate_heads`."""
         self._networks = networks
         self._fusion = networks.fusion
-        self._alternate_heads = alternate_heads and not networks.still
+        every = _WINDOWS_EVERY if networks.second.reads_windows else _HEADS_EVERY
+        self._heads_every = every if alternate_heads and not networks.still else 1
 
     def look(
         self,
@@ -195,11 +198,11 @@ class PersonLooker:
             return None
         logits = np.full((len(moments), SECOND_LOGITS), np.nan)
         if doubt is not None and len(moments) >= _LEAST_HALVED:
-            logits[::2] = self._completed(logits[::2], moments[::2])
+            logits[::2] = self._completed(logits[::2], moments[::2], min(self._heads_every, _HEADS_EVERY))
             half = PersonLook.of(group, moments[::2], logits[::2], faces)
             if self._is_calm(half, faces, doubt):
                 return half
-        logits = self._completed(logits, moments)
+        logits = self._completed(logits, moments, self._heads_every)
         look = PersonLook.of(group, moments, logits, faces)
         if more := self._more_moments(look, faces, kept, most):
             # The altered half stands out at these moments.
@@ -214,12 +217,12 @@ class PersonLooker:
         """Run :meth:`StabilityCheck.check`."""
         return StabilityCheck(self._fusion, self._in_views, self._networks.still).check(look, enter, sparing)
 
-    def _completed(self, logits: Floats, moments: Sequence[KeptMoment]) -> Floats:
-        """Return ``logits`` (m, 4) with missing inner faces and whole heads scored."""
+    def _completed(self, logits: Floats, moments: Sequence[KeptMoment], heads_every: int) -> Floats:
+        """Return ``logits`` (m, 4) with missing inner faces scored, and heads in every so many moments."""
         tracks = [moment.track for moment in moments]
         framings: list[list[int]] = []
         for i, track in enumerate(tracks):
-            headed = not self._alternate_heads or tracks[:i].count(track) % 2 == 0
+            headed = tracks[:i].count(track) % heads_every == 0
             needed = (INNER, HEAD) if headed else (INNER,)
             framings.append(
                 [framing for framing in needed if np.isnan(logits[i, second_logits_of(framing)]).any()]
@@ -269,11 +272,13 @@ class PersonLooker:
     ) -> Floats:
         """Return the fusion's inputs (v, m, 5) of ``chosen`` moments of ``look`` in ``views``.
 
-        Other framings keep the logits of the original view. Whole heads of every other moment stand for all.
+        Other framings keep the logits of the original view. Whole heads of some moments stand for all.
         """
         moments = [look.moments[i] for i in chosen]
-        but_heads = [framing for framing in framings if framing != HEAD or not self._alternate_heads]
-        framings_by_moment = [but_heads if rank % 2 else framings for rank in range(len(moments))]
+        but_heads = [framing for framing in framings if framing != HEAD]
+        framings_by_moment = [
+            but_heads if rank % self._heads_every else framings for rank in range(len(moments))
+        ]
         originals = self._with_heads(
             look, chosen, [HEAD in moment_framings for moment_framings in framings_by_moment]
         )

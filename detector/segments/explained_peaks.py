@@ -305,7 +305,7 @@ def _published_map(explained: heatmaps.Explained, strongest: float, *, drawn: bo
         method=explained.method,
         networks=tuple(dict.fromkeys(networks)) or (MapNetwork.SCAN,),
         question=question,
-        framing=None if largest is None else FRAMING_NAMES[largest.framing],
+        framing=None if largest is None else largest.window or FRAMING_NAMES[largest.framing],
         share=round(min(1.0, sum(crop.share for crop in deciding)), 4) if deciding else None,
         overlay=f"{path}.png" if drawn else None,
         map=f"{path}-map.png" if drawn else None,

@@ -283,6 +283,15 @@ SECOND_LOOK = (
         "%(quality)s."
     ),
     N_(
+        "Films, television and stock footage are flagged more often than other footage: of %(films)s "
+        "unmanipulated clips %(flagged)s were flagged, of %(others)s others %(others_flagged)s."
+    ),
+    N_(
+        "Pages that nothing had learnt from were left out: stills of their clips were told with an AUC of "
+        "%(auc)s, inside a page of %(inside)s; where %(share)s in 100 unmanipulated clips are flagged, "
+        "%(found)s in 100 manipulated ones were found."
+    ),
+    N_(  # of cards before
         "Families of generators that nothing had learnt from were left out: talking heads were told with a "
         "mean AUC of %(talking)s, swaps of %(swaps)s, text-to-video of %(video)s; where %(share)s in 100 "
         "unmanipulated clips are flagged, %(found)s, %(of_swaps)s and %(of_video)s in 100 of them were found."

@@ -7,7 +7,7 @@ from detector.schema.codec_names import codec_name
 from detector.verdict.judged_persons import averaged_persons
 from reports.language.formatting import number, plural, shown
 from reports.language.translation import gettext
-from reports.wording.heatmaps import SEQUENCES, maps_of
+from reports.wording.heatmaps import SEQUENCES, WINDOW_READERS, maps_of
 from reports.wording.photographs import COVERED_SINCE, excluded_kinds, made_since
 
 
@@ -261,6 +261,15 @@ def _fusion(analysis: Analysis) -> str:
         return gettext(", divided by the calibration temperature, became a probability")
     most = analysis.parameters.second_look
     framings = gettext("the inner face and the whole head")
+    if second.architecture in WINDOW_READERS:
+        return gettext(
+            " was fused with that of a second network, %(name)s, and became a probability. The second "
+            "network scored the inner face in %(moments)s, for a face that was replaced or altered. For one "
+            "that was synthesised it scored, in every fourth of these, windows around the mouth and below "
+            "the head at the resolution of the video, and the whole head",
+            name=second.name,
+            moments=gettext("up to %(moments)s of each person", moments=plural(most, "moment", "moments")),
+        )
     if analysis.parameters.alternate_heads:
         framings = gettext("the inner face, and the whole head in every other one")
     transformer = ""

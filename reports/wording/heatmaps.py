@@ -10,7 +10,8 @@ SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
 """Architectures that judge several frames at once, and no mirror image of a photograph."""
 
 # Second networks that are transformers (`gives_tokens` of the network, which takes torch to ask).
-TRANSFORMERS = frozenset({"vit_small_14", "vit_small_14_branch", "vit_small_14_patch_heads"})
+WINDOW_READERS = frozenset({"vit_small_14_windows"})
+TRANSFORMERS = WINDOW_READERS | frozenset({"vit_small_14", "vit_small_14_branch", "vit_small_14_patch_heads"})
 
 
 def is_joined(model: Model) -> bool:

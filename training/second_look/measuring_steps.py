@@ -18,7 +18,7 @@ from training.second_look.examples.patches import load, training_patches
 from training.second_look.fitting.exhibits import record_shares
 from training.second_look.fitting.patch_scores import read_network
 from training.second_look.fitting.photographs import crops_card, photographs_card
-from training.second_look.fitting.thresholds import fit_card, measure_card
+from training.second_look.fitting.thresholds import fit_card, measure_card, read_levels
 from training.second_look.measuring.adversarial import measure_attacked_clips, measure_attacks
 from training.second_look.measuring.changed_copies import measure_stability, stability_figures
 from training.second_look.measuring.checkpoint_report import Inputs, report_checkpoint
@@ -56,10 +56,17 @@ def fit(options: argparse.Namespace) -> None:
     assert card is not None
     records = record_shares(options.data, model, _fitted_path(options), tuple(options.share), report_line)
     if records is not None:
-        fitted = measure_card(records, fit_card(records, card, Parameters()), Parameters(), report_line)
+        levels = read_levels(options.out)
+        fitted = fit_card(records, card, Parameters(), levels)
+        fitted = measure_card(records, fitted, Parameters(), levels, report_line)
         network = read_network(options.weights, options.architecture)
         fitted = photographs_card(
-            Scorer(model.alone, still=True), network, fitted, options.out, Parameters(), report_line
+            Scorer(model.alone, still=True),
+            network,
+            fitted,
+            options.out,
+            Parameters(),
+            report_line,
         )
         fitted = crops_card(model, fitted, options.out, Parameters(), report_line)
         develop = [patch for patch in load(options.out, "clips") if patch.role == "develop"]

@@ -1,7 +1,7 @@
 """Generators that nobody learnt from: ``python -m training.unseen STEP`` (docs/training.md).
 
 In order: ``photos2``, ``tokens``, ``branch``, ``features``, ``heads`` make the network; ``features``,
-``scores`` and ``evaluate`` measure on families left out, ``photographs`` on generators and sources of
+``scores`` and ``evaluate`` measure on pages left out, ``photographs`` on generators and sources of
 photographs.
 """
 
@@ -21,9 +21,10 @@ from training.unseen import card, steps
 _STEPS = {
     "photos2": (steps.photos2, "find the faces of photos2"),
     "branch": (steps.branch, "distil the branch from the start's upper blocks"),
-    "heads": (steps.heads, "fit the branch's heads, and write the network"),
-    "scores": (steps.scores, "keep what the scan says of clips"),
-    "evaluate": (steps.evaluate, "measure what ships on families of generators left out"),
+    "heads": (steps.heads, "fit the heads of windows, and write the network"),
+    "levels": (steps.levels, "measure what windows say of unmanipulated stills of pages left out"),
+    "scores": (steps.scores, "keep what scan and inner face say of stills"),
+    "evaluate": (steps.evaluate, "measure what ships on pages left out"),
     "card": (card.write_figures, "write the figures of evaluate to the second look's card"),
     "photographs": (steps.photographs, "measure photographs on generators and sources left out"),
 }

@@ -1,17 +1,14 @@
-"""Write figures of families left out to the second look's card, where reports read them."""
+"""Write figures of pages left out to the second look's card, where reports read them."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from detector.errors import ParameterError
-from detector.schema.model import LEFT_OUT_FOUND, NEW_LEFT_OUT
+from detector.schema.model import LEFT_OUT_FOUND, PAGES_LEFT_OUT
 from training.second_look.measuring.verdicts import update_card
-
-ALL_LEFT_OUT = "generators left out"
 
 
 def write_figures(options: argparse.Namespace) -> None:
@@ -22,14 +19,11 @@ def write_figures(options: argparse.Namespace) -> None:
     print(update_card(options.scan, left_out_figures(json.loads(path.read_bytes()))))
 
 
-def left_out_figures(table: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Return the card's figures from the table of ``unseen.json``.
-
-    Of *new* families neither scan nor inner face has learned either.
-    """
+def left_out_figures(measured: Mapping[str, float]) -> dict[str, float]:
+    """Return the card's figures from those of ``unseen.json``."""
     figures = {}
-    for data, kinds in ((ALL_LEFT_OUT, table["all"]["kinds"]), (NEW_LEFT_OUT, table["new"]["kinds"])):
-        for kind, of in kinds.items():
-            figures[f"{data}, {kind}, AUC"] = of["auc"]
-            figures[f"{data}, {kind}, {LEFT_OUT_FOUND}"] = of["found"]
+    for name, value in measured.items():
+        kind = name.removeprefix("manipulated, found at 5 %, ")
+        own = f"{kind}, {LEFT_OUT_FOUND}" if kind != name else name
+        figures[f"{PAGES_LEFT_OUT}, {own}"] = value
     return figures

@@ -30,6 +30,7 @@ def compiled(module: nn.Module, example: Any, bfloat16: bool, threads: int = 1) 
     hints = {
         "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
         "INFERENCE_NUM_THREADS": threads,
+        "ENABLE_CPU_PINNING": False,  # processes beside each other would share one core
     }
     made: Compiled = openvino.Core().compile_model(model, "CPU", hints)
     return made

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from detector.backends.runtimes import knows_bfloat16
 from detector.networks.vit_small_14 import ViTSmall14, pool_tokens
-from detector.networks.vit_small_14_branch import ViTSmall14Branch
+from detector.networks.vit_small_14_windows import ViTSmall14Windows
 from training.unseen.token_cache import UPPER
 
 Tokens = NDArray[np.float16]
@@ -52,7 +52,7 @@ class Branch(nn.Module):
         self._taps = tuple(tap - (depth - UPPER) for tap in network.shape.taps if tap > depth - UPPER)
 
     @classmethod
-    def of(cls, network: ViTSmall14Branch) -> Self:
+    def of(cls, network: ViTSmall14Windows) -> Self:
         """The branch of a network that has one."""
         made = cls(network)
         made.blocks.load_state_dict(network.branch_blocks.state_dict())

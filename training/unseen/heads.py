@@ -1,14 +1,12 @@
-"""Linear heads of the branch, fitted on cached features of role ``train``, and the network that has them.
+"""Linear heads of windows, fitted on cached features of the branch, and the network that has them.
 
-All heads ask whether a face is manipulated at all. What an output is called follows from the fusion it
-enters: the whole head's and the inner face's *synthesised* in footage, and both of photographs. Where a head
-is the mean of one with and one without twins, the second knows what talking heads have after a video codec,
-the first what a decoder leaves.
+Each window has a head of its own, which asks whether a face is manipulated at all. A head's logits are in
+standard deviations over unmanipulated faces, whose mean is 0, so that those of all windows can be added.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from detector.networks.graphs import outputs_of
 from detector.networks.vit_small_14 import ViTSmall14
-from detector.networks.vit_small_14_branch import ViTSmall14Branch
+from detector.networks.vit_small_14_windows import ViTSmall14Windows
+from training.unseen.features import FeatureSet
 from training.unseen.linear import Features, Standardisation, example_weights, regression
-from training.unseen.samples import Sample
+
+STRENGTH = 3e-3
+"""C of the regressions, for weights that add up to 5,000."""
+LEVELLING = 0.03
+"""Weight of the distances of pages (:func:`~training.unseen.linear.regression`)."""
+CLIPS_SHARE = 0.15
+"""Of the weight, of clips of the first collection, which are scaled."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,11 @@ class LinearHead:
         )
         return out
 
-    def scaled(self, by: float) -> LinearHead:
-        """Logits multiplied by ``by``."""
-        return LinearHead(self.weight * np.float32(by), self.bias * by, self.centre, self.spread)
+    def standardised(self, real: Features) -> LinearHead:
+        """Return the head in standard deviations from the mean over ``real`` (n, f)."""
+        logits = self(real)
+        by = np.float32(1 / (logits.std() + 1e-6))
+        return LinearHead(self.weight * by, float((self.bias - logits.mean()) * by), self.centre, self.spread)
 
     def read_as(self, centre: Features, spread: Features) -> LinearHead:
         """The same for features standardised otherwise, but for what is clipped."""
@@ -49,64 +55,61 @@ class LinearHead:
         return LinearHead(self.weight * spread / self.spread, self.bias + moved, centre, spread)
 
 
-def fitted(
-    samples: Sequence[Sample], features: Features, strength: float, twin_share: float = 0.0
-) -> LinearHead:
-    """A head on ``samples`` with ``features`` (n, f); pairs of twins among them have ``twin_share``.
+def fitted(native: FeatureSet, clips: FeatureSet | None = None) -> LinearHead:
+    """Fit a head on samples of one window: of ``native``, and with a small share of older ``clips``.
 
     Raises ValueError for a sample of another role than ``train``.
     """
+    parts = [native] if clips is None or not len(clips) else [native, clips]
+    samples = [sample for part in parts for sample in part.samples]
     if any(sample.role != "train" for sample in samples):
         raise ValueError("a sample of another role than train")
-    own = np.array([sample.pair < 0 for sample in samples])
-    chosen = own if not twin_share else np.ones(len(samples), bool)
-    standardisation = Standardisation(features[own])
-    kept = [sample for sample, keep in zip(samples, chosen, strict=True) if keep]
-    labels = np.array([sample.fake for sample in kept])
-    weights = example_weights(kept, twin_share)
-    weight, bias = regression(standardisation(features[chosen]), labels, weights, strength)
-    return LinearHead(weight, bias, standardisation.centre, standardisation.spread)
+    features = np.concatenate([part.features for part in parts]).astype(np.float32)
+    weights = [example_weights(part.samples) for part in parts]
+    shares = (1.0,) if len(parts) == 1 else (1 - CLIPS_SHARE, CLIPS_SHARE)
+    standardisation = Standardisation(native.features)
+    labels = np.array([sample.fake for sample in samples])
+    weight, bias = regression(
+        standardisation(features),
+        labels,
+        np.concatenate([share * of_part for share, of_part in zip(shares, weights, strict=True)]),
+        STRENGTH,
+        [sample.origin for sample in native.samples],
+        LEVELLING,
+    )
+    head = LinearHead(weight, bias, standardisation.centre, standardisation.spread)
+    return head.standardised(native.features[~labels[: len(native)]])
 
 
-def mean_of(heads: Sequence[LinearHead], shares: Sequence[float]) -> LinearHead:
-    """What ``heads`` say on average, by ``shares``; all read features as the first does."""
-    first = heads[0]
-    alike = [head.read_as(first.centre, first.spread) for head in heads]
-    weight = sum((share * head.weight for share, head in zip(shares, alike, strict=True)), np.float32(0))
-    bias = sum(share * head.bias for share, head in zip(shares, alike, strict=True))
-    return LinearHead(np.asarray(weight, np.float32), float(bias), first.centre, first.spread)
+def learnable(samples: FeatureSet) -> FeatureSet:
+    """Return those of role ``train``."""
+    return samples.of(np.array([sample.role == "train" for sample in samples.samples]))
 
 
 def network_with(
-    shipped: ViTSmall14,
-    branch: dict[str, Tensor],
-    heads: dict[tuple[int, int], LinearHead],
-    kept: dict[tuple[int, int], float] | None = None,
-) -> ViTSmall14Branch:
-    """``shipped`` with the ``branch`` (blocks and norm), whose ``heads`` take the place of its own.
+    shipped: ViTSmall14, branch: Mapping[str, Tensor], heads: Mapping[int, LinearHead]
+) -> ViTSmall14Windows:
+    """Return ``shipped`` with the ``branch`` (blocks and norm) and ``heads`` by output of the windows.
 
-    ``heads`` are by reading and question; without any, the branch has features only. Of the shipped logit of
-    the same output, ``kept`` is the share that is added, none by default. Raises ValueError where the branch
-    is of another network.
+    Outputs without a head stay as they are. Raises ValueError where the branch is of another network.
     """
-    network = ViTSmall14Branch(shipped.shape)
-    state = shipped.state_dict()
-    state |= {f"branch_{name}": value for name, value in branch.items()}
+    network = ViTSmall14Windows(shipped.shape)
+    state = {**shipped.state_dict(), **{f"branch_{name}": value for name, value in branch.items()}}
     missing, unknown = network.load_state_dict(state, strict=False)
     if unknown or any("branch_blocks" in name or "branch_norm" in name for name in missing):
         raise ValueError(f"not a branch of this network: {unknown or missing}")
     if not heads:
         return network.eval()
-    first = next(iter(heads.values()))
     with torch.no_grad():
+        # Outputs that stay are read with the centre and spread that the first of ``heads`` brings.
+        first = next(iter(heads.values()))
+        before = network.branch_centre.numpy(), network.branch_spread.numpy()
+        for output in range(network.window_judge.out_features):
+            row = network.window_judge.weight[output].numpy(), float(network.window_judge.bias[output])
+            head = heads.get(output) or LinearHead(*row, *before)
+            alike = head.read_as(first.centre, first.spread)
+            network.window_judge.weight[output] = torch.from_numpy(alike.weight)
+            network.window_judge.bias[output] = alike.bias
         network.branch_centre.copy_(torch.from_numpy(first.centre))
         network.branch_spread.copy_(torch.from_numpy(first.spread))
-        for (reading, question), head in heads.items():
-            row = outputs_of(reading)[question]
-            alike = head.read_as(first.centre, first.spread)
-            network.branch_judge.weight[row] = torch.from_numpy(alike.weight)
-            network.branch_judge.bias[row] = alike.bias
-            for old in (network.judge, network.patch_judge):
-                old.weight[row] *= (kept or {}).get((reading, question), 0.0)
-                old.bias[row] *= (kept or {}).get((reading, question), 0.0)
     return network.eval()

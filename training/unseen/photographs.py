@@ -1,8 +1,7 @@
 """Heads for photographs, and how well they tell generators and sources that were left out.
 
 A studio portrait of a plain background and even light must not be the sign of a generated one: real ones of
-many sources are learnt from, and twins of photographs, which share all of that with their originals. Part of
-what the shipped heads said is kept, which know StyleGAN better.
+many sources are learnt from, and frames of videos.
 """
 
 from __future__ import annotations
@@ -14,18 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.unseen.evaluation import auc
-from training.unseen.families import COMPOSITE, EDIT, LIPS, PORTRAIT, REAL, SWAP, TALKING, VIDEO
+from training.unseen.families import PORTRAIT, REAL
 from training.unseen.features import FeatureSet
-from training.unseen.heads import LinearHead, mean_of
-from training.unseen.linear import Standardisation, regression
+from training.unseen.heads import LinearHead
+from training.unseen.linear import Standardisation, example_weights, regression
+from training.unseen.pages import auc, threshold
 from training.unseen.samples import Sample
 
-STRENGTH = 1e-3
+STRENGTH = 3e-3
 """C of the regressions, for weights that add up to 5,000."""
-GENERATED = frozenset({REAL, PORTRAIT, TALKING, VIDEO})
-ALTERED_KINDS = frozenset({REAL, COMPOSITE, SWAP, EDIT, LIPS})
-"""Kinds that each of both heads learns from."""
+FOOTAGE_SHARE = 0.4
+"""Of the weight, of stills of videos."""
 GENERATORS = (
     ("StyleGAN1",),
     ("StyleGAN2",),
@@ -33,97 +31,85 @@ GENERATORS = (
     ("Kolors", "SDXL", "Midjourney", "GPT-4o"),
 )
 """Generators that are left out together."""
-_CLIPS, _CLIPS_WITH_TWINS, _TWINS = 0.3, 0.2, 0.5  # shares of the weight
-_SHARES = (0.4, 0.4, 0.2)  # of heads without twins, with twins, and of footage, in spreads
-_CLIP_FRAMES = 2  # of each training clip
 _SOURCE_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """What heads for photographs are fitted on; ``twins`` are of heads in clips and in photographs."""
+    """What the head of one window is fitted on."""
 
     photographs: FeatureSet
-    resaved: FeatureSet
-    clips: FeatureSet
-    twins: FeatureSet
+    footage: FeatureSet
 
     def learnable(self, outside: Callable[[Sample], bool] = lambda sample: False) -> Pictures:
-        """Those of role ``train`` that are not ``outside``, and the first frames of each clip."""
-        seen: Counter[str] = Counter()
-        first = []
-        for sample in self.clips.samples:
-            seen[sample.file] += 1
-            first.append(sample.role == "train" and seen[sample.file] <= _CLIP_FRAMES)
+        """Return those of role ``train`` that are not ``outside`` and not composed of photographs."""
 
         def kept(of: FeatureSet) -> FeatureSet:
-            return of.of(np.array([s.role == "train" and not outside(s) for s in of.samples]))
+            return of.of(np.array([_is_learnt(s) and not outside(s) for s in of.samples]))
 
-        clips = self.clips.of(np.array(first))
-        return Pictures(kept(self.photographs), kept(self.resaved), clips, kept(self.twins))
+        return Pictures(kept(self.photographs), kept(self.footage))
+
+
+def _is_learnt(sample: Sample) -> bool:
+    photograph = sample.source not in ("native", "clips")
+    return sample.role == "train" and (not photograph or sample.kind in (REAL, PORTRAIT))
 
 
 def source_of(sample: Sample) -> str:
-    """Where an unmanipulated photograph is from."""
+    """Return where an unmanipulated photograph is from."""
     if sample.source == "stills":
         return sample.group.rsplit("-", 1)[0]
     return sample.origin if sample.source == "photos2" else sample.source
 
 
-def head(pictures: Pictures, kinds: frozenset[str], twins: bool) -> LinearHead:
-    """A head on samples of ``kinds``, with or without twins."""
-    sets = [pictures.photographs, pictures.resaved, pictures.clips, *([pictures.twins] if twins else [])]
-    whole = sum(sets[1:], sets[0])
-    whole = whole.of(np.array([sample.kind in kinds for sample in whole.samples]))
-    own = np.array([sample.pair < 0 for sample in whole.samples])
-    standardisation = Standardisation(whole.features[own])
-    shares = (_CLIPS_WITH_TWINS, _TWINS) if twins else (_CLIPS, 0.0)
-    labels = np.array([sample.fake for sample in whole.samples])
-    weight, bias = regression(
-        standardisation(whole.features), labels, _weights(whole.samples, *shares), STRENGTH
+def generated_head(pictures: Pictures) -> LinearHead:
+    """Fit the head of one window of photographs."""
+    photographs = pictures.photographs
+    features = np.concatenate([photographs.features, pictures.footage.features])
+    labels = np.array([s.fake for s in (*photographs.samples, *pictures.footage.samples)])
+    weights = np.concatenate(
+        [
+            (1 - FOOTAGE_SHARE) * _weights(photographs.samples),
+            FOOTAGE_SHARE * example_weights(pictures.footage.samples),
+        ]
     )
-    return LinearHead(weight, bias, standardisation.centre, standardisation.spread)
+    standardisation = Standardisation(photographs.features)
+    weight, bias = regression(standardisation(features), labels, weights, STRENGTH)
+    head = LinearHead(weight, bias, standardisation.centre, standardisation.spread)
+    return head.standardised(photographs.features[~labels[: len(photographs)]])
 
 
-def generated_head(pictures: Pictures, footage: LinearHead) -> LinearHead:
-    """What a photograph's head says of synthesis: heads without and with twins, and that of ``footage``."""
-    parts = [head(pictures, GENERATED, twins=False), head(pictures, GENERATED, twins=True), footage]
-    of = pictures.photographs
-    real = of.features[np.array([not sample.fake for sample in of.samples])]
-    spreads = [float(part(real).std()) for part in parts]
-    return mean_of(parts, [share * spreads[0] / own for share, own in zip(_SHARES, spreads, strict=True)])
-
-
-def altered_head(pictures: Pictures) -> LinearHead:
-    """What it says of alteration: composites, and frames of altered faces."""
-    return head(pictures, ALTERED_KINDS, twins=False)
-
-
-def left_out(pictures: Pictures, footage: LinearHead) -> Iterator[tuple[str, float, int]]:
-    """AUC of each row of :data:`GENERATORS`, told from unmanipulated photographs of sources left out as well.
+def left_out(windows: Sequence[Pictures]) -> Iterator[tuple[str, float, float, int]]:
+    """Yield AUC and share found at 5 % of each row of :data:`GENERATORS`, told from photographs of sources
+    left out as well.
 
     With the number of its pictures, of every role but ``test``. Each fifth of the sources in turn is left
-    out; AUC are averaged by its number of photographs.
+    out; figures are averaged by its number of photographs.
     """
-    samples = pictures.photographs.samples
+    samples = windows[0].photographs.samples
     shown = np.array([sample.role != "test" for sample in samples])
     folds = _source_folds([s for s, keep in zip(samples, shown, strict=True) if keep and not s.fake])
     for names in GENERATORS:
         fake = shown & np.array([sample.family in names for sample in samples])
-        areas, counts = [], []
+        areas, shares, counts = [], [], []
         for fold in range(_SOURCE_FOLDS):
             outside = _outside(names, folds, fold)
-            model = generated_head(pictures.learnable(outside), footage)
+            total = sum(
+                generated_head(of_window.learnable(outside))(of_window.photographs.features)
+                for of_window in windows
+            )
+            scores = np.asarray(total, np.float64)
             real = shown & np.array([not s.fake and folds.get(source_of(s)) == fold for s in samples])
-            given = model(pictures.photographs.features)
-            areas.append(auc(given[fake], given[real]))
+            areas.append(auc(scores[fake], scores[real]))
+            shares.append(float((scores[fake] > threshold(scores[real], 0.05)).mean()))
             counts.append(int(real.sum()))
-        yield ", ".join(names), float(np.average(areas, weights=counts)), int(fake.sum())
+        mean = [float(np.average(values, weights=counts)) for values in (areas, shares)]
+        yield ", ".join(names), mean[0], mean[1], int(fake.sum())
 
 
 def _outside(names: Sequence[str], folds: dict[str, int], fold: int) -> Callable[[Sample], bool]:
     def outside(sample: Sample) -> bool:
-        photograph = sample.source not in {"clips", "videos"}
+        photograph = sample.source not in ("native", "clips")
         return sample.family in names or (
             photograph and sample.family == REAL and folds.get(source_of(sample)) == fold
         )
@@ -132,7 +118,7 @@ def _outside(names: Sequence[str], folds: dict[str, int], fold: int) -> Callable
 
 
 def _source_folds(samples: Sequence[Sample]) -> dict[str, int]:
-    """The fold of each source; larger ones first, each where fewest photographs are."""
+    """Return the fold of each source; larger ones first, each where fewest photographs are."""
     total = [0] * _SOURCE_FOLDS
     folds = {}
     for source, count in sorted(Counter(map(source_of, samples)).items(), key=lambda row: (-row[1], row[0])):
@@ -141,26 +127,12 @@ def _source_folds(samples: Sequence[Sample]) -> dict[str, int]:
     return folds
 
 
-def _weights(samples: Sequence[Sample], clips: float, twins: float) -> NDArray[np.float64]:
-    """Weights (n,): classes alike within photographs, clips and twins; families and sources by the root of
-    their number."""
-    parts = np.array([_part(sample) for sample in samples])
+def _weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
+    """Return weights (n,), 1 in all: classes alike, families and sources by the root of their number."""
     fake = np.array([sample.fake for sample in samples])
-    keys = [
-        (part, sample.family if sample.fake else source_of(sample) if part == "photograph" else sample.group)
-        for part, sample in zip(parts.tolist(), samples, strict=True)
-    ]
+    keys = [(s.fake, s.family if s.fake else source_of(s)) for s in samples]
     counts = Counter(keys)
-    weights = np.array([1.0 if key[0] == "twin" else counts[key] ** -0.5 for key in keys])
-    for part, share in (("twin", twins), ("clip", clips), ("photograph", 1 - twins - clips)):
-        for label in (fake, ~fake):
-            rows = (parts == part) & label
-            if rows.any():
-                weights[rows] *= share / 2 / weights[rows].sum()
-    return weights * len(samples) / weights.sum()
-
-
-def _part(sample: Sample) -> str:
-    if sample.pair >= 0:
-        return "twin"
-    return "clip" if sample.source in {"clips", "videos"} else "photograph"
+    weights = np.array([counts[key] ** -0.5 for key in keys])
+    for label in (fake, ~fake):
+        weights[label] *= 0.5 / weights[label].sum()
+    return weights

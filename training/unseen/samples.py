@@ -1,4 +1,4 @@
-"""Crops of clips and photographs that features are made of, in both framings, plain, degraded and as twins.
+"""Crops of clips and photographs that tokens and features are made of, plain and degraded.
 
 A *set* is a list of samples by name, such as ``clips-head``; the order and every random draw follow from the
 patches (:mod:`training.second_look.examples.patches`) and their names, so a set is the same each
@@ -18,21 +18,20 @@ import numpy as np
 from detector.faces.crop import HEAD, INNER
 from detector.media.frame import Image
 from training.second_look.examples.patches import Patch
-from training.second_look.examples.sampling import augmented_crop, plain_crop, resaved_crop
+from training.second_look.examples.sampling import augmented_crop, plain_crop
 from training.unseen.families import REAL, family_of
-from training.unseen.folds import Item
 
 SIZE = 224  # px
 FRAMES = 4  # of a clip
 DEVELOP_FRAMES = 6  # of a clip of role `develop`
 
 Draw = Callable[[], list[Image]]
-"""Makes the crops of a sample, one or a pair."""
+"""Makes the crops of the samples."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One crop and what is known of it. ``pair`` is the number that both crops of a pair share, or -1."""
+    """One crop and what is known of it."""
 
     file: str
     frame: int
@@ -42,30 +41,24 @@ class Sample:
     role: str
     source: str
     origin: str
-    variant: str  # plain, augmented, resaved, original, twin
-    pair: int = -1
-
-    @property
-    def item(self) -> Item:
-        """The clip or photograph it is of, for folds. A twin is of its original's group and no family."""
-        return Item(self.file, self.family, self.kind, self.group, self.role)
+    variant: str  # plain, augmented, resaved
 
     @property
     def fake(self) -> bool:
-        """Whether it is manipulated; a twin is."""
-        return self.family != REAL or self.variant == "twin"
+        """Whether it is manipulated."""
+        return self.family != REAL
 
     def as_row(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
 
-def sample_of(patch: Patch, variant: str, pair: int = -1) -> Sample:
+def sample_of(patch: Patch, variant: str) -> Sample:
     """What is known of ``patch``."""
     family, kind = family_of(patch.generator) if patch.fake else (REAL, REAL)
     return Sample(
         f"{patch.source}/{patch.file}", patch.frame, family, kind, patch.group, patch.role, patch.source,
-        patch.origin, variant, pair,
+        patch.origin, variant,
     )  # fmt: skip
 
 
@@ -105,15 +98,6 @@ def augmented(patch: Patch, framing: int) -> tuple[list[Sample], Draw]:
         return [augmented_crop(patch, framing, SIZE, rng)]
 
     return [sample_of(patch, "augmented")], draw
-
-
-def resaved(patch: Patch) -> tuple[list[Sample], Draw]:
-    """The whole head of a photograph, handed on by a platform."""
-
-    def draw() -> list[Image]:
-        return [resaved_crop(patch, HEAD, SIZE, np.random.default_rng(seed_of(patch, "resaved")))]
-
-    return [sample_of(patch, "resaved")], draw
 
 
 FRAMING_OF = {"head": HEAD, "inner": INNER}

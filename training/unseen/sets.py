@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from detector.faces.crop import HEAD
 from detector.faces.search.networks import FaceDetector
+from detector.faces.windows import WINDOWS
 from training.data.labelled_sets import open_zip
 from training.data.research_faces import read_csv
 from training.second_look.examples.patches import Patch, _Labels, _photograph, load, store
-from training.unseen.samples import FRAMING_OF, Draw, Sample, augmented, plain, resaved, spread
-from training.unseen.twins import Autoencoder, twin_pair
+from training.unseen.native import clip_patches, drawn_windows, native_patches
+from training.unseen.samples import FRAMING_OF, Draw, Sample, augmented, plain, spread
 
 Drawn = list[tuple[list[Sample], Draw]]
 PHOTOS2 = "photos2"
-_TWIN_FRAMES = 3  # of an unmanipulated training clip
 _LFW_EVERY = 4  # of the photographs of Labeled Faces in the Wild
-_TWINS_EVERY = 5  # of the photographs of other sets than photos2
 
 
 def prepare_photos2(data: Path, out: Path) -> None:
@@ -50,16 +49,6 @@ def _clips(
     return drawn
 
 
-def _twins(data: Path, out: Path) -> Drawn:
-    module = Autoencoder(data)
-    patches = [
-        patch
-        for patch in [*load(out, "clips"), *load(out, "videos")]
-        if patch.role == "train" and not patch.fake
-    ]
-    return [twin_pair(patch, number, module) for number, patch in enumerate(spread(patches, _TWIN_FRAMES))]
-
-
 def photographs(out: Path) -> list[Patch]:
     """Stills, photos2, and a part of Labeled Faces in the Wild."""
     lfw = [patch for patch in load(out, "photos") if patch.source == "lfw"]
@@ -70,27 +59,38 @@ def _photographs(data: Path, out: Path) -> Drawn:
     return [plain(patch, HEAD) for patch in photographs(out)]
 
 
-def _resaved(data: Path, out: Path) -> Drawn:
-    return [resaved(patch) for patch in photographs(out)]
+def _windows(patches: Callable[[Path, Path], Iterable[Patch]]) -> list[Callable[[Path, Path], Drawn]]:
+    """Return the maker of the set of each window."""
+
+    def maker(window: int) -> Callable[[Path, Path], Drawn]:
+        return lambda data, out: drawn_windows(patches(data, out), window)
+
+    return [maker(window) for window in range(len(WINDOWS))]
 
 
-def _photograph_twins(data: Path, out: Path) -> Drawn:
-    module = Autoencoder(data)
-    real = [patch for patch in photographs(out) if patch.role == "train" and not patch.fake]
-    portraits = [patch for patch in real if patch.source == PHOTOS2]
-    chosen = portraits + [patch for patch in real if patch.source != PHOTOS2][::_TWINS_EVERY]
-    return [twin_pair(patch, number, module) for number, patch in enumerate(chosen)]
-
-
-WITH_LOGITS = frozenset({"clips-inner", "photographs"})
-"""Sets of which the logits of the whole network are kept as well."""
-SETS: dict[str, Callable[[Path, Path], Drawn]] = {
+TOKEN_SETS: dict[str, Callable[[Path, Path], Drawn]] = {
     "clips-head": _clips("head", plain, only_train=False),
-    "twins": _twins,
     "clips-head-augmented": _clips("head", augmented, only_train=True),
     "photographs": _photographs,
-    "photographs-resaved": _resaved,
     "clips-inner": _clips("inner", plain, only_train=False),
     "clips-inner-augmented": _clips("inner", augmented, only_train=True),
-    "photograph-twins": _photograph_twins,
 }
+"""Sets that the branch is distilled on."""
+NATIVE, CLIPS, PHOTOGRAPHS = "native", "clips", "photographs"
+
+
+def set_name(material: str, window: int) -> str:
+    """Return the name of the set of one window of ``material``."""
+    return f"{material}-{WINDOWS[window].replace(' ', '-')}"
+
+
+SETS: dict[str, Callable[[Path, Path], Drawn]] = {
+    set_name(material, window): maker
+    for material, makers in (
+        (NATIVE, _windows(lambda data, out: native_patches(data))),
+        (CLIPS, _windows(lambda data, out: clip_patches(data))),
+        (PHOTOGRAPHS, _windows(lambda data, out: photographs(out))),
+    )
+    for window, maker in enumerate(makers)
+}
+"""Sets of which features are kept."""

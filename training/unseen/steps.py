@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from detector.errors import ParameterError
+from detector.faces.windows import WINDOWS
 from detector.files import atomic_path, write_atomically
 from detector.models.loaded import load_model, load_pair
 from detector.models.model_files import load_card
-from detector.networks.graphs import ALTERED, HEAD, INNER, PHOTOGRAPH, SYNTHESISED
+from detector.networks.graphs import ALTERED, INNER, window_outputs
 from detector.networks.vit_small_14 import ViTSmall14
-from detector.networks.vit_small_14_branch import ViTSmall14Branch
+from detector.networks.vit_small_14_windows import ViTSmall14Windows
+from detector.schema.analysis import Parameters
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import Scorer
+from training.data.research_faces import clip_rows
 from training.publish import as_stored
-from training.second_look.fitting.patch_scores import read_network, scan_logits
+from training.second_look.examples.patches import TRAIN
+from training.second_look.fitting.patch_scores import logits, read_network, scan_logits
+from training.second_look.fitting.thresholds import SYNTHESIS_LEVELS
+from training.unseen import sets
 from training.unseen.distillation import Branch, Distillation, distances, distil
-from training.unseen.evaluation import families, intervals, kinds
 from training.unseen.features import FeatureSet, Runner, keep_features
-from training.unseen.fold_models import Caches, fold_scores, head_model, inner_model, new_families, only
-from training.unseen.heads import network_with
-from training.unseen.photographs import Pictures, altered_head, generated_head, left_out
-from training.unseen.sets import SETS, WITH_LOGITS, clips, prepare_photos2
+from training.unseen.heads import fitted, learnable, network_with
+from training.unseen.native import native_patches
+from training.unseen.page_scores import measured, page_scores, synthesis_levels, synthesised_of_folds
+from training.unseen.photographs import Pictures, generated_head, left_out
+from training.unseen.sets import SETS, TOKEN_SETS, prepare_photos2
 from training.unseen.token_cache import TokenSet, keep, runner, start_network
 
 say = partial(print, flush=True)
-# Of the logits of photographs: the shares 0.75 and 0.5 of the new heads, 0.25 and 0.5 of the shipped ones, in
-# standard deviations over unmanipulated photographs, times two.
-_NEW_GENERATED, _OLD_GENERATED = 0.75 * 2 / 1.5, 0.25 * 2 / 2.9
-_NEW_ALTERED, _OLD_ALTERED = 0.5 * 2 / 1.3, 0.5 * 2 / 2.2
-_DISTILLED_ON = ("clips-head-augmented", "clips-inner-augmented", "clips-head", "clips-inner", "photographs")
 
 
 def photos2(options: argparse.Namespace) -> None:
@@ -49,14 +50,14 @@ def photos2(options: argparse.Namespace) -> None:
 def tokens(options: argparse.Namespace) -> None:
     """Keep tokens of sets; repeats no finished share."""
     run = runner(start_network(options.data, options.weights), threads=1)
-    for name in _chosen(options, _DISTILLED_ON):
-        drawn = SETS[name](options.data, options.out)
+    for name in _chosen(options, TOKEN_SETS):
+        drawn = TOKEN_SETS[name](options.data, options.out)
         keep(drawn, run, _tokens(options) / name, tuple(options.share), say)
 
 
 def branch(options: argparse.Namespace) -> None:
     """Distil the start's upper blocks into a branch: ``branch.pt``."""
-    sets = [TokenSet.read(_tokens(options) / name) for name in _DISTILLED_ON]
+    sets = [TokenSet.read(_tokens(options) / name) for name in TOKEN_SETS]
     rows = [
         (number, row)
         for number, of_set in enumerate(sets)
@@ -85,60 +86,56 @@ def features(options: argparse.Namespace) -> None:
     run = Runner(made)
     for name in _chosen(options, SETS):
         drawn = SETS[name](options.data, options.out)
-        keep_features(
-            run, drawn, name in WITH_LOGITS, _features(options, made) / name, tuple(options.share), say
-        )
+        keep_features(run, drawn, _features(options, made) / name, tuple(options.share), say)
 
 
 def scores(options: argparse.Namespace) -> None:
-    """Keep what the scan says of the inner faces of clips."""
-    card, weights = load_card(options.scan)
-    path = options.out / "features" / f"scan-{card.sha256[:12]}.npy"
+    """Keep what scan and inner face say of alteration in the stills: ``altered.npy`` (n, 2)."""
+    path = _altered_file(options)
     if path.is_file():
         return
-    out = scan_logits(Scorer(load_pair(card.alone, weights)), clips(options.out))
+    card, weights = load_card(options.scan)
+    patches, scorer = native_patches(options.data), Scorer(load_pair(card.alone, weights))
+    inner = logits(_transformer(options.weights), patches, INNER)[:, ALTERED]
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.save(file, out)
+        np.save(file, np.column_stack([scan_logits(scorer, patches), inner]))
+
+
+def levels(options: argparse.Namespace) -> None:
+    """Write what windows say of unmanipulated stills of pages left out, for `fit` of the second look."""
+    native = _windows_of(options, sets.NATIVE)
+    synthesised = synthesised_of_folds(native, _windows_of(options, sets.CLIPS))
+    notes = {f"{patch.source}/{patch.file}": patch.aligned for patch in native_patches(options.data)}
+    found = synthesis_levels(native[0].samples, synthesised, notes)
+    say(str(found))
+    data = (json.dumps(dataclasses.asdict(found)) + "\n").encode()
+    write_atomically(options.out / SYNTHESIS_LEVELS, data)
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Measure what ships on families left out, and print the table; ``unseen.json`` has all of it."""
-    read = _reader(options)
-    card, inner = load_model(options.scan).card, read("clips-inner")
-    caches = Caches(
-        read("clips-head"), read("clips-head-augmented"), inner, read("clips-inner-augmented"),
-        read("twins"), np.load(options.out / "features" / f"scan-{card.sha256[:12]}.npy")[: len(inner)],
-    )  # fmt: skip
+    """Measure what ships on pages left out, and print the figures; ``unseen.json`` has them."""
+    native = _windows_of(options, sets.NATIVE)
+    card, path = load_model(options.scan).card, _altered_file(options)
     if card.second_look is None:
         raise ParameterError(f"{options.scan} has no second look.")
-    folds, items = fold_scores(caches, Fusion.of(card.second_look))
-    table: dict[str, dict[str, Any]] = {}
-    for name, chosen in (("all", folds), ("new", only(folds, new_families(items)))):
-        rows, bounds = families(chosen), intervals(chosen)
-        table[name] = {
-            "kinds": {
-                kind: {
-                    "auc": auc,
-                    "found": found,
-                    "families": count,
-                    "clips": number,
-                    "intervals": bounds[kind],
-                }
-                for kind, (auc, found, count, number) in kinds(rows).items()
-            },
-            "families": [row.__dict__ for row in rows],
-        }
-        say(f"families left out, {name}: AUC; found where 5 % of {len(folds[0].real)} real clips are flagged")
-        for kind, of in table[name]["kinds"].items():
-            (low, high), (least, most) = of["intervals"]
-            say(
-                f"  {kind} ({of['families']} families, {of['clips']} clips): {of['auc']:.3f} "
-                f"({low:.3f} to {high:.3f}); {of['found']:.2f} ({least:.2f} to {most:.2f})"
-            )
-    for row in families(folds):
-        say(f"    {row.kind}: {row.family} ({row.clips}): {row.auc:.3f}, {row.found:.2f}")
-    write_atomically(options.out / "unseen.json", (json.dumps(table, indent=1) + "\n").encode())
+    if not path.is_file():
+        raise ParameterError(f"{path} is missing. Run the step `scores` first.")
+    clips = [row for row in clip_rows(options.data / "clips") if row["role"] == TRAIN]
+    scores_of_pages = page_scores(
+        native[0].samples,
+        synthesised_of_folds(native, _windows_of(options, sets.CLIPS)),
+        np.load(path),
+        Fusion.of(card.second_look),
+        {row["origin"] for row in clips},
+    )
+    notes = {f"{patch.source}/{patch.file}": patch.aligned for patch in native_patches(options.data)}
+    found = measured(scores_of_pages, notes, Parameters().enter_threshold)
+    for name, value in found.items():
+        say(f"{name:60} {value:.3f}")
+    write_atomically(options.out / "unseen.json", (json.dumps(found, indent=1) + "\n").encode())
+    lines = [f"{clip.clip.partition('/')[2]},{clip.score:.5f}" for clip in scores_of_pages.clips("fused")]
+    write_atomically(options.out / "unseen.csv", "\n".join(["clip,score", *lines, ""]).encode())
 
 
 def _transformer(weights: Path) -> ViTSmall14:
@@ -161,7 +158,7 @@ def _reader(options: argparse.Namespace) -> Callable[[str], FeatureSet]:
     return lambda name: FeatureSet.read(folder / name)
 
 
-def _features(options: argparse.Namespace, network: ViTSmall14Branch) -> Path:
+def _features(options: argparse.Namespace, network: ViTSmall14Windows) -> Path:
     """The folder of features and logits of ``network``, named by all weights but those of linear heads."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):
@@ -171,46 +168,52 @@ def _features(options: argparse.Namespace, network: ViTSmall14Branch) -> Path:
     return path
 
 
+def _altered_file(options: argparse.Namespace) -> Path:
+    digest = hashlib.sha256(options.weights.read_bytes()).hexdigest()[:12]
+    path: Path = options.out / "features" / f"altered-{load_card(options.scan)[0].sha256[:12]}-{digest}.npy"
+    return path
+
+
+def _windows_of(options: argparse.Namespace, material: str) -> list[FeatureSet]:
+    """Read the sets of all windows of ``material``."""
+    read = _reader(options)
+    return [read(sets.set_name(material, window)) for window in range(len(WINDOWS))]
+
+
+def _pictures(options: argparse.Namespace) -> list[Pictures]:
+    materials = (sets.PHOTOGRAPHS, sets.NATIVE)
+    return [
+        Pictures(*of_window) for of_window in zip(*(_windows_of(options, m) for m in materials), strict=True)
+    ]
+
+
 def _chosen(options: argparse.Namespace, usual: Iterable[str]) -> Sequence[str]:
-    unknown = sorted(set(options.sets) - SETS.keys())
-    if unknown:
-        raise ParameterError(f"No such set: {', '.join(unknown)}. There are {', '.join(SETS)}.")
+    if unknown := sorted(set(options.sets) - set(usual)):
+        raise ParameterError(f"No such set: {', '.join(unknown)}. There are {', '.join(usual)}.")
     return options.sets or list(usual)
 
 
-def _network(options: argparse.Namespace) -> ViTSmall14Branch:
-    """That of the weights, with the branch of the option ``branch``, a file of the step of that name."""
+def _network(options: argparse.Namespace) -> ViTSmall14Windows:
+    """Return that of the weights, or with the branch of the option ``branch``, a file of that step."""
     network = read_network(options.weights)
     if options.branch is not None:
         assert isinstance(network, ViTSmall14)
         branch = torch.load(options.branch, weights_only=True)
         return network_with(network, branch, {})
-    if not isinstance(network, ViTSmall14Branch):
+    if not isinstance(network, ViTSmall14Windows):
         raise ParameterError(f"{options.weights} has no branch. Run the steps `branch` and `heads` first.")
     return network
 
 
 def heads(options: argparse.Namespace) -> None:
-    """Fit the branch's heads on all of role ``train``: ``unseen.pt``, for the steps `fit` and `ship`."""
-    read, shipped = _reader(options), _transformer(options.weights)
-    training = [_of_training(read(name)) for name in ("clips-head", "clips-inner")]
-    footage = head_model(training[0] + read("clips-head-augmented"), read("twins"))
-    inner = inner_model(training[1] + read("clips-inner-augmented"))
-    pictures = Pictures(
-        read("photographs"), read("photographs-resaved"), read("clips-head"),
-        read("twins") + read("photograph-twins"),
-    ).learnable()  # fmt: skip
-    generated, altered = generated_head(pictures, footage), altered_head(pictures)
+    """Fit the heads of windows on all of role ``train``: ``unseen.pt``, for the steps `fit` and `ship`."""
+    windows = zip(_windows_of(options, sets.NATIVE), _windows_of(options, sets.CLIPS), strict=True)
+    footage = [fitted(learnable(native), clips) for native, clips in windows]
+    generated = [generated_head(pictures.learnable()) for pictures in _pictures(options)]
     made = network_with(
-        shipped,
+        _transformer(options.weights),
         Branch.of(_network(options)).state_dict(),
-        {
-            (HEAD, SYNTHESISED): footage,
-            (INNER, SYNTHESISED): inner,
-            (PHOTOGRAPH, SYNTHESISED): generated.scaled(_NEW_GENERATED),
-            (PHOTOGRAPH, ALTERED): altered.scaled(_NEW_ALTERED),
-        },
-        {(PHOTOGRAPH, SYNTHESISED): _OLD_GENERATED, (PHOTOGRAPH, ALTERED): _OLD_ALTERED},
+        dict(zip((*window_outputs(False), *window_outputs(True)), (*footage, *generated), strict=True)),
     )
     with atomic_path(options.out / "unseen.pt") as temporary:
         torch.save(made.state_dict(), temporary)
@@ -218,18 +221,9 @@ def heads(options: argparse.Namespace) -> None:
 
 def photographs(options: argparse.Namespace) -> None:
     """Measure heads for photographs on generators and sources left out."""
-    read = _reader(options)
-    pictures = Pictures(
-        read("photographs"), read("photographs-resaved"), read("clips-head"),
-        read("twins") + read("photograph-twins"),
-    )  # fmt: skip
-    footage = head_model(_of_training(read("clips-head")) + read("clips-head-augmented"), read("twins"))
-    areas = []
-    for name, area, count in left_out(pictures, footage):
+    areas, shares = [], []
+    for name, area, found, count in left_out(_pictures(options)):
         areas.append(area)
-        say(f"{name} ({count} pictures) and sources left out: AUC {area:.3f}")
-    say(f"mean: {np.mean(areas):.3f}")
-
-
-def _of_training(chosen: FeatureSet) -> FeatureSet:
-    return chosen.of(np.array([sample.role == "train" for sample in chosen.samples]))
+        shares.append(found)
+        say(f"{name} ({count} pictures) and sources left out: AUC {area:.3f}, found at 5 % {found:.2f}")
+    say(f"mean: {np.mean(areas):.3f}, {np.mean(shares):.2f}")

@@ -23,7 +23,7 @@ def test_only_stable_persons_are_flagged(tmp_path: Path, stability: dict[str, fl
     analysis = with_stability(analysis, **stability)
     moved = analysis.persons[1].model_copy(update={"median_box": (1200, 420, 1500, 740)})
     analysis = analysis.model_copy(update={"persons": (analysis.persons[0], moved)})
-    job = engine._Job(Path("photo.jpg"), None, Parameters(), None, tmp_path, None, None, OtherModels())
+    job = engine._Job(Path("photo.jpg"), None, Parameters(), None, tmp_path, None, None, OtherModels(), True)
     (tmp_path / BOXED).parent.mkdir(exist_ok=True)
     photo = np.full((720, 1280, 3), 90, np.uint8)
     assert engine._pictures(job, photo, 1920, analysis)["boxed"] == BOXED

@@ -96,7 +96,8 @@ def test_frames_of_a_long_segment_are_thinned_evenly(
     first, middle, last = segment_maps.scores_inside(segment, person)
     assert (first, last) == (whole[0], whole[-1])
     assert [first.time, last.time] == pytest.approx([segment.start, segment.end], abs=0.2)
-    assert middle.time == pytest.approx((first.time + last.time) / 2, abs=0.2)
+    # Around the ends of a segment every frame is scored, so the middle one is not in the middle of its time.
+    assert middle.time == pytest.approx(float(np.median([score.time for score in whole])), abs=0.2)
 
 
 def test_other_exhibits_and_models_are_refused(analysed_sample: Analysed, tmp_path: Path) -> None:

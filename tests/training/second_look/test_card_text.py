@@ -11,7 +11,7 @@ from detector.models.model_files import MODELS_FOLDER
 from training.second_look import ship
 
 CARD = SecondLookCard.model_validate_json((MODELS_FOLDER / "second-look" / "reelproof.json").read_bytes())
-CLIPS, STILLS = "211 develop clips", "stills test"
+CLIPS, STILLS = "241 develop clips", "stills test"
 WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from training.second_look.__main__ import main
 from training.second_look.examples.patches import Patch, family, store
 from training.second_look.fitting.exhibits import ClipRecord, persons_of
 from training.second_look.fitting.patch_scores import read_network
+from training.second_look.fitting.thresholds import SYNTHESIS_LEVELS
 from training.second_look.measuring import adversarial
 
 NAME = SmallFramings.architecture
@@ -88,6 +90,7 @@ def store_patches(out: Path) -> None:
     store(out, "clips", [patch(n, fake, role="develop") for n in range(2) for fake in (False, True)])
     store(out, "videos", [])
     store(out, "photos2", [])
+    (out / SYNTHESIS_LEVELS).write_text(json.dumps({"limit": 3.0, "median": 0.0}))
     for source in ("dfdc", "ffpp"):
         roles = ("val", "test")
         crops = [patch(n, n % 2 == 1, role=role, box=None, source=source) for role in roles for n in range(4)]

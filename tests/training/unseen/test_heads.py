@@ -1,4 +1,4 @@
-"""Heads of the branch: what they learn from, how they are mixed, and the network that has them."""
+"""Heads of windows: what they learn from, that they level pages, and the network that has them."""
 
 from __future__ import annotations
 
@@ -8,113 +8,102 @@ import numpy as np
 import pytest
 import torch
 
-from detector.networks.graphs import HEAD, INNER, SYNTHESISED, outputs_of
+from detector.networks.graphs import QUESTIONS, READINGS
 from detector.networks.vit_small_14 import Shape, ViTSmall14PatchHeads
 from training.unseen.distillation import Branch
-from training.unseen.evaluation import FoldScores, auc, families, kinds, threshold
 from training.unseen.families import REAL, TALKING
-from training.unseen.folds import Item
-from training.unseen.heads import LinearHead, fitted, mean_of, network_with
-from training.unseen.linear import example_weights
+from training.unseen.features import FeatureSet
+from training.unseen.heads import LinearHead, fitted, network_with
+from training.unseen.linear import example_weights, regression
 from training.unseen.samples import Sample
 
 WIDTH = 12
 
 
-def _samples() -> tuple[list[Sample], np.ndarray]:
-    """Forty unmanipulated and forty manipulated samples of four families, and twins; features tell them."""
+def _set() -> FeatureSet:
+    """Forty samples of each class, of ten pages; feature 0 tells classes, feature 1 some pages."""
     rng = np.random.default_rng(2)
-    samples = [Sample(f"r{n}", 0, REAL, REAL, f"g{n // 4}", "train", "clips", "", "plain") for n in range(40)]
-    samples += [
-        Sample(f"f{n}", 0, f"family {n % 4}", TALKING, f"h{n}", "train", "clips", "", "plain")
+    samples = [
+        Sample(f"{label}{n}", 0, REAL if label == "r" else f"family {n % 4}", TALKING, f"{label}{n}", "train",
+               "native", f"page {label}{n % 5}", "plain")
+        for label in "rf"
         for n in range(40)
-    ]
-    for n in range(10):
-        for variant in ("original", "twin"):
-            samples.append(Sample(f"r{n}", 9, REAL, REAL, f"g{n // 4}", "train", "clips", "", variant, n))
+    ]  # fmt: skip
     features = rng.normal(size=(len(samples), WIDTH)).astype(np.float32)
-    features[[sample.fake and sample.pair < 0 for sample in samples], 0] += 2.0
-    features[[sample.variant == "twin" for sample in samples], 1] += 2.0
-    return samples, features
+    features[[sample.fake for sample in samples], 0] += 2.0
+    features[[sample.origin in ("page r0", "page f1", "page f2") for sample in samples], 1] += 4.0
+    return FeatureSet(samples, features)
 
 
-def test_classes_count_alike_and_twins_have_their_share() -> None:
-    samples, _ = _samples()
-    weights = example_weights(samples, twin_share=0.25)
-    fake = np.array([sample.fake for sample in samples])
-    pairs = np.array([sample.pair >= 0 for sample in samples])
-    assert np.isclose(weights.mean(), 1.0)
-    assert np.isclose(weights[fake].sum(), weights[~fake].sum())
-    assert np.isclose(weights[pairs].sum() / weights.sum(), 0.25)
+def test_classes_count_alike_and_large_pages_less() -> None:
+    samples = [
+        *(Sample(f"a{n}", 0, REAL, REAL, "", "train", "native", "large", "plain") for n in range(16)),
+        *(Sample("b", frame, REAL, REAL, "", "train", "native", "small", "plain") for frame in range(2)),
+        *(Sample("c", frame, "F", TALKING, "", "train", "native", "large", "plain") for frame in range(2)),
+    ]
+    weights = example_weights(samples)
+    assert weights.sum() == pytest.approx(1) and weights[18:].sum() == pytest.approx(0.5)
+    assert weights[:16].sum() == pytest.approx(4 * weights[16:18].sum())
+    assert weights[16] == weights[17]
 
 
-def test_a_head_learns_from_twins_only_where_they_have_a_share() -> None:
-    samples, features = _samples()
-    without, with_twins = (fitted(samples, features, 0.1, share) for share in (0.0, 0.5))
-    assert without.weight[0] > 3 * abs(without.weight[1])
-    assert with_twins.weight[1] > 0.5 * with_twins.weight[0] > 0
+def test_a_head_is_in_deviations_from_unmanipulated_faces() -> None:
+    native = _set()
+    head = fitted(native)
+    real = np.array([not sample.fake for sample in native.samples])
+    logits = head(native.features)
+    assert logits[real].mean() == pytest.approx(0, abs=1e-3) and logits[real].std() == pytest.approx(
+        1, abs=1e-3
+    )
+    assert np.mean(logits[~real]) > 1.5
+    older = dataclasses.replace(native, features=-native.features)
+    assert not np.allclose(fitted(native, older).weight, head.weight)
+
+
+def test_levelling_lets_less_be_said_of_pages() -> None:
+    native = _set()
+    labels = np.array([sample.fake for sample in native.samples])
+    weights, pages = example_weights(native.samples), [sample.origin for sample in native.samples]
+
+    def apart(levelling: float) -> float:
+        """Return how far pages of a class lie apart, in units of how far classes do."""
+        weight, _ = regression(native.features, labels, weights, 1.0, pages, levelling)
+        logits = native.features @ weight
+        means = [
+            [logits[[sample.origin == page for sample in native.samples]].mean() for page in sorted(of_class)]
+            for of_class in ({p for p in pages if p[5] == label} for label in "rf")
+        ]
+        return float(
+            np.mean([np.std(of_class) for of_class in means]) / (np.mean(means[1]) - np.mean(means[0]))
+        )
+
+    assert apart(1.0) < 0.7 * apart(0.0)
 
 
 def test_a_sample_of_another_role_is_refused() -> None:
-    samples, features = _samples()
-    samples[3] = dataclasses.replace(samples[3], role="develop")
+    native = _set()
+    native.samples[3] = dataclasses.replace(native.samples[3], role="develop")
     with pytest.raises(ValueError, match="another role"):
-        fitted(samples, features, 0.1)
-
-
-def test_a_mean_of_heads_is_the_mean_of_their_logits() -> None:
-    rng = np.random.default_rng(5)
-    first, other = (
-        LinearHead(
-            rng.normal(size=WIDTH).astype(np.float32),
-            float(rng.normal()),
-            rng.normal(size=WIDTH).astype(np.float32),
-            rng.uniform(0.5, 2, WIDTH).astype(np.float32),
-        )
-        for _ in range(2)
-    )
-    features = rng.normal(size=(20, WIDTH)).astype(np.float32)
-    mixed = mean_of([first, other], [0.25, 0.75])
-    assert np.allclose(mixed(features), 0.25 * first(features) + 0.75 * other(features), atol=1e-4)
+        fitted(native)
 
 
 def test_the_network_says_what_heads_say_and_the_rest_as_before() -> None:
     torch.manual_seed(1)
     shape = Shape(size=56, width=48, attention_heads=3)
     shipped = ViTSmall14PatchHeads(shape).eval()
-    branch = Branch(ViTSmall14PatchHeads(shape).eval())
-    width = shape.features
-    head = LinearHead(
-        np.full(width, 0.01, np.float32), 0.5, np.zeros(width, np.float32), np.full(width, 2.0, np.float32)
-    )
-    network = network_with(shipped, branch.state_dict(), {(HEAD, SYNTHESISED): head})
-    crops = torch.randn(3, 3, 56, 56)
+    branch = Branch(ViTSmall14PatchHeads(shape).eval()).state_dict()
+    rng = np.random.default_rng(5)
+
+    def head() -> LinearHead:
+        weight, centre = (rng.normal(size=shape.features).astype(np.float32) * 0.01 for _ in range(2))
+        return LinearHead(weight, 0.5, centre, np.full(shape.features, 2.0, np.float32))
+
+    first, second = head(), head()
+    before = network_with(shipped, branch, {2: first})
+    network = network_with(before, branch, {1: second})
+    crops, tuned = torch.randn(3, 3, 56, 56), READINGS * QUESTIONS
     with torch.no_grad():
-        given, before = network(crops), shipped(crops)
-        logits = head(network.branch_features(crops).numpy())
-    row = outputs_of(HEAD)[SYNTHESISED]
-    assert np.allclose(given[:, row].numpy(), logits, atol=1e-4)
-    others = [n for n in range(given.shape[1]) if n != row]
-    assert torch.allclose(given[:, others], before[:, others], atol=1e-5)
-    assert outputs_of(INNER)[0] in others
-    kept = network_with(shipped, branch.state_dict(), {(HEAD, SYNTHESISED): head}, {(HEAD, SYNTHESISED): 0.5})
-    with torch.no_grad():
-        assert np.allclose(kept(crops)[:, row].numpy(), logits + 0.5 * before[:, row].numpy(), atol=1e-4)
-
-
-def test_figures_are_means_over_families_of_at_least_three_clips() -> None:
-    items = [Item(f"a{n}", "A", TALKING, f"a{n}", "train") for n in range(4)]
-    items += [Item(f"b{n}", "B", TALKING, f"b{n}", "train") for n in range(4)]
-    items += [Item("c", "C", TALKING, "c", "train")]
-    real = [Item(f"r{n}", REAL, REAL, f"r{n}", "develop") for n in range(40)]
-    scores = np.array([1.0] * 4 + [-1.0] * 4 + [5.0])
-    fold = FoldScores(items, scores, real, np.linspace(-0.9, 0.9, 40))
-    rows = families([fold])
-    assert {row.family: row.auc for row in rows} == {"A": 1.0, "B": 0.0, "C": 1.0}
-    assert kinds(rows) == {TALKING: (0.5, 0.5, 2, 8)}
-
-
-def test_a_threshold_flags_at_most_its_share() -> None:
-    real = np.arange(40.0)
-    assert (real > threshold(real)).sum() == 2
-    assert auc(np.array([0.5, 38.5]), real) == pytest.approx((1 + 39) / 80)
+        given, features = network(crops).numpy(), network.branch_features(crops).numpy()
+        assert np.allclose(given[:, :tuned], shipped(crops).numpy(), atol=1e-5)
+    assert np.allclose(given[:, tuned + 1], second(features), atol=1e-4)
+    assert np.allclose(given[:, tuned + 2], first(features), atol=1e-4)

@@ -263,7 +263,7 @@ def clip_patches(data: Path, folder: str) -> Iterator[Patch]:
             faces = boxes.get((aligned, number)) if aligned else None
             if faces is None:
                 # The label refers to the largest face; in unmanipulated training clips any face serves.
-                faces = _faces(image, detector, 2 if role == TRAIN and not fake else 1)
+                faces = largest_faces(image, detector, 2 if role == TRAIN and not fake else 1)
                 if aligned:
                     boxes[aligned, number] = faces
             for box, roll in faces:
@@ -271,7 +271,7 @@ def clip_patches(data: Path, folder: str) -> Iterator[Patch]:
                 yield labels.patch(encode_jpeg(patch), patch.shape[1::-1], moved, roll, scale, number)
 
 
-def _faces(image: Image, detector: FaceDetector, most: int) -> list[tuple[Box, float]]:
+def largest_faces(image: Image, detector: FaceDetector, most: int) -> list[tuple[Box, float]]:
     """Return box and roll of at ``most`` so many of the largest faces."""
     faces = [face for face in detector(image) if face.width >= SMALLEST_FACE]
     faces.sort(key=lambda face: -face.width)
@@ -282,7 +282,7 @@ def _photograph(data: bytes, detector: FaceDetector, labels: _Labels) -> Iterato
     """Cut the largest face of a photograph, which is stored whole and as encoded."""
     image = decode_jpeg(data)
     padded = cv2.copyMakeBorder(image, _PAD, _PAD, _PAD, _PAD, cv2.BORDER_REPLICATE)
-    for (x0, y0, x1, y1), roll in _faces(np.ascontiguousarray(padded), detector, 1):
+    for (x0, y0, x1, y1), roll in largest_faces(np.ascontiguousarray(padded), detector, 1):
         box = (x0 - _PAD, y0 - _PAD, x1 - _PAD, y1 - _PAD)
         yield labels.patch(data, image.shape[1::-1], box, roll)
 

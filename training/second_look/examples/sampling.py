@@ -16,6 +16,7 @@ from torch import Tensor
 from detector.face_blending import Mask
 from detector.faces.crop import HEAD, INNER, Box, CropSquare, crop_square, head_square, inner_square
 from detector.faces.patch import decode_jpeg
+from detector.faces.windows import SIDE, cut_windows, native_windows, ordered
 from detector.media.frame import Image
 from training.data.crop_examples import Examples
 from training.data.research_faces import Sample
@@ -66,6 +67,13 @@ def square_of(patch: Patch, framing: int, rng: np.random.Generator | None = None
 def plain_crop(patch: Patch, framing: int, size: int) -> Image:
     """Make a crop in the same way as the engine."""
     return crop_square(decode_jpeg(patch.data), square_of(patch, framing), size)
+
+
+def crops_of_windows(image: Image, box: Box, still: bool = False) -> list[Image]:
+    """Return the crops of all windows of the face in ``box``; ``still`` for a photograph."""
+    height, width = image.shape[:2]
+    head = crop_square(image, head_square(box, width, height), SIDE)
+    return ordered(native_windows(cut_windows(image, box, still)), head)
 
 
 def resaved_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:

@@ -123,7 +123,8 @@ def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
     """
     parameters = Parameters()
     with open_media(path) as reader:
-        scan, keeper = Scorer(model), MomentKeeper(parameters.second_look)
+        windows = model.second_look is not None and bool(model.second_look.parts)
+        scan, keeper = Scorer(model), MomentKeeper(parameters.second_look, windows=windows)
         first_pass = FirstPass(reader, parameters, scan, keeper=keeper)
         sampled = reader.frames(parameters.sample_rate, all_decoded=False)
         for frame, is_cut in first_pass.with_cuts(sampled):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +20,10 @@ _SMOOTHING = 0.4  # logits
 _FAR = 8.0  # logits; a clip without a face has an infinite one
 Flags = NDArray[np.bool_]
 
-# Columns of FUSION_INPUTS, and the reserve subtracted from the second half; chosen on unknown generators and
-# on the develop clips, whose generators are known (docs/training/experiments.md).
-_ALTERED, _SYNTHESISED, RESERVE = (0, 1), (2, 4), 1.0
+# Columns of FUSION_INPUTS: scan and inner face; windows
+_ALTERED, _SYNTHESISED = (0, 1), (4,)
 # The scan hardly recognises unknown generators, the inner face's head does.
 _PROPORTIONS = (1.0, 1.5)  # of _ALTERED
-_SYNTHESISED_PROPORTIONS = (1.0, 1.0)  # of _SYNTHESISED: the inner face and the whole head
 WITHIN = 0.75
 CONTRAST = Contrast(least=2.8, gain=2.0)
 
@@ -81,24 +80,39 @@ def fit(inputs: Floats, fake: Flags, talking: Flags) -> Fusion:
     """
     about, others = ~fake | talking, ~fake | ~talking
     altered = fit_half(_ALTERED, inputs[others], fake[others], proportions=_PROPORTIONS)
-    synthesised = fit_half(
-        _SYNTHESISED, inputs[about], fake[about], ridge=0.0, proportions=_SYNTHESISED_PROPORTIONS
+    synthesised = fit_half(_SYNTHESISED, inputs[about], fake[about], ridge=0.0)
+    return Fusion(altered, synthesised, contrast=CONTRAST, within=WITHIN)
+
+
+@dataclass(frozen=True)
+class SynthesisLevels:
+    """Levels of what windows say, over unmanipulated stills of pages that were left out.
+
+    At most a given share of each kind of footage exceeds ``limit``; half of all exceed ``median``.
+    """
+
+    limit: float
+    median: float
+
+
+def aligned(formula: Fusion, limit: float, median: float, levels: SynthesisLevels) -> Fusion:
+    """Return ``formula`` with both halves 0 at their thresholds.
+
+    ``limit`` and ``median`` are the threshold of the altered half and its median over unmanipulated clips.
+    The other half takes the unit of the first: both medians lie equally far below 0, so that neither half
+    decides about faces that neither flags.
+    """
+    altered = replace(formula.altered, bias=formula.altered.bias - limit)
+    one = np.ones(1)
+    synthesised = Half(
+        _SYNTHESISED, levels.limit * one, (levels.limit - levels.median) * one, (limit - median) * one, 0.0
     )
-    return Fusion(altered, synthesised, reserve=RESERVE, contrast=CONTRAST, within=WITHIN)
+    return replace(formula, altered=altered, synthesised=synthesised)
 
 
 def agreement(formula: Fusion, inputs: Floats) -> float:
     """Return how far both networks may disagree: a tenth more than on any of the ``inputs`` (n, 5)."""
     return _MARGIN * float(np.abs(formula.apart(inputs)).max())
-
-
-def left_out_logits(inputs: Floats, fake: Flags, talking: Flags, groups: Sequence[str]) -> Floats:
-    """Return the fused logit of each clip by a fit without its group."""
-    out, of = np.empty(len(inputs)), np.array(groups)
-    for group in sorted(set(groups)):
-        mine = of == group
-        out[mine] = fit(inputs[~mine], fake[~mine], talking[~mine]).logit(inputs[mine])
-    return out
 
 
 def platt(scores: Floats, fake: Flags) -> Platt:
@@ -108,7 +122,7 @@ def platt(scores: Floats, fake: Flags) -> Platt:
     return Platt(scale=float(model.coef_[0, 0]), offset=float(model.intercept_[0]))
 
 
-def threshold_for(scores: Floats, fake: Flags, flagged: float = 0.03) -> float:
+def threshold_for(scores: Floats, fake: Flags, flagged: float) -> float:
     """Return the lowest threshold that flags at most the share ``flagged`` of the unmanipulated clips.
 
     It lies halfway to the next score below, so that it does not depend on one clip.

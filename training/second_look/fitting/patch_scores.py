@@ -16,16 +16,17 @@ from torch import Tensor
 
 from detector.errors import ModelError
 from detector.faces.crop import HEAD, INNER
+from detector.faces.patch import decode_jpeg
 from detector.models.loaded import tensor_kinds
 from detector.models.model_files import StoredTensor, find_mismatch, read_arrays
 from detector.networks.base import create
-from detector.networks.graphs import PHOTOGRAPH
+from detector.networks.graphs import PHOTOGRAPH, window_outputs
 from detector.networks.vit_small_14 import FramingNetwork, ViTSmall14, ViTSmall14PatchHeads
-from detector.networks.vit_small_14_branch import ViTSmall14Branch
+from detector.networks.vit_small_14_windows import ViTSmall14Windows
 from detector.scoring.fusion import fusion_inputs
 from detector.scoring.scorer import Scorer
 from training.second_look.examples.patches import LIP_SYNC, REENACTMENT, SWAP, TALKING_HEAD, Patch
-from training.second_look.examples.sampling import plain_crop
+from training.second_look.examples.sampling import crops_of_windows, plain_crop
 
 FAMILIES = {
     "swaps": (SWAP,),
@@ -148,7 +149,7 @@ def read_network(weights: Path, architecture: str | None = None) -> FramingNetwo
 
 def _shipped(state: Mapping[str, Tensor]) -> str:
     if any(name.startswith("branch_") for name in state):
-        return ViTSmall14Branch.architecture
+        return ViTSmall14Windows.architecture
     has_patch_heads = any(name.startswith("patch_") for name in state)
     return (ViTSmall14PatchHeads if has_patch_heads else ViTSmall14).architecture
 
@@ -174,4 +175,19 @@ def fusion_columns(
 ) -> NDArray[np.float64]:
     """Return the inputs (n, 5) of the fusion for each patch, with the reading ``head`` of the whole head."""
     seen = [logits(network, patches, reading) for reading in (INNER, head)]
-    return fusion_inputs(scan_logits(scorer, patches), np.column_stack(seen))
+    columns = np.column_stack(seen).astype(np.float64)
+    if isinstance(network, ViTSmall14Windows):
+        columns[:, -1] = window_logits(network, patches, head == PHOTOGRAPH)
+    return fusion_inputs(scan_logits(scorer, patches), columns)
+
+
+@torch.inference_mode()
+def window_logits(network: ViTSmall14Windows, patches: Sequence[Patch], still: bool) -> NDArray[np.float32]:
+    """Return what the windows of each patch together say of synthesis (n,)."""
+    outputs, out = window_outputs(still), []
+    for patch in patches:
+        assert patch.box is not None
+        crops = np.stack(crops_of_windows(decode_jpeg(patch.data), patch.box, still))
+        given = network.score_windows(network.normalise(torch.from_numpy(crops)))
+        out.append(float(given[range(len(outputs)), outputs].sum()))
+    return np.array(out, np.float32)

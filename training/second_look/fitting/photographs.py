@@ -1,10 +1,10 @@
 """Fit and measure the fusion for photographs, and the scan's calibration on ready-made crops.
 
 Photographs are judged by two halves of their own, of which the larger counts. They are fitted on the stills
-of role ``val``, as they are and as messengers share them, and on one frame of each develop clip, and measured
-once on the stills of role ``test``. The published probability is the share of manipulated ones if both
-classes are equally frequent; it is held back only where unmanipulated pictures would reach a threshold too
-often.
+of role ``val`` and portraits of other sources, as they are and as messengers share them, and measured once on
+the stills of role ``test``. The published probability is the share of
+manipulated ones if both classes are equally frequent; it is held back only where unmanipulated pictures would
+reach a threshold too often.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from training.second_look.examples.patches import COMPOSITE, PICTURE, TALKING_HE
 from training.second_look.fitting import fusion
 from training.second_look.fitting.fusion import Flags
 from training.second_look.fitting.patch_scores import fusion_columns
-from training.second_look.fitting.thresholds import DOUBTED
 
 ALTERED, SYNTHESISED = (0, 1, 3), (4,)  # of FUSION_INPUTS
 _GENERATED = (PICTURE, TALKING_HEAD)
-_FLAGGED = 0.02  # of unmanipulated pictures: photographs vary more than clips
+# Of unmanipulated pictures: flagged, and flagged or in doubt; photographs vary more than clips
+_FLAGGED, _DOUBTED = 0.02, 0.10
 PORTRAITS = "photos2"
 TEST, HANDED_ON = "stills test", "stills test at half size, JPEG 60"
 
@@ -79,17 +79,16 @@ def photographs_card(
     report: ReportText,
 ) -> SecondLookCard:
     """Add the fusion for photographs and its figures to ``card``; patches lie below ``out``."""
-    stills, clips = load(out, "stills"), load(out, "clips") + load(out, "videos")
+    stills = load(out, "stills")
     chosen = [patch for patch in stills if patch.role == "val"]
     chosen += [patch for patch in load(out, PORTRAITS) if patch.role == "develop"]
-    frames = first_patches([patch for patch in clips if patch.role == "develop"])
     chosen += [as_shared(patch) for patch in chosen]
-    rule = fit_photographs(PhotographScores.of([*chosen, *frames], scorer, network), parameters)
+    rule = fit_photographs(PhotographScores.of(chosen, scorer, network), parameters)
     judged = card.model_copy(update={"photographs": rule})
     stills = [patch for patch in stills if patch.role == "test"]
     tested = PhotographScores.of(stills, scorer, network)
     handed_on = PhotographScores.of([as_shared(patch) for patch in stills], scorer, network)
-    note = f"fitted on stills of role val and other portraits, twice each, and {len(frames)} frames of clips"
+    note = "fitted on stills of role val and other portraits, twice each"
     judged = measure_photographs(judged, tested, TEST, parameters, report)
     judged = measure_photographs(judged, handed_on, HANDED_ON, parameters, report)
     flagged, real = _published(judged, tested) >= logit_of(parameters.enter_threshold), ~tested.fake
@@ -151,12 +150,12 @@ def fit_photographs(pictures: PhotographScores, parameters: Parameters) -> Photo
 
     altered = half(ALTERED, pictures.fake & ~generated)
     synthesised = half(SYNTHESISED, pictures.fake & generated)
-    formula = Fusion(altered, synthesised, larger=True)
+    formula = Fusion(altered, synthesised)
     larger = formula.logit(pictures.inputs)
     bounds = tuple(
         Bound(at=fusion.smooth_threshold_for(larger, pictures.fake, share), published=logit_of(probability))
         for share, probability in (
-            (DOUBTED, parameters.doubt_threshold),
+            (_DOUBTED, parameters.doubt_threshold),
             (_FLAGGED, parameters.enter_threshold),
         )
     )
@@ -167,11 +166,6 @@ def fit_photographs(pictures: PhotographScores, parameters: Parameters) -> Photo
         bounds=bounds,
         agreement=fusion.agreement(formula, pictures.inputs),
     )
-
-
-def first_patches(patches: Sequence[Patch]) -> list[Patch]:
-    """Return the first patch of each file."""
-    return list({patch.file: patch for patch in reversed(patches)}.values())
 
 
 _NAMES = {"dfdc": "dfdc-test crops", "ffpp": "ffpp-crops test"}

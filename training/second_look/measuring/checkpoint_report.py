@@ -160,15 +160,11 @@ def report_checkpoint(inputs: Inputs, report: ReportText) -> None:
     fitted = fusion.fit(clips.scores, clips.fake, clips.talking)
     fused = fitted.logit(clips.scores)
     report(f"{'fused, fit on all':20} {clip_aucs(clips, fused)}")
-    left_out = fusion.left_out_logits(clips.scores, clips.fake, clips.talking, clips.group)
-    report(f"{'fused, left out':20} {clip_aucs(clips, left_out)}")
     for share in (0.03, 0.05, 0.1):
-        decisions = fusion.left_out_decisions(left_out, clips.fake, clips.group, share)
+        decisions = fusion.left_out_decisions(fused, clips.fake, clips.group, share)
         report(f"left out, threshold for {share:.0%}: {describe_flagged(decisions, clips.fake)}")
-    threshold = fusion.threshold_for(fused, clips.fake)
-    report(f"fit on all, threshold {threshold:.3f}: {describe_flagged(fused >= threshold, clips.fake)}")
-    _report_extremes(clips, left_out, report)
-    _report_matched(inputs.patches("clips"), clips, left_out, report)
+    _report_extremes(clips, fused, report)
+    _report_matched(inputs.patches("clips"), clips, fused, report)
 
 
 def describe_flagged(said: NDArray[np.bool_], fake: NDArray[np.bool_]) -> str:

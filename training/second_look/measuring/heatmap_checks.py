@@ -15,6 +15,7 @@ from detector.faces.crop import CropSquare, Face, roll
 from detector.faces.detections import Detection
 from detector.faces.patch import cut_photo_patch, decode_jpeg
 from detector.faces.search.networks import FaceDetector
+from detector.faces.windows import cut_windows
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportText
 from detector.scoring.fused_scorer import BothNetworks, FusedScorer
@@ -113,7 +114,8 @@ def maps_of(
     if face is None:
         return None
     networks = BothNetworks.of(Scorer(model.alone, still=True), model)
-    moment = KeptMoment(0, 0.0, 0, cut_photo_patch(image, face.box), roll(face))
+    windows = cut_windows(image, face.box, still=True)
+    moment = KeptMoment(0, 0.0, 0, cut_photo_patch(image, face.box), roll(face), windows)
     rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
     peak = Detection(0, 0.0, 0, 0, usable=True, box=face.box, roll=roll(face), logit=0.0, smoothed=0.0)
     look = PersonLooker(networks).look([0], rows, [moment], 1)

@@ -17,6 +17,7 @@ from detector.faces.crop import INNER, Face, roll
 from detector.faces.detections import Detection
 from detector.faces.patch import cut_patch
 from detector.faces.search.networks import FaceDetector
+from detector.faces.windows import cut_windows
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel
@@ -88,8 +89,8 @@ def _largest(detector: FaceDetector, image: Image) -> Face | None:
 
 
 def _moment(frame: Frame, face: Face) -> KeptMoment:
-    patch = cut_patch(frame.image, face.box)
-    return KeptMoment(0, float(frame.time), frame.pts, patch, roll(face))
+    patch, windows = cut_patch(frame.image, face.box), cut_windows(frame.image, face.box)
+    return KeptMoment(0, float(frame.time), frame.pts, patch, roll(face), windows)
 
 
 @dataclass(frozen=True)

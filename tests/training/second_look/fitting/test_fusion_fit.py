@@ -54,14 +54,17 @@ def test_the_fusion_survives_the_card() -> None:
     np.testing.assert_allclose(whole.logit(inputs), fitted.logit(inputs))
 
 
-def test_a_clips_figures_do_not_depend_on_its_own_groups_labels() -> None:
-    inputs, fake, talking, groups = clip_inputs()
-    before = fusion.left_out_logits(inputs, fake, talking, groups)
-    mine = np.array(groups) == "group 3"
-    changed = fake ^ mine
-    after = fusion.left_out_logits(inputs, changed, talking & changed, groups)
-    np.testing.assert_array_equal(before[mine], after[mine])
-    assert not np.array_equal(before[~mine], after[~mine])
+def test_halves_have_thresholds_of_their_own_and_one_unit() -> None:
+    inputs, fake, talking, _ = clip_inputs()
+    before = fusion.fit(inputs, fake, talking)
+    levels = fusion.SynthesisLevels(limit=18.0, median=6.0)
+    fitted = fusion.aligned(before, limit=1.5, median=-2.5, levels=levels)
+    assert fitted.altered.logit(inputs) == pytest.approx(before.altered.logit(inputs) - 1.5)
+    synthesised = np.zeros((2, len(FUSION_INPUTS)))
+    synthesised[:, FUSION_INPUTS.index("head synthesised")] = 18.0, 6.0
+    assert fitted.synthesised.logit(synthesised) == pytest.approx([0.0, -4.0]), (
+        "as far below as the other median"
+    )
 
 
 @pytest.mark.parametrize("share", [0.0, 0.03, 0.1, 0.5])

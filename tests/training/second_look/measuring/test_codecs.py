@@ -50,7 +50,7 @@ def test_clips_are_encoded_and_results_kept(tmp_path: Path, monkeypatch: pytest.
         seen.append(analysis)
         return encoded(file, codec, float(len(seen)), fake)
 
-    def codec_of(path: Path, model: object) -> str:
+    def codec_of(path: Path, model: object, explain: bool) -> str:
         with av.open(str(path)) as container:
             return container.streams.video[0].codec_context.codec.canonical_name
 

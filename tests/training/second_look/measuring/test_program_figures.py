@@ -38,14 +38,14 @@ def test_verdicts_are_shares_of_each_truth() -> None:
 
 def test_rates_of_the_program_stand_after_those_of_the_step_on_the_same_clips() -> None:
     card = SecondLookCard.model_validate_json((MODELS_FOLDER / "second-look" / "reelproof.json").read_bytes())
-    verdicts = [Verdict.NOT_FOUND] * 89 + [Verdict.MANIPULATED] * 92 + [Verdict.INCONCLUSIVE] * 30
-    answers = [ClipVerdict(str(n), n >= 90, verdict, 0.5) for n, verdict in enumerate(verdicts)]
+    verdicts = [Verdict.NOT_FOUND] * 119 + [Verdict.MANIPULATED] * 92 + [Verdict.INCONCLUSIVE] * 30
+    answers = [ClipVerdict(str(n), n >= 120, verdict, 0.5) for n, verdict in enumerate(verdicts)]
     rates = with_rates(card, answers).rates
     assert len(rates) == len(card.rates), "those it had are put anew"
-    program = [rate for rate in rates if rate.data == "whole program, 211 develop clips"]
-    assert rates[2:4] == tuple(program) and [rate.data for rate in rates[:2]] == ["211 develop clips"] * 2
+    program = [rate for rate in rates if rate.data == "whole program, 241 develop clips"]
+    assert rates[2:4] == tuple(program) and [rate.data for rate in rates[:2]] == ["241 develop clips"] * 2
     assert [(rate.figure, rate.events, rate.items) for rate in program] == [
-        ("false positive rate", 1, 90),
+        ("false positive rate", 1, 120),
         ("false negative rate", 30, 121),
     ]
     assert [rate.groups for rate in program] == [rate.groups for rate in rates[:2]]
