@@ -338,13 +338,17 @@ def _preparation(reader: MediaReader, loaded: LoadedModel, scorer: Scorer) -> Ca
     second = loaded.second_look
     if reader.expected_duration > _SHORT:
         return None
-    if second is None or needs_torch(loaded) or needs_torch(second):
+    if second is None or any(map(needs_torch, (loaded, *second.graphs))):
         return None
-    second_backend = open_backend(second, scorer.requested_backend)
+    second_backends = [open_backend(part, scorer.requested_backend) for part in second.graphs]
+
+    def prepare_second() -> None:
+        for backend in second_backends:
+            backend.get_ready()
 
     def get_ready() -> None:
         # In a separate thread, because this one continues with the scan.
-        threading.Thread(target=second_backend.get_ready, name="second-network").start()
+        threading.Thread(target=prepare_second, name="second-network").start()
         scorer.backend.get_ready()
 
     return get_ready
@@ -424,10 +428,10 @@ def preload(model: str | Path | None = None) -> LoadedModel:
     be used.
     """
     loaded = load_model(model)
-    for network in (loaded, loaded.second_look):
-        if network is not None:
-            size = network.card.input.size
-            open_backend(network).run(np.full((_CROPS, size, size, 3), 128, np.uint8))
+    second = loaded.second_look
+    for network in (loaded, *(() if second is None else second.graphs)):
+        size = network.card.input.size
+        open_backend(network).run(np.full((_CROPS, size, size, 3), 128, np.uint8))
     FaceDetector()(np.zeros((64, 64, 3), np.uint8))
     libraries(), source_sha256()  # both cache their result
     return loaded

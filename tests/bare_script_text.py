@@ -57,6 +57,8 @@ _TAKES_CODE = frozenset(
 _KEY = re.compile(r"Arrow|Escape|^Shift\+|^[A-Z]$")
 _WORD = re.compile(r"[^\W\d_]{2}")
 _SENTENCE = re.compile(r"[^\W\d_]{2,}[,.:;]? +[^\W\d_]|[^\W\d_]{2,} $|^ [^\W\d_]{2,}|^[A-ZÄÖÜ][a-zäöü]{2,}")
+# Names of characters by Unicode, which has them in English alone
+_CHARACTER_NAME = re.compile(r"[A-Z]{4,}( [A-Z]+)+(-\$\{.*\})?")
 _CSS = re.compile(r"^(?:translate\w?\(|\0px)")
 _PUT_IN = re.compile(r"\$\{(?:[^{}`]|\{[^{}]*\}|`[^`]*`)*\}")
 
@@ -76,6 +78,8 @@ def _texts(source: str) -> Iterator[tuple[int, str]]:
         if token.type not in ("string", "template_string"):
             continue
         text = unquote_string(token.value) if token.type == "string" else token.value[1:-1]
+        if _CHARACTER_NAME.fullmatch(text):
+            continue
         if token.type == "template_string":
             if any(f"{name}(" in put for put in _PUT_IN.findall(text) for name in _SPEAKING):
                 yield token.lineno, f"pybabel does not look into template literals: {text}"

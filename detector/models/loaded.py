@@ -127,6 +127,11 @@ class LoadedModel:
         )
         return faces, windows
 
+    @property
+    def graphs(self) -> tuple[LoadedModel, ...]:
+        """The networks that back ends run: the parts, or this one."""
+        return self.parts or (self,)
+
     def make_networks(self) -> None:
         """Build the torch networks of the model and its second look, which heatmaps need."""
         for model in (self, self.second_look):

@@ -70,7 +70,7 @@ WHOLE_PROGRAM = "whole program"
 # Names of figures over generators of the second collection of clips, left out of training: this prefix, the
 # kind of manipulation, and this ending or "AUC".
 PAGES_LEFT_OUT = "pages left out"
-LEFT_OUT_FOUND = "found where 5 % of unmanipulated clips are flagged"
+LEFT_OUT_FOUND = "found where 5 in 100 unmanipulated clips are flagged"
 
 
 class Platt(Value):

@@ -59,9 +59,8 @@ class SecondNetwork:
 
     def __init__(self, model: LoadedModel, backend: str | None, still: bool) -> None:
         self.model = model
-        faces, windows = model.parts or (model, None)
-        self._backend = backends.open_backend(faces, backend)
-        self._windows = None if windows is None else backends.open_backend(windows, backend)
+        self._backend, *windows = (backends.open_backend(part, backend) for part in model.graphs)
+        self._windows = windows[0] if windows else None
         self._still = still
         self._known: dict[bytes, Floats] = {}  # cached logits by crop of a photograph
 

@@ -19,7 +19,15 @@ from detector.schema.measurements import NEAR_THRESHOLD
 from detector.schema.scores import logit_of
 from detector.scoring.first_pass import FirstPassResult
 from detector.scoring.fused_scorer import BothNetworks, FusedScorer
-from detector.scoring.fusion import SCAN, SECOND_LOGITS, SECOND_NETWORK, Floats, Fusion, second_logits_of
+from detector.scoring.fusion import (
+    SCAN,
+    SECOND_LOGITS,
+    SECOND_NETWORK,
+    Floats,
+    Fusion,
+    fusion_inputs,
+    second_logits_of,
+)
 from detector.scoring.moments import (
     AS_IT_IS,
     OTHER_VIEWS,
@@ -203,6 +211,9 @@ class PersonLooker:
             if self._is_calm(half, faces, doubt):
                 return half
         logits = self._completed(logits, moments, self._heads_every)
+        if self._heads_every > _HEADS_EVERY and self._windows_differ(logits):
+            # Moments that are far apart cannot tell where a manipulated stretch begins and ends.
+            logits = self._completed(logits, moments, 1)
         look = PersonLook.of(group, moments, logits, faces)
         if more := self._more_moments(look, faces, kept, most):
             # The altered half stands out at these moments.
@@ -212,6 +223,12 @@ class PersonLooker:
             look = PersonLook.of(group, [(*moments, *more)[i] for i in order], logits[order], faces)
         raised = look.raised_intervals(self._fusion, faces["track"], faces["time"], faces["logit"])
         return replace(look, raised=raised)
+
+    def _windows_differ(self, logits: Floats) -> bool:
+        """Return whether what windows say differs clearly between the moments in which they were seen."""
+        inputs = fusion_inputs(np.zeros(len(logits)), logits)
+        synthesised = self._fusion.synthesised.logit(inputs[np.isfinite(logits[:, -1])])
+        return bool(np.ptp(synthesised) > _UNEVEN)
 
     def check_stability(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
         """Run :meth:`StabilityCheck.check`."""

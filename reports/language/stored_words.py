@@ -375,7 +375,10 @@ SECOND_LOOK = (
         "training was chosen on these clips"
     ),
     N_("calibrated on validation crops of the same sets"),
-    N_("fitted on stills of role val and other portraits, twice each, and %(frames)s frames of clips"),
+    N_("fitted on stills of role val and other portraits, twice each"),
+    N_(  # of cards before
+        "fitted on stills of role val and other portraits, twice each, and %(frames)s frames of clips"
+    ),
     N_(  # of cards before
         "fitted on stills of role val, twice each, and %(frames)s frames of develop clips"
     ),
@@ -383,6 +386,14 @@ SECOND_LOOK = (
     N_("stills test"),
     N_("stills test at half size"),
     N_("generator left out of linear heads on the start"),
+    N_("pages left out"),
+    N_("AUC inside pages"),
+    N_("films and stock footage"),
+    N_("found where 5 in 100 unmanipulated clips are flagged"),
+    N_("talking heads and avatars"),
+    N_("swaps and reenactment"),
+    N_("text-to-video"),
+    N_("lip-sync"),
     N_("AUC of the answer about them"),
     N_("inconclusive by doubt"),
     N_("swaps"),

@@ -186,9 +186,9 @@ _CLIPS_BY_VERDICT = N_("the same clips by the verdicts of the whole program: eve
 # The second look of earlier versions was measured on the first 126 clips.
 _DATA = {
     "develop clips": N_("whole clips of FaceForensics++ (c40), DFDC, VoxCeleb2 and HDTF, by verdict"),
-    **dict.fromkeys(("126 develop clips", "211 develop clips"), _CLIPS),
+    **dict.fromkeys(("126 develop clips", "211 develop clips", "241 develop clips"), _CLIPS),
     **dict.fromkeys(
-        ("whole program, 126 develop clips", "whole program, 211 develop clips"), _CLIPS_BY_VERDICT
+        tuple(f"whole program, {count} develop clips" for count in (126, 211, 241)), _CLIPS_BY_VERDICT
     ),
     "frames of develop clips": N_("single frames of the same clips"),
     "dfdc-test crops": N_("single faces of the Deepfake Detection Challenge, test part"),

@@ -11,7 +11,9 @@ SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
 
 # Second networks that are transformers (`gives_tokens` of the network, which takes torch to ask).
 WINDOW_READERS = frozenset({"vit_small_14_windows"})
-TRANSFORMERS = WINDOW_READERS | frozenset({"vit_small_14", "vit_small_14_branch", "vit_small_14_patch_heads"})
+FORMER_TRANSFORMERS = frozenset({"vit_small_14_branch"})
+"""Those of earlier analyses, which cannot be run any more."""
+TRANSFORMERS = WINDOW_READERS | FORMER_TRANSFORMERS | {"vit_small_14", "vit_small_14_patch_heads"}
 
 
 def is_joined(model: Model) -> bool:

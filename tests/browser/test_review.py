@@ -199,7 +199,8 @@ def test_another_threshold_is_only_explored(desk: Page) -> None:
     same = of_desk(desk, "desk.lanes.flatMap((lane) => lane.explored)")
     segments = of_desk(desk, "desk.segments.map((one) => [one.start, one.end])")
     assert len(same) == len(segments) == recorded
-    assert same[0] == pytest.approx(segments[0], abs=1e-3)
+    # Every frame around an end was scored, of which the desk has the smoothed score of samples alone.
+    assert same[0] == pytest.approx(segments[0], abs=0.05)
     desk.get_by_role("button", name="Reset").click()
     assert of_desk(desk, "desk.explored") is None
 

@@ -28,21 +28,21 @@ def test_the_higher_rate_of_networks_and_program_is_shown() -> None:
     model = load_model().card.fused.as_model()
     false_alarms, misses = reader_view_of_model(model, still=False).errors
     by = {(rate.data, rate.figure): rate for rate in model.rates if rate.unit == "clips"}
-    step, program = "211 develop clips", "whole program, 211 develop clips"
+    step, program = "241 develop clips", "whole program, 241 develop clips"
     alarms, missed = (
         {data: by[data, figure].events for data in (step, program)}
         for figure in ("false positive rate", "false negative rate")
     )
     assert alarms[step] >= alarms[program] and missed[program] > missed[step]
-    assert f"measured: {alarms[step]} of 90 clips" in false_alarms.words
-    assert f"measured: {missed[program]} of 121 clips" in misses.words and misses.filled == 50
+    assert f"measured: {alarms[step]} of 120 clips" in false_alarms.words
+    assert f"measured: {missed[program]} of 121 clips" in misses.words and misses.filled == 53
 
 
 def test_the_annex_says_how_much_is_found_of_unknown_generators_in_videos() -> None:
     model = load_model().card.fused.as_model()
     kinds = ("talking heads and avatars", "swaps and reenactment", "text-to-video", "lip-sync")
-    suffix = "found where 5 % of unmanipulated clips are flagged"
-    figures = {f"new generators left out, {kind}, {suffix}": 0.1 * n for n, kind in enumerate(kinds, start=4)}
+    suffix = "found where 5 in 100 unmanipulated clips are flagged"
+    figures = {f"pages left out, {kind}, {suffix}": 0.1 * n for n, kind in enumerate(kinds, start=4)}
     measured = model.model_copy(update={"figures": figures})
     words = reader_view_of_model(measured, still=False).unknown
     assert "40 of talking heads and avatars, 50 of face swaps and reenactment, 60 of videos made" in words
@@ -101,7 +101,7 @@ def test_rates_of_one_person_are_marked_if_several_faces_were_judged(
                 )
                 == mention
             )
-            assert ("in 6, 8 and 17 of 100 groups" in sentence) == mention
+            assert ("in 12, 2 and 0 of 100 groups" in sentence) == mention
         assert (view.reader.one_person in render_html(view, {}).split('id="reader"')[-1]) or not mention
     older = model.model_copy(update={"limits": ()})
     made = build(tmp_path, kind=MediaKind.IMAGE, persons=2, kept=False)

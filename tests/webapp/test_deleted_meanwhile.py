@@ -68,8 +68,8 @@ def test_actions_on_a_deleted_analysis(app, client, deleted_before, act):
 
 @pytest.mark.parametrize(
     ("of", "name"),
-    [(job_records, "manifest_problem"), (results, "read_analysis_json"), (exports, "send_export")],
-    ids=["before its manifest is read", "before its findings are read", "before they are handed out"],
+    [(job_records, "manifest_problem"), (exports, "send_export")],
+    ids=["before its manifest is read", "before they are handed out"],
 )
 @pytest.mark.parametrize("prefix", ["", "/api/v1"], ids=["page", "API"])
 def test_reading_a_deleted_analysis(app, client, deleted_before, of, name, prefix):

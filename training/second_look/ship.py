@@ -59,7 +59,7 @@ LIMITS = (
     "Films, television and stock footage are flagged more often than other footage: of 30 unmanipulated "
     "clips 4 were flagged, of 90 others 0.",
     "Pages that nothing had learnt from were left out: stills of their clips were told with an AUC of 0.80, "
-    "inside a page of 0.76; where 5 in 100 unmanipulated clips are flagged, 34 in 100 manipulated "
+    "inside a page of 0.75; where 5 in 100 unmanipulated clips are flagged, 34 in 100 manipulated "
     "ones were found.",
     "Stretches of a second or two: about half are found.",
     "Ready-made crops are scored by the scan alone, calibrated for two sets together; on either "

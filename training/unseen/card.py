@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from detector.errors import ParameterError
 from detector.schema.model import LEFT_OUT_FOUND, PAGES_LEFT_OUT
 from training.second_look.measuring.verdicts import update_card
+from training.unseen.families import LIPS, SWAP, TALKING, VIDEO
 
 
 def write_figures(options: argparse.Namespace) -> None:
@@ -21,9 +22,19 @@ def write_figures(options: argparse.Namespace) -> None:
 
 def left_out_figures(measured: Mapping[str, float]) -> dict[str, float]:
     """Return the card's figures from those of ``unseen.json``."""
-    figures = {}
-    for name, value in measured.items():
-        kind = name.removeprefix("manipulated, found at 5 %, ")
-        own = f"{kind}, {LEFT_OUT_FOUND}" if kind != name else name
-        figures[f"{PAGES_LEFT_OUT}, {own}"] = value
-    return figures
+    figures = {_NAMES[name]: value for name, value in measured.items() if name in _NAMES}
+    for kind in (TALKING, SWAP, VIDEO, LIPS):
+        figures[f"{kind}, {LEFT_OUT_FOUND}"] = measured[f"manipulated, found at 5 %, {kind}"]
+    return {f"{PAGES_LEFT_OUT}, {name}": value for name, value in figures.items()}
+
+
+_NAMES = {
+    "fused, AUC": "AUC",
+    "fused, AUC inside pages": "AUC inside pages",
+    "fused, found at 5 %": LEFT_OUT_FOUND,
+    "unmanipulated, flagged, all": "unmanipulated ones flagged",
+    "unmanipulated, flagged, film, television and stock": (
+        "films and stock footage, unmanipulated ones flagged"
+    ),
+    "manipulated, flagged, all": "manipulated ones flagged",
+}

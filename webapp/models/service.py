@@ -40,9 +40,13 @@ from webapp.storage.tables import AnalysisRow, Choice, now
 # Whole clips are measured with the second look, if the model has one.
 HEADLINES = (
     (("dfdc-test crops, AUC",), N_("AUC, crops")),
-    (("211 develop clips, AUC", "126 develop clips, AUC", "develop clips, AUC"), N_("AUC, clips")),
+    (
+        ("241 develop clips, AUC", "211 develop clips, AUC", "126 develop clips, AUC", "develop clips, AUC"),
+        N_("AUC, clips"),
+    ),
     (
         (
+            "whole program, 241 develop clips, expected calibration error",
             "whole program, 211 develop clips, expected calibration error",
             "whole program, 126 develop clips, expected calibration error",
             "develop clips, expected calibration error",

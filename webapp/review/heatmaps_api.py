@@ -55,7 +55,7 @@ def animate(analysis_id: str, segment: str) -> tuple[AnimatedHeatmap, int]:
 @operation(
     blueprint,
     "POST",
-    f"{_HEATMAPS}/cancel",
+    "/analyses/<analysis_id>/segments/<segment>/cancel-heatmaps",
     permission=Permission.EXPORT,
     answers={200: Answer("The heatmaps that exist.", AnimatedHeatmap)},
     errors=(404, 409),

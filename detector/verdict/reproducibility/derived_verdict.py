@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from detector.networks.graphs import PARTS
 from detector.schema.analysis import SCHEMA_VERSION, Analysis, Coverage, OtherModel, Person, Segment, Verdict
 from detector.schema.formatting import person_letters
 from detector.schema.measurements import Cause
@@ -220,9 +221,15 @@ def _of_person(person: Person, segments: list[Segment], analysis: Analysis) -> I
         if look.views_agree is not agree or (look.contradiction and look.stability != LEAST_AGREEING):
             yield f"whether views of person {person.id} agree does not follow from its stability"
         known = {(time, pts) for time, pts in zip(scores.time.tolist(), scores.pts.tolist(), strict=True)}
-        halves = ((m.head_altered is None, m.head_synthesised is None) for m in look.moments)
-        if any(first is not second for first, second in halves):
-            yield f"a moment of person {person.id} has half an answer"
+        second = analysis.model.second_look
+        windows = second is not None and second.architecture in PARTS
+        for moment in look.moments:
+            # Where windows answer, nothing else says synthesis, and heads of footage say nothing else.
+            altered = moment.head_synthesised is not None and not (windows and not still)
+            given = moment.inner_synthesised is not None, moment.head_altered is not None
+            if given != (not windows, altered):
+                yield f"a moment of person {person.id} has half an answer"
+                break
         if any((moment.time, moment.pts) not in known for moment in look.moments) or any(
             contrast.track not in person.tracks or contrast.end < contrast.start
             for contrast in look.contrasts

@@ -73,8 +73,7 @@ FIELDS: FieldRules = {
     },
     Answers: _elsewhere(*Answers.model_fields),
     SecondLookMoment: {
-        **dict.fromkeys(("inner_altered", "inner_synthesised"), _LOGIT),
-        **dict.fromkeys(("head_altered", "head_synthesised"), Rule(by=LOGITS, share=LOGITS, both=True)),
+        **dict.fromkeys(("inner_altered", "inner_synthesised", "head_altered", "head_synthesised"), _LOGIT),
         "time": Rule(by=_SAME_FRAMES),
     },
     Segment: {

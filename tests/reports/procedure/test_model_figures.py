@@ -23,7 +23,7 @@ def told(folder: Path, kind: MediaKind) -> tuple[set[str], set[str]]:
 
 def test_a_video_has_the_figures_of_clips_and_crops(tmp_path: Path) -> None:
     figures, sets = told(tmp_path, MediaKind.VIDEO)
-    assert "211 develop clips, AUC" in figures and any("211 develop clips" in entry for entry in sets)
+    assert "241 develop clips, AUC" in figures and any("241 develop clips" in entry for entry in sets)
     assert not any(name.startswith("stills") for name in figures | sets)
 
 
@@ -50,7 +50,7 @@ def test_a_photo_is_not_compared_with_ranges_of_clips(tmp_path: Path) -> None:
 def test_each_rate_has_its_own_number_of_sources(tmp_path: Path) -> None:
     model = load_model().card.fused.as_model()
     tables = measured_errors(build(tmp_path, kept=False).model_copy(update={"model": model})).rates
-    clips = next(table for table in tables if table.data == "211 develop clips")
+    clips = next(table for table in tables if table.data == "241 develop clips")
     assert "independent source" not in clips.about
     of_clips = [rate for rate in model.rates if rate.data == clips.data]
     assert len({rate.groups for rate in of_clips}) == 2

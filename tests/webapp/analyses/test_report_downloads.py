@@ -156,7 +156,7 @@ def test_slow_rendering_goes_on_behind_a_page_that_waits(
         assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
         assert '<meta http-equiv="refresh" content="5">' in answer.text
         assert "This page waits and tries again after 5 s." in answer.text
-    assert "is not ready after 0 s and is rendered on: load average" in caplog.text
+    assert "is not ready after 0 s and is made on: load average" in caplog.text
     asked = client.get(f"/api/v1/analyses/{row.id}/report.html")
     assert asked.status_code == 503 and asked.headers["Retry-After"] == "5"
     ready.set()

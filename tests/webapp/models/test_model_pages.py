@@ -49,8 +49,8 @@ class TestPage:
         together, alone = page[page.index(f'id="model-{DEFAULT_MODEL}"') :].split("Scan alone, without")[:2]
         meters = together[: together.index("</dl>")]
         error = "develop clips, expected calibration error"
-        together_error = f"whole program, 211 {error}"
-        assert f">{number(model.figures['211 develop clips, AUC'])}</dd>" in meters
+        together_error = f"whole program, 241 {error}"
+        assert f">{number(model.figures['241 develop clips, AUC'])}</dd>" in meters
         assert f"<dd>{number(model.figures[together_error])}</dd>" in meters
         assert f"<dd>{number(card.figures[error])}</dd>" not in together
         assert f"<dd>{number(card.figures[error])}</dd>" in alone

@@ -129,7 +129,8 @@ def test_they_are_cancelled_and_what_exists_is_shown(
         until(lambda: len(client.get(address).json["frames"]) == 2, "no part was shown")
         answer = client.get(address).json
         assert answer["state"] == "computing" and client.get(answer["frames"][1]["map"]).status_code == 200
-        assert client.post(f"{address}/cancel").status_code == 200
+        cancel = f"{address}/cancel" if prefix == PAGES else address.replace("/heatmaps", "/cancel-heatmaps")
+        assert client.post(cancel).status_code == 200
         until(lambda: state(client, address) == "cancelled", "it was not cancelled")
         answer = client.get(address).json
         assert len(answer["frames"]) == 2 and client.get(answer["frames"][1]["frame"]).status_code == 200
