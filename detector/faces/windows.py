@@ -8,7 +8,6 @@ and background meet. A third is the middle of the first, enlarged; a fourth is t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import cv2
@@ -118,8 +117,3 @@ def native_windows(windows: FacePatch, dx: int = 0, dy: int = 0) -> tuple[Image,
     inner = (SIDE - _CLOSE) // 2
     close = mouth[inner : inner + _CLOSE, inner : inner + _CLOSE]
     return mouth, cv2.resize(close, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), neck
-
-
-def ordered(native: Sequence[Image], head: Image) -> list[Image]:
-    """Return crops of all :data:`WINDOWS` in order."""
-    return [*native, head]

@@ -109,7 +109,7 @@ class SecondNetwork:
                 len(heads), len(WINDOWS), -1
             )
             own = of_windows[:, np.arange(len(WINDOWS)), graphs.window_outputs(self._still)]
-            readable = [moments[i].windows.scale for i in heads]
+            readable = [moments[i].has_readable_windows for i in heads]
             own[:, list(NATIVE)] *= np.array(readable)[:, None]  # 0 is the mean of unmanipulated faces
             result[heads, synthesised] = own.sum(axis=1)
             if self._still:
@@ -284,7 +284,7 @@ class FusedScorer(Scorer):
         tuned = graphs.READINGS * graphs.QUESTIONS
         outputs = graphs.window_outputs(self.still)
         for number, (output, square, crop) in enumerate(zip(outputs, squares, crops, strict=True)):
-            if number in NATIVE and not moment.windows.scale:
+            if number in NATIVE and not moment.has_readable_windows:
                 continue
             yield NetworkPart(
                 (column,),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detector.faces.crop import HEAD, CropSquare, Face, crop_square, head_square, inner_square, roll
 from detector.faces.patch import FacePatch, PatchFile, PatchInFile, cut_patch, cut_photo_patch
 from detector.faces.tracks import Split
-from detector.faces.windows import cut_windows, native_windows, ordered
+from detector.faces.windows import cut_windows, native_windows
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box
 
@@ -45,6 +45,12 @@ class KeptMoment:
         """Its windows at native resolution."""
         assert self.native is not None
         return _read(self.native)
+
+    @property
+    def has_readable_windows(self) -> bool:
+        """Whether its native windows may be read; needs no pixels."""
+        assert self.native is not None
+        return self.native.scale > 0
 
     @property
     def size(self) -> int:
@@ -218,7 +224,7 @@ def windows_in_view(moment: KeptMoment, view: MomentView, size: int) -> list[Ima
     """Return crops (size, size, 3) of all windows in ``view``; ``size`` is that of a native window."""
     head = crop_in_view(moment, replace(view, mirrored=False, quality=None), HEAD, size)
     native = native_windows(moment.windows, *view.moved)
-    return [_in_view(crop, view) for crop in ordered(native, head)]
+    return [_in_view(crop, view) for crop in (*native, head)]
 
 
 def _in_view(crop: Image, view: MomentView) -> Image:

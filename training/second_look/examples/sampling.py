@@ -16,7 +16,7 @@ from torch import Tensor
 from detector.face_blending import Mask
 from detector.faces.crop import HEAD, INNER, Box, CropSquare, crop_square, head_square, inner_square
 from detector.faces.patch import decode_jpeg
-from detector.faces.windows import SIDE, cut_windows, native_windows, ordered
+from detector.faces.windows import SIDE, cut_windows, native_windows
 from detector.media.frame import Image
 from training.data.crop_examples import Examples
 from training.data.research_faces import Sample
@@ -73,7 +73,7 @@ def crops_of_windows(image: Image, box: Box, still: bool = False) -> list[Image]
     """Return the crops of all windows of the face in ``box``; ``still`` for a photograph."""
     height, width = image.shape[:2]
     head = crop_square(image, head_square(box, width, height), SIDE)
-    return ordered(native_windows(cut_windows(image, box, still)), head)
+    return [*native_windows(cut_windows(image, box, still)), head]
 
 
 def resaved_crop(patch: Patch, framing: int, size: int, rng: np.random.Generator) -> Image:
