@@ -1,7 +1,7 @@
-"""Run ``python -m detector``; see :mod:`detector.cli.main`."""
+"""Run ``python -m detector``; see :mod:`cli.engine.main`."""
 
 import sys
 
-from detector.cli.main import main
+from cli.engine.main import main
 
 sys.exit(main())

@@ -1,7 +1,7 @@
-"""``python -m reports``; see :mod:`reports.cli.main`."""
+"""``python -m reports``; see :mod:`cli.reports.main`."""
 
 import sys
 
-from reports.cli.main import main
+from cli.reports.main import main
 
 sys.exit(main())

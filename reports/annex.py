@@ -10,9 +10,9 @@ from detector.schema.analysis import Analysis, Model, Rate
 from detector.schema.model import LEARNT, LEFT_OUT_FOUND, PAGES_LEFT_OUT, WHOLE_PROGRAM
 from detector.schema.peaks import CLEAR_RATIO
 from detector.validation.validated_model import unmeasured_parameters
-from reports.language.formatting import grouped, plural, shown
-from reports.language.names import model_title
-from reports.language.translation import N_, gettext
+from language.formatting import grouped, plural, shown
+from language.names import model_title
+from language.translation import N_, gettext
 from reports.wording.heatmaps import is_joined
 from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import Basis, basis, concerns

@@ -11,6 +11,9 @@ from detector.schema.analysis import KEPT_WIDTH, Analysis, Verdict
 from detector.schema.formatting import never_rounding_up_to
 from detector.schema.laboratory import Laboratory
 from detector.verdict.judged_persons import flagged_segments
+from language import translation
+from language.languages import DEFAULT
+from language.translation import UNTRANSLATED, gettext, reason_text
 from reports.annex import ReaderView, glossary, reader_view
 from reports.comparison.comparison_section import ComparisonView, comparison_view
 from reports.comparison.kept import KeptComparison, files_of
@@ -27,9 +30,6 @@ from reports.finding.summary import FigureView, figure_view
 from reports.inputs.case import CaseDetails
 from reports.inputs.input_files import ExhibitCheck, parse_laboratory
 from reports.inputs.pictures import ShownPicture, find_picture, heat_scale
-from reports.language import translation
-from reports.language.languages import DEFAULT
-from reports.language.translation import UNTRANSLATED, gettext, reason_text
 from reports.persons.segments import PeakView, PersonView, SegmentView, person_view, segment_view
 from reports.persons.timeline import Timeline, brief_timeline, draw_timeline
 from reports.procedure.method import ModelView, ParameterView, coverage_facts, model_view, parameter_views

@@ -14,7 +14,7 @@ import detector
 from detector.files import ROOT
 from detector.schema.analysis import SCHEMA_VERSION
 from detector.schema.model import LEFT_OUT_FOUND
-from reports.language.languages import DEFAULT, LANGUAGES
+from language.languages import DEFAULT, LANGUAGES
 
 DOCS = ROOT / "docs"
 DOCUMENTS = sorted(
@@ -26,17 +26,18 @@ _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|href)=\"([^\"]+)\"")
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+_PACKAGES = "cli|detector|language|reports|training|verification|webapp"
 _PATH = re.compile(
-    r"(?<![\w./-])((?:detector|reports|training|webapp|tests|templates|static|docs|models)/[\w./-]*\w/?)(?![\w*<{])"
+    rf"(?<![\w./-])((?:{_PACKAGES}|tests|templates|static|docs|models)/[\w./-]*\w/?)(?![\w*<{{])"
 )
-_NAME_IN_FILE = re.compile(r"`(\w+)` in `((?:detector|reports|training|webapp)/[\w/]+\.py)`")
+_NAME_IN_FILE = re.compile(rf"`(\w+)` in `((?:{_PACKAGES})/[\w/]+\.py)`")
 _UNNAMED = {
     "webapp/storage/migrations/versions": "numbers in the names are the order; Alembic reads them alone",
 }
 """Folders whose modules need no docstring, and why."""
-_MODULE = re.compile(r"(?<![\w./-])((?:detector|reports|training|webapp|tests)(?:\.[a-z_]\w*)+)\b")
+_MODULE = re.compile(rf"(?<![\w./-])((?:{_PACKAGES}|tests)(?:\.[a-z_]\w*)+)\b")
 _BARE_FILE = re.compile(r"`(\w+\.(?:py|js|html|css))`")
-_FOLDER = re.compile(r"`((?:detector|reports|webapp|tests|templates|static)/[\w/]+?)/?`")
+_FOLDER = re.compile(rf"`((?:{_PACKAGES}|tests|templates|static)/[\w/]+?)/?`")
 
 
 def name(path: Path) -> str:
@@ -128,7 +129,7 @@ def test_every_module_says_what_it_is_for():
     """docs/ARCHITECTURE.md leads newcomers to the first lines of modules."""
     silent = [
         name(path)
-        for package in ("detector", "reports", "training", "webapp")
+        for package in ("cli", "detector", "language", "reports", "training", "verification", "webapp")
         for path in (ROOT / package).rglob("*.py")
         if name(path.parent) not in _UNNAMED and path.name != "__init__.py"
         if not ast.get_docstring(ast.parse(text(path)))

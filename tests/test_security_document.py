@@ -14,7 +14,9 @@ SUMMARY = (ROOT / "docs" / "asvs.md").read_text(encoding="utf-8")
 TABLE = ROOT / "docs" / "asvs.csv"
 TEXT = TABLE.read_text(encoding="utf-8")
 LIST = ROOT.parent / "shared" / "refs" / "asvs-5.0-levels-1-2.csv"
-_FILE = re.compile(r"`((?:webapp|reports|detector|tests|docs|static|templates)/[\w/]+\.\w+)`")
+_FILE = re.compile(
+    r"`((?:webapp|reports|verification|language|cli|detector|tests|docs|static|templates)/[\w/]+\.\w+)`"
+)
 
 
 def rows() -> list[tuple[str, str, str]]:

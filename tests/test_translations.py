@@ -23,9 +23,9 @@ from bare_text import bare_text
 from detector.files import ROOT
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SECOND_LOOK_FOLDER, SHIPPED_MODELS
 from detector.schema.analysis import Parameters
-from reports.language import translation
-from reports.language.catalogues import CATALOGUES, MESSAGES, SCRIPTS
-from reports.language.filled_messages import SENTENCES
+from language import translation
+from language.catalogues import CATALOGUES, MESSAGES, SCRIPTS
+from language.filled_messages import SENTENCES
 
 LANGUAGES = [code for code in translation.LANGUAGES if code != translation.DEFAULT]
 KEYWORDS = {
@@ -89,7 +89,7 @@ def test_names_of_parameters_are_messages(messages: tuple[str, set[str]]) -> Non
     domain, used = messages
     if domain == MESSAGES:
         unmarked = [name for name in Parameters.model_fields if name.replace("_", " ") not in used]
-        assert unmarked == [], "mark these, with spaces, in reports/language/stored_words.py"
+        assert unmarked == [], "mark these, with spaces, in language/stored_words.py"
 
 
 def test_no_message_is_hidden_from_extraction(messages: tuple[str, set[str]]) -> None:
@@ -99,12 +99,12 @@ def test_no_message_is_hidden_from_extraction(messages: tuple[str, set[str]]) ->
         pytest.skip("of Python")
     lacking = sorted(
         f"{path.relative_to(ROOT)}: {message}"
-        for package in ("detector", "reports", "webapp")
+        for package in ("cli", "detector", "language", "reports", "verification", "webapp")
         for path in (ROOT / package).rglob("*.py")
         for message in _marked(ast.parse(path.read_text("utf-8")))
         if message and message not in used
     )
-    assert lacking == [], "name these in INSIDE or counted() of reports/language/stored_words.py"
+    assert lacking == [], "name these in INSIDE or counted() of language/stored_words.py"
 
 
 def _marked(tree: ast.AST) -> Iterator[str]:
@@ -341,7 +341,7 @@ def test_a_data_set_that_is_called_like_a_message_keeps_its_name() -> None:
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_the_second_looks_card_is_translated_sentence_by_sentence(code: str) -> None:
-    """Mark what lacks in `reports/language/stored_words.py`."""
+    """Mark what lacks in `language/stored_words.py`."""
     card = json.loads((MODELS_FOLDER / SECOND_LOOK_FOLDER / f"{DEFAULT_MODEL}.json").read_bytes())
     rates = [rate[name] for rate in card["rates"] for name in ("data", "interval", "note") if rate.get(name)]
     words = {card["domain"], *card["limits"], *card["learnt"], *rates}

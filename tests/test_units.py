@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.web import main as cli
 from detector.files import ROOT
-from webapp.cli import main as cli
 from webapp.settings import SETTINGS
 
 FOLDER = ROOT / "docs" / "deployment"

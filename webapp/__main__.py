@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.web import main as cli
 from reports.untrusted_input import is_loopback
 from webapp import create_app, logs
 from webapp.accounts import users
 from webapp.analyses import deletion, older_rows
 from webapp.analyses.uploads.sample import sample_missing
-from webapp.cli import main as cli
 from webapp.custody import integrity, signing
 from webapp.errors import UserError
 from webapp.jobs import queue as job_queue
@@ -153,7 +153,7 @@ def resend(settings: Settings, app: Any) -> None:
 
 
 def command() -> int:
-    """Run ``reelproof-web``: a command of :mod:`webapp.cli` or, without one, the app."""
+    """Run ``reelproof-web``: a command of :mod:`cli.web` or, without one, the app."""
     return cli.run(sys.argv[1:]) if len(sys.argv) > 1 else main()
 
 

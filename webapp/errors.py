@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.errors import ReelproofError
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 
 
 class UserError(Exception):

@@ -11,12 +11,12 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector.files import FILES
+from language import formatting, translation
+from language.formatting import shown
+from language.names import actor_name, model_limit, model_title
+from language.translation import N_, gettext, ngettext
 from reports.custody.custody_section import details_in_words
 from reports.inputs.case_fields import ASKED, PAPERS, STATED
-from reports.language import formatting, translation
-from reports.language.formatting import shown
-from reports.language.names import actor_name, model_limit, model_title
-from reports.language.translation import N_, gettext, ngettext
 from reports.review.second_review import PART_NAMES
 from reports.wording.verbal_scale import flagged_phrase
 from reports.wording.verdict_sentence import MARKS

@@ -129,7 +129,8 @@ _FILE_CAPABILITIES = 0b0110  # dac_override, dac_read_search: what root needs to
 _CPU_GRACE = 5  # seconds between SIGXCPU, which identifies the limit, and SIGKILL
 
 # Named one by one, because the data folder may be beside them and must not be readable.
-_PROGRAM = ("detector", "reports", "training", "webapp")  # training holds architectures without weights
+# training holds architectures without weights.
+_PROGRAM = ("cli", "detector", "language", "reports", "training", "verification", "webapp")
 _COMMIT = ("HEAD", "packed-refs", "refs")  # in .git, to record the commit in results
 _FILES = ("templates", "static", "translations", "models", "requirements.txt")
 _SYSTEM = ("/usr", "/lib", "/lib64", "/proc", "/sys", "/var/cache/fontconfig")

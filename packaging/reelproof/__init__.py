@@ -1,4 +1,4 @@
-"""Reelproof as installed by the wheel; this folder has the packages ``detector``, ``reports`` and ``webapp``.
+"""Reelproof as installed by the wheel; this folder has its packages (``detector``, ``webapp``, …).
 
 Importing this puts the folder first in ``sys.path``, so that the commands find these packages even if another
 distribution has one of the same name.
@@ -13,14 +13,14 @@ sys.path[:] = [_FOLDER, *(path for path in sys.path if path != _FOLDER)]
 
 def detector_command() -> int | None:
     """Run ``reelproof``: analyse, compare and validate files."""
-    from detector.cli.main import main
+    from cli.engine.main import main
 
     return main()
 
 
 def reports_command() -> int | None:
     """Run ``reelproof-reports``: render and verify reports."""
-    from reports.cli.main import main
+    from cli.reports.main import main
 
     return main()
 

@@ -1,1 +1,1 @@
-"""Manifest, archive and review bundle. :mod:`reports.verification` checks them."""
+"""Manifest, archive and review bundle. :mod:`verification` checks them."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from detector.files import FILES
+from language.translation import N_
 from reports.bundle.archive import BundleError, NoBundleError, add_entry, chunks, hashed_entry, open_zip
 from reports.bundle.manifest import (
     LARGEST_MANIFEST,
@@ -20,7 +21,6 @@ from reports.bundle.manifest import (
     read_manifest,
 )
 from reports.file_names import ANALYSIS, ANNOTATIONS, CASE, CHECKSUMS, CUSTODY, MANIFEST, VERIFIER
-from reports.language.translation import N_
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, SavedAnnotations, read_file
 
 _VERIFIER = FILES / "docs" / "verify_bundle.py"

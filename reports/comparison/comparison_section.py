@@ -9,6 +9,9 @@ from pathlib import Path
 
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedFile, ComparedSegment, Comparison, Outcome, Region, Transform
+from language import formatting
+from language.formatting import probability, shown, timecode
+from language.translation import UNTRANSLATED, Quoted, gettext, translated_view
 from reports.comparison.differences import (
     GapView,
     PieceView,
@@ -20,9 +23,6 @@ from reports.comparison.differences import (
     time_map_view,
 )
 from reports.inputs.pictures import ShownPicture
-from reports.language import formatting
-from reports.language.formatting import probability, shown, timecode
-from reports.language.translation import UNTRANSLATED, Quoted, gettext, translated_view
 from reports.wording.sections import Fact
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedPeak, Comparison, TimePiece, UnmatchedInterval
+from language.formatting import ratio, shown, time_span, timecode
+from language.translation import UNTRANSLATED, gettext
 from reports.inputs.pictures import PNG_SIGNATURE, ShownPicture, find_picture
-from reports.language.formatting import ratio, shown, time_span, timecode
-from reports.language.translation import UNTRANSLATED, gettext
 
 _SAME_SPEED = 0.0015
 

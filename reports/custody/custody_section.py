@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from language.formatting import exact_moment, in_utc, plural, shown
+from language.names import actor_name, one_line
+from language.translation import N_, UNTRANSLATED, gettext, ngettext, translated
 from reports.custody.chain import check_export, export_clock, exported_too_early
 from reports.custody.format import CustodyError, Entry, ExportedLog, read_export
-from reports.language.formatting import exact_moment, in_utc, plural, shown
-from reports.language.names import actor_name, one_line
-from reports.language.translation import N_, UNTRANSLATED, gettext, ngettext, translated
 from reports.wording.sections import Fact
 
 NAMES = (
@@ -42,7 +42,7 @@ _WORDS = (
     N_("unrelated"), N_("faces differ"), N_("shows more"), N_("no face compared"), N_("parts differ"),
     N_("no difference"), N_("fits"), N_("changed"), N_("missing"), N_("unreadable"), N_("nobody"),
 )  # fmt: skip
-"""What Reelproof itself says in a detail, beside :data:`reports.language.stored_words.WORDS`."""
+"""What Reelproof itself says in a detail, beside :data:`language.stored_words.WORDS`."""
 
 # Whose values Reelproof gives; all others are names, numbers, checksums and what somebody wrote.
 _IN_WORDS = frozenset(

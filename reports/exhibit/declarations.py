@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis
 from detector.schema.metadata import Declaration, DeclarationKind, HiddenPlace, MarkSearch, Meaning
-from reports.language.formatting import file_name, plural, shown
-from reports.language.translation import N_, Quoted, gettext, translated
+from language.formatting import file_name, plural, shown
+from language.translation import N_, Quoted, gettext, translated
 
 TITLE = N_("What the file declares")
 _MEANINGS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from detector.schema.analysis import Media
 from detector.schema.codec_names import codec_name
 from detector.schema.metadata import Details, Groups, Photo, Picture, Structure, Timing
-from reports.language import formatting
-from reports.language.formatting import grouped, plural, shown, timecode
-from reports.language.translation import N_, Quoted, gettext
+from language import formatting
+from language.formatting import grouped, plural, shown, timecode
+from language.translation import N_, Quoted, gettext
 from reports.wording.sections import Fact
 
 _LEVELS = {"h264": 10, "hevc": 30}  # by what a level is multiplied

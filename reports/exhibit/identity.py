@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Media, MediaKind
 from detector.schema.codec_names import codec_name
+from language import formatting
+from language.formatting import shown, timecode
+from language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.inputs.case import CaseDetails
 from reports.inputs.case_fields import STATED
 from reports.inputs.input_files import ExhibitCheck
-from reports.language import formatting
-from reports.language.formatting import shown, timecode
-from reports.language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.wording.sections import Fact
 
 _LEAST_FRAMES = 10  # from which a frame rate is measured

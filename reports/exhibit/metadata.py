@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from detector.schema.analysis import Media
 from detector.schema.codec_names import codec_name
 from detector.schema.metadata import Anomaly, Credentials, Details, Moment, Stream
+from language import formatting
+from language.formatting import plural, shown, timecode
+from language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.exhibit.encoding import encoding_facts, timing_facts
-from reports.language import formatting
-from reports.language.formatting import plural, shown, timecode
-from reports.language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.wording.sections import Fact
 
 NOTE = N_(

@@ -11,6 +11,7 @@ from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.formatting import N_, escape_directions, probability
 from detector.schema.voice import VoiceSegment
 from detector.verdict.judged_persons import flagged_segments, is_flagged
+from language.formatting import file_name, shortened, timecode
 from reports.errors import ExportError
 from reports.exports.tables import (
     NOT_FLAGGED,
@@ -22,7 +23,6 @@ from reports.exports.tables import (
     voice_segments,
     voice_title,
 )
-from reports.language.formatting import file_name, shortened, timecode
 from reports.wording.verbal_scale import segment_phrase
 
 if TYPE_CHECKING:

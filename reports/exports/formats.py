@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import N_, never_rounding_up_to
+from language.translation import DEFAULT, speaking
 from reports.exports.editing import segments_edl, segments_otio
 from reports.exports.spreadsheets import MIMETYPE, scores_xlsx, segments_xlsx
 from reports.exports.tables import (
@@ -23,7 +24,6 @@ from reports.exports.tables import (
     segments_webvtt,
     write_csv,
 )
-from reports.language.translation import DEFAULT, speaking
 
 WriteExport = Callable[[Analysis, Path, BinaryIO], None]
 

@@ -13,10 +13,10 @@ from typing import BinaryIO
 from detector import timestamps
 from detector.schema.analysis import Analysis, Peak, Segment
 from detector.schema.formatting import N_
+from language.formatting import timecode
 from reports.errors import ExportError, PictureError
 from reports.exports.tables import Cell, csv_table, in_order
 from reports.inputs.pictures import PNG_SIGNATURE, ShownPicture, find_picture
-from reports.language.formatting import timecode
 
 INDEX = "index.csv"
 COLUMNS = (

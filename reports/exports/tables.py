@@ -17,8 +17,8 @@ from detector.schema.channel_names import name_channels
 from detector.schema.formatting import N_, escape_directions, probability
 from detector.schema.voice import ChannelFinding, VoiceSegment
 from detector.verdict.judged_persons import is_flagged, kind_from_second_look, unflagged_segments
+from language.formatting import file_name, timecode
 from reports.errors import ExportError
-from reports.language.formatting import file_name, timecode
 from reports.wording.verbal_scale import segment_phrase
 
 Cell = str | int | float | bool | None

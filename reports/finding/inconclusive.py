@@ -6,7 +6,7 @@ from detector.schema.analysis import Analysis
 from detector.verdict import left_open
 from detector.verdict.judged_persons import is_all_motionless, mostly_discarded
 from detector.verdict.left_open import LeftOpen
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 from reports.wording.photographs import excluded_kinds
 
 _CHANGES_EASILY = N_(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Model, Verdict
+from language.formatting import number, shown
+from language.translation import N_, gettext, translated
 from reports.finding import inconclusive
-from reports.language.formatting import number, shown
-from reports.language.translation import N_, gettext, translated
 from reports.wording.intervals import LEAST_FRAMES, LEVEL
 from reports.wording.photographs import COVERED_SINCE, excluded_kinds, made_since
 from reports.wording.verbal_scale import Basis, Strength, basis, calibration_error, strengths

@@ -10,8 +10,8 @@ from detector.schema.codec_names import codec_name
 from detector.schema.metadata import LEAST_TRANSPARENT
 from detector.schema.method import SURELY_FOUND
 from detector.verdict.judged_persons import motionless_persons
-from reports.language.formatting import plural, shown, size, timecode
-from reports.language.translation import gettext, reason_text, translated
+from language.formatting import plural, shown, size, timecode
+from language.translation import gettext, reason_text, translated
 from reports.sound.channels import channel_words, left_out_channels
 from reports.sound.words import not_examined_words, sound_state
 from reports.wording.photographs import made_since

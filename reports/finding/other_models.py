@@ -9,10 +9,10 @@ from detector.schema.analysis import Analysis, Model, Segment
 from detector.schema.joint import JointRule
 from detector.schema.model import OnnxNetwork
 from detector.verdict.judged_persons import flagged_segments
+from language import formatting
+from language.names import model_title
+from language.translation import N_, UNTRANSLATED, capitalize_first, gettext, reason_text
 from reports.inputs.pictures import ShownPicture
-from reports.language import formatting
-from reports.language.names import model_title
-from reports.language.translation import N_, UNTRANSLATED, capitalize_first, gettext, reason_text
 from reports.persons.segments import PeakView, SegmentView, segment_view
 from reports.procedure.method import ModelView, model_view
 from reports.wording.sections import Fact

@@ -8,13 +8,13 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
 from detector.verdict.judged_persons import averaged_persons, flagged_segments, representative_segment
+from language import formatting
+from language.formatting import plural, shown, timecode
+from language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.annex import reader_view
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
 from reports.finding.other_models import rule_and_verdicts
-from reports.language import formatting
-from reports.language.formatting import plural, shown, timecode
-from reports.language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.validation.error_rates import outside_of
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
 from reports.wording.verbal_scale import STRENGTHS, Strength, strength

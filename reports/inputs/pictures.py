@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from detector.explain.overlays import heat_colours
+from language.translation import UNTRANSLATED, gettext
 from reports.errors import PictureError
-from reports.language.translation import UNTRANSLATED, gettext
 from reports.untrusted_input import escapes_folder
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

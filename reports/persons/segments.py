@@ -15,10 +15,10 @@ from detector.verdict.judged_persons import (
     kind_from_second_look,
 )
 from detector.verdict.sentences import render
+from language import formatting
+from language.formatting import grouped, plural, shown, time_span, timecode
+from language.translation import WORDS, Quoted, gettext, ngettext
 from reports.inputs.pictures import Shares, ShownPicture, find_picture
-from reports.language import formatting
-from reports.language.formatting import grouped, plural, shown, time_span, timecode
-from reports.language.translation import WORDS, Quoted, gettext, ngettext
 from reports.wording.heatmaps import SEQUENCES, check_words
 from reports.wording.intervals import ProbabilityInterval, segment_interval
 from reports.wording.sections import Fact

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from detector.schema.analysis import Analysis, Person, Scores, Segment
 from detector.verdict.judged_persons import flagged_segments
-from reports.language.formatting import number, plural, probability, time_span
-from reports.language.translation import gettext
+from language.formatting import number, plural, probability, time_span
+from language.translation import gettext
 from reports.persons.timeline_scale import (
     LEFT,
     LETTER,

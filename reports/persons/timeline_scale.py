@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Scores
-from reports.language.formatting import clock, shown, timecode
+from language.formatting import clock, shown, timecode
 
 LEFT, RIGHT = 76.0, 726.0
 LETTER = 6.6  # width of one character of a band's label

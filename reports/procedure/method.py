@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Model, Parameters, Platt
 from detector.schema.method import PHOTO_PARAMETERS, VIDEO_PARAMETERS
-from reports.language import formatting
-from reports.language.formatting import shown
-from reports.language.names import model_limit, model_title
-from reports.language.translation import DEFAULT, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
+from language import formatting
+from language.formatting import shown
+from language.names import model_limit, model_title
+from language.translation import DEFAULT, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
 from reports.sound.facts import sound_facts
 from reports.wording.sections import Fact
 from reports.wording.verbal_scale import concerns

@@ -11,8 +11,8 @@ from detector.environment import repeat_command as command_of
 from detector.models.model_files import DEFAULT_MODEL
 from detector.schema.analysis import Analysis, Parameters
 from detector.verdict.reproducibility.segment_agreement import TOLERANCE
-from reports.language.formatting import in_utc
-from reports.language.translation import UNTRANSLATED, gettext
+from language.formatting import in_utc
+from language.translation import UNTRANSLATED, gettext
 from reports.wording.sections import Fact
 
 # SHA-256 of the default model's weights in this version. It is not read from the model's card because the

@@ -5,8 +5,8 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis
 from detector.schema.codec_names import codec_name
 from detector.verdict.judged_persons import averaged_persons
-from reports.language.formatting import number, plural, shown
-from reports.language.translation import gettext
+from language.formatting import number, plural, shown
+from language.translation import gettext
 from reports.wording.heatmaps import SEQUENCES, WINDOW_READERS, maps_of
 from reports.wording.photographs import COVERED_SINCE, excluded_kinds, made_since
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from detector.schema.analysis import Analysis
+from language.formatting import plural
+from language.translation import N_
 from reports.exports.tables import scores_csv
 from reports.file_names import ANALYSIS, ANNOTATIONS, CUSTODY, LABORATORY, SCORES, SECOND_REVIEW
-from reports.language.formatting import plural
-from reports.language.translation import N_
 from reports.report_view import ReportInputs
 from reports.review.annotation_file import file_text
 from reports.review.annotations import sort_key
@@ -26,7 +26,7 @@ HOLDS = {
 }
 """Every file a report may carry beside its comparisons, and what each holds.
 
-``reports verify`` finds missing those named here (:mod:`reports.verification.pdf_checks`).
+``reports verify`` finds missing those named here (:mod:`verification.pdf_checks`).
 """
 
 

@@ -16,11 +16,11 @@ from markupsafe import Markup
 
 from detector import timestamps
 from detector.files import FILES, ROOT
+from language import formatting, translation
+from language.catalogues import CATALOGUES
+from language.translation import N_
 from reports.errors import ReportError
 from reports.inputs.pictures import ShownPicture
-from reports.language import formatting, translation
-from reports.language.catalogues import CATALOGUES
-from reports.language.translation import N_
 from reports.render.attachments import Attachment
 from reports.report_view import ReportView
 

@@ -21,10 +21,10 @@ from weasyprint.urls import FatalURLFetchingError, URLFetcher, URLFetcherRespons
 
 from detector import timestamps
 from detector.process.resources import gc_paused
+from language import translation
+from language.translation import capitalize_first
 from reports.errors import ReportError
 from reports.inputs.pictures import ShownPicture
-from reports.language import translation
-from reports.language.translation import capitalize_first
 from reports.render.attachments import Attachment
 from reports.render.html import TEMPLATES, document_date, fill_template
 from reports.render.pdf_conformance import PLACEHOLDER, finish, with_digest

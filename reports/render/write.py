@@ -8,6 +8,7 @@ from pathlib import Path
 
 from detector.files import write_atomically
 from detector.schema.analysis import Analysis
+from language.languages import DEFAULT
 from reports.bundle.manifest import file_entries, listed_in, manifest_files, new_manifest
 from reports.comparison.kept import KeptComparison, kept_comparisons
 from reports.file_names import (
@@ -23,7 +24,6 @@ from reports.file_names import (
 from reports.inputs.case import CaseDetails, read_case
 from reports.inputs.input_files import ExhibitCheck
 from reports.inputs.pictures import embed
-from reports.language.languages import DEFAULT
 from reports.render.attachments import Attachment, attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf

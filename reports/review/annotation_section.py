@@ -10,10 +10,10 @@ from typing import NamedTuple, assert_never
 from detector import timestamps
 from detector.schema.analysis import Analysis
 from detector.verdict.judged_persons import flagged_segments, unflagged_segments
-from reports.language import formatting
-from reports.language.formatting import plural, time_span
-from reports.language.names import direction, one_line, readable
-from reports.language.translation import N_, UNTRANSLATED, gettext, ngettext
+from language import formatting
+from language.formatting import plural, time_span
+from language.names import direction, one_line, readable
+from language.translation import N_, UNTRANSLATED, gettext, ngettext
 from reports.review.annotation_file import checksum, to_json
 from reports.review.annotations import (
     Annotation,

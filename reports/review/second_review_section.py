@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from reports.language import formatting
-from reports.language.formatting import time_span, timecode
-from reports.language.names import direction, one_line, readable
-from reports.language.translation import N_, UNTRANSLATED, Quoted, gettext
+from language import formatting
+from language.formatting import time_span, timecode
+from language.names import direction, one_line, readable
+from language.translation import N_, UNTRANSLATED, Quoted, gettext
 from reports.review.annotation_file import checksum
 from reports.review.annotations import Annotation
 from reports.review.second_review import (

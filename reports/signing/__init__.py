@@ -1,1 +1,1 @@
-"""Keys, and signatures of PDFs and manifests. :mod:`reports.verification` checks them."""
+"""Keys, and signatures of PDFs and manifests. :mod:`verification` checks them."""

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from detector.files import write_atomically
 from detector.schema.laboratory import Validation
+from language import translation
+from language.languages import DEFAULT
+from language.translation import N_, gettext
 from reports.bundle.manifest import sums
 from reports.file_names import LABORATORY
-from reports.language import translation
-from reports.language.languages import DEFAULT
-from reports.language.translation import N_, gettext
 from reports.render.attachments import Attachment
 from reports.render.html import STYLES, TEMPLATES, document_date, environment, style_and_policy
 from reports.render.pdf import render_document

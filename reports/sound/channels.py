@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from detector.schema.analysis import Voice
 from detector.schema.channel_names import CHANNEL_NAMES
-from reports.language.translation import capitalize_first, gettext, translated
+from language.translation import capitalize_first, gettext, translated
 
 
 def channel_words(voice: Voice, channels: Sequence[int]) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from detector.schema.analysis import Voice
 from detector.schema.voice import ChannelFinding
-from reports.language.formatting import time_span
-from reports.language.translation import gettext
+from language.formatting import time_span
+from language.translation import gettext
 from reports.persons.timeline_scale import LEFT, RIGHT, Tick, time_ticks, time_x
 
 _WAVE_TOP, _WAVE_BOTTOM = 16.0, 56.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis
 from detector.schema.codec_names import codec_name
-from reports.language.formatting import plural, shown, timecode
-from reports.language.translation import Quoted, capitalize_first, gettext
+from language.formatting import plural, shown, timecode
+from language.translation import Quoted, capitalize_first, gettext
 from reports.sound.channels import channel_words
 from reports.wording.sections import Fact
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from reports.language.formatting import shown
-from reports.language.translation import N_, gettext, translated
+from language.formatting import shown
+from language.translation import N_, gettext, translated
 
 # Figures of the card as they are named for recordings as published, and after a change.
 _AUC, _AUC_AFTER = "AUC, all pages together", "AUC"

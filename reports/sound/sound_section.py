@@ -14,8 +14,7 @@ from detector.schema.voice import (
     VoiceSegment,
     VoiceVerdict,
 )
-from reports.inputs.pictures import ShownPicture, find_picture
-from reports.language.formatting import (
+from language.formatting import (
     from_to,
     number,
     plural,
@@ -25,7 +24,8 @@ from reports.language.formatting import (
     time_span,
     timecode,
 )
-from reports.language.translation import UNTRANSLATED, Quoted, capitalize_first, gettext, translated
+from language.translation import UNTRANSLATED, Quoted, capitalize_first, gettext, translated
+from reports.inputs.pictures import ShownPicture, find_picture
 from reports.sound.channels import channel_words
 from reports.sound.drawing import SoundDrawing, draw_sound
 from reports.sound.facts import sound_facts

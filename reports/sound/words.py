@@ -8,8 +8,8 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Voice
 from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
-from reports.language.formatting import plural, probability, shown, time_span, timecode
-from reports.language.translation import N_, capitalize_first, gettext, reason_text, translated
+from language.formatting import plural, probability, shown, time_span, timecode
+from language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.sound.channels import channel_sentences, channel_words
 from reports.wording.photographs import made_since
 

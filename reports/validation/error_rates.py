@@ -15,9 +15,9 @@ from detector.verdict.validated_domain import (
     criteria,
     persons_outside,
 )
-from reports.language import formatting
-from reports.language.formatting import from_to, grouped, plural, shown
-from reports.language.translation import N_, Quoted, gettext, in_parts, translated
+from language import formatting
+from language.formatting import from_to, grouped, plural, shown
+from language.translation import N_, Quoted, gettext, in_parts, translated
 from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import PHOTOGRAPHS, concerns
 from reports.wording.verdict_sentence import person_list

@@ -19,10 +19,10 @@ from detector.verdict.validated_domain import (
     compared_person,
     measured_values,
 )
-from reports.language import formatting
-from reports.language.formatting import plural, shown
-from reports.language.names import model_title
-from reports.language.translation import N_, Quoted, gettext, ngettext, translated
+from language import formatting
+from language.formatting import plural, shown
+from language.names import model_title
+from language.translation import N_, Quoted, gettext, ngettext, translated
 from reports.validation.error_rates import (
     ClassNames,
     LevelRow,

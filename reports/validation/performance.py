@@ -18,9 +18,9 @@ from detector.schema.laboratory import (
 )
 from detector.schema.method import is_shipped_threshold
 from detector.verdict.validated_domain import BINARY_PROPERTIES
-from reports.language import formatting
-from reports.language.formatting import from_to, grouped, plural, shown
-from reports.language.translation import N_, gettext, translated
+from language import formatting
+from language.formatting import from_to, grouped, plural, shown
+from language.translation import N_, gettext, translated
 from reports.validation.error_rates import (
     KINDS,
     ClassNames,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from detector.schema.laboratory import Curve, LikelihoodRatios, Subject
 from detector.schema.method import is_shipped_threshold
-from reports.language.formatting import shown
-from reports.language.translation import N_, gettext
+from language.formatting import shown
+from language.translation import N_, gettext
 from reports.validation.error_rates import class_names
 
 WIDTH, HEIGHT = 370.0, 262.0

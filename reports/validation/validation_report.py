@@ -9,10 +9,10 @@ from detector.schema.analysis import Parameters
 from detector.schema.joint import JointRule
 from detector.schema.laboratory import ByOther, ByRule, Level, Subject, Validation, ValidationItem
 from detector.validation.validated_model import validates_faces
-from reports.language import formatting, translation
-from reports.language.formatting import grouped, plural, shown
-from reports.language.names import model_title
-from reports.language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
+from language import formatting, translation
+from language.formatting import grouped, plural, shown
+from language.names import model_title
+from language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
 from reports.validation.error_rates import KINDS, MEANINGS, ClassNames, LevelRow, class_names, level_row
 from reports.validation.performance import KindView, RatioView, kind_view, ratio_view
 from reports.wording.sections import Fact, Section

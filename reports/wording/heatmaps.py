@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
-from reports.language.formatting import shown, signed
-from reports.language.translation import gettext, ngettext
+from language.formatting import shown, signed
+from language.translation import gettext, ngettext
 
 SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
 """Architectures that judge several frames at once, and no mirror image of a photograph."""

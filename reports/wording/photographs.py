@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Parameters
-from reports.language.formatting import plural
-from reports.language.translation import gettext, translated
+from language.formatting import plural
+from language.translation import gettext, translated
 from reports.wording.verbal_scale import PHOTOGRAPHS
 
 COVERED_SINCE = "1.21"  # the first schema version that checks whether mouth or eyes are covered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from reports.language.translation import N_, UNTRANSLATED, Quoted
+from language.translation import N_, UNTRANSLATED, Quoted
 from reports.wording.lengths import SUMMARY, Length
 
 REFERENCE = "reference"  # only where there is a comparison
@@ -33,7 +33,7 @@ _SECTIONS = (
     ("reproduction", N_("Reproduction"), ""),
     ("custody", N_("Custody log"), ""),
     ("glossary", N_("Glossary"), ""),
-    # `reports.verification.pdf_checks` finds the SHA-256 of enclosed files between the headings of these two.
+    # `verification.pdf_checks` finds the SHA-256 of enclosed files between the headings of these two.
     ("signature", N_("Integrity and signature"), ""),
     ("reader", N_("Notes for readers"), ""),
 )
@@ -103,7 +103,7 @@ def of_length(sections: dict[str, Section], length: Length, *, segments: bool) -
 class Fact:
     """A name and its value; ``exact`` values, such as hashes, are set in a fixed-width font.
 
-    Values that the file or a person supplied are :class:`~reports.language.translation.Quoted`, as all exact
+    Values that the file or a person supplied are :class:`~language.translation.Quoted`, as all exact
     ones are.
     """
 

@@ -8,8 +8,8 @@ from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Model, Segment
 from detector.verdict.judged_persons import is_flagged
-from reports.language.formatting import shown
-from reports.language.translation import N_, gettext
+from language.formatting import shown
+from language.translation import N_, gettext
 
 PHOTOGRAPHS = "photographs"  # unit of a rate
 _ATTACKED = "100 faces"  # beginning of a figure's name

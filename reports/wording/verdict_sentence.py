@@ -12,8 +12,8 @@ from detector.verdict.judged_persons import (
     is_judged_enough,
     representative_segment,
 )
-from reports.language.formatting import plural, probability, shown, time_span, timecode
-from reports.language.translation import N_, gettext
+from language.formatting import plural, probability, shown, time_span, timecode
+from language.translation import N_, gettext
 
 # Names of verdicts in style sheets and of their icons.
 MARKS = {

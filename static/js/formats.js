@@ -31,7 +31,7 @@ export function shortTimecode(seconds) {
 
 const DAY = LANGUAGE === "en" ? null : new Intl.DateTimeFormat(LANGUAGE, { dateStyle: "medium", timeZone: "UTC" });
 
-/** The day of a moment as `reports.language.formatting` writes it: in English as ISO 8601 does. */
+/** The day of a moment as `language.formatting` writes it: in English as ISO 8601 does. */
 export function day(iso) {
   return DAY ? DAY.format(new Date(iso)) : iso.slice(0, 10);
 }
@@ -41,7 +41,7 @@ export function moment(iso) {
   return `${day(iso)}${DAY ? "," : ""} ${iso.slice(11, 19)} UTC`;
 }
 
-/** A size as people read it: as `size` of `reports.language.formatting`, but closer where a limit may be near. */
+/** A size as people read it: as `size` of `language.formatting`, but closer where a limit may be near. */
 export function fileSize(bytes) {
   if (bytes >= 1e9) return `${decimal(bytes / 1e9, 2)} GB`;
   if (bytes >= 1e6) return `${decimal(bytes / 1e6, 1)} MB`;

@@ -9,7 +9,7 @@ import pytest
 from desk import Workbench
 from playwright.sync_api import Browser, Page, expect
 
-from reports.language import translation
+from language import translation
 from webapp.analyses.downloads import bundles
 from webapp.analyses.results import load_result
 from webapp.review import desk_data

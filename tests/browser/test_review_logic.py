@@ -19,7 +19,7 @@ from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.schema.formatting import escape_directions, printable
 from detector.schema.scores import logit_of
 from detector.segments.rules import find_in_person, find_in_pieces, find_whole
-from reports.language.formatting import probability, timecode
+from language.formatting import probability, timecode
 from reports.review.annotations import ANNOTATION, current
 from webapp.analyses.results import load_result, result_cache
 from webapp.review import desk_data

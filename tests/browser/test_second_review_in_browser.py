@@ -22,7 +22,7 @@ from people import PASSWORD, account, with_login
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 from waiting import until
 
-from reports.verification.verify import verify
+from verification.verify import verify
 from webapp.accounts.permissions import Principal, Role
 from webapp.cases import service
 from webapp.review.reviewers import ChosenReviewers, name_reviewers

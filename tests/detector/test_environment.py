@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detector.cli.common import parameters_from
-from detector.cli.main import argument_parser, main
+from cli.common import parameters_from
+from cli.engine.main import argument_parser, main
 from detector.environment import (
     ROOT,
     commit,

@@ -11,7 +11,7 @@ import av
 import pytest
 from waiting import PATIENCE
 
-from detector.cli.common import temporary_folder_beside
+from cli.common import temporary_folder_beside
 from detector.files import atomic_path, hash_file, open_atomically, temporary_folder, write_atomically
 
 

@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cli.engine.main import main
 from detector import model_export as exporting
 from detector.backends.runtimes import import_onnxruntime, openvino_core
-from detector.cli.main import main
 from detector.errors import ModelError
 from detector.model_export import TOLERANCE, export, faces
 from detector.models.loaded import LoadedModel, load_model

@@ -27,7 +27,7 @@ def imported_by(*arguments: str) -> set[str]:
     """The modules that a command of ``python -m detector`` has imported when it ends."""
     code = (
         "import sys\n"
-        "from detector.cli.main import main\n"
+        "from cli.engine.main import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write('\\n' + ' '.join(sorted(sys.modules)))\n"
     )
@@ -122,7 +122,7 @@ def test_confined_commands_can_fork(still: Path) -> None:
         "    print('numpy' in sys.modules, resources.native_threads())\n"
         "    raise KeyboardInterrupt\n"
         "package.Sandbox = sandbox\n"
-        "from detector.cli.main import main\n"
+        "from cli.engine.main import main\n"
         "main(['analyze', sys.argv[1]])\n"
     )
     threads = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}

@@ -31,4 +31,4 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 @pytest.fixture
 def unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is verified is read in this process: making a confined one takes longer than the checks."""
-    monkeypatch.setattr("reports.verification.verify.Sandbox", Unconfined)
+    monkeypatch.setattr("verification.verify.Sandbox", Unconfined)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.verification.checks import FileProblem
-from reports.verification.verify import verify
+from verification.checks import FileProblem
+from verification.verify import verify
 
 
 def problems(path: Path) -> list[FileProblem]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from webapp.cli import main as cli
+from cli.web import main as cli
 
 SAID = {"kind": "exhibit", "author": "Ada", "verdict": "agree", "note": ""}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from cli.web import main as cli
 from detector.files import ROOT
 from detector.process.signals import PARENT_VARIABLE
 from reports.untrusted_input import is_loopback
-from webapp.cli import main as cli
 from webapp.custody import custody_log
 from webapp.settings import SETTINGS, SettingError, read_settings, refuse_unprotected, unknown_variables
 
@@ -296,7 +296,7 @@ def test_unknown_variables_are_named(name, words, monkeypatch, capsys):
 
 def test_names_in_code_and_documents_are_settings():
     """Variables that another part reads would be called unknown at every start."""
-    folders = ("detector", "reports", "webapp", "docs", "tests")
+    folders = ("cli", "detector", "language", "reports", "verification", "webapp", "docs", "tests")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.*") if path.suffix in _TEXTS]
     files = [path for path in files if path != Path(__file__)]
     assert len(files) > 500

@@ -24,10 +24,10 @@ from made_rows import change
 from servers import free_port
 from waiting import PATIENCE, until
 
+from cli.web import main as cli
 from detector.files import ROOT
 from webapp import create_app
 from webapp.__main__ import resend
-from webapp.cli import main as cli
 from webapp.jobs import broker, claims
 from webapp.storage.tables import AnalysisRow, now
 from webapp.worker import supervisor

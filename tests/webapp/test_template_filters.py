@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from reports.language import translation
+from language import translation
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_an_environment_with_the_wheel_alone_serves_the_sample(installed, tmp_pa
     files = subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert files.stdout.strip().endswith("site-packages/reelproof/reelproof_files")
     packages = Path(files.stdout.strip()).parent
-    for typed in ("detector", "reports", "webapp", "webapp/client"):
+    for typed in ("cli", "detector", "language", "reports", "verification", "webapp", "webapp/client"):
         assert (packages / typed / "py.typed").is_file()
     for name in ("reelproof", "reelproof-reports"):
         done = subprocess.run(

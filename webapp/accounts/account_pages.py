@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from flask import Blueprint, current_app, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.language.translation import LANGUAGES, gettext
+from language.translation import LANGUAGES, gettext
 from webapp import context
 from webapp.accounts import sessions, tokens, users
 from webapp.accounts.login_pages import wait_message

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, current_app, render_template, request
 
-from reports.language.formatting import plural
-from reports.language.translation import gettext, translated
+from language.formatting import plural
+from language.translation import gettext, translated
 from webapp import context
 from webapp.accounts import users
 from webapp.accounts.passwords import generate_password

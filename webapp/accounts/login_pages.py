@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, g, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 from webapp import context
 from webapp.accounts import sessions, users
 from webapp.accounts.permissions import login_is_on, public, signed_in

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.accounts import sessions, users
 from webapp.accounts.lookalikes import looks_taken
 from webapp.accounts.passwords import Passwords, generate_password

@@ -12,7 +12,7 @@ from flask import Blueprint, current_app, g, jsonify, redirect, request, url_for
 from sqlalchemy import delete
 from werkzeug.wrappers import Response
 
-from reports.language.translation import DEFAULT, gettext, speaking, translated
+from language.translation import DEFAULT, gettext, speaking, translated
 from webapp import context
 from webapp.accounts import sessions, users
 from webapp.accounts.login_pages import local_url, login_page, signed_in_response

@@ -27,7 +27,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
 
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 from webapp.http.request_values import client_network
 from webapp.storage.tables import CLOCK_TOLERANCE, SignInFailure
 

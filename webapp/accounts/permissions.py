@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 
 from flask import Flask, g, has_request_context
 
-from reports.language.names import LOCAL_USER
-from reports.language.translation import N_, gettext
+from language.names import LOCAL_USER
+from language.translation import N_, gettext
 from webapp import context
 from webapp.errors import UserError
 

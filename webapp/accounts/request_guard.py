@@ -30,7 +30,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp import context
 from webapp.accounts import second_factor, sessions, tokens, users
 from webapp.accounts.permissions import (

@@ -21,7 +21,7 @@ from typing import Literal
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.accounts.passwords import code_bucket, forget_attempts, throttle_attempt
 from webapp.errors import UserError
 from webapp.settings import Settings

@@ -6,7 +6,7 @@ from flask import Blueprint, g, make_response, redirect, render_template, reques
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 from webapp import context
 from webapp.accounts import second_factor, sessions
 from webapp.accounts.account_pages import own_session

@@ -14,7 +14,7 @@ from typing import Any
 from flask import current_app, g, request
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp import context
 from webapp.accounts import sessions, users
 from webapp.accounts.passwords import Passwords, forget_attempts, throttle_attempt, throttle_buckets

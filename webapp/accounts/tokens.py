@@ -16,8 +16,8 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from reports.language.names import normalized
-from reports.language.translation import gettext
+from language.names import normalized
+from language.translation import gettext
 from webapp.accounts.permissions import LOCAL, Permission, Principal, Role
 from webapp.accounts.sessions import record_last_use
 from webapp.custody import custody_log

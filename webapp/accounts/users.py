@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from reports.language.names import normalized
-from reports.language.translation import gettext
+from language.names import normalized
+from language.translation import gettext
 from webapp.accounts import second_factor, sessions, tokens
 from webapp.accounts.lookalikes import looks_taken
 from webapp.accounts.passwords import Passwords, password_weakness

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from detector.files import flush_file, flush_folder
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 from webapp.analyses import queries as analysis_queries
 from webapp.cases import access
 from webapp.comparisons import case_rules, reference_comparisons

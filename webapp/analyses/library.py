@@ -17,9 +17,9 @@ from werkzeug.wrappers import Response
 from detector.schema.analysis import Verdict
 from detector.schema.voice import VoiceVerdict
 from detector.version import __version__
+from language.translation import gettext
 from reports.exports import spreadsheets
 from reports.exports.tables import Cell
-from reports.language.translation import gettext
 from reports.review.annotations import ANNOTATION, Annotation, WithVerdict, current
 from webapp import context
 from webapp.accounts import permissions

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
 from detector.schema.voice import VoiceVerdict
-from reports.language.names import normalized
-from reports.language.translation import N_
+from language.names import normalized
+from language.translation import N_
 from webapp.accounts.visibility import exhibits_with_copies, visible_to_current
 from webapp.storage.folded_text import fold, folded
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State

@@ -15,10 +15,10 @@ from werkzeug.wrappers import Response
 
 from detector import timestamps
 from detector.media.acceptance import PHOTO_ENDINGS, SOUND_ENDINGS, VIDEO_ENDINGS
+from language.formatting import number
+from language.translation import gettext, translated_view
 from reports.annex import general_glossary, reader_view_of_model
 from reports.inputs.case import CaseDetails
-from reports.language.formatting import number
-from reports.language.translation import gettext, translated_view
 from reports.wording.lengths import FULL, SUMMARY, Length
 from reports.wording.verbal_scale import STRENGTHS, strengths
 from webapp import context

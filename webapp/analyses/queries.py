@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from detector.schema.analysis import EMPTY_SUMMARY
 from detector.timestamps import iso_milliseconds
-from reports.language import formatting
-from reports.language.translation import capitalize_first, gettext, translated
+from language import formatting
+from language.translation import capitalize_first, gettext, translated
 from webapp import context
 from webapp.accounts import permissions, visibility
 from webapp.accounts.visibility import visible_session

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from detector.process.resources import gc_paused
 from detector.schema.analysis import Analysis
+from language import translation
+from language.translation import gettext
 from reports.bundle import manifest
 from reports.file_names import ANALYSIS, MANIFEST
-from reports.language import translation
-from reports.language.translation import gettext
 from webapp import context
 from webapp.analyses import queries as analysis_queries
 from webapp.custody import custody_log, job_records

@@ -9,8 +9,8 @@ from typing import Any, assert_never
 from sqlalchemy.orm import Session
 
 from detector.schema.joint import MOST_OTHERS, JointRule
+from language.translation import gettext
 from reports.inputs.case import CaseDetails
-from reports.language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses import deletion

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Verdict
 from detector.schema.voice import VoiceVerdict
-from reports.language import formatting
-from reports.language.formatting import localized, shown
-from reports.language.translation import N_, gettext
+from language import formatting
+from language.formatting import localized, shown
+from language.translation import N_, gettext
 from reports.review.agreement import Reliability, reliability
 from reports.review.annotations import (
     ANNOTATION,

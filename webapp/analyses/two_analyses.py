@@ -9,8 +9,8 @@ from flask import Blueprint, render_template, request, url_for
 from detector.schema.analysis import Analysis, Segment
 from detector.schema.scores import overlap as box_overlap
 from detector.verdict.judged_persons import flagged_segments
-from reports.language.formatting import probability, shown, timecode
-from reports.language.translation import gettext
+from language.formatting import probability, shown, timecode
+from language.translation import gettext
 from reports.procedure.method import ParameterView, parameter_views
 from reports.procedure.reproduction import decided_by
 from reports.wording.sections import Fact

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.accounts.permissions import PERMISSIONS, Permission, Principal, current
 from webapp.accounts.visibility import visible
 from webapp.errors import UserError

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from reports.language.formatting import grouped
-from reports.language.translation import gettext, ngettext
+from language.formatting import grouped
+from language.translation import gettext, ngettext
 from webapp.analyses import deletion
 from webapp.cases import access
 from webapp.comparisons import case_rules

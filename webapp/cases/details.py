@@ -8,9 +8,9 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from language.translation import gettext, translated
 from reports.inputs.case import CaseDetails, CaseError, case_details
 from reports.inputs.case_fields import ASKED, FIELDS
-from reports.language.translation import gettext, translated
 from webapp import context
 from webapp.accounts.permissions import Permission, require
 from webapp.analyses import queries as analysis_queries

@@ -21,9 +21,9 @@ from werkzeug.wrappers import Response
 
 from detector.schema.formatting import escape_directions
 from detector.timestamps import iso_milliseconds
+from language import translation
+from language.translation import gettext
 from reports.bundle.archive import chunks, new_entry
-from reports.language import translation
-from reports.language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses.downloads import bundles

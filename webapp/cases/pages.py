@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import Permission, current, login_is_on, require
 from webapp.analyses import queries as analysis_queries

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
-from reports.language.names import normalized
-from reports.language.translation import gettext
+from language.names import normalized
+from language.translation import gettext
 from webapp.accounts.permissions import Principal
 from webapp.accounts.visibility import SAMPLE_FILE
 from webapp.cases import access

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.accounts.permissions import current
 from webapp.accounts.visibility import reachable, reachable_by_members, visible
 from webapp.cases import access

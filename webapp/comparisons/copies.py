@@ -15,8 +15,8 @@ from sqlalchemy import Select, case, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from detector.fingerprint.match import ABOUT_ALL, Match
-from reports.language.formatting import shown
-from reports.language.translation import N_, gettext
+from language.formatting import shown
+from language.translation import N_, gettext
 from reports.review.annotations import ANNOTATION, Annotation, WithVerdict, current
 from webapp.accounts.visibility import exhibits_with_copies, visible_session
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, MatchRow, State

@@ -12,7 +12,7 @@ from flask import Blueprint, jsonify, redirect, render_template, request, send_f
 from werkzeug.wrappers import Response
 
 from detector.schema.comparison import Outcome
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import Permission, require
 from webapp.analyses import deletion

@@ -12,8 +12,8 @@ from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
 from detector.schema.comparison import Comparison
-from reports.language import formatting
-from reports.language.translation import gettext
+from language import formatting
+from language.translation import gettext
 from webapp import context
 from webapp.accounts.visibility import visible_session
 from webapp.analyses import library_search

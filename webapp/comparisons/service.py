@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses import deletion

@@ -25,9 +25,9 @@ from sqlalchemy.orm import Session
 from detector import timestamps
 from detector.files import hash_file
 from detector.timestamps import iso_milliseconds
+from language.names import NOBODY
 from reports.custody import format as custody_format
 from reports.custody.format import ZEROS, Action, CustodyError, Entry, UnreadableEntry
-from reports.language.names import NOBODY
 from webapp.storage.database import CUSTODY_KEY
 from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import CustodyRow, now

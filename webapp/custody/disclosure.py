@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from language.translation import gettext
 from reports.custody.format import Entry
-from reports.language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import Principal
 from webapp.accounts.visibility import visible

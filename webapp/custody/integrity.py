@@ -24,9 +24,9 @@ from sqlalchemy.orm import Session
 
 from detector import timestamps
 from detector.errors import ReelproofError
+from language.translation import gettext
 from reports.custody.chain import check_log
 from reports.inputs.input_files import ExhibitCheck
-from reports.language.translation import gettext
 from webapp.custody import custody_log
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

@@ -18,10 +18,10 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from detector.files import hash_file
+from language.translation import N_, gettext, translated
 from reports.bundle import manifest
 from reports.custody.format import Action, Entry
 from reports.file_names import MANIFEST
-from reports.language.translation import N_, gettext, translated
 from webapp.custody import custody_log
 from webapp.errors import UserError
 from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from language.translation import gettext, ngettext, translated
 from reports.custody.format import Action, Entry
 from reports.inputs.case import CaseDetails
 from reports.inputs.case_fields import FIELDS
-from reports.language.translation import gettext, ngettext, translated
 from reports.review.annotation_file import checksum
 from webapp.custody import custody_log
 from webapp.custody.job_records import AlteredRecord, may_be_from_before_the_log, refuse_forged

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detector.files import ROOT
 from detector.process.signals import environment_of_child
-from reports.language.translation import N_, gettext, translated
+from language.translation import N_, gettext, translated
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.timestamps import authority
 from webapp.errors import UserError

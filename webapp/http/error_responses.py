@@ -19,9 +19,9 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from detector.files import is_disk_full
 from detector.schema.analysis import Value
+from language import translation
+from language.translation import N_, gettext
 from reports.inputs.case_fields import STATED
-from reports.language import translation
-from reports.language.translation import N_, gettext
 from webapp.errors import UserError
 from webapp.http.uploads import current_request
 from webapp.storage.database import is_disk_full as is_database_disk_full

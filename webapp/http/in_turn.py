@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import copy_context
 from pathlib import Path
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.errors import UserError
 from webapp.http.responses import ConcurrencyLimit
 

@@ -11,7 +11,7 @@ from flask import Flask, request
 from flask_babel import Babel
 from markupsafe import Markup
 
-from reports.language import translation
+from language import translation
 from webapp.http.error_responses import is_api
 from webapp.storage.tables import User
 

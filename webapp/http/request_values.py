@@ -9,7 +9,7 @@ from flask import Flask, abort, request
 from werkzeug.routing import IntegerConverter, Map
 
 from detector.schema.formatting import find_invisible
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.http.error_responses import is_api
 
 _WITH_PORT = re.compile(r"\[(?P<v6>[^\]]+)\](:\d+)?|(?P<v4>\d+\.\d+\.\d+\.\d+):\d+")

@@ -14,7 +14,7 @@ import secrets
 from flask import Flask, Response, abort, current_app, g, request
 from markupsafe import Markup
 
-from reports.language.translation import N_
+from language.translation import N_
 from reports.untrusted_input import is_loopback
 from webapp.settings import Settings
 from webapp.storage.key_files import mac

@@ -24,8 +24,8 @@ from werkzeug.formparser import FormDataParser
 
 from detector.files import flush_file, flush_folder, hash_file, is_disk_full
 from detector.timestamps import compact
-from reports.language.formatting import plural, shown
-from reports.language.translation import N_, gettext
+from language.formatting import plural, shown
+from language.translation import N_, gettext
 from webapp import context
 from webapp.errors import IntakeError, UserError
 from webapp.storage.data_folder import Folders

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from detector.schema.analysis import Parameters
 from detector.schema.joint import JointRule
-from reports.language import formatting
-from reports.language.translation import N_, capitalize_first, gettext, translated
+from language import formatting
+from language.translation import N_, capitalize_first, gettext, translated
 from webapp.errors import UserError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, get_template_attribute, jsonify, render_template, url_for
 
 from detector.live.state import is_id, read_picture
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import Permission, login_is_on, require
 from webapp.errors import UserError

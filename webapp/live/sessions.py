@@ -21,8 +21,8 @@ from detector.live.state import (
     is_id,
     read_state,
 )
-from reports.language.formatting import probability
-from reports.language.translation import gettext
+from language.formatting import probability
+from language.translation import gettext
 
 ACTIVE_WITHIN = 5.0  # seconds; a running session writes several times in this time
 RETENTION = timedelta(days=1)

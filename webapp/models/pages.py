@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as Answer
 from detector.errors import ModelError
 from detector.models.loaded import CARD_LIMIT, refuse_long_card
 from detector.models.onnx_file import FILE_LIMIT
-from reports.language.translation import N_, gettext, translated
+from language.translation import N_, gettext, translated
 from webapp import context
 from webapp.accounts.permissions import Permission, require
 from webapp.analyses.uploads.exhibits import clean_file_name

@@ -26,7 +26,7 @@ from detector.models.model_files import (
     read_second_look,
 )
 from detector.schema.model import Model
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 from webapp import context
 from webapp.custody import custody_log
 from webapp.errors import UserError

@@ -17,8 +17,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from detector.version import __version__
-from reports.language.formatting import shown
-from reports.language.translation import N_, gettext
+from language.formatting import shown
+from language.translation import N_, gettext
 from webapp.custody import custody_log, integrity
 from webapp.custody.integrity import LastLogCheck
 from webapp.errors import UserError

@@ -16,7 +16,7 @@ from flask import Blueprint, Response, current_app, jsonify
 from sqlalchemy import delete, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from reports.language.translation import N_
+from language.translation import N_
 from webapp import context
 from webapp.accounts.permissions import Permission, public, require
 from webapp.errors import StoreError

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from language import formatting
+from language.formatting import grouped
+from language.translation import N_, gettext, translated
 from reports.bundle.archive import is_zip
 from reports.bundle.review_bundle import annotations_in
 from reports.errors import ReportError, WrongFileError
-from reports.language import formatting
-from reports.language.formatting import grouped
-from reports.language.translation import N_, gettext, translated
 from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, SavedAnnotations, read_file, to_json
 from reports.review.annotations import CLOCK_SKEW, Annotation, References, Withdrawal, verified
 from webapp import context

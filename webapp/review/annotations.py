@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode
 from detector.verdict.judged_persons import unflagged_segments
-from reports.language.formatting import grouped
-from reports.language.translation import gettext, translated
+from language.formatting import grouped
+from language.translation import gettext, translated
 from reports.review.annotation_file import AnnotationFileError, checksum, parse, to_json
 from reports.review.annotations import (
     ANNOTATION,

@@ -8,7 +8,7 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from reports.review.second_review import Hidden
 from webapp.errors import UserError
 from webapp.storage.second_reviews import (

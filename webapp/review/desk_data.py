@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, Box, Media, OtherModel, Parameters, Peak, Person, Segment
-from reports.language.names import model_title
-from reports.language.translation import gettext, reason_text, translated
+from language.names import model_title
+from language.translation import gettext, reason_text, translated
 from reports.wording.verbal_scale import strength
 from webapp.analyses.results import LoadedResult
 from webapp.review.desk_sound import sound_document

@@ -10,8 +10,8 @@ from pathlib import Path
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from reports.language import translation
-from reports.language.translation import gettext
+from language import translation
+from language.translation import gettext
 from reports.review.annotation_file import to_json
 from reports.review.annotations import Annotation
 from webapp import context

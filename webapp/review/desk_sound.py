@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from detector.schema.analysis import Voice
 from detector.schema.voice import ChannelFinding, VoiceVerdict
-from reports.language.translation import reason_text, translated
+from language.translation import reason_text, translated
 
 if TYPE_CHECKING:  # the section's pictures need OpenCV, which the web process does not load
     from reports.sound.sound_section import SoundLaneView, SoundView

@@ -31,8 +31,8 @@ from detector.files import ROOT, hash_file, publish_folder
 from detector.process.signals import environment_of_child
 from detector.schema.analysis import Box, Probability, Seconds, Value
 from detector.schema.frame_maps import INDEX, SegmentMaps
+from language.translation import N_, gettext, translated
 from reports.file_names import ANALYSIS
-from reports.language.translation import N_, gettext, translated
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses.results import load_result, refuse_altered_files

@@ -9,7 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 from reports.review.second_review import (
     CONCLUSIONS,
     VOICE_CONCLUSIONS,

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, cast, get_args
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext
+from language.translation import gettext
 from reports.review.second_review import (
     STATEMENT,
     Hidden,

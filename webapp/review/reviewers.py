@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from reports.language.translation import N_, gettext
+from language.translation import N_, gettext
 from reports.review.second_review import Hidden, Part
 from webapp.accounts.permissions import PERMISSIONS, Permission, Principal, Role
 from webapp.cases import access

@@ -9,7 +9,7 @@ from typing import Any, assert_never
 
 from sqlalchemy.orm import Session
 
-from reports.language.translation import gettext, translated
+from language.translation import gettext, translated
 from reports.review.annotation_file import checksum
 from reports.review.second_review import (
     Acceptance,

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from detector.files import flush_file, flush_folder, hash_file, publish_folder
-from reports.language.translation import gettext
+from language.translation import gettext
 from reports.untrusted_input import escapes_folder
 from webapp.errors import DamagedFile, StoreError
 from webapp.settings import Settings

@@ -19,8 +19,8 @@ from flask import current_app
 
 from detector.files import ROOT, publish_folder
 from detector.process.signals import environment_of_child
-from reports.language import translation
-from reports.language.translation import gettext, translated
+from language import translation
+from language.translation import gettext, translated
 from webapp import context
 from webapp.analyses import results
 from webapp.custody import custody_log

@@ -9,10 +9,10 @@ from werkzeug.wrappers import Response
 
 from detector import timestamps
 from detector.schema.laboratory import Validation
+from language import translation
+from language.names import model_title
+from language.translation import N_, gettext
 from reports.exports import spreadsheets
-from reports.language import translation
-from reports.language.names import model_title
-from reports.language.translation import N_, gettext
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
 from webapp.analyses.downloads import exports

@@ -15,8 +15,8 @@ from pathlib import Path
 from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
+from language.translation import gettext
 from reports.file_names import LABORATORY
-from reports.language.translation import gettext
 from webapp.custody import custody_log
 from webapp.custody.job_records import AlteredRecord, refuse_forged
 from webapp.storage.data_folder import Folders

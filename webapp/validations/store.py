@@ -24,9 +24,9 @@ from detector.validation.validated_model import (
     validated_voice_model,
     validates_faces,
 )
+from language.names import model_title
+from language.translation import gettext, translated
 from reports.file_names import LABORATORY
-from reports.language.names import model_title
-from reports.language.translation import gettext, translated
 from webapp import context
 from webapp.custody import custody_log
 from webapp.custody.job_records import AlteredRecord

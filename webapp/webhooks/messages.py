@@ -19,7 +19,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.custody import custody_log
 from webapp.errors import UserError
 from webapp.jobs.states import ENDED

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from detector.files import ROOT, hash_file
 from detector.process.signals import end_with_named_parent, environment_of_child
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.analyses.results import refuse_damaged
 from webapp.errors import DamagedFile, StoreError
 from webapp.models import service as model_service

@@ -20,8 +20,8 @@ from annotated_clips import (
 )
 from clips import HEIGHT, number_of, write_clip, write_erased, write_sound
 
+from cli.engine.main import main
 from detector.annotated_video import annotate, video
-from detector.cli.main import main
 from detector.errors import MediaError
 from detector.files import ROOT
 from detector.sandbox import capabilities, confined_process
@@ -142,7 +142,7 @@ def test_memory_is_independent_of_the_length(tmp_path: Path) -> None:
             str(folder / "o.mp4"),
         ]
         code = (
-            "import sys; from detector.cli.main import main; "
+            "import sys; from cli.engine.main import main; "
             "from detector.process.resources import peak_memory; "
             "print(main(sys.argv[1:]), peak_memory())"
         )

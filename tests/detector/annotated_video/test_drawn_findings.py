@@ -319,7 +319,7 @@ class TestLayout:
         ("seconds", "text"), [(0, "00:00:00.000"), (59.9996, "00:01:00.000"), (3661.25, "01:01:01.250")]
     )
     def test_times_are_formatted_as_in_reports(self, seconds: float, text: str) -> None:
-        from reports.language.formatting import timecode as theirs
+        from language.formatting import timecode as theirs
 
         assert timecode(seconds) == theirs(seconds) == text
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save
 
+from cli.engine.main import main
 from detector import analyze
 from detector.backends import selection as backends
 from detector.backends.runtimes import OpenVINO
-from detector.cli.main import main
 from detector.errors import ModelError, ParameterError
 from detector.faces.crop import crop_square, square_for_face
 from detector.faces.search.networks import FaceDetector

@@ -49,7 +49,7 @@ import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background may begin without
 from types import SimpleNamespace
 from detector.batch import worker_pool
-from detector.cli.main import main
+from cli.engine.main import main
 
 def scored(path, name, asked, threads, report):
     began = time.monotonic()
@@ -261,7 +261,7 @@ def gone(leader: int) -> None:
 ASKED = """
 import multiprocessing, sys
 multiprocessing.get_context = sys.exit
-from detector.cli.main import main
+from cli.engine.main import main
 main(["score", *sys.argv[1:]])
 """
 

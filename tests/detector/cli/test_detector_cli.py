@@ -21,14 +21,14 @@ from made_comparison_results import comparison_of
 from unconfined import Unconfined
 from unreadable_files import BAD, bad_files
 
+from cli.engine.analyze import compact_form
+from cli.engine.main import argument_parser, main
 from detector import Analysis, engine
-from detector.cli.analyze import compact_form
-from detector.cli.main import argument_parser, main
 from detector.errors import ParameterError
 from detector.files import ROOT
 from detector.models.loaded import LoadedModel
 from detector.models.model_files import DEFAULT_MODEL
-from reports.verification.verify import verify
+from verification.verify import verify
 
 
 @pytest.fixture(autouse=True)

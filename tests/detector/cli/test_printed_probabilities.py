@@ -8,8 +8,8 @@ import pytest
 from analyses import build
 from made_comparison_results import comparison_of
 
-from detector.cli import analyze
-from detector.cli import analyze as cli_analyze
+from cli.engine import analyze
+from cli.engine import analyze as cli_analyze
 from detector.schema.analysis import OtherModel, Ran
 from detector.schema.formatting import count_noun
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from detector.cli.common import print_line, progress_bar, progress_line
+from cli.common import print_line, progress_bar, progress_line
 
 
 class Terminal(io.StringIO):

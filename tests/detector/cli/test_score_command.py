@@ -14,7 +14,7 @@ import pytest
 from clips import write_clip
 from unreadable_files import BAD, bad_files
 
-from detector.cli.main import main
+from cli.engine.main import main
 from detector.files import ROOT
 
 

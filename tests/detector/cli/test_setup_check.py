@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from detector.cli import setup_check
-from detector.cli.main import main
-from detector.cli.setup_check import Finding, check_setup, table
+from cli.engine import setup_check
+from cli.engine.main import main
+from cli.engine.setup_check import Finding, check_setup, table
 from detector.files import ROOT
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SECOND_LOOK_FOLDER
 
@@ -171,7 +171,7 @@ def test_runs_without_heavy_packages() -> None:
     heavy = ("torch", "torchvision", "av", "cv2", "numpy", "timm", "weasyprint", "matplotlib", "safetensors")
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({heavy!r}))\n"
-        "from detector.cli.main import main\nsys.exit(main(['setup-check']))"
+        "from cli.engine.main import main\nsys.exit(main(['setup-check']))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and not done.stderr

@@ -14,15 +14,15 @@ import pytest
 from waiting import until
 from warm import Script
 
+from cli.engine.main import main
 from detector.batch.watch_folder import LOG
-from detector.cli.main import main
 from detector.files import ROOT
 
 # As `python -m detector watch`, but for its patience: tests/detector/batch/test_watch_folder.py has that.
 IMPATIENT = Script("""
 import sys
 from detector.batch import watch_folder
-from detector.cli.main import main
+from cli.engine.main import main
 watch_folder.LOOK_EVERY, watch_folder.STILL_FOR = 0.05, 0.1
 sys.exit(main(["watch", *sys.argv[1:]]))
 """)

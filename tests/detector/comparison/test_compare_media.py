@@ -11,8 +11,8 @@ import pytest
 from clips import numbered, write_clip
 from unconfined import Unconfined
 
+from cli.engine.main import main
 from detector import demo_clip
-from detector.cli.main import main
 from detector.comparison.compare import compare
 from detector.comparison.statements import LIMITS
 from detector.errors import MediaError

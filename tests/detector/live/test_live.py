@@ -21,7 +21,7 @@ import pytest
 from clips import numbered, write_clip
 from waiting import PATIENCE, until
 
-from detector.cli.main import main
+from cli.engine.main import main
 from detector.errors import MediaError, ParameterError
 from detector.files import ROOT
 from detector.live import player, sources

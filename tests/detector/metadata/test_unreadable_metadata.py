@@ -28,7 +28,7 @@ from detector.metadata.generators import EDITORS, GENERATORS, find_name, recogni
 from detector.metadata.unreadable import MetadataReaders
 from detector.recordings import recording_facts
 from detector.schema.metadata import Anomaly, Declaration
-from reports.verification.page_checks import _words
+from verification.page_checks import _words
 
 UNREADABLE = "unreadable metadata"
 

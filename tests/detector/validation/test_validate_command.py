@@ -26,7 +26,7 @@ ACTING = Script("""
 import sys
 from types import SimpleNamespace
 from detector.batch import worker_pool
-from detector.cli.main import main
+from cli.engine.main import main
 from detector.sandbox import UnexpectedError
 from tests.unconfined import Unconfined
 

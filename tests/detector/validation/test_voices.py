@@ -13,7 +13,7 @@ from made_validation import VOICE_MODEL, item, items, validation
 from sounds import hum, write_recording
 from voices import recording, voice
 
-from detector.cli.main import main
+from cli.engine.main import main
 from detector.errors import ParameterError
 from detector.schema.analysis import Parameters, Verdict
 from detector.schema.laboratory import LabelledSegment, Laboratory, Subject, Validation

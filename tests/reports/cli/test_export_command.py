@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from analyses import build
 
+from cli.reports.main import main
 from detector.files import ROOT
 from detector.schema.analysis import Analysis, MediaKind
-from reports.cli.main import main
 from reports.exports.formats import FORMATS
 from reports.render.result import write_result
 

@@ -18,11 +18,11 @@ import pytest
 from analyses import Written, build
 from evidence import EXHIBIT, custody, small_bundle
 
+from cli.reports import render
+from cli.reports.main import main
 from detector.files import ROOT
 from reports.bundle.manifest import new_manifest
-from reports.cli import render
-from reports.cli.main import main
-from reports.verification.verify import verify
+from verification.verify import verify
 
 
 def test_render_again_makes_the_same_files(
@@ -180,11 +180,11 @@ def test_bad_input_is_one_line_and_exit_2(
 @pytest.mark.fresh
 def test_commands_are_imported_lazily() -> None:
     code = """
-import sys, reports.cli.main as main
-early = [name for name in sys.modules if name.startswith(("reports.cli.", "numpy", "pydantic."))]
-assert early == ["reports.cli.main"], early
+import sys, cli.reports.main as main
+early = [name for name in sys.modules if name.startswith(("cli.reports.", "numpy", "pydantic."))]
+assert early == ["cli.reports.main"], early
 main._parser()
-assert "reports.cli.render" in sys.modules and "weasyprint" not in sys.modules
+assert "cli.reports.render" in sys.modules and "weasyprint" not in sys.modules
 def interrupted():
     raise KeyboardInterrupt
 main._parser = interrupted

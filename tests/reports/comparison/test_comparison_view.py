@@ -9,8 +9,8 @@ from made_comparison_results import comparison_of
 
 from detector.comparison.statements import hidden_faces_remark, small_faces_remark
 from detector.schema.comparison import Comparison, Region
+from language import translation
 from reports.comparison.comparison_section import ComparisonView, comparison_view
-from reports.language import translation
 
 
 def view_of(folder: Path, **crop: object) -> ComparisonView:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from language import translation
 from reports.custody.custody_section import NAMES, details_in_words
 from reports.inputs.case import CaseDetails
-from reports.language import translation
 
 
 def test_every_case_detail_is_among_the_names_that_are_translated() -> None:

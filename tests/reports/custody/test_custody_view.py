@@ -11,10 +11,10 @@ import pytest
 from analyses import EXHIBIT_SHA256, Written, build
 from made_logs import exported_log
 
-from reports.cli.main import main
+from cli.reports.main import main
+from language import translation
+from language.formatting import in_utc, in_zone
 from reports.custody.custody_section import MOST_ROWS, custody_view
-from reports.language import translation
-from reports.language.formatting import in_utc, in_zone
 
 
 def test_an_empty_photo_states_that_no_face_was_found() -> None:

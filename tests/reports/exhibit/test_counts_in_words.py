@@ -11,10 +11,10 @@ from told import procedure
 
 from detector.schema.analysis import Analysis, MediaKind, Range
 from detector.schema.metadata import Details, Groups, Picture, Stream, Timing
+from language import formatting
+from language.translation import speaking
 from reports.exhibit.metadata import metadata_view
 from reports.exports.editing import named
-from reports.language import formatting
-from reports.language.translation import speaking
 from reports.validation.error_rates import measured_errors
 from reports.wording.verdict_sentence import second_look
 

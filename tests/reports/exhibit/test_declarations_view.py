@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from analyses import build
 
-from detector.cli.analyze import _print_analysis
+from cli.engine.analyze import _print_analysis
 from detector.schema.analysis import Analysis, summarise
 from detector.schema.metadata import (
     Declaration,
@@ -20,8 +20,8 @@ from detector.schema.metadata import (
     first_statements,
 )
 from detector.verdict.reproducibility.agreement import compare_analyses
+from language.translation import speaking, translated_view
 from reports.exports.tables import segments_json
-from reports.language.translation import speaking, translated_view
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 

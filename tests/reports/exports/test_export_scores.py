@@ -13,9 +13,9 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores
+from language.formatting import timecode
 from reports.errors import ExportError
 from reports.exports.tables import SCORE_COLUMNS, scores_csv, scores_parquet
-from reports.language.formatting import timecode
 
 WORDS = {"time", "person", "segment"}
 WHOLE = {"pts", "track"}

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.schema.analysis import Analysis, Answers, ManipulationKind, MediaKind, SecondLook
+from language.formatting import file_name, timecode
 from reports.errors import ExportError
 from reports.exports.editing import segments_edl
 from reports.exports.tables import (
@@ -24,7 +25,6 @@ from reports.exports.tables import (
     segments_json,
     segments_webvtt,
 )
-from reports.language.formatting import file_name, timecode
 from reports.wording.verdict_sentence import second_look
 
 

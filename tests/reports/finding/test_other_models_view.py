@@ -9,8 +9,8 @@ from analyses import build, with_stability
 
 from detector.schema.analysis import Analysis, Joint, MediaKind, OtherModel, Ran, Verdict
 from detector.schema.joint import JointRule
+from language import translation
 from reports.finding.other_models import other_models_view
-from reports.language import translation
 from reports.report_view import ReportInputs, report_view
 
 

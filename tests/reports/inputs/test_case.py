@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from reports.cli.case_options import add_case_options
+from cli.case_options import add_case_options
 from reports.exhibit import identity
 from reports.inputs.case import CaseDetails, CaseError, case_details, read_case
 from reports.inputs.case_fields import FIELDS, STATED

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from detector.files import ROOT
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
-from reports.language import translation
+from language import translation
 from reports.persons import timeline_scale as timeline_ticks
 from reports.persons.timeline import ROOMY_LANES, draw_timeline
 from reports.persons.timeline_scale import LEFT, RIGHT

@@ -11,7 +11,7 @@ import pytest
 from analyses import build
 from detailed_analysis import detailed, page
 
-from detector.cli.common import add_engine_options, parameters_from
+from cli.common import add_engine_options, parameters_from
 from detector.models.model_files import DEFAULT_MODEL, load_card
 from detector.schema.analysis import Analysis, Parameters, Rate, Software
 from detector.schema.method import LATER_PARAMETERS

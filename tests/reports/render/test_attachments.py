@@ -15,7 +15,7 @@ from detector.schema import laboratory
 from reports.file_names import LABORATORY
 from reports.render.attachments import HOLDS, attachments
 from reports.report_view import ReportInputs
-from reports.verification.verify import verify
+from verification.verify import verify
 
 SAID = say(1, "segment", segment="A1", verdict="agree")
 

@@ -14,6 +14,7 @@ from analyses import EXHIBIT_SHA256, build
 from made_comparison_results import comparison_of
 from pdf_rules import broken
 
+from cli.reports.main import main
 from detector.comparison.statements import (
     hidden_faces_remark,
     region_statement,
@@ -23,21 +24,20 @@ from detector.comparison.statements import (
 )
 from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.comparison import Comparison, Region
+from language.stored_words import UNRELATED_AT_FIRST
 from reports import write_report
 from reports.bundle import manifest, review_bundle
-from reports.cli.main import main
 from reports.comparison.kept import ComparisonFileError, kept_comparisons
 from reports.file_names import MANIFEST
 from reports.inputs.pictures import embed
-from reports.language.stored_words import UNRELATED_AT_FIRST
 from reports.render.attachments import attachments
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.report_view import ReportInputs, report_view
-from reports.verification.comparison_checks import contradictions
-from reports.verification.recomparison import differences
-from reports.verification.verify import verify
 from reports.wording.sections import contents
+from verification.comparison_checks import contradictions
+from verification.recomparison import differences
+from verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unconfined")
 

@@ -14,15 +14,15 @@ from pdf_text import pdf_text
 from voices import recording, voice
 
 from detector.schema.analysis import Analysis, CalmFrame, MediaKind, StripFace
+from language.languages import LANGUAGES
 from reports.inputs.case import CaseDetails
 from reports.inputs.pictures import embed
-from reports.language.languages import LANGUAGES
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.render.write import write_files
 from reports.report_view import ReportInputs, report_view
-from reports.verification.verify import verify
 from reports.wording.lengths import FULL, LENGTHS, SUMMARY
+from verification.verify import verify
 
 POINTS = 72 / 25.4  # a millimetre
 

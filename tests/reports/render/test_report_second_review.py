@@ -30,7 +30,7 @@ from reports.review.second_review import (
     review_of,
 )
 from reports.review.second_review_section import second_review_view
-from reports.verification.verify import verify
+from verification.verify import verify
 
 MOMENT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 WORDS = {"first": "Ada Lovelace", "second": "Ben Nowak", "third": "Cleo Martín"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from analyses import build
 
 from reports import write_result
-from reports.verification.verify import verify
+from verification.verify import verify
 
 
 def test_a_result_folder_contains_findings_and_verifies(tmp_path: Path) -> None:

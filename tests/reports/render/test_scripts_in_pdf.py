@@ -10,7 +10,7 @@ import pytest
 from analyses import build
 from pypdf import PdfReader
 
-from detector.cli.setup_check import FONTS
+from cli.engine.setup_check import FONTS
 from detector.files import ROOT
 from reports.inputs.case import CaseDetails
 from reports.render.pdf import render_pdf

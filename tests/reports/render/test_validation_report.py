@@ -17,7 +17,7 @@ from reports.signing import validation_files as signing
 from reports.signing.keys import read_key
 from reports.signing.validation_files import validation_files, write_validation
 from reports.validation.validation_report import validation_report
-from reports.verification.verify import verify
+from verification.verify import verify
 
 
 @pytest.fixture(scope="module")

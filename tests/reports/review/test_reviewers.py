@@ -17,7 +17,7 @@ from pdf_text import pdf_text
 from pypdf import PdfReader
 
 from detector.schema.analysis import MediaKind, Verdict
-from reports.language.names import direction, readable
+from language.names import direction, readable
 from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.render.write import write_reports_alone

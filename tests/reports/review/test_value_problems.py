@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from language import translation
 from reports.errors import ReportError
-from reports.language import translation
 from reports.review import annotation_file, second_review
 
 SAID = {"id": "1" * 32, "author": "Ann", "made": "2026-11-20T15:04:05.678Z"}

@@ -22,16 +22,16 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
 from weasyprint import HTML
 
-from reports.cli.main import main
+from cli.reports.main import main
 from reports.render import pdf_conformance
 from reports.render.pdf_conformance import PLACEHOLDER
 from reports.render.pdf_conformance import with_digest as sealed_pdf
 from reports.signing.keys import SigningError, SigningKey, read_key
 from reports.signing.pdf_signature import sign_pdf
-from reports.verification.checks import CheckResults
-from reports.verification.signatures import check_embedded
-from reports.verification.trusted_time import Trust, read_trust
-from reports.verification.verify import verify
+from verification.checks import CheckResults
+from verification.signatures import check_embedded
+from verification.trusted_time import Trust, read_trust
+from verification.verify import verify
 
 pytestmark = pytest.mark.usefixtures("unconfined")
 

@@ -10,7 +10,7 @@ from voices import recording, two_channels, voice
 
 from detector.schema.analysis import Analysis
 from detector.schema.voice import Voice
-from reports.language import translation
+from language import translation
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 from webapp.review.desk_sound import sound_document

@@ -12,12 +12,12 @@ from detector.schema.analysis import MediaKind
 from detector.schema.voice import VoiceVerdict
 from detector.verdict.sentences import Reason, Statement
 from detector.voice.model import load_voice_model
-from reports.language import translation
+from language import translation
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 from reports.sound.network_rates import network_rates
-from reports.verification.checks import CheckResults
-from reports.verification.consistency import check_analysis
+from verification.checks import CheckResults
+from verification.consistency import check_analysis
 
 
 def text_of(analysis, folder: Path, language: str = "en") -> str:

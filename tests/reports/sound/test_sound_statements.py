@@ -16,8 +16,8 @@ from detector.schema.analysis import Analysis, MediaKind, Verdict
 from detector.schema.metadata import Details, Stream
 from detector.schema.voice import VoiceVerdict
 from detector.verdict.sentences import Reason, Statement
-from reports.language import translation
-from reports.language.catalogues import source
+from language import translation
+from language.catalogues import source
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 from reports.wording.lengths import FULL, SUMMARY

@@ -10,14 +10,14 @@ from analyses import build
 from made_validation import VOICE_MODEL, items, of_analysis, of_sixty, validation
 from voices import recording, voice
 
+from cli.reports.main import main
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Parameters, Spread, Verdict
 from detector.schema.laboratory import Laboratory, Subject
 from detector.schema.measurements import Cause
 from detector.schema.voice import VoiceVerdict
 from detector.validation.rates import quoted_extract, thresholds_by_false_positive_rate
-from reports.cli.main import main
+from language import translation
 from reports.inputs.input_files import LaboratoryError, parse_laboratory
-from reports.language import translation
 from reports.render.write import write_report
 from reports.report_view import ReportInputs, report_view
 from reports.validation.laboratory import (
@@ -28,7 +28,7 @@ from reports.validation.laboratory import (
     own_decision,
     voices_view,
 )
-from reports.verification.verify import verify
+from verification.verify import verify
 
 
 def laboratory_for(analysis: Analysis) -> Laboratory:

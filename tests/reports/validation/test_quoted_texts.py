@@ -21,9 +21,9 @@ from detector.schema.metadata import (
     Structure,
     Tag,
 )
+from language import translation
+from language.translation import Quoted, translated
 from reports.inputs.case import CaseDetails
-from reports.language import translation
-from reports.language.translation import Quoted, translated
 from reports.report_view import ReportInputs, report_view
 from reports.validation.error_rates import full_level_name, level_row
 from reports.validation.validation_report import validation_report

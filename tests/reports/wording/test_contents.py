@@ -41,7 +41,11 @@ def test_modules_and_templates_of_sections_are_there() -> None:
 def test_no_text_names_a_section_by_a_number_of_its_own() -> None:
     """Numbers depend on which sections a report has; :func:`contents` knows them."""
     written = re.compile(r"(?i)\b(?:section|Abschnitt|sección) \d")
-    files = [path for folder in ("reports", "templates") for path in (ROOT / folder).rglob("*.*")]
+    files = [
+        path
+        for folder in ("reports", "language", "verification", "templates")
+        for path in (ROOT / folder).rglob("*.*")
+    ]
     texts = [path for path in files if path.suffix in (".py", ".html")]
     texts += (ROOT / "translations").rglob("*.po")
     assert [path.name for path in texts if written.search(path.read_text("utf-8"))] == []

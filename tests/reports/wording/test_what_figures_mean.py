@@ -13,9 +13,9 @@ from detector.models.model_files import SHIPPED_MODELS, load_card
 from detector.schema import formatting
 from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.model import SecondLookModel
+from language.translation import LANGUAGES
 from reports.annex import general_glossary
 from reports.finding.meaning import scale
-from reports.language.translation import LANGUAGES
 from reports.report_view import ReportInputs, ReportView, report_view
 from reports.wording.verbal_scale import SCALED_STRENGTHS, Basis, basis
 

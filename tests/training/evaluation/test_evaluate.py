@@ -12,7 +12,7 @@ import pytest
 from clips import Analysed
 from made_faces import crop, encoded
 
-from detector.cli.main import main
+from cli.engine.main import main
 from detector.errors import ParameterError
 from detector.models.loaded import LoadedModel
 from detector.models.model_files import MODELS_FOLDER, load_card

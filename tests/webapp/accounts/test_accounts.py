@@ -10,13 +10,13 @@ import pytest
 from people import PASSWORD, account, age, sign_in, signed_in, with_accounts
 from sqlalchemy import select
 
-from reports.language import translation
+from cli.web import main as cli
+from language import translation
 from webapp.accounts import users as account_store
 from webapp.accounts.account_pages import browser_name
 from webapp.accounts.login_pages import wait_message
 from webapp.accounts.permissions import Role
 from webapp.accounts.users import AccountError
-from webapp.cli import main as cli
 from webapp.storage.tables import CustodyRow, SessionRow, User
 
 NEW = "marble kettle 48 orchid"

@@ -12,10 +12,10 @@ from people import PASSWORD, account, signed_in, with_login
 from people import token as csrf
 from sqlalchemy import select, update
 
+from cli.web import main as cli
 from webapp.accounts import tokens
 from webapp.accounts.permissions import LOCAL, Permission, Role
 from webapp.accounts.users import principal_of
-from webapp.cli import main as cli
 from webapp.custody import custody_log
 from webapp.storage.tables import AnalysisRow, ApiToken, SessionRow, User, now
 

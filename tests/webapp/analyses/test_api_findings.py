@@ -13,8 +13,8 @@ from made_results import digest, finished, hand_in
 from voices import two_channels, voice
 
 from detector.schema.analysis import Analysis, MediaKind
+from language.languages import LANGUAGES
 from reports.custody.chain import check_export
-from reports.language.languages import LANGUAGES
 from webapp.analyses.downloads import reports as report_downloads
 from webapp.analyses.schemas import ReportSearch
 from webapp.storage.data_folder import Folders

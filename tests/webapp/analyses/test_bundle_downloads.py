@@ -18,7 +18,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import MediaKind
-from reports.verification.verify import verify
+from verification.verify import verify
 from webapp.analyses.downloads import bundles as bundle_downloads
 from webapp.analyses.downloads import reports as report_downloads
 from webapp.analyses.media import playback

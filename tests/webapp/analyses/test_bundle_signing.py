@@ -11,8 +11,8 @@ from keys import make_key
 from made_results import finished
 from time_authority import TimeAuthority
 
-from reports.verification.trusted_time import read_trust
-from reports.verification.verify import verify
+from verification.trusted_time import read_trust
+from verification.verify import verify
 from webapp.custody import signing
 from webapp.settings import SettingError, read_settings
 from webapp.storage.data_folder import Folders

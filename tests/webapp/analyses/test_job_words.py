@@ -7,7 +7,7 @@ import re
 import pytest
 
 from detector.files import ROOT
-from reports.language import translation
+from language import translation
 from webapp.analyses.queries import translate_status
 
 

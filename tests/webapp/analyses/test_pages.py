@@ -13,9 +13,9 @@ from made_results import finished, hand_in
 
 from detector.models.loaded import load_model
 from detector.schema.analysis import KEPT_WIDTH, Analysis, MediaKind, Verdict
+from language.languages import LANGUAGES
+from language.translation import gettext, speaking
 from reports.annex import reader_view_of_model
-from reports.language.languages import LANGUAGES
-from reports.language.translation import gettext, speaking
 from webapp.analyses.library_search import PAGE_SIZE
 from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders

@@ -19,7 +19,7 @@ from second_review_case import review
 from voices import recording, voice
 
 from detector.schema.analysis import MediaKind, Verdict
-from reports.language import translation
+from language import translation
 from webapp.analyses import older_rows, statistics
 from webapp.analyses import statistics as library_statistics
 from webapp.analyses.statistics import Count

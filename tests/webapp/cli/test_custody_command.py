@@ -13,12 +13,12 @@ import pytest
 from made_results import hand_in
 from time_authority import TimeAuthority
 
-from reports.cli.main import main as reports_cli
+from cli.reports.main import main as reports_cli
+from cli.web import main as cli
 from reports.custody.chain import check_export
 from reports.custody.format import entry_body, read_export, sign_entry, to_json
-from reports.verification.trusted_time import read_trust
-from reports.verification.verify import verify as verify_files
-from webapp.cli import main as cli
+from verification.trusted_time import read_trust
+from verification.verify import verify as verify_files
 from webapp.custody import custody_log
 from webapp.storage.tables import now
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from webapp.cli import main as cli
+from cli.web import main as cli
 from webapp.settings import DATABASE
 
 MAKING = (

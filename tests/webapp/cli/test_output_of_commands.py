@@ -11,8 +11,8 @@ import sys
 import pytest
 from sqlalchemy import select
 
+from cli.web import main as cli
 from detector.files import ROOT
-from webapp.cli import main as cli
 from webapp.storage.tables import ApiToken
 
 

@@ -13,7 +13,7 @@ from people import account, signed_in, with_login
 
 from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND
 from detector.fingerprint.match import Piece, View
-from reports.language import translation
+from language import translation
 from webapp.accounts.permissions import Role
 from webapp.comparisons.copies import describe_changes
 from webapp.jobs import states

@@ -9,7 +9,7 @@ import pytest
 from made_results import finished
 from sqlalchemy import delete, update
 
-from webapp.cli import main as cli
+from cli.web import main as cli
 from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE, comparison_sums_text
 from webapp.storage.tables import ComparisonRow
 

@@ -15,10 +15,10 @@ import pytest
 from made_results import finished, hand_in
 
 from detector.files import ROOT
+from language import translation
+from language.stored_words import CUSTODY_ACTIONS
 from reports.custody.chain import check_export
 from reports.custody.format import Action, read_export
-from reports.language import translation
-from reports.language.stored_words import CUSTODY_ACTIONS
 from webapp.custody import custody_log
 from webapp.storage.tables import AnalysisRow, Exhibit, State
 
@@ -37,7 +37,7 @@ def upload(client, content=b"bytes", file="clip.mp4", **fields):
 @pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
 def test_every_action_is_translated(code):
     named, actions = set(CUSTODY_ACTIONS), set(get_args(Action))
-    assert named == actions, "see CUSTODY_ACTIONS in reports/language/stored_words.py"
+    assert named == actions, "see CUSTODY_ACTIONS in language/stored_words.py"
     with translation.speaking(code):
         translations = {action: translation.translated(action) for action in get_args(Action)}
     assert not [action for action, words in translations.items() if words == action]

@@ -7,9 +7,9 @@ import shutil
 import pytest
 from made_results import finished, hand_in
 
+from cli.web import main as cli
 from webapp import create_app
 from webapp.analyses import deletion
-from webapp.cli import main as cli
 from webapp.custody.startup import LostDatabaseError
 from webapp.settings import DATABASE
 

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from people import account, signed_in, token, with_login
 
-from reports.language import translation
+from language import translation
 from webapp.accounts.permissions import Role
 
 

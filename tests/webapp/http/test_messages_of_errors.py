@@ -13,7 +13,7 @@ from detector.errors import MediaError
 from detector.media import acceptance
 from detector.sandbox.kernel import Limits
 from detector.sandbox.monitor import too_long, too_much_processor
-from reports.language import translation
+from language import translation
 from webapp.accounts.permissions import Role
 from webapp.http.security import CSRF_HEADER
 

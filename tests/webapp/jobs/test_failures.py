@@ -6,7 +6,7 @@ import errno
 
 import pytest
 
-from reports.language import translation
+from language import translation
 from webapp.jobs import failures
 from webapp.storage.tables import JOBS
 

@@ -13,7 +13,7 @@ from made_results import HOSTILE, digest, hand_in
 
 from detector.models.loaded import load_model
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SECOND_LOOK_FOLDER
-from reports.language.formatting import number
+from language.formatting import number
 from webapp import create_app
 from webapp.analyses.results import load_result as load_result
 from webapp.analyses.uploads import sample as sample_service

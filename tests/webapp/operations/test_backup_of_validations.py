@@ -10,8 +10,8 @@ from made_backups import contents, make, put_back
 from made_results import finished
 from made_validation import validation
 
+from cli.web import main as cli
 from detector.validation.rates import quoted_extract as extract_of
-from webapp.cli import main as cli
 from webapp.custody import custody_log
 from webapp.operations import backup
 from webapp.storage import database as storage_database

@@ -15,8 +15,8 @@ from made_rows import earlier, retry
 from people import account, signed_in, with_login
 from sqlalchemy import select
 
+from cli.web import main as cli
 from webapp.accounts.permissions import Role
-from webapp.cli import main as cli
 from webapp.custody import custody_log, integrity
 from webapp.jobs import claims, recovery, states
 from webapp.jobs import recovery as jobs_recovery

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from made_results import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
-from reports.language.translation import speaking
+from language.translation import speaking
 from webapp.analyses.media.playback import Playback
 from webapp.analyses.results import load_result
 from webapp.review import desk_data

@@ -12,7 +12,7 @@ from second_review_case import FILE, WORDS, Review
 from sqlalchemy import select
 from statements import counted
 
-from webapp.cli import main as cli
+from cli.web import main as cli
 from webapp.custody import custody_log
 from webapp.custody.audit import Audit
 from webapp.review import blinding

@@ -16,10 +16,10 @@ import pytest
 from people import signed_in, with_login
 from sqlalchemy import text
 
+from cli.web import main as cli
 from detector.files import ROOT
 from detector.schema.analysis import Analysis
-from reports.verification.verify import verify
-from webapp.cli import main as cli
+from verification.verify import verify
 from webapp.custody import custody_log
 from webapp.operations import backup, restore
 from webapp.settings import read_settings

@@ -11,12 +11,12 @@ from labelled_cases import fill, make
 from sqlalchemy import delete, event
 from sqlalchemy.exc import OperationalError
 
+from cli.web import main as cli
 from detector.files import write_atomically
 from detector.models.model_files import MODELS_FOLDER
 from detector.schema.laboratory import Laboratory
 from detector.validation.validated_model import validated_model
 from webapp import create_app
-from webapp.cli import main as cli
 from webapp.custody import custody_log
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, now

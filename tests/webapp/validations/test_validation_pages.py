@@ -17,10 +17,10 @@ from detector.schema.laboratory import Laboratory, Subject, Validation
 from detector.schema.method import Parameters
 from detector.schema.model import Model
 from detector.validation.validated_model import validated_voice_model
+from language.names import model_title
 from reports.exports import spreadsheets
-from reports.language.names import model_title
 from reports.signing.keys import read_key
-from reports.verification.verify import verify
+from verification.verify import verify
 from webapp import create_app
 from webapp.accounts.permissions import Role
 from webapp.custody import custody_log

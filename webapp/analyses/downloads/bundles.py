@@ -24,10 +24,10 @@ from detector.files import FILES, is_disk_full
 from detector.schema.formatting import escape_directions
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
+from language import translation
+from language.translation import DEFAULT, N_, gettext, translated
 from reports.bundle import manifest, review_bundle
 from reports.file_names import ANNOTATIONS, CASE, CUSTODY, LABORATORY, MANIFEST, SECOND_REVIEW
-from reports.language import translation
-from reports.language.translation import DEFAULT, N_, gettext, translated
 from reports.review.annotation_file import file_text
 from reports.wording.lengths import FULL, Length
 from webapp import context

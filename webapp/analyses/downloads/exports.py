@@ -25,10 +25,10 @@ from werkzeug.wrappers import Response
 from detector.files import ROOT, hash_file, publish_folder
 from detector.process.signals import environment_of_child
 from detector.version import __version__
+from language.translation import gettext, translated
 from reports.exports.formats import FORMATS, Format, suited
 from reports.exports.tables import Cell
 from reports.file_names import ANALYSIS
-from reports.language.translation import gettext, translated
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.analyses.downloads import kept_reports

@@ -21,11 +21,11 @@ from sqlalchemy.orm import Session
 from detector.files import hash_file, publish_folder
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
+from language.languages import DEFAULT
 from reports.bundle.manifest import CustodyHead
 from reports.file_names import CUSTODY
 from reports.inputs.case import CaseDetails
 from reports.inputs.case import case_details as parsed_case
-from reports.language.languages import DEFAULT
 from reports.review.annotation_file import canonical, parse, to_json
 from reports.review.annotations import Annotation
 from reports.wording.lengths import FULL, Length

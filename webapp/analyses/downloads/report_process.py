@@ -15,11 +15,11 @@ from detector.files import is_disk_full
 from detector.process.signals import end_with_named_parent
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis
+from language.languages import DEFAULT
 from reports.comparison.kept import read_comparisons
 from reports.file_names import CUSTODY
 from reports.inputs.case import case_details
 from reports.inputs.input_files import ExhibitCheck
-from reports.language.languages import DEFAULT
 from reports.render.write import write_reports_alone
 from reports.report_view import ReportInputs
 from reports.review.annotation_file import parse

@@ -15,9 +15,9 @@ from werkzeug.wrappers import Response
 
 from detector.files import ROOT
 from detector.process.signals import environment_of_child
+from language.languages import DEFAULT
+from language.translation import gettext
 from reports.file_names import CUSTODY
-from reports.language.languages import DEFAULT
-from reports.language.translation import gettext
 from reports.wording.lengths import FULL, SUMMARY, Length
 from webapp import context
 from webapp.accounts.permissions import current

@@ -18,8 +18,8 @@ from detector.media import acceptance
 from detector.media.acceptance import is_accepted
 from detector.schema.formatting import joiner_positions, with_unseen_named
 from detector.timestamps import iso_milliseconds
-from reports.language.names import normalized
-from reports.language.translation import N_, gettext, translated
+from language.names import normalized
+from language.translation import N_, gettext, translated
 from webapp import context
 from webapp.custody import custody_log, integrity
 from webapp.custody.disclosure import record_download

@@ -17,8 +17,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from detector.files import flush_folder
-from reports.language.formatting import shown
-from reports.language.translation import gettext, ngettext
+from language.formatting import shown
+from language.translation import gettext, ngettext
 from webapp import context
 from webapp.accounts.permissions import Principal, current
 from webapp.errors import UserError

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from detector.files import ROOT
 from detector.process.signals import environment_of_child
-from reports.language.translation import gettext
+from language.translation import gettext
 from webapp.accounts.visibility import SAMPLE_FILE
 from webapp.analyses.uploads.exhibits import store_file
 from webapp.errors import UserError

@@ -17,7 +17,7 @@ from detector.errors import MediaError
 from detector.media import open as media_open
 from detector.media.acceptance import InputLimits
 from detector.media.open import open_media
-from reports.language import translation
+from language import translation
 
 
 def refusal_of(path: Path, bounds: InputLimits | None = None) -> str:

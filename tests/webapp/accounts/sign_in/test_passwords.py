@@ -7,7 +7,7 @@ import zxcvbn
 from people import CHEAP
 from quick_apps import Quick
 
-from reports.language import translation
+from language import translation
 from webapp.accounts import passwords
 from webapp.accounts.passwords import Cost, Passwords, generate_password, password_weakness
 

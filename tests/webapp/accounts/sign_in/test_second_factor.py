@@ -11,11 +11,11 @@ import pytest
 from people import TOKEN, account, sign_in, signed_in, with_login
 from sqlalchemy import select, text
 
+from cli.web import main as cli
 from webapp.accounts import second_factor, tokens
 from webapp.accounts import second_factor_pages as pages
 from webapp.accounts import users as account_store
 from webapp.accounts.permissions import Role
-from webapp.cli import main as cli
 from webapp.setting_values import ROLES
 from webapp.storage.tables import CustodyRow, RecoveryCode, User
 

@@ -15,7 +15,7 @@ from analyses import build
 from flask import Flask
 
 from detector.files import ROOT
-from reports.language import translation
+from language import translation
 from webapp.analyses.downloads import bundles
 from webapp.analyses.results import load_result
 from webapp.review import desk_data

@@ -13,8 +13,8 @@ import pytest
 from made_cases import entries, ids
 from sqlalchemy import select
 
-from reports.language.languages import LANGUAGES
-from reports.verification.verify import verify
+from language.languages import LANGUAGES
+from verification.verify import verify
 from webapp.cases import export
 from webapp.http import in_turn
 from webapp.storage.tables import CaseRow, Exhibit, User

@@ -11,8 +11,8 @@ from people import PASSWORD
 from second_review_case import review
 from sqlalchemy import select
 
+from cli.web import main as cli
 from webapp.analyses import deletion
-from webapp.cli import main as cli
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, Exhibit, State, User, now

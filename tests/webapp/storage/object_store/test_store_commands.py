@@ -12,8 +12,8 @@ from made_results import digest
 from made_rows import row_of
 from object_store_server import CONTENT, NAME, kept, upload
 
-from webapp.cli import data
-from webapp.cli import main as cli
+from cli.web import data
+from cli.web import main as cli
 from webapp.errors import UserError
 from webapp.operations import backup, restore
 from webapp.settings import read_settings

@@ -12,9 +12,9 @@ from people import account, sign_in, with_login
 from sqlalchemy import select
 from through_provider import at_provider, events, through_provider, user
 
+from cli.web import main as cli
 from webapp.accounts import openid
 from webapp.accounts.permissions import Role
-from webapp.cli import main as cli
 from webapp.settings import SettingError, read_settings
 from webapp.storage.tables import SessionRow
 

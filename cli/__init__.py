@@ -1,0 +1,1 @@
+"""Commands: of the engine, of reports, and of the web app."""

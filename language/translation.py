@@ -1,0 +1,228 @@
+"""Current language, and translation of messages and of view models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields, is_dataclass, replace
+from functools import wraps
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from babel import Locale
+from jinja2 import Environment, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from detector.schema.analysis import Analysis, Span, Voice
+from detector.schema.formatting import N_ as N_
+from detector.schema.formatting import escape_directions
+from detector.verdict.sentences import Words, render
+from language.catalogues import SCRIPTS, catalogue, locale_of
+from language.filled_messages import translate
+from language.languages import DEFAULT as DEFAULT
+from language.languages import LANGUAGES as LANGUAGES
+
+# Metadata of a dataclass's field whose text is not ours: a name, a key, a path, what people wrote.
+UNTRANSLATED = MappingProxyType({"untranslated": True})
+
+_Shown = TypeVar("_Shown")
+
+
+class Quoted(str):
+    """Text that somebody else wrote, which :func:`translated` never changes."""
+
+    __slots__ = ()
+
+
+_CURRENT: ContextVar[str] = ContextVar("language", default=DEFAULT)
+
+
+def current() -> str:
+    """Return the code of the current language."""
+    return _CURRENT.get()
+
+
+def choose(code: str | None) -> None:
+    """Set the language of this thread; English if there is no such translation."""
+    _CURRENT.set(code if code in LANGUAGES else DEFAULT)
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Set the language within a ``with`` block."""
+    token = _CURRENT.set(code if code in LANGUAGES else DEFAULT)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def locale() -> Locale:
+    """Return the formats and the writing direction of the current language."""
+    return locale_of(current())
+
+
+def gettext(message: str, /, **values: object) -> str:
+    """Translate a message and fill its placeholders."""
+    return _from_catalogue(message) % values
+
+
+def ngettext(singular: str, plural: str, number: int, /, **values: object) -> str:
+    """Translate a message by ``number``, which fills the placeholder ``num`` unless given as text."""
+    code = current()
+    if code == DEFAULT:
+        text = singular if number == 1 else plural
+    else:
+        text = catalogue(code).ungettext(singular, plural, number)
+    return text % ({"num": number} | values)
+
+
+def _from_catalogue(message: str) -> str:
+    code = current()
+    return message if code == DEFAULT or not message else catalogue(code).ugettext(message)
+
+
+def translated(text: str) -> str:
+    """Translate stored English text; return it unchanged if no message matches.
+
+    The message may have filled placeholders and may be one of several sentences; the values of placeholders
+    are translated too.
+    """
+    if current() == DEFAULT or not text or isinstance(text, Quoted):
+        return text
+    return translate(current(), text)
+
+
+class _TranslatedWords(Words):
+    """Renders sentences of reasons in the current language."""
+
+    def message(self, text: str) -> str:
+        return _from_catalogue(text)
+
+    def count(self, number: int, noun: str) -> str:
+        return f"{number} {_plural(noun, f'{noun}s', number)}"
+
+    def stored(self, text: str) -> str:
+        return translated(text)
+
+    def number(self, text: str) -> str:
+        symbols = locale().number_symbols["latn"]
+        return text.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
+
+
+WORDS = _TranslatedWords()
+
+
+def reason_text(result: Analysis | Voice | Span) -> str:
+    """Return the reason of an analysis, of its voices, or of a span in the current language.
+
+    Analyses before schema 1.25 have no causes, and later versions may have unknown ones; then the
+    English sentences are looked up in the catalogue.
+    """
+    causes = result.causes if isinstance(result, Analysis | Voice) else filter(None, (result.cause,))
+    sentences = []
+    if current() != DEFAULT:
+        try:
+            sentences = [render(cause, WORDS) for cause in causes]
+        except (KeyError, TypeError, ValueError):
+            sentences = []
+    return Quoted(" ".join(sentences)) if sentences else translated(result.reason)
+
+
+def in_parts(text: str) -> str:
+    """Translate comma-separated words one by one: the name of a figure with its data."""
+    return ", ".join(map(translated, text.split(", ")))
+
+
+def translated_view(value: _Shown) -> _Shown:
+    """Translate every text in a view that is a message.
+
+    Keys of dictionaries, :class:`Quoted` text, and fields with the metadata :data:`UNTRANSLATED` stay.
+    """
+    return value if current() == DEFAULT else cast(_Shown, _translated_value(value))
+
+
+def _translated_value(value: Any) -> Any:
+    if type(value) is str:
+        return translated(value)
+    if isinstance(value, tuple | list):
+        parts = [_translated_value(element) for element in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    if isinstance(value, dict):
+        return {name: _translated_value(element) for name, element in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = {
+            field.name: _translated_value(getattr(value, field.name))
+            for field in fields(value)
+            if field.init and "untranslated" not in field.metadata
+        }
+        return replace(value, **changed)
+    return value
+
+
+def install(environment: Environment) -> None:
+    """Give templates ``_()``, ``{% trans %}``, and the functions for ``lang`` and ``dir``.
+
+    No text that they show changes the reading direction of what follows it.
+    """
+    environment.add_extension("jinja2.ext.i18n")
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        _from_catalogue, _plural, newstyle=True
+    )
+    environment.globals.update(
+        language=current, languages=LANGUAGES, text_direction=lambda: locale().text_direction
+    )
+    environment.finalize = _without_directions
+    environment.filters.update(translated=at_each_rendering(translated), capitalize_first=capitalize_first)
+
+
+def _without_directions(value: Any) -> Any:
+    if isinstance(value, Markup):
+        return Markup(escape_directions(value))
+    return escape_directions(value) if isinstance(value, str) else value
+
+
+def at_each_rendering(words: Callable[..., Any]) -> Callable[..., Any]:
+    """Make ``words`` a filter that Jinja evaluates at each rendering, even for constants.
+
+    Otherwise a constant would keep the language in which it was first rendered.
+    """
+
+    @pass_context
+    @wraps(words)
+    def filtered(_context: Context, *values: Any, **named: Any) -> Any:
+        return words(*values, **named)
+
+    return filtered
+
+
+def capitalize_first(text: str) -> str:
+    """Capitalise the first letter only."""
+    return text[:1].upper() + text[1:]
+
+
+def _plural(singular: str, plural: str, number: int) -> str:
+    """Translate a plural for templates, which fill the placeholders themselves."""
+    code = current()
+    if code == DEFAULT:
+        return singular if number == 1 else plural
+    return str(catalogue(code).ungettext(singular, plural, number))
+
+
+def of_scripts() -> dict[str, str | list[str]]:
+    """Return the messages of the scripts in the current language, by their English text."""
+    code = current()
+    if code == DEFAULT:
+        return {}
+    messages: dict[str, str | list[str]] = {}
+    for key, message in sorted(catalogue(code, SCRIPTS)._catalog.items(), key=lambda item: str(item[0])):
+        if isinstance(key, tuple):
+            forms = messages.setdefault(key[0], [])
+            assert isinstance(forms, list)
+            forms.append(message)
+        elif key:
+            messages[key] = message
+    return messages

@@ -1,0 +1,124 @@
+"""Reasons stored as codes with parameters: the same words as the English sentence, in every language."""
+
+from __future__ import annotations
+
+import pytest
+
+from detector.schema.measurements import Cause, CauseParameter
+from detector.verdict import sentences
+from detector.verdict.sentences import Reason, Statement, render
+from language.languages import DEFAULT, LANGUAGES
+from language.translation import WORDS, speaking, translated
+
+ONE, TWO = ("A",), ("A", "B")
+FLAWS = ("too small", "too dark or too flat")
+LONG = (
+    "The recording lasts 3 days by the times in it; at most 24 hours are examined at once. Cut out the part "
+    "in question, or convert the file if its times are wrong."
+)
+SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
+    ("manipulated", {"persons": ONE, "segments": 1, "traces": "face swap or edit", "contrast": True}),
+    ("manipulated", {"persons": TWO, "segments": 12}),
+    ("photo_manipulated", {"persons": ONE, "traces": "generated face"}),
+    ("photo_manipulated", {"persons": ONE, "judged": ONE, "kinds": ("",)}),
+    ("photo_manipulated", {"persons": TWO, "judged": TWO, "kinds": ("generated face", "")}),
+    ("photo_below_threshold", {}),
+    ("photo_faces_below_threshold", {"usable": 3}),
+    ("person_below_threshold", {"frames": 1}),
+    ("persons_below_threshold", {"judged": 2, "frames": 1234}),
+    ("briefly_above_threshold", {"persons": ONE, "judged": 1, "frames": 30, "minimum_duration": 0.5}),
+    ("briefly_above_threshold", {"persons": TWO, "judged": 3, "frames": 30, "minimum_duration": 0.5}),
+    ("unjudged_persons", {"persons": TWO, "frames": 8}),
+    ("unjudged_others", {"count": 7, "frames": 8}),
+    ("contradiction", {"persons": ONE}),
+    ("unstable_contrast", {"persons": ONE}),
+    ("unstable_stretch", {"persons": ONE}),
+    ("unstable_score", {"persons": TWO}),
+    ("doubtful", {"persons": ONE}),
+    ("doubtful", {"persons": ONE, "minimum_duration": 0.5}),
+    ("doubtful", {"persons": ONE, "frames": 2}),
+    ("doubtful_photo", {"persons": ONE}),
+    ("reached_in_few_frames", {"persons": ONE, "minimum_duration": 0.5, "frames": 2}),
+    ("reached_briefly", {"persons": ONE, "minimum_duration": 0.5}),
+    ("outweighed", {"persons": ONE, "faces": 4}),
+    ("outweighed_among_stable", {"persons": ONE, "faces": 4}),
+    ("outweighed_among_uncovered", {"persons": ONE, "faces": 4}),
+    ("reached_without_colour", {"persons": ONE}),
+    ("reached_while_covered", {"persons": ONE}),
+    ("no_face", {}),
+    ("no_face", {"frames": 16}),
+    ("none_usable", {"minimum_face": 48.0}),
+    ("photo_flaws", {"faces": 1, "flaws": FLAWS, "minimum_face": 48.0}),
+    ("photo_flaws", {"faces": 2, "flaws": FLAWS[1:]}),
+    ("other_pictures", {"faces": 1, "flaws": ("drawn in areas of one colour",)}),
+    ("other_pictures", {"faces": 2, "flaws": ("drawn in areas of one colour",), "other_flaws": FLAWS}),
+    ("too_few_frames", {"frames": 4, "minimum_usable_frames": 8}),
+    ("high_in_few_frames",
+     {"persons": ONE, "frames": 4, "minimum_duration": 0.5, "minimum_usable_frames": 8}),
+    ("mostly_damaged", {"damaged": 20, "total": 30}),
+    ("mostly_other_pictures", {"not_judged": 3, "faces": 4, "flaws": ("drawn in areas of one colour",)}),
+    ("mostly_unusable", {"not_judged": 3, "faces": 4}),
+    ("mostly_discarded", {"left": 5, "total": 6, "discarded": 2, "faces": 4, "unusable": 3}),
+    ("mostly_discarded",
+     {"left": 5, "total": 6, "discarded": 2, "faces": 4, "unusable": 3, "flaws": FLAWS}),
+    ("mostly_discarded", {"left": 2, "total": 3, "discarded": 2, "faces": 1, "unusable": 0}),
+    ("mostly_grey", {}),
+    ("motionless", {"persons": ONE}),
+    ("covered", {"persons": TWO}),
+    ("other_codec", {"codec": "HEVC"}),
+    ("rotated", {"turned": 90}),
+    ("other_tracks", {"streams": (1,)}),
+    ("other_tracks", {"streams": (1, 3)}),
+    ("trailing_data", {"share": 62}),
+    ("other_pages", {"pages": 1}),
+    ("other_pages", {"pages": 3}),
+    ("transparent", {}),
+    ("appended_video", {}),
+    ("out_of_order", {"frames": 1}),
+    ("out_of_order", {"frames": 30}),
+    ("photo_damaged", {}),
+    ("damaged", {"lost_at_start": 1.52, "between_key_frames": True, "undecodable": 1234}),
+    ("damaged", {"lost_at_start": 1.5, "from_damaged": 12, "lost_at_end": 2.0, "missing": 3.26}),
+    ("no_picture", {}),
+    ("pictures_not_read", {"problem": LONG}),
+    ("voice_no_sound", {}),
+    ("voice_not_decoded", {}),
+    ("voice_refused", {"problem": LONG}),
+    ("voice_error", {"error": "ArgumentError"}),
+    ("voice_out_of_memory", {}),
+    ("voice_no_speech", {}),
+    ("voice_too_little", {"seconds": 2.0}),
+    ("voice_found", {"seconds": 61.25, "segments": 1}),
+    ("voice_found", {"seconds": 61.25, "segments": 12}),
+    ("voice_below_threshold", {"seconds": 61.25}),
+    ("voice_doubtful", {}),
+    ("voice_unstable", {}),
+    ("unusable_faces", {"flaws": FLAWS}),
+    ("no_face_found", {}),
+    ("not_decoded", {}),
+    ("from_damaged", {}),
+    ("breaks_off", {}),
+)  # fmt: skip
+
+
+def test_every_code_has_a_sample() -> None:
+    assert {code for code, _ in SAMPLES} == set(sentences._SENTENCES)
+
+
+@pytest.mark.parametrize("language", [code for code in LANGUAGES if code != DEFAULT])
+@pytest.mark.parametrize(("code", "parameters"), SAMPLES)
+def test_translation_of_a_code_equals_that_of_its_sentence(
+    code: str, parameters: dict[str, CauseParameter], language: str
+) -> None:
+    """Analyses before schema 1.25 have sentences alone, which are found in the catalogue."""
+    statement = Statement(code, **parameters)
+    stored = Cause.model_validate_json(statement.cause.model_dump_json())
+    assert render(stored) == statement
+    with speaking(language):
+        assert render(stored, WORDS) == translated(str(statement)) != str(statement)
+
+
+def test_reason_joins_sentences_and_keeps_their_causes() -> None:
+    reason = Reason(Statement("mostly_grey"), Reason(Statement("transparent")))
+    assert [cause.code for cause in reason.causes] == ["mostly_grey", "transparent"]
+    assert reason == f"{Statement('mostly_grey')} {Statement('transparent')}"

@@ -1,0 +1,145 @@
+"""Why faces are not judged, stored in English, in the reader's language: every flaw, and every pair."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from analyses import build, media
+
+from detector.faces import quality
+from detector.faces.crop import Face
+from detector.faces.detections import DetectionBuffer
+from detector.faces.quality import Assessment
+from detector.schema.analysis import Coverage, MediaKind, Parameters, Verdict
+from detector.scoring.first_pass import FirstPassResult
+from detector.verdict import reasons
+from detector.verdict.coverage import measure_coverage
+from language import translation
+from reports.report_view import ReportInputs, report_view
+
+LANGUAGES = [code for code in translation.LANGUAGES if code != translation.DEFAULT]
+EVERY = quality.CROP_FLAWS + quality.PHOTO_FLAWS
+LISTS = [*((flaw,) for flaw in EVERY), *combinations(EVERY, 2)]
+WORD = re.compile(r"[^\W\d_]+")
+ALIKE = {"de": {"in", "was"}, "es": {"detector", "no"}}  # words that the language has too
+
+
+def english_in(translated: str, english: str, code: str) -> set[str]:
+    """The words of ``english`` that its translation has kept."""
+    before, after = (set(WORD.findall(text.lower())) for text in (english, translated))
+    return before & after - ALIKE.get(code, set())
+
+
+def coverage(found: tuple[str, ...], faces: int) -> Coverage:
+    times = np.arange(2.0)
+    buffer = DetectionBuffer()
+    face = Face((0, 0, 50, 60), 0.9, np.zeros((5, 2), np.float32))
+    for number in range(faces):
+        buffer.add(0, 0.0, 0, number, face, Assessment(found[number % len(found)]))
+    first_pass = FirstPassResult(buffer.take(), [], times, [], 0)
+    return measure_coverage(first_pass, media(MediaKind.VIDEO, 2.0), 0.0, 1.0)
+
+
+def told(image: bool, seen: Coverage) -> Iterator[str]:
+    """Every reason of a verdict that says why faces are not judged."""
+    yield reasons.none_usable(image, Parameters(), seen)
+    yield reasons.mostly_not_judged(image, seen)
+    yield reasons.mostly_not_judged(image, seen.model_copy(update={"faces_discarded": 9}))
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("flaws", LISTS, ids=", ".join)
+def test_reasons_for_unjudged_faces_are_translated(flaws: tuple[str, ...], code: str) -> None:
+    for faces in {len(flaws), 2}:
+        seen = coverage(flaws, faces)
+        gap = seen.not_examined[0].reason
+        assert set(seen.flaws) == set(flaws) and all(flaw in gap for flaw in flaws)
+        for english in (*told(True, seen), *told(False, seen), gap):
+            with translation.speaking(code):
+                translated = translation.translated(english)
+                words = [translation.translated(flaw) for flaw in flaws if flaw in english]
+            assert english_in(translated, english, code) == set(), translated
+            general = "too unclear" in english  # as videos tell it of most faces
+            assert general or all(flaw in translated for flaw in words), translated
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
+@pytest.mark.parametrize("flaws", LISTS[:: len(LISTS) // 9], ids=", ".join)
+def test_no_report_leaves_a_flaw_in_english(
+    flaws: tuple[str, ...], kind: MediaKind, code: str, tmp_path: Path
+) -> None:
+    analysis = build(tmp_path, kind=kind, persons=1, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
+    seen = coverage(flaws, len(flaws))
+    reason = reasons.none_usable(kind is MediaKind.IMAGE, Parameters(), seen)
+    analysis = analysis.model_copy(update={"reason": reason, "coverage": seen})
+    view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
+    with translation.speaking(code):
+        words = [translation.translated(flaw) for flaw in flaws]
+    places: dict[str, Any] = {
+        "reason": view.reason,
+        "coverage": "; ".join(fact.note for fact in view.coverage),
+        "answers": "; ".join(answer for _, answer in view.answers),
+        "gaps": "; ".join(gap.reason for gap in view.not_examined.gaps),
+        "not examined": "; ".join(view.not_examined.lines),
+    }
+    for place, text in places.items():
+        assert not any(flaw in text for flaw in flaws), place
+    still = kind is MediaKind.IMAGE
+    for place in ("reason", "coverage", "answers", "not examined") if still else ("answers", "gaps"):
+        assert all(word in places[place] for word in words), place
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [
+        ("no face found", "kein Gesicht gefunden"),
+        (
+            "The face found is too small to judge; at least 48 pixels of width are needed.",
+            "Das gefundene Gesicht ist zu klein für ein Urteil; nötig ist eine Breite von mindestens 48 "
+            "Pixeln.",
+        ),
+        (
+            "The faces found are too dark or too flat, or too noisy to judge.",
+            "Die gefundenen Gesichter sind zu dunkel oder zu flau oder zu verrauscht für ein Urteil.",
+        ),
+        (
+            "The faces found are drawn in areas of one colour, others too noisy or too small to judge. The "
+            "networks were neither made for such pictures nor measured on them, so no figure is given. The "
+            "file is damaged: a part of the picture is missing and was not looked at.",
+            "Die gefundenen Gesichter sind in Farbflächen gezeichnet, andere zu verrauscht oder zu klein für "
+            "ein Urteil. Die Netze wurden weder für solche Bilder entwickelt noch an ihnen gemessen; es wird "
+            "daher keine Zahl angegeben. Die Datei ist beschädigt: Ein Teil des Bildes fehlt und wurde nicht "
+            "betrachtet.",
+        ),
+        (
+            "The face found is without colours of their own (black and white, or toned).",
+            "Das gefundene Gesicht ist ohne eigene Farben (schwarzweiß oder getönt).",
+        ),
+        (
+            "Nothing was flagged, but most faces seen (3 of 4) are outside what can be judged: drawn in "
+            "areas of one colour, or too small.",
+            "Nichts wurde markiert, aber die meisten gesehenen Gesichter (3 von 4) liegen außerhalb dessen, "
+            "was beurteilt werden kann: in Farbflächen gezeichnet oder zu klein.",
+        ),
+        (
+            "faces too blurred or too strongly compressed or too small to judge",
+            "Gesichter zu unscharf oder zu stark komprimiert oder zu klein für ein Urteil",
+        ),
+        (
+            "faces overexposed, or too small to judge",
+            "Gesichter overexposed oder zu klein für ein Urteil",
+        ),
+    ],
+    ids=["none", "one", "or in one", "others", "earlier flaw", "most", "earlier gap", "later flaw"],
+)
+def test_flaws_are_whole_sentences(english: str, german: str) -> None:
+    """Also those of earlier analyses; of later ones what is not known stays."""
+    with translation.speaking("de"):
+        assert translation.translated(english) == german

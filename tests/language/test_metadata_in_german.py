@@ -1,0 +1,140 @@
+"""What a report says of an exhibit's metadata in German: words of ours, and nothing of what files say."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from analyses import build
+from detailed_analysis import detailed
+
+from detector.metadata.anomalies import _USES, clock_anomalies, program_anomalies
+from detector.metadata.video_anomalies import container_anomalies
+from detector.schema.analysis import MediaKind
+from detector.schema.metadata import (
+    Credentials,
+    Details,
+    Encoding,
+    Moment,
+    Photo,
+    Table,
+    Tag,
+)
+from language.translation import speaking, translated
+from reports.report_view import ReportInputs, report_view
+
+
+def test_the_encoding_of_a_photo_is_translated(tmp_path: Path) -> None:
+    tables = tuple(Table(quality=90, exact=True) for _ in range(4))
+    photo = Photo(format="JPEG", mode="RGB", progressive=False, subsampling="4:2:0", tables=tables)
+    analysis = build(tmp_path, kept=False, kind=MediaKind.IMAGE)
+    media = analysis.media.model_copy(update={"details": Details(photo=photo)})
+    view = report_view(
+        analysis.model_copy(update={"media": media}), tmp_path, ReportInputs(language_code="de")
+    )
+    facts = {fact.name: fact.value for fact in view.metadata.encoding}
+    assert facts["JPEG"] == "sequenziell"
+    names = ("Helligkeit", "Farbe", "dritte Tabelle", "vierte Tabelle")
+    assert all(f"Quantisierung, {name}" in facts for name in names)
+    assert facts["Farbprofil"] == facts["EXIF-Vorschaubild"] == "nicht vorhanden"
+
+
+def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
+    analysis = build(tmp_path, kept=False)
+    media = analysis.media.model_copy(update={"has_sound": False})
+    view = report_view(
+        analysis.model_copy(update={"media": media}), tmp_path, ReportInputs(language_code="de")
+    )
+    assert ("Ton", "nicht vorhanden") in {(fact.name, fact.value) for fact in view.recording}
+
+
+@pytest.mark.parametrize(
+    ("note", "remark"),
+    [
+        (
+            "Content Credentials are not defined for this kind of file.",
+            "Für diese Art von Datei sind Content Credentials nicht definiert.",
+        ),
+        (
+            "c2pa-python cannot be used here: No module named 'c2pa'. Install it to check.",
+            "c2pa-python ist hier nicht verwendbar: No module named 'c2pa'. Zum Prüfen muss es "
+            "installiert werden.",
+        ),
+        (
+            "The file names a manifest elsewhere. It was not fetched.",
+            "Die Datei nennt ein Manifest an anderer Stelle. Es wurde nicht abgerufen.",
+        ),
+    ],
+)
+def test_the_remark_on_credentials_is_translated(tmp_path: Path, note: str, remark: str) -> None:
+    analysis = detailed(tmp_path, credentials=Credentials(checked=False, note=note))
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
+    assert ("Bemerkung", remark) in {(fact.name, fact.value) for fact in view.metadata.credentials}
+
+
+PLACES = {
+    "file": "Datei",
+    "stream 0": "Strom 0",
+    "track 2": "Spur 2",
+    "PNG text": "PNG-Text",
+    "JPEG comment": "JPEG-Kommentar",
+    "GIF comment": "GIF-Kommentar",
+    "EXIF": "EXIF",
+    "XMP": "XMP",
+}
+
+
+@pytest.mark.parametrize(("place", "label"), PLACES.items())
+def test_places_of_tags_and_times_are_translated(tmp_path: Path, place: str, label: str) -> None:
+    details = Details(
+        tags=(Tag(place=place, name="file", value="“a” (file, b)"),),
+        times=(Moment(place=place, name="file", written="1904", utc=None),),
+    )
+    analysis = detailed(tmp_path, details=details)
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).metadata
+    assert view.tags == ((label, "file", "“a” (file, b)"),)
+    assert view.times[0][0] == f"{label}, file"
+
+
+@pytest.mark.parametrize("code", ["de", "es"])
+def test_every_use_of_programs_is_translated(code: str) -> None:
+    """Kinds of anomalies are headings; one that is not marked stays English without a word."""
+    with speaking(code):
+        assert [kind for _, kind, *_ in _USES if translated(kind) == kind] == []
+
+
+@pytest.mark.parametrize(("place", "label"), PLACES.items())
+def test_points_to_check_are_translated_and_quote_values(place: str, label: str) -> None:
+    names = ("encoder, video", "software", "Tool", "history", "vendor")
+    tags = tuple(Tag(place=place, name=name, value=f"video, (file, {name}) Lavf") for name in names)
+    early = "1904-01-01T00:00:00Z"
+    times = tuple(Moment(place=place, name=name, written="1904", utc=early) for name in names)
+    never = Moment(place=place, name="file", written="no time", utc=None)
+    anomalies = (
+        *program_anomalies(tags),
+        *clock_anomalies((*times, never), datetime(2026, 11, 27, tzinfo=UTC)),
+    )
+    with speaking("de"):
+        points = [translated(anomaly.observation).partition(": ")[2] for anomaly in anomalies]
+    assert points == [
+        ", ".join(f"„video, (file, {name}) Lavf“ ({label}, {name})" for name in names[:4])
+        + " und 1 weitere.",
+        ", ".join(f"{early} ({label}, {name})" for name in names[:4]) + " und 1 weitere.",
+        f"no time ({label}, file).",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "ending"),
+    [
+        ("de", "2 verschiedene Einstellungen des Encoders und 3 verschiedene Sequenzköpfe"),
+        ("es", "2 ajustes distintos del codificador y 3 cabeceras de secuencia distintas"),
+    ],
+)
+def test_several_encoding_anomalies_are_translated(tmp_path: Path, code: str, ending: str) -> None:
+    encoding = Encoding(texts=("a", "b"), parameter_sets=3)
+    anomalies = container_anomalies(build(tmp_path, kept=False).media, Details(encoding=encoding))
+    (point,) = (anomaly for anomaly in anomalies if anomaly.kind == "more than one encoding")
+    with speaking(code):
+        assert translated(point.observation).endswith(f" {ending}.")

@@ -1,0 +1,169 @@
+"""Comparisons in a bundle: format, statements against figures, and the exhibit they are about."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Mapping
+from statistics import fmean
+
+from detector.comparison import statements
+from detector.schema.analysis import Analysis
+from detector.schema.comparison import ComparedSegment, Comparison, Region
+from detector.schema.formatting import timecode
+from language.stored_words import UNRELATED_AT_FIRST
+from reports.comparison.kept import FOLDER, RESULT, ComparisonFileError, files_of, parse_comparison
+from reports.file_names import REPORT_PDF
+from verification.checks import CheckResults, Source, Unreadable
+
+_GAPS = {
+    "exhibit": {"shows nothing of the reference"},
+    "reference": {
+        "is left out of the exhibit",
+        "comes before what the exhibit shows",
+        "comes after what the exhibit shows",
+    },
+}
+_ROUNDING = 1e-6  # of a mean; and of times, which are fractions stored as the nearest float
+_COUNT = re.compile(r"(\d[\d,]*) faces")
+
+
+def contradictions(comparison: Comparison) -> Iterator[str]:
+    """Return the sentences of a comparison that do not follow from its figures."""
+    try:
+        yield from _contradictions(comparison)
+    except (ArithmeticError, IndexError, ValueError):  # such as of a figure that is no number
+        yield "no sentence can be made from its figures"
+
+
+def _contradictions(comparison: Comparison) -> Iterator[str]:
+    for segment in comparison.segments:
+        if segment.statement not in (statements.segment_statement(segment), _segment_at_first(segment)):
+            yield f"what it says of segment {segment.id} does not follow from its figures"
+        if not _is_mean(segment, comparison):
+            yield f"the differences of segment {segment.id} are not those of its frames"
+    for part in comparison.regions:
+        if part.statement not in (statements.region_statement(part), _region_at_first(part)):
+            yield f"what it says of {part.id} does not follow from its figures"
+    if comparison.statement != statements.summary(comparison):
+        yield "its overall statement does not follow from its figures"
+    limits = (statements.LIMITS,) if comparison.related else (statements.UNRELATED_LIMITS, UNRELATED_AT_FIRST)
+    if comparison.limits not in limits:
+        yield "its statement on limits is not one that comparisons make"
+    for gap in comparison.gaps:
+        if gap.reason not in _GAPS[gap.file]:
+            yield f"the reason of the gap at {timecode(gap.start)} is none that comparisons give"
+    for remark in comparison.not_compared:
+        if remark not in _remarks(remark, comparison.parameters.minimum_face):
+            yield "its statement on what was not compared is not one that comparisons make"
+
+
+def _is_mean(segment: ComparedSegment, comparison: Comparison) -> bool:
+    """Return whether the differences of a segment are the means over its person's frames."""
+    start, end = segment.start - _ROUNDING, segment.end + _ROUNDING
+    inside = [
+        difference
+        for person in comparison.persons
+        if person.id == segment.person
+        for difference in person.differences
+        if start <= difference.time <= end
+    ]
+    return bool(inside) and all(
+        math.isclose(figure, fmean(of_frames), abs_tol=_ROUNDING)
+        for figure, of_frames in (
+            (segment.difference, [difference.difference for difference in inside]),
+            (segment.surroundings, [difference.surroundings for difference in inside]),
+        )
+    )
+
+
+def _remarks(remark: str, least: float) -> tuple[str, ...]:
+    """Return all remarks, also of versions before 26 November, for the number of faces in ``remark``."""
+    match = _COUNT.match(remark)
+    count = int(match[1].replace(",", "")) if match else 1
+    return (
+        statements.small_faces_remark(count, least),
+        statements.hidden_faces_remark(count),
+        f"{count} faces are less than {least:g} pixels wide in one of the files.",
+        f"{count} faces lie where the reference shows nothing.",
+    )
+
+
+def _segment_at_first(segment: ComparedSegment) -> str:
+    """Return the sentence of the first version, which stated ratios of squares."""
+    still = segment.start == segment.end
+    when = "In the photo" if still else f"Between {timecode(segment.start)} and {timecode(segment.end)}"
+    return (
+        f"{when} the face of person {segment.person} differs from the reference by "
+        f"{math.exp(segment.difference):.1f} times what compression, colour and scaling explain, while its "
+        f"surroundings differ by {math.exp(segment.surroundings):.1f} times."
+    )
+
+
+def _region_at_first(region: Region) -> str:
+    doubled = region.model_copy(update={"difference": 2 * region.difference})
+    return statements.region_statement(doubled)
+
+
+def check_comparisons(
+    source: Source, analysis: Analysis | None, attached: Mapping[str, bytes], results: CheckResults
+) -> dict[str, Comparison]:
+    """Check each ``comparison.json`` and its pictures, and those in the report; return the readable ones."""
+    comparisons: dict[str, Comparison] = {}
+    texts: list[bytes] = []
+    for name in names_in(source):
+        try:
+            text = source.read(name)
+            comparison = parse_comparison(text, name)
+        except Unreadable as error:
+            results.add(name, "cannot be read", str(error))
+            continue
+        except ComparisonFileError as error:
+            results.add(name, "cannot be read", str(error))
+            continue
+        texts.append(text)
+        comparisons[name] = comparison
+        _check_one(name, comparison, analysis, results)
+        for path in files_of(comparison):
+            if (whole := name.removesuffix(RESULT) + path) not in source.names:
+                results.add(whole, "missing", f"it is a picture of {name}")
+    due = {hashlib.sha256(text).digest() for text in texts}
+    if attached and {hashlib.sha256(data).digest() for data in carried(attached).values()} != due:
+        results.add(REPORT_PDF, "does not fit", f"it carries other comparisons than those in {FOLDER}/")
+    return comparisons
+
+
+def check_attached(
+    file: str, attached: Mapping[str, bytes], analysis: Analysis | None, results: CheckResults
+) -> None:
+    """Check the comparisons in the report ``file`` that came alone: format and exhibit."""
+    for name, text in carried(attached).items():
+        try:
+            comparison = parse_comparison(text, name)
+        except ComparisonFileError as error:
+            results.add(f"{file}/{name}", "cannot be read", str(error))
+            continue
+        _check_one(f"{file}/{name}", comparison, analysis, results)
+
+
+def _check_one(file: str, comparison: Comparison, analysis: Analysis | None, results: CheckResults) -> None:
+    """Check that a comparison is about the exhibit and that its sentences fit its figures."""
+    if analysis is not None and comparison.exhibit.sha256 != analysis.media.sha256:
+        results.add(file, "does not fit", "it compares another exhibit")
+    for problem in contradictions(comparison):
+        results.add(file, "does not fit", problem)
+
+
+def carried(attached: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the comparisons among the attachments of a report, by name."""
+    return {name: data for name, data in attached.items() if name.startswith("comparison-")}
+
+
+def names_in(source: Source) -> list[str]:
+    """Return the names of the files ``comparison.json`` in the order of a report."""
+    return sorted(
+        name
+        for name in source.names
+        if name.startswith(f"{FOLDER}/") and name.endswith(f"/{RESULT}") and name.count("/") == 2
+    )
