@@ -6,15 +6,12 @@ import struct
 import zlib
 from dataclasses import dataclass
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import FingerprintError
-from detector.progress import Progress
-from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 
 GreyPictures = NDArray[np.uint8]  # (n, side, side)
 Codes = NDArray[np.uint64]  # (n, 4)
@@ -188,32 +185,3 @@ class Fingerprint:
             raise FingerprintError("This is no fingerprint of an exhibit. Make it anew.") from None
         steps = np.frombuffer(raw, np.uint8).reshape(count, SIDE, SIDE)
         return cls(np.cumsum(steps, axis=0, dtype=np.uint8), (width, height), bool(still))
-
-
-_RESULT = "fingerprint.bin"
-
-
-def fingerprint_confined(path: Path, folder: Path, limits: Limits) -> Fingerprint | None:
-    """Compute the fingerprint of a file in a confined process that writes to ``folder``, an empty one.
-
-    Returns None if the file has no pictures. Raises :class:`~detector.errors.MediaError` and the errors of
-    :mod:`detector.sandbox`.
-    """
-    path, folder = path.absolute(), folder.absolute()
-    places = AllowedPaths(readable=(path,), writable=(folder,))
-    modules = ("detector.fingerprint.sampling",)
-    with Sandbox(
-        _fingerprint_inside, path, folder, limits=limits, places=places, modules=modules
-    ) as confined:
-        confined.result()
-    refuse_links(folder)
-    result = folder / _RESULT
-    return Fingerprint.from_bytes(result.read_bytes()) if result.exists() else None
-
-
-def _fingerprint_inside(path: Path, folder: Path, _report: Progress) -> None:
-    from detector.fingerprint.sampling import fingerprint_file
-
-    fingerprint = fingerprint_file(path)
-    if fingerprint is not None:
-        (folder / _RESULT).write_bytes(fingerprint.to_bytes())

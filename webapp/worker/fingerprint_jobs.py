@@ -93,6 +93,6 @@ def _make_missing(settings: Settings, database: Database, folders: Folders, sha2
 
 def fingerprint(exhibit: Path, folder: Path, settings: Settings) -> Fingerprint | None:
     """Compute the fingerprint of a file in a confined process."""
-    from detector.fingerprint.fingerprint import fingerprint_confined
+    from detector.fingerprint.confined import fingerprint_confined
 
     return fingerprint_confined(exhibit, folder, settings.limits)

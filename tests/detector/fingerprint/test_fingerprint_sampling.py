@@ -12,7 +12,8 @@ from made_fingerprints import scene
 
 from detector import analyze
 from detector.errors import MediaError
-from detector.fingerprint.fingerprint import Fingerprint, fingerprint_confined
+from detector.fingerprint.confined import fingerprint_confined
+from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.match import find_match
 from detector.fingerprint.sampling import FingerprintSampler, fingerprint_file
 from detector.media.frame import Frame
