@@ -9,9 +9,10 @@ import shutil
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cli.case_options import add_case_options, given_case
+from cli.commands import AddCommand
 from cli.common import (
     add_engine_options,
     add_other_models,
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 _COMPARISONS = "comparisons"
 
 
-def add_analyze_command(commands: Any) -> None:
-    analyze = commands.add_parser("analyze", help="analyse one file and write its report")
+def add_analyze_command(add: AddCommand) -> None:
+    analyze = add("analyze")
     analyze.add_argument("file", type=Path, metavar="FILE")
     analyze.add_argument("--out", type=Path, metavar="DIR", help="folder for analysis, report and overlays")
     analyze.add_argument(
@@ -251,8 +252,8 @@ def compact_form(analysis: Analysis) -> dict[str, object]:
     }
 
 
-def add_annotate_command(commands: Any) -> None:
-    annotate = commands.add_parser("annotate", help="draw the findings into a copy of the exhibit")
+def add_annotate_command(add: AddCommand) -> None:
+    annotate = add("annotate")
     annotate.add_argument("file", type=Path, metavar="EXHIBIT", help="the analysed file")
     annotate.add_argument(
         "analysis",
@@ -303,8 +304,8 @@ def _annotate(options: argparse.Namespace) -> int:
 _RESULT, _PICTURES = "comparison.json", "pictures"
 
 
-def add_compare_command(commands: Any) -> None:
-    compare = commands.add_parser("compare", help="compare a video or photo with its claimed original")
+def add_compare_command(add: AddCommand) -> None:
+    compare = add("compare")
     compare.add_argument("exhibit", type=Path, metavar="EXHIBIT")
     compare.add_argument("reference", type=Path, metavar="REFERENCE")
     compare.add_argument(

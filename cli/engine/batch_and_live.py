@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
+from cli.commands import AddCommand
 from cli.common import add_engine_options, add_other_models, parameters_from
 from cli.engine.analyze import import_report
 from detector.schema.formatting import printable
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from detector.schema.analysis import Analysis
 
 
-def add_score_command(commands: Any) -> None:
-    score = commands.add_parser("score", help="print one line for each file: verdict and probability")
+def add_score_command(add: AddCommand) -> None:
+    score = add("score")
     score.add_argument(
         "files",
         type=Path,
@@ -74,8 +75,8 @@ def _score(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def add_watch_and_live_commands(commands: Any) -> None:
-    watch = commands.add_parser("watch", help="analyse files as they arrive in a folder")
+def add_watch_and_live_commands(add: AddCommand) -> None:
+    watch = add("watch")
     watch.add_argument("folder", type=Path, metavar="FOLDER", help="folder to watch; subfolders are ignored")
     watch.add_argument(
         "--out",
@@ -87,7 +88,7 @@ def add_watch_and_live_commands(commands: Any) -> None:
     add_engine_options(watch)
     watch.set_defaults(run=_watch)
 
-    live = commands.add_parser("live", help="score a camera, a stream or a file as it plays")
+    live = add("live")
     live.add_argument(
         "source",
         metavar="SOURCE",

@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from cli.commands import AddCommand, Program, adder
 from cli.engine import analyze, batch_and_live, training, validate
 from detector.errors import MediaError, ParameterError, ReelproofError
 from detector.files import atomic_path, resolve_target
@@ -18,18 +18,18 @@ from detector.process.signals import end_with_named_parent, exit_status, sigterm
 from detector.schema.formatting import printable
 
 
-def add_export_commands(commands: Any) -> None:
-    sample = commands.add_parser("sample", help="create the demonstration clip")
+def add_export_commands(add: AddCommand) -> None:
+    sample = add("sample")
     sample.add_argument("file", type=Path, metavar="FILE")
     sample.set_defaults(run=_sample)
 
-    export = commands.add_parser("export", help="export a model for other programs and for phones")
+    export = add("export-model")
     export.add_argument("model", nargs="?", metavar="MODEL", help="a model in models/, or the path of one")
     export.add_argument("--to", type=Path, required=True, metavar="FOLDER")
     export.add_argument("--format", choices=["onnx", "openvino"], default="onnx")
     export.set_defaults(run=_export)
 
-    schema = commands.add_parser("schema", help="print the JSON schema of a result")
+    schema = add("schema")
     schema.add_argument(
         "what", nargs="?", choices=["analysis", "comparison", "validation"], default="analysis"
     )
@@ -73,14 +73,14 @@ def _schema(options: argparse.Namespace) -> int:
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = Program.ENGINE) -> int:
     """Run one command and return its exit status: 0 success, 1 some files not scored, 2 error.
 
     130 after Ctrl-C, 143 after SIGTERM.
     """
     end_with_named_parent()
     prepare_standard_files()
-    options = argument_parser().parse_args(arguments)
+    options = argument_parser(program).parse_args(arguments)
     stay_forkable()  # confined and worker processes are forked, and inherit imported modules
     try:
         with sigterm_interrupts():
@@ -115,22 +115,20 @@ def _refuse(message: str) -> None:
     print(printable(" ".join(f"reelproof: {message}".split())), file=sys.stderr)
 
 
-def argument_parser() -> argparse.ArgumentParser:
-    """Build the parser of ``python -m detector`` with all its commands."""
-    parser = argparse.ArgumentParser(
-        prog="python -m detector", description="Find manipulated faces in videos and photos."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    analyze.add_analyze_command(commands)
-    batch_and_live.add_score_command(commands)
-    analyze.add_compare_command(commands)
-    batch_and_live.add_watch_and_live_commands(commands)
-    analyze.add_annotate_command(commands)
-    add_export_commands(commands)
-    setup_check = commands.add_parser("setup-check", help="check what is missing on this machine")
+def argument_parser(program: str = Program.ENGINE) -> argparse.ArgumentParser:
+    """Build the parser of all commands of the engine."""
+    parser = argparse.ArgumentParser(prog=program, description="Find manipulated faces in videos and photos.")
+    add = adder(parser)
+    analyze.add_analyze_command(add)
+    batch_and_live.add_score_command(add)
+    analyze.add_compare_command(add)
+    batch_and_live.add_watch_and_live_commands(add)
+    analyze.add_annotate_command(add)
+    add_export_commands(add)
+    setup_check = add("setup-check")
     setup_check.set_defaults(run=_setup_check)
-    training.add_training_commands(commands)
-    validate.add_validation_commands(commands)
+    training.add_training_commands(add)
+    validate.add_validation_commands(add)
     return parser
 
 

@@ -6,16 +6,16 @@ import argparse
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from cli.commands import AddCommand
 from cli.common import progress_line
 from detector.errors import ParameterError
 
 _SPLITS = ("train", "val", "test")  # training.data.labelled_sets: not imported for a --help
 
 
-def add_training_commands(commands: Any) -> None:
-    train = commands.add_parser("train", help="train a recipe and publish the model")
+def add_training_commands(add: AddCommand) -> None:
+    train = add("train")
     train.add_argument(
         "configs",
         type=Path,
@@ -34,14 +34,14 @@ def add_training_commands(commands: Any) -> None:
         help="do not publish; another recipe continues from the checkpoint",
     )
     train.set_defaults(run=_from_checkout(_train))
-    calibrate = commands.add_parser("calibrate", help="fit the calibration of segments and exhibits")
+    calibrate = add("calibrate")
     calibrate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     calibrate.add_argument("data", type=Path, metavar="DATA", help="research folder")
     calibrate.add_argument(
         "--out", type=Path, default=Path("out"), metavar="DIR", help="cache of detected faces"
     )
     calibrate.set_defaults(run=_from_checkout(_calibrate))
-    evaluate = commands.add_parser("evaluate", help="evaluate a model on crops, clips, segments and heatmaps")
+    evaluate = add("evaluate")
     evaluate.add_argument("model", metavar="MODEL", help="a model in models/, or the path of one")
     evaluate.add_argument(
         "data",
@@ -63,9 +63,7 @@ def add_training_commands(commands: Any) -> None:
         "--update-card", action="store_true", help="write the figures into the model's card"
     )
     evaluate.set_defaults(run=_from_checkout(_evaluate))
-    leaderboard = commands.add_parser(
-        "leaderboard", help="evaluate all models in the same way: models/LEADERBOARD.md"
-    )
+    leaderboard = add("leaderboard")
     leaderboard.add_argument("models", nargs="*", metavar="MODEL", help="names or paths (default: models/)")
     leaderboard.add_argument("--data", type=Path, required=True, metavar="DIR", help="research folder")
     leaderboard.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="evaluations")

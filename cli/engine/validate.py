@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cli.commands import AddCommand
 from cli.common import (
     add_engine_options,
     add_other_models,
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from detector.schema.laboratory import Level, Validation
 
 
-def add_validation_commands(commands: Any) -> None:
-    validate = commands.add_parser("validate", help="measure error rates on a laboratory's own material")
+def add_validation_commands(add: AddCommand) -> None:
+    validate = add("validate")
     validate.add_argument(
         "data",
         type=Path,
@@ -55,7 +56,7 @@ def add_validation_commands(commands: Any) -> None:
     add_engine_options(validate)
     add_other_models(validate, joint=False)
     validate.set_defaults(run=_validate)
-    threshold = commands.add_parser("threshold", help="set a laboratory's own thresholds from its validation")
+    threshold = add("threshold")
     threshold.add_argument("validation", type=Path, metavar="FILE", help="validation.json")
     chosen = threshold.add_mutually_exclusive_group(required=True)
     chosen.add_argument(

@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         return 1 if verified.results.problems else 0
     if not verified.results.problems:
         raise refused
-    print(_plain(f"reports: {refused}"), file=sys.stderr)
+    print(_plain(f"{options.speaker}: {refused}"), file=sys.stderr)
     return 1
 
 

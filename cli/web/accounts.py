@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.orm import Session
 
+from cli.commands import AddCommand
 from detector import timestamps
 from webapp.accounts import openid, tokens, users
 from webapp.accounts.passwords import Passwords
@@ -26,35 +26,32 @@ _MAX_DAYS = 36_500
 
 
 def _add_command(
-    commands: Any, name: str, command: Callable[[Database, argparse.Namespace], None], description: str
+    add: AddCommand, name: str, command: Callable[[Database, argparse.Namespace], None]
 ) -> argparse.ArgumentParser:
     """Add a command that is called with an open database (``with_database``)."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=description, description=description)
+    parser = add(name)
     parser.set_defaults(with_database=command)
     return parser
 
 
-def add_account_commands(commands: Any) -> None:
+def add_account_commands(add: AddCommand) -> None:
     """Add the commands for accounts."""
-    add_user = _add_command(commands, "add-user", _add_user, "create an account")
+    add_user = _add_command(add, "add-user", _add_user)
     add_user.set_defaults(may_begin=True)  # with login on, the first start requires an administrator
-    set_role = _add_command(commands, "set-role", _set_role, "give an account another role")
-    reset = _add_command(commands, "reset-password", _reset_password, "give an account another password")
-    link_description = "let a subject of the OpenID Connect provider sign in to an account"
-    link = _add_command(commands, "link-account", _link, link_description)
+    set_role = _add_command(add, "set-role", _set_role)
+    reset = _add_command(add, "reset-password", _reset_password)
+    link = _add_command(add, "link-account", _link)
     for parser in (
         add_user,
         set_role,
         reset,
         link,
-        _add_command(commands, "disable-user", _disable, "prevent sign-in to an account"),
-        _add_command(commands, "enable-user", _enable, "allow sign-in to a disabled account again"),
-        _add_command(
-            commands, "reset-second-factor", _reset_second_factor, "remove the second factor of an account"
-        ),
+        _add_command(add, "disable-user", _disable),
+        _add_command(add, "enable-user", _enable),
+        _add_command(add, "reset-second-factor", _reset_second_factor),
     ):
         parser.add_argument("name", metavar="NAME")
-    _add_command(commands, "list-users", _list_users, "list all accounts")
+    _add_command(add, "list-users", _list_users)
     add_user.add_argument("--role", required=True, type=Role, choices=list(Role))
     add_user.add_argument("--display", default="", help="full name, shown on pages and beside annotations")
     set_role.add_argument("role", metavar="ROLE", type=Role, choices=list(Role))
@@ -154,16 +151,16 @@ def _read_password(args: argparse.Namespace) -> str:
     return password
 
 
-def add_token_commands(commands: Any) -> None:
+def add_token_commands(add: AddCommand) -> None:
     """Add the commands for API tokens."""
-    add = _add_command(commands, "add-token", _add_token, "create an API token, which is shown once")
-    add.set_defaults(may_begin=True)
-    add.add_argument("--name", required=True, help="what the token is for")
-    add.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
-    add.add_argument("--days", type=_days, help="lifetime; without it the token works until it is revoked")
-    revoke = _add_command(commands, "revoke-token", _revoke, "revoke an API token")
+    create = _add_command(add, "add-token", _add_token)
+    create.set_defaults(may_begin=True)
+    create.add_argument("--name", required=True, help="what the token is for")
+    create.add_argument("--scope", required=True, action="append", choices=list(Permission), type=Permission)
+    create.add_argument("--days", type=_days, help="lifetime; without it the token works until it is revoked")
+    revoke = _add_command(add, "revoke-token", _revoke)
     revoke.add_argument("id", metavar="ID")
-    for parser in (add, revoke, _add_command(commands, "list-tokens", _list_tokens, "list API tokens")):
+    for parser in (create, revoke, _add_command(add, "list-tokens", _list_tokens)):
         parser.add_argument("--user", help="the token's account; leave it out without login")
 
 

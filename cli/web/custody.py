@@ -11,11 +11,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.commands import AddCommand
 from cli.web.data import open_existing
 from detector.files import atomic_path, resolve_target
 from language.formatting import plural
@@ -42,10 +42,9 @@ FITS, DAMAGED, UNUSABLE = 0, 1, 2
 _LOGGED_TABLES = {"exhibits": Exhibit, "analyses": AnalysisRow, "accounts": User}  # no row without an entry
 
 
-def add_custody_commands(commands: Any) -> None:
+def add_custody_commands(add: AddCommand) -> None:
     """Add the commands, which open the database as it is (``by_itself``)."""
-    description = "check the custody log from its first entry to its last"
-    verify = commands.add_parser("verify-log", help=description, description=description)
+    verify = add("verify-log")
     verify.set_defaults(by_itself=lambda args: _run(_verify, args))
     verify.add_argument(
         "--against",
@@ -55,8 +54,7 @@ def add_custody_commands(commands: Any) -> None:
         metavar="FILE",
         help="a custody.json exported earlier, which the log must still fit; may be given several times",
     )
-    description = "write the custody log to a file"
-    export = commands.add_parser("export-log", help=description, description=description)
+    export = add("export-log")
     export.set_defaults(by_itself=lambda args: _run(_export, args))
     export.add_argument(
         "--exhibit", type=_sha256, metavar="SHA256", help="only the entries about this exhibit"

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.commands import AddCommand
 from detector.files import hash_file, is_disk_full
 from detector.models.model_files import WEIGHTS
 from webapp.errors import UserError
@@ -54,28 +54,25 @@ def open_existing_or_new(settings: Settings) -> Iterator[Database]:
         yield database
 
 
-def add_backup_commands(commands: Any) -> None:
+def add_backup_commands(add: AddCommand) -> None:
     """Add the commands for backups, which open the database themselves (``by_itself``)."""
 
-    def add(name: str, act: Callable[[argparse.Namespace], int], description: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = commands.add_parser(name, help=description, description=description)
+    def add_folder_command(name: str, act: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        parser = add(name)
         parser.set_defaults(by_itself=lambda args: _run(act, args))
         parser.add_argument("folder", type=Path, metavar="DIR")
         return parser
 
-    backup_description = (
-        "write database, exhibits, results and keys to a new folder, while the app runs or not"
-    )
-    add("backup", _backup, backup_description).add_argument(
+    add_folder_command("backup", _backup).add_argument(
         "--earlier", type=Path, metavar="DIR", help="an earlier backup on the same disk, to link equal files"
     )
-    restoring = add("restore", _restore, "restore a backup into an empty data folder (REELPROOF_DATA)")
+    restoring = add_folder_command("restore", _restore)
     restoring.add_argument(
         "--require-reset",
         action="store_true",
         help="let no password, second factor or API token of the backup work any more",
     )
-    for parser in (add("check-backup", _check, "compare every file of a backup with its list"), restoring):
+    for parser in (add_folder_command("check-backup", _check), restoring):
         parser.add_argument("--keys", type=Path, metavar="DIR", help="its key files, if they are kept apart")
 
 
@@ -140,13 +137,11 @@ def _restore(args: argparse.Namespace) -> int:
     return DONE
 
 
-def add_store_commands(commands: Any) -> None:
+def add_store_commands(add: AddCommand) -> None:
     """Add the commands for the object store, called with an open database (``with_database``)."""
-    description = "copy the data folder into a new REELPROOF_STORE"
-    fill = commands.add_parser("fill-store", help=description, description=description)
+    fill = add("fill-store")
     fill.set_defaults(with_database=_fill)
-    description = "remove files from the data folder that the store has"
-    clear = commands.add_parser("clear-cache", help=description, description=description)
+    clear = add("clear-cache")
     clear.set_defaults(with_database=_clear)
     clear.add_argument("--days", type=float, default=7, help="only files unused for so many days (7)")
 

@@ -7,10 +7,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.commands import AddCommand, Program, adder
 from cli.web import accounts, custody, data
 from cli.web.data import open_existing, open_existing_or_new
 from webapp.custody import custody_log
@@ -32,10 +32,9 @@ The shell commands read `REELPROOF_BACKEND` and the limits of one analysis.
 """
 
 
-def add_settings_command(commands: Any) -> None:
+def add_settings_command(add: AddCommand) -> None:
     """Add the command, which needs no database (``by_itself``)."""
-    description = "print docs/settings.md: every setting with default and meaning"
-    parser = commands.add_parser("settings-doc", help=description, description=description)
+    parser = add("settings-doc")
     parser.set_defaults(by_itself=_print_settings)
 
 
@@ -52,7 +51,7 @@ def _print_settings(_args: argparse.Namespace) -> int:
     return 0
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], program: str = Program.WEB) -> int:
     """Run a command. Return the exit status: 2 if it failed.
 
     A command is either ``by_itself``, which opens what it needs and returns its own status, or
@@ -60,7 +59,7 @@ def run(arguments: Sequence[str]) -> int:
     a missing database. No command migrates tables: that is for a start of the app, after a backup.
     """
     os.umask(0o077)  # accounts, keys and backups are for this user alone
-    args = _parser().parse_args(arguments)
+    args = _parser(program).parse_args(arguments)
     warn_of_unknown_variables()
     try:
         status = _execute(args)
@@ -101,15 +100,22 @@ def _discard_output() -> None:
             os.close(null)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m webapp", description="Without a command: run the web app until Ctrl-C."
-    )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    accounts.add_account_commands(commands)
-    accounts.add_token_commands(commands)
-    data.add_store_commands(commands)
-    custody.add_custody_commands(commands)
-    data.add_backup_commands(commands)
-    add_settings_command(commands)
+def _parser(program: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(program, description="Without a command: run the web app until Ctrl-C.")
+    add = adder(parser)
+    accounts.add_account_commands(add)
+    accounts.add_token_commands(add)
+    data.add_store_commands(add)
+    custody.add_custody_commands(add)
+    data.add_backup_commands(add)
+    add_settings_command(add)
     return parser
+
+
+def main() -> int:
+    """Run ``python -m webapp``: a command or, without one, the app."""
+    if len(sys.argv) > 1:
+        return run(sys.argv[1:])
+    from webapp.serve import main as serve
+
+    return serve()

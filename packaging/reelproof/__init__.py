@@ -11,9 +11,9 @@ _FOLDER = str(Path(__file__).resolve().parent)
 sys.path[:] = [_FOLDER, *(path for path in sys.path if path != _FOLDER)]
 
 
-def detector_command() -> int | None:
-    """Run ``reelproof``: analyse, compare and validate files."""
-    from cli.engine.main import main
+def command() -> int:
+    """Run ``reelproof``: all commands."""
+    from cli.main import main
 
     return main()
 
@@ -27,9 +27,9 @@ def reports_command() -> int | None:
 
 def web_command() -> int | None:
     """Run ``reelproof-web``: the web app, or one of its commands."""
-    from webapp.__main__ import command
+    from cli.web.main import main
 
-    return command()
+    return main()
 
 
 def worker_command() -> int | None:

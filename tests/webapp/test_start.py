@@ -27,8 +27,8 @@ from waiting import PATIENCE, until
 from cli.web import main as cli
 from detector.files import ROOT
 from webapp import create_app
-from webapp.__main__ import resend
 from webapp.jobs import broker, claims
+from webapp.serve import resend
 from webapp.storage.tables import AnalysisRow, now
 from webapp.worker import supervisor
 

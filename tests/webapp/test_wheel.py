@@ -112,14 +112,14 @@ def test_an_environment_with_the_wheel_alone_serves_the_sample(installed, tmp_pa
     packages = Path(files.stdout.strip()).parent
     for typed in ("cli", "detector", "language", "reports", "verification", "webapp", "webapp/client"):
         assert (packages / typed / "py.typed").is_file()
-    for name in ("reelproof", "reelproof-reports"):
+    for name in ("reelproof", "reelproof-reports", "reelproof-web"):
         done = subprocess.run(
             [str(installed / name), "--help"], cwd=tmp_path, env=environment, capture_output=True
         )
         assert done.returncode == 0 and b"usage" in done.stdout
     with (tmp_path / "stderr").open("w") as log:
         app = subprocess.Popen(
-            [str(installed / "reelproof-web")],
+            [str(installed / "reelproof"), "serve"],
             cwd=tmp_path,
             env=environment,
             stdout=subprocess.PIPE,

@@ -208,5 +208,5 @@ class TestCommand:
         assert not out.exists()
 
     def test_is_documented(self) -> None:
-        assert "detector annotate" in (ROOT / "docs" / "cli.md").read_text("utf-8")
-        assert "detector annotate" in (ROOT / "docs" / "exports.md").read_text("utf-8")
+        assert "reelproof annotate" in (ROOT / "docs" / "cli.md").read_text("utf-8")
+        assert "reelproof annotate" in (ROOT / "docs" / "exports.md").read_text("utf-8")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from webapp.__main__ import resend
 from webapp.analyses.uploads.sample import SAMPLE_FILE
 from webapp.jobs import broker
+from webapp.serve import resend
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import celery_worker

@@ -183,9 +183,9 @@ def test_commands_are_imported_lazily() -> None:
 import sys, cli.reports.main as main
 early = [name for name in sys.modules if name.startswith(("cli.reports.", "numpy", "pydantic."))]
 assert early == ["cli.reports.main"], early
-main._parser()
+main._parser("reports", "reports")
 assert "cli.reports.render" in sys.modules and "weasyprint" not in sys.modules
-def interrupted():
+def interrupted(*arguments):
     raise KeyboardInterrupt
 main._parser = interrupted
 sys.exit(main.main([]))

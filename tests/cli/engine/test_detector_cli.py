@@ -108,7 +108,7 @@ class TestAnalyze:
     def test_json(self, capsys: pytest.CaptureFixture[str], still: Path) -> None:
         assert main(["analyze", str(still), "--format", "json"]) == 0
         analysis = Analysis.from_json(capsys.readouterr().out)
-        assert analysis.media.file == "astronaut.jpg" and len(analysis.persons) == 1
+        assert analysis.media.file == "astronaut.png" and len(analysis.persons) == 1
 
     def test_summary(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
         assert main(["analyze", str(blank), "--format", "summary"]) == 0
