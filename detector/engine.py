@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ import detector.engine  # noqa: F401 - brings all that an analysis imports
 from detector import timestamps
 from detector.backends.selection import needs_torch, open_backend
 from detector.environment import describe_software, extend_command, libraries, source_sha256
-from detector.errors import MediaError, PicturesNotReadError, SoundOnlyError
+from detector.errors import PicturesNotReadError, ReelproofError, SoundOnlyError
 from detector.explain.overlays import BOXED, PHOTO, write_boxed, write_photo
 from detector.faces.search.networks import FaceDetector
 from detector.faces.search.photos import find_upright_turn, may_be_rotated
@@ -33,7 +35,7 @@ from detector.media.reader import MediaReader, PictureGrowsError
 from detector.metadata.exhibit import add_metadata, media_facts
 from detector.models.loaded import LoadedModel, load_model
 from detector.process.resources import release_memory, share_arenas
-from detector.progress import Progress, ReportShare
+from detector.progress import EndingReport, Progress, ReportShare
 from detector.recordings import analyze_recording
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Segment
 from detector.schema.formatting import never_rounding_up_to, printable_name
@@ -48,9 +50,11 @@ from detector.segments.explained_peaks import explain_peaks, without_peaks
 from detector.segments.face_strips import with_strips
 from detector.verdict.coverage import measure_coverage, unexamined_sentences
 from detector.verdict.judged_persons import flagged_persons, flagged_segments, manipulation_kind
-from detector.verdict.sentences import Reason
+from detector.verdict.sentences import Reason, Statement
 from detector.verdict.verdict import exhibit_stability
 from detector.voice.examine import examine_voice
+
+log = logging.getLogger(__name__)
 
 # Progress at the end of each stage, as a share of the whole.
 _READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
@@ -76,7 +80,10 @@ def analyze(
     joint: JointRule = JointRule.FIRST,
     explain: bool = True,
 ) -> Analysis:
-    """Analyse the video or photo at ``path``.
+    """Analyse the video, photo or recording at ``path``.
+
+    Where faces cannot be examined for an error that is not foreseen, the voices are, and the reason names the
+    error; the same holds for voices.
 
     ``name`` is the exhibit's file name if it differs from that of ``path``. ``model`` is a name in
     ``models/``, a path, or a loaded model; ``also`` are further models that judge the same faces, and
@@ -101,32 +108,35 @@ def analyze(
         explain,
     )
     share_arenas()
-    progress = _never_back(progress or (lambda stage, fraction: None))
+    progress = report = EndingReport(_never_back(progress or (lambda stage, fraction: None)))
     of_faces = _scaled(progress, _LISTENING if job.parameters.sound else 1.0)
     faces_end = _LISTENING
-    unread: PicturesNotReadError | None = None
+    failure: Exception | None = None  # of the examination of pictures
     while True:
         try:
             analysis = _analyzed(job, of_faces)
-        except (SoundOnlyError, PicturesNotReadError) as problem:
-            if isinstance(problem, PicturesNotReadError):
-                unread = problem
-            faces_end = _SEARCHED
-            searching = _of_stage(progress, "reading", 0.0, faces_end)
-            try:
-                analysis = analyze_recording(
-                    job.path, job.name, job.parameters, job.models()[0], bounds, searching, unread
-                )
-            except MediaError:
-                if unread is None:
-                    raise
-                raise unread from None
-            break
         except PictureGrowsError as grown:
             with open_media(job.path, bounds) as reader:
                 job = replace(job, canvas=reader.largest(grown.size))
         except _OnTheirSideError as lying:
             job = replace(job, turn=lying.turn)
+        except Exception as problem:
+            if problem is report.ending or _is_final(problem):
+                raise
+            if not isinstance(problem, SoundOnlyError):
+                failure = problem
+            faces_end = _SEARCHED
+            searching = _of_stage(progress, "reading", 0.0, faces_end)
+            reason, model = _without_faces(job, problem), job.models()[0]
+            try:
+                analysis = analyze_recording(
+                    job.path, job.name, job.parameters, model, reason, bounds, searching
+                )
+            except Exception as further:
+                if failure is None or further is report.ending:
+                    raise
+                raise failure from None
+            break
         else:
             if not job.turn or analysis.coverage.frames_with_usable_face:
                 break
@@ -135,10 +145,33 @@ def analyze(
         listening = _of_stage(progress, "listening to voices", faces_end, 1.0)
         voice = examine_voice(job.path, analysis.media, job.parameters, images, listening, bounds, explain)
         analysis = analysis.model_copy(update={"voice": voice}).with_examined_sound()
-    if unread is not None and (analysis.voice is None or analysis.voice.stream is None):
-        raise unread
+    if failure is not None and (analysis.voice is None or analysis.voice.stream is None):
+        raise failure
     progress("finishing", 1.0)
     return analysis
+
+
+def _is_final(problem: Exception) -> bool:
+    """Return whether no voice is examined either: the file, a model or a parameter was refused."""
+    return isinstance(problem, ReelproofError) and not isinstance(
+        problem, (SoundOnlyError, PicturesNotReadError)
+    )
+
+
+def _without_faces(job: _Job, problem: Exception) -> Statement:
+    """Return why no face was examined; remove what was written of an examination that failed."""
+    if isinstance(problem, SoundOnlyError):
+        return Statement("no_picture")
+    if job.images:
+        shutil.rmtree(job.images / "overlays", ignore_errors=True)
+    if job.fingerprint:
+        job.fingerprint.unlink(missing_ok=True)
+    if isinstance(problem, PicturesNotReadError):
+        return Statement("pictures_not_read", problem=str(problem))
+    if isinstance(problem, MemoryError):
+        return Statement("faces_out_of_memory")
+    log.error("the faces could not be examined", exc_info=problem)
+    return Statement("faces_error", error=type(problem).__name__)
 
 
 def _scaled(progress: Progress, share: float) -> Progress:
@@ -227,7 +260,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             refined = refine_boundaries(first_pass_result, reader, scorer, parameters, report_refining)
             first_pass_result = replace(first_pass_result, detections=refined)
         if parameters.sound:
-            marks.search_sound(job.path)
+            marks.search_sound(job.path, job.bounds)
         facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
         media, declarations = add_metadata(
             facts, reader, job.path, marks.texts, marks.declarations(), marks.readers

@@ -13,7 +13,7 @@ import av
 
 from detector import timestamps
 from detector.environment import describe_recording_software
-from detector.errors import MediaError, PicturesNotReadError
+from detector.errors import MediaError
 from detector.files import hash_file
 from detector.marks.search import declare_sound
 from detector.marks.sound import SoundSearch, search_sound
@@ -59,22 +59,19 @@ def analyze_recording(
     name: str | None,
     parameters: Parameters,
     model: LoadedModel,
+    statement: Statement,
     bounds: InputLimits | None,
     progress: ReportShare = lambda share: None,
-    pictures: PicturesNotReadError | None = None,
 ) -> Analysis:
     """Return the analysis of a recording of sound, before its voices are examined.
 
-    ``pictures`` is the error by which its pictures cannot be read, None for a file without any.
-    ``model`` is the model of faces that was asked for, which judged nothing. ``progress`` is called with the
-    share of the sound that was searched for marks. Raises
+    ``statement`` says why no face was examined. ``model`` is the model of faces that was asked for, which
+    judged nothing. ``progress`` is called with the share of the sound that was searched for marks. Raises
     :class:`~detector.errors.MediaError` for a file of which no sound can be read, or that is too long.
     """
-    sound = search_sound(path, progress) if parameters.sound else SoundSearch(0.0, (), None)
+    sound = search_sound(path, progress, bounds) if parameters.sound else SoundSearch(0.0, (), None)
     media, declarations = recording_facts(path, name or path.name, bounds or InputLimits(), sound)
-    reason = Reason(
-        Statement("pictures_not_read", problem=str(pictures)) if pictures else Statement("no_picture")
-    )
+    reason = Reason(statement)
     return Analysis(
         verdict=Verdict.INCONCLUSIVE,
         reason=str(reason),

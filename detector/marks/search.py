@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detector.marks.dwt_dct import FRAME_PIXELS, MOST_CHANCE, PHOTO_PIXELS, PixelMark, find_pixel_mark
 from detector.marks.lowest_bits import hidden_texts
 from detector.marks.sound import SoundSearch, search_sound
+from detector.media.acceptance import InputLimits
 from detector.media.frame import Frame
 from detector.media.reader import ANIMATIONS, MediaReader
 from detector.metadata.embedded_text import EmbeddedText
@@ -63,11 +64,10 @@ class MarkWatch:
         if mark := self.readers.read("hidden mark", lambda: find_pixel_mark(image, pixels), None):
             self._marks.setdefault(mark.program, []).append(mark)
 
-    def search_sound(self, path: Path) -> None:
+    def search_sound(self, path: Path, bounds: InputLimits | None) -> None:
         """Search the sound of the exhibit at ``path``, if it has any and the network is installed."""
         if self._reader.has_sound:
-            unsearched = SoundSearch(0.0, (), None)
-            self._sound = self.readers.read("hidden mark", lambda: search_sound(path), unsearched)
+            self._sound = search_sound(path, bounds=bounds)
 
     @property
     def search(self) -> MarkSearch:

@@ -16,18 +16,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
+from detector.media.acceptance import InputLimits, open_exhibit
 from detector.media.channels import SILENT, Samples, alike_channels, mix, widen
-from detector.media.open import open_container, played_sound
-from detector.media.sound import Resampler, SoundDecoder
+from detector.media.open import open_container
 from detector.progress import EndingReport, ReportShare
 from detector.schema.formatting import N_
+from detector.voice.samples import SoundReader
 from detector.voice.speech import FRAME, SPEECH, SpeechFinder
 
 if TYPE_CHECKING:
@@ -79,21 +80,26 @@ class SoundSearch:
     note: str | None
 
 
-def search_sound(path: Path, progress: ReportShare = lambda share: None) -> SoundSearch:
+def search_sound(
+    path: Path, progress: ReportShare = lambda share: None, bounds: InputLimits | None = None
+) -> SoundSearch:
     """Search the sound that a player plays; of a long one, stretches that are evenly spread.
 
-    ``progress`` is called with the share of the sound that was searched.
+    Times are seconds from the start of the sound, as voices have them. ``progress`` is called with the share
+    of the sound that was searched.
     """
-    weights = weights_path()
-    if weights is None:
-        return SoundSearch(0.0, (), _NOT_INSTALLED)
     report = EndingReport(progress)
     judged: list[HeardStretch] = []
+    seconds = 0.0
     try:
+        weights = weights_path()
+        if weights is None:
+            return SoundSearch(0.0, (), _NOT_INSTALLED)
         decoder = PerthDecoder(weights)
-        with path.open("rb") as file:
-            for start, samples in _stretches(file, report):
-                end = start + samples.shape[1] / RATE
+        for start, samples in _stretches(path, bounds, report):
+            end = start + samples.shape[1] / RATE
+            seconds += end - start
+            if samples.any():  # a gap is silence
                 strength, channels = _strongest_channels(decoder, samples)
                 judged.append(HeardStretch(round(start, 3), round(end, 3), strength, channels))
     except Exception as problem:  # neither faces nor voices fail for it
@@ -101,12 +107,13 @@ def search_sound(path: Path, progress: ReportShare = lambda share: None) -> Soun
             raise
         if not isinstance(problem, MediaError):
             log.error("the search for a mark in the sound ended early", exc_info=problem)
-        if not judged:
+        if not seconds:
             return SoundSearch(0.0, (), _NOT_DECODED)
+    judged.sort(key=lambda stretch: stretch.start)
     heard = tuple(stretch for stretch in judged if stretch.strength >= LEAST_STRENGTH)
     if len(heard) < 1 + len(judged) // _STRETCHES_A_MARK:
         heard = ()
-    return SoundSearch(sum(stretch.end - stretch.start for stretch in judged), heard, None)
+    return SoundSearch(seconds, heard, None)
 
 
 def _strongest_channels(decoder: PerthDecoder, samples: Samples) -> tuple[float, tuple[int, ...]]:
@@ -163,33 +170,40 @@ def _without_lines(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return torch.istft(spectrum * gain, _WINDOW, _HOP, window=window, length=len(samples)).numpy()
 
 
-def _stretches(file: BinaryIO, progress: ReportShare) -> Iterator[tuple[float, Samples]]:
-    """Yield start in seconds and samples (channels, n) of stretches of sound at 32 kHz."""
-    size = round(STRETCH * RATE)
-    with open_container(file, None) as container:
-        expected = (container.duration or 0) / av.time_base
+def _stretches(
+    path: Path, bounds: InputLimits | None, progress: ReportShare
+) -> Iterator[tuple[float, Samples]]:
+    """Yield start in seconds and samples (channels, n) of stretches of sound at 32 kHz.
+
+    They are spread over the length that the file states. Where that proves far too long, the sound is read
+    again; what lies behind a length that is too short is searched ever more sparsely.
+    """
+    size, expected, yielded = round(STRETCH * RATE), _stated_seconds(path), set[int]()
+    while True:
         every = max(1, round(expected / MOST_SECONDS))
         waiting, number = np.empty((1, 0), np.float32), 0
-        for samples in _samples(container):
+        for samples in SoundReader(path, bounds, RATE).channel_blocks():
             channels = max(len(waiting), len(samples))
             waiting = np.concatenate((widen(waiting, channels), widen(samples, channels)), axis=1)
             while waiting.shape[1] >= size:
-                if number % every == 0:
+                every = max(every, round(number * STRETCH / (2 * MOST_SECONDS)))
+                if number % every == 0 and number not in yielded:
+                    yielded.add(number)
                     yield number * STRETCH, waiting[:, :size]
                 waiting, number = waiting[:, size:], number + 1
                 progress(min(1.0, number * STRETCH / expected) if expected > 0 else 0.0)
-        if number % every == 0 and waiting.shape[1] >= _LEAST * RATE:
+        if number % every == 0 and waiting.shape[1] >= _LEAST * RATE and number not in yielded:
+            yielded.add(number)
             yield number * STRETCH, waiting
+        length = number * STRETCH
+        if every == 1 or length >= expected / 2:
+            return
+        expected = length
 
 
-def _samples(container: av.container.InputContainer) -> Iterator[Samples]:
-    """Yield the sound that a player plays as samples (channels, n) at 32 kHz."""
-    resampler, stream = Resampler(RATE), played_sound(container)
-    if stream is None:
-        return
-    for part in SoundDecoder(container, stream).parts():
-        yield from resampler.resample(part.samples, part.rate)
-    yield from resampler.drain()
+def _stated_seconds(path: Path) -> float:
+    with open_exhibit(path) as file, open_container(file, None) as container:
+        return (container.duration or 0) / av.time_base
 
 
 def weights_path() -> Path | None:

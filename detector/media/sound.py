@@ -205,6 +205,8 @@ class Resampler:
         """Add samples at ``rate`` hertz; return the arrays that are ready."""
         source = (len(samples), rate)
         ready = self.drain() if source != self._source else []
+        if not samples.shape[1]:
+            return ready  # FFmpeg allocates no frame without samples
         if rate == self.rate:
             return [*ready, samples]
         some = [samples[first : first + _AT_ONCE] for first in range(0, len(samples), _AT_ONCE)]

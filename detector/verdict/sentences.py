@@ -225,6 +225,10 @@ _TEMPLATES = {
     "photo_damaged": N_("The file is damaged: a part of the picture is missing and was not looked at."),
     "no_picture": N_("The exhibit is a recording of sound without picture, so no face was examined."),
     "pictures_not_read": N_("No picture of the file can be read, and no face was examined. %(problem)s"),
+    "faces_error": N_("No face was examined, because of an error that was not expected (%(error)s)."),
+    "faces_out_of_memory": N_(
+        "No face was examined: reading the pictures needs more memory than is allowed."
+    ),
     "voice_no_sound": N_("The file has no sound."),
     "voice_not_decoded": N_("The sound cannot be decoded: it is damaged or in an unknown codec."),
     "voice_refused": N_("The sound was not examined. %(problem)s"),

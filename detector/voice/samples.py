@@ -1,4 +1,4 @@
-"""Decode one sound stream to 16 kHz with exact times, in blocks, so that memory stays flat."""
+"""Decode one sound stream at one rate with exact times, in blocks, so that memory stays flat."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from detector.media.sound import Resampler, SoundDecoder
 from detector.media.sound_clock import SoundClock, picture_joints
 
 RATE = 16_000
-"""Samples a second that are examined."""
-BLOCK = 4 * RATE
-"""Samples of a block, except the last."""
+"""Samples a second in which voices are examined."""
+_BLOCK = 4  # seconds
+BLOCK = _BLOCK * RATE
+"""Samples of a block at :data:`RATE`, except the last."""
 
 
 @dataclass
@@ -35,7 +36,10 @@ class SoundFacts:
     """Time of the first sample on the clock of a player, which starts with the earliest stream."""
     names: tuple[str, ...] = ()
     """FFmpeg's names of the channels; "" for those without a name."""
+    resampled_rate: int = RATE
+    """Samples a second that are returned."""
     samples: int = 0
+    """Count of samples that were returned."""
     undecodable: int = 0
     missing: list[tuple[float, float]] = field(default_factory=list)
     """Gaps, in seconds from the first sample, which were filled with silence."""
@@ -50,27 +54,31 @@ class SoundFacts:
 
     @property
     def seconds(self) -> float:
-        return self.samples / RATE
+        return self.samples / self.resampled_rate
 
 
 class SoundReader:
-    """Reads the sound of a file once; :attr:`facts` is complete when :meth:`blocks` has ended."""
+    """Reads the sound of a file once, at ``rate`` samples a second.
 
-    def __init__(self, path: Path, bounds: InputLimits | None = None) -> None:
-        self._path, self._bounds = path, bounds or InputLimits()
+    :attr:`facts` is complete when :meth:`blocks` has ended.
+    """
+
+    def __init__(self, path: Path, bounds: InputLimits | None = None, rate: int = RATE) -> None:
+        self._path, self._bounds, self._rate = path, bounds or InputLimits(), rate
         self.facts: SoundFacts | None = None
 
     def blocks(self) -> Iterator[Samples]:
-        """Yield the mean of all channels (n,) in blocks of :data:`BLOCK`, as :meth:`channel_blocks` does."""
+        """Yield the mean of all channels (n,) in blocks of four seconds, as :meth:`channel_blocks` does."""
         return map(mix, self.channel_blocks())
 
     def channel_blocks(self) -> Iterator[Samples]:
-        """Yield the samples (channels, n) in blocks of :data:`BLOCK`, between -1 and 1.
+        """Yield the samples (channels, n) in blocks of four seconds, between -1 and 1.
 
         Nothing for a file without sound. What lies before damage is yielded, and reading goes on behind it.
         Where a stream's channels become more, later blocks have more; where they become fewer, a single one
         is on all, and others leave the further ones silent.
         """
+        size = _BLOCK * self._rate
         with open_exhibit(self._path) as file, open_container(file, None) as container:
             stream = played_sound(container)
             if stream is None:
@@ -81,19 +89,19 @@ class SoundReader:
                 waiting.append(part)
                 length += part.shape[1]
                 channels = max(channels, len(part))
-                if length < BLOCK:
+                if length < size:
                     continue
                 joined = _joined(waiting, channels)
-                while joined.shape[1] >= BLOCK:
-                    yield joined[:, :BLOCK]
-                    joined = joined[:, BLOCK:]
+                while joined.shape[1] >= size:
+                    yield joined[:, :size]
+                    joined = joined[:, size:]
                 waiting, length = [joined], joined.shape[1]
             if length:
                 yield _joined(waiting, channels)
 
     def _parts(self, container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[Samples]:
         """Yield samples without gaps: missing ones are zeros."""
-        decoder, resampler = SoundDecoder(container, stream), Resampler(RATE)
+        decoder, resampler = SoundDecoder(container, stream), Resampler(self._rate)
         clock = SoundClock(lambda: picture_joints(self._path))
         began = Fraction(container.start_time or 0, av.time_base)
         facts: SoundFacts | None = None
@@ -106,13 +114,14 @@ class SoundReader:
                     channels=0,
                     others=len(container.streams.audio) - 1,
                     start=(clock.first or Fraction(0)) - began,
+                    resampled_rate=self._rate,
                 )
             if len(part.samples) > facts.channels:
                 facts.channels, facts.names = len(part.samples), channel_names(part.layout)
             self._bounds.refuse_length(float(clock.end))
             if gap:
                 yield from self._count(facts, resampler.drain())
-                yield from self._fill(facts, round((clock.end - part.seconds) * RATE))
+                yield from self._fill(facts, round((clock.end - part.seconds) * self._rate))
             if part.seconds:
                 yield from self._count(facts, resampler.resample(part.samples, part.rate))
         if facts is not None:
@@ -129,9 +138,10 @@ class SoundReader:
         start = facts.seconds
         if facts.missing and facts.missing[-1][1] >= start:
             start, _ = facts.missing.pop()
-        facts.missing.append((start, until / RATE))
+        facts.missing.append((start, until / self._rate))
         while facts.samples < until:
-            yield from self._count(facts, [np.zeros((1, min(BLOCK, until - facts.samples)), np.float32)])
+            count = min(_BLOCK * self._rate, until - facts.samples)
+            yield from self._count(facts, [np.zeros((1, count), np.float32)])
 
     @staticmethod
     def _count(facts: SoundFacts, parts: Iterable[Samples]) -> Iterator[Samples]:

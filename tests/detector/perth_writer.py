@@ -82,7 +82,12 @@ def through_codec(
 
 def resampled(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """Return ``samples`` at 32 kHz after resampling them to ``rate`` and back."""
-    return _converted([_frame(_converted([_frame(samples, RATE)], rate), rate)], RATE)
+    return _converted([_frame(at_rate(samples, rate), rate)], RATE)
+
+
+def at_rate(samples: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Return ``samples`` at 32 kHz resampled to ``rate``."""
+    return _converted([_frame(samples, RATE)], rate)
 
 
 def _frame(samples: NDArray[np.float32], rate: int) -> av.AudioFrame:

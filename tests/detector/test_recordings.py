@@ -52,7 +52,7 @@ def test_a_recording_has_no_verdict_on_faces(tmp_path: Path) -> None:
 def test_progress_goes_on_while_marks_are_searched_and_voices_are_heard(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def searched(_path: Path, progress: ReportShare) -> SoundSearch:
+    def searched(_path: Path, progress: ReportShare, _bounds: InputLimits | None) -> SoundSearch:
         progress(0.5)
         return SoundSearch(0.0, (), None)
 

@@ -84,6 +84,8 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("voice_no_sound", {}),
     ("voice_not_decoded", {}),
     ("voice_refused", {"problem": LONG}),
+    ("faces_error", {"error": "ArgumentError"}),
+    ("faces_out_of_memory", {}),
     ("voice_error", {"error": "ArgumentError"}),
     ("voice_out_of_memory", {}),
     ("voice_no_speech", {}),

@@ -79,8 +79,9 @@ def _same_persons(analysis: Analysis, other: OtherModel) -> bool:
 
 def _of_recording(analysis: Analysis) -> Iterator[str]:
     """Check that no finding about faces is stated for a recording of sound."""
-    if [cause.code for cause in analysis.causes] == ["pictures_not_read"]:
-        reason = Reason(Statement("pictures_not_read", **analysis.causes[0].parameters))
+    first = analysis.causes[0] if analysis.causes else None
+    if first is not None and first.code in ("pictures_not_read", "faces_error", "faces_out_of_memory"):
+        reason = Reason(Statement(first.code, **first.parameters))
     else:
         reason = Reason(Statement("no_picture"))
     due = (Verdict.INCONCLUSIVE, str(reason), reason.causes)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from perth_writer import speech_like, write_mark, write_sound
+from perth_writer import at_rate, speech_like, write_mark, write_sound
+from sounds import RATE as SOUND_RATE
+from sounds import write_recording, write_stamped
 from unmarked_sounds import mixed, tone
 
 from detector.marks import sound
@@ -99,6 +101,34 @@ def test_of_a_long_recording_a_part_is_searched(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(sound, "MOST_SECONDS", 10.0)
     path = write_sound(tmp_path / "speech.mp4", speech_like(40))
     assert search_sound(path).seconds == 10
+
+
+@pytest.mark.parametrize("stated", [None, 2**36 - 1])
+def test_a_wrong_length_hides_no_mark(tmp_path: Path, stated: int | None) -> None:
+    both = np.concatenate((speech_like(5), write_mark(speech_like(5))))
+    path = write_recording(tmp_path / "a.flac", at_rate(both, SOUND_RATE), codec="flac")
+    if stated is not None:  # STREAMINFO: the lower 36 of 64 bits
+        data = bytearray(path.read_bytes())
+        data[21:26] = bytes([data[21] | 0x0F]) + b"\xff" * 4
+        path.write_bytes(data)
+    assert [stretch.start for stretch in search_sound(path).heard] == [5.0]
+
+
+def test_a_mark_has_the_time_of_the_clock(tmp_path: Path) -> None:
+    """A gap is silence, and one of a year is closed up, as where voices are examined."""
+    plain, marked = (at_rate(part, SOUND_RATE) for part in (speech_like(5), write_mark(speech_like(5))))
+    path = write_stamped(tmp_path / "a.mka", [(0.0, plain), (60.0, marked), (3e7, plain)])
+    result = search_sound(path)
+    assert [stretch.start for stretch in result.heard] == [60.0]
+    assert result.seconds == pytest.approx(70, abs=0.1)
+
+
+def test_a_recording_that_breaks_off_is_searched(tmp_path: Path) -> None:
+    """What was lost at the end is marked by a part without samples, of which FFmpeg makes no frame."""
+    path = write_recording(tmp_path / "a.flac", codec="flac")
+    path.write_bytes(path.read_bytes()[:-200])
+    result = search_sound(path)
+    assert result.note is None and result.seconds > 1.5
 
 
 def test_without_the_package_the_result_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

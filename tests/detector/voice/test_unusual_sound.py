@@ -11,11 +11,12 @@ from clips import numbered, write_clip
 from made_speech import babble
 from sounds import hum, write_film, write_recording, write_wave
 
-from detector import Parameters, analyze
+from detector import Parameters, analyze, engine
 from detector.errors import MediaError
 from detector.marks import sound as marks
 from detector.media.sound import channels_of
 from detector.schema.voice import VoiceVerdict
+from detector.verdict.reproducibility.derived_verdict import verdict_contradictions
 from detector.voice import examine
 from detector.voice.samples import RATE, SoundReader
 
@@ -124,13 +125,42 @@ def test_voices_do_not_fail_for_the_faces(tmp_path: Path) -> None:
         analyze(broken_film(tmp_path, sound=False))
 
 
-def test_whoever_reports_progress_may_end_the_examination(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("problem", "code"), [(KeyError("x"), "faces_error"), (MemoryError(), "faces_out_of_memory")]
+)
+def test_voices_do_not_fail_for_an_error_of_the_faces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: Exception, code: str
+) -> None:
+    def fail(*_: object) -> None:
+        (tmp_path / "overlays").mkdir(exist_ok=True)
+        (tmp_path / "overlays" / "half.jpg").touch()
+        fingerprint.touch()
+        raise problem
+
+    fingerprint = tmp_path / "fingerprint"
+    clip = write_clip(tmp_path / "clip.mp4", [numbered(n) for n in range(10)])
+    wave = write_wave(tmp_path / "a.wav", babble(3.0)[None])
+    monkeypatch.setattr(engine, "refine_boundaries", fail)
+    path = write_film(tmp_path / "film.mkv", clip, wave)
+    analysis = analyze(path, images=tmp_path, fingerprint=fingerprint)
+    assert [cause.code for cause in analysis.causes] == [code]
+    assert analysis.voice is not None and analysis.voice.speech > 1.5
+    assert not list(verdict_contradictions(analysis)) and not fingerprint.exists()
+    assert not (tmp_path / "overlays" / "half.jpg").exists()
+    with pytest.raises(type(problem)):
+        analyze(clip)
+    with pytest.raises(type(problem)):
+        analyze(path, parameters=Parameters(sound=False))
+
+
+@pytest.mark.parametrize("stage", ["finding and scoring faces", "listening to voices"])
+def test_whoever_reports_progress_may_end_the_examination(tmp_path: Path, stage: str) -> None:
     class CancelledError(Exception):
         pass
 
-    def cancel(stage: str, _share: float) -> None:
-        if stage == "listening to voices":
+    def cancel(reported: str, _share: float) -> None:
+        if reported == stage:
             raise CancelledError
 
     with pytest.raises(CancelledError):
-        analyze(write_wave(tmp_path / "a.wav", hum(1.0)[None]), progress=cancel, parameters=Parameters())
+        analyze(film(tmp_path / "a.mkv", write_wave(tmp_path / "a.wav", hum(1.0)[None])), progress=cancel)
