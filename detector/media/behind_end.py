@@ -47,20 +47,36 @@ class _Kind(NamedTuple):
     first: int
     """Byte of the first chunk."""
     header: str
-    unknown: int
-    """Length of a chunk that goes on to the end of the file."""
-    pads: bool
+    unknown: tuple[int, ...]
+    """Lengths of a chunk of samples that goes on to the end of the file."""
+    aligned: int
+    """Chunks begin at a multiple of so many bytes."""
     described: bytes
     sound: bytes
     before: int
     """Bytes of the chunk of samples before the first of them."""
+    counts_header: bool = False
+    """Whether the length of a chunk is that of its header as well."""
 
 
+_WAVE64_RIFF = bytes.fromhex("726966662e91cf11a5d628db04c10000")
+_WAVE64_END = bytes.fromhex("f3acd3118cd100c04f8edb8a")  # of the GUIDs of other chunks
+_WAVE64 = _Kind(
+    (_WAVE64_RIFF,), b"", 40, "<16sQ", (0, 24, 2**64 - 1), 8,
+    b"fmt " + _WAVE64_END, b"data" + _WAVE64_END, 0, True,
+)  # fmt: skip
+_LARGE_WAVE = _Kind((b"RF64", b"BW64"), b"WAVE", 12, "<4sI", (2**32 - 1,), 2, b"fmt ", b"data", 0)
 _KINDS = (
-    _Kind((b"RIFF",), b"WAVE", 12, "<4sI", 2**32 - 1, True, b"fmt ", b"data", 0),
-    _Kind((b"FORM",), b"AIF", 12, ">4sI", 0, True, b"COMM", b"SSND", 8),
-    _Kind((b"caff",), b"", 8, ">4sQ", 2**64 - 1, False, b"desc", b"data", 4),
+    _Kind((b"RIFF",), b"WAVE", 12, "<4sI", (0, 2**32 - 1), 2, b"fmt ", b"data", 0),
+    _LARGE_WAVE,
+    _Kind((b"FORM",), b"AIF", 12, ">4sI", (0,), 2, b"COMM", b"SSND", 8),
+    _Kind((b"caff",), b"", 8, ">4sQ", (2**64 - 1,), 1, b"desc", b"data", 4),
+    _WAVE64,
 )
+_LONGEST_START = 16
+# The chunk ds64 comes first, and states the sizes of the file and of the samples, and their count
+# (EBU Tech 3306).
+_LARGE_SIZES, _LARGE_HEAD = struct.Struct("<QQQ"), 20
 _PACKET_TABLE = b"pakt"  # of a CAF whose packets have different lengths
 
 
@@ -69,6 +85,7 @@ class _Chunk(NamedTuple):
     start: int
     """Of its contents, as is `end`."""
     end: int
+    is_stated: bool = True
 
 
 @dataclass
@@ -81,10 +98,12 @@ class SoundEnd:
     """Bytes of them behind the stated end."""
     unread: int = 0
     """Bytes behind the stated end that are nothing known."""
+    is_stated: bool = True
+    """Whether the header states an end, unlike that of a recording that was sent while it was made."""
 
 
 def sound_end(file: BinaryIO) -> SoundEnd:
-    """Look behind the stated end of the sound of a WAV, AIFF or CAF; the position in the file stays."""
+    """Look behind the stated end of the sound of a WAV, Wave64, AIFF or CAF; the position stays."""
     place = file.tell()
     try:
         return _sound_end(file)
@@ -93,14 +112,17 @@ def sound_end(file: BinaryIO) -> SoundEnd:
 
 
 def whole_sound(file: BinaryIO) -> BinaryIO:
-    """Return a file from which FFmpeg reads the sound behind the stated end as well; ``file`` without any."""
-    end = sound_end(file)
-    if not end.taken:
-        return file
-    place = file.tell()
+    """Return a file from which FFmpeg reads the sound behind the stated end as well; ``file`` without any.
+
+    Neither does FFmpeg read a Wave64 or RF64 that states no end.
+    """
+    end, place = sound_end(file), file.tell()
     file.seek(0)
-    kind = _kind(file.read(12))
-    assert kind is not None
+    kind = _kind(file.read(_LONGEST_START))
+    file.seek(place)
+    is_refused = bool(end.pieces) and not end.is_stated and kind in (_WAVE64, _LARGE_WAVE)
+    if kind is None or not (end.taken or is_refused):
+        return file
     samples = next(
         chunk for chunk in _chunks(file, kind, kind.first, _size(file)) if chunk.name == kind.sound
     )
@@ -108,7 +130,16 @@ def whole_sound(file: BinaryIO) -> BinaryIO:
     length = kind.before + sum(stop - start for start, stop in end.pieces)
     file.seek(0)
     before = file.read(samples.start - head)
-    stated = struct.pack(kind.header, kind.sound, length if kind.unknown != 0 or length < 2**32 else 0)
+    if kind is _WAVE64:
+        before = before[:16] + struct.pack("<Q", samples.start + length) + before[24:]
+        length += head
+    elif kind is _LARGE_WAVE:
+        sizes = _LARGE_SIZES.pack(samples.start + length, length, 0)
+        before = before[:_LARGE_HEAD] + sizes + before[_LARGE_HEAD + _LARGE_SIZES.size :]
+        length = kind.unknown[0]
+    elif length >= 2**32 and kind.header.endswith("I"):
+        length = kind.unknown[-1]
+    stated = struct.pack(kind.header, kind.sound, length)
     file.seek(samples.start)
     first = before + stated + file.read(kind.before)
     file.seek(place)
@@ -120,14 +151,14 @@ def whole_sound(file: BinaryIO) -> BinaryIO:
 def _sound_end(file: BinaryIO) -> SoundEnd:
     size = _size(file)
     file.seek(0)
-    kind = _kind(file.read(12))
+    kind = _kind(file.read(_LONGEST_START))
     result = SoundEnd()
     if kind is None:
         return result
     at, described = 0, b""
     while at < size:
         file.seek(at)
-        again = file.read(12)
+        again = file.read(_LONGEST_START)
         if at and _kind(again) != kind:
             break
         chunks = list(_chunks(file, kind, at + kind.first, size))
@@ -139,9 +170,10 @@ def _sound_end(file: BinaryIO) -> SoundEnd:
             break
         described = described or description
         samples = contents[kind.sound]
+        result.is_stated &= samples.is_stated
         result.pieces.append((samples.start + kind.before, min(samples.end, size)))
         result.taken += (min(samples.end, size) - samples.start - kind.before) if at else 0
-        at = chunks[-1].end + (chunks[-1].end % 2 if kind.pads else 0)
+        at = chunks[-1].end + -chunks[-1].end % kind.aligned
         if chunks[-1] is samples and at < size and _continues(file, kind, samples.end, size):
             result.pieces[-1] = (result.pieces[-1][0], size)
             result.taken += size - samples.end
@@ -166,7 +198,7 @@ def _same(kind: _Kind, description: bytes, other: bytes) -> bool:
 
 def _chunks(file: BinaryIO, kind: _Kind, at: int, size: int) -> Iterator[_Chunk]:
     """Yield the chunks from ``at`` on, as long as they look like some."""
-    head = struct.calcsize(kind.header)
+    head, begin = struct.calcsize(kind.header), at - kind.first
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
         data = file.read(head)
@@ -174,16 +206,31 @@ def _chunks(file: BinaryIO, kind: _Kind, at: int, size: int) -> Iterator[_Chunk]
             return
         name, length = struct.unpack(kind.header, data)
         is_sound = name == kind.sound
-        if not all(0x20 <= byte < 0x7F for byte in name) or name in (*kind.starts,):
+        if not all(0x20 <= byte < 0x7F for byte in name[:4]) or name in (*kind.starts,):
             return
         start = at + head
-        end = size if length == kind.unknown and is_sound else start + length
+        if is_sound and kind is _LARGE_WAVE and length in kind.unknown:
+            length = _large_length(file, begin)
+        is_stated = not is_sound or length not in kind.unknown
+        end = start + length - (head if kind.counts_header else 0) if is_stated else size
+        if end < start:
+            return
         if end > size + 1 and not is_sound:
             return
-        yield _Chunk(name, start, min(end, size))
-        at = end + (length % 2 if kind.pads else 0)
+        yield _Chunk(name, start, min(end, size), is_stated)
+        at = end + -(end - start) % kind.aligned
         if at >= size:
             return
+
+
+def _large_length(file: BinaryIO, begin: int) -> int:
+    """Return the length of the samples that an RF64 states in 64 bits; 2³² - 1 where it states none."""
+    file.seek(begin + _LARGE_HEAD - 8)
+    data = file.read(8 + _LARGE_SIZES.size)
+    if not data.startswith(b"ds64") or len(data) < 8 + _LARGE_SIZES.size:
+        return _LARGE_WAVE.unknown[0]
+    length = int(_LARGE_SIZES.unpack_from(data, 8)[1])
+    return _LARGE_WAVE.unknown[0] if length in (0, 2**64 - 1) else length
 
 
 def _continues(file: BinaryIO, kind: _Kind, at: int, size: int) -> bool:
@@ -191,7 +238,7 @@ def _continues(file: BinaryIO, kind: _Kind, at: int, size: int) -> bool:
     file.seek(at)
     data = file.read(min(_SAMPLE, size - at))
     if size - at <= _TRACE or any(
-        data[skipped:].startswith((*_FOREIGN, *kind.starts)) for skipped in (0, at % 2 if kind.pads else 0)
+        data[skipped:].startswith((*_FOREIGN, *kind.starts)) for skipped in (0, -at % kind.aligned)
     ):
         return False
     counts = np.bincount(np.frombuffer(data, np.uint8), minlength=256)
@@ -208,7 +255,7 @@ def _read(file: BinaryIO, chunk: _Chunk) -> bytes:
 # Frames that follow each other without a container, so that every byte belongs to one or to a tag.
 _FRAMES = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "amr", "flac"})
 # Those whose packets fill the file to its end, but for tags, while headers lie between them.
-_TO_THE_END = frozenset({"flv", "w64", "wv", "tta", "voc", "au"})
+_TO_THE_END = frozenset({"flv", "wv", "tta", "voc", "au"})
 _ID3V1, _APE, _APE_FOOTER = 128, b"APETAGEX", 32
 _LEAST_UNREAD = 1000  # bytes; less is padding, or a header between frames
 _MOST_GAPS = 1000

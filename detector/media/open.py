@@ -279,7 +279,6 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
                 reader.open_again = partial(_open_again, file, end, stack)
                 reader.to_srgb, reader.has_transparency = colours, transparency
                 reader.stated_seconds, reader.duration_source = stated, source
-                reader.refuse_claims()
                 reader.holds_all_parts, reader.last_block = holds_all, block
                 reader.indexed_pictures = len(reader.stream.index_entries)
                 if colours.of_cmyk or not by_pillow:
@@ -292,6 +291,7 @@ def open_media(path: Path, bounds: InputLimits | None = None) -> Iterator[MediaR
                     reader.edit_seconds = layout.edit_seconds if layout and has_late_stream else {}
                     reader.breaks_off = end is not None
                     reader.whole_pictures = whole if reader.kind is MediaKind.VIDEO else None
+                reader.refuse_claims()
                 yield reader
 
 

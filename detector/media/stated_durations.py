@@ -11,6 +11,7 @@ from enum import Enum
 from typing import BinaryIO
 
 from detector.media.acceptance import MATROSKA, MP4
+from detector.media.behind_end import sound_end
 from detector.media.containers import INFO, elements, file_properties, read_element
 from detector.media.sound_frames import behind_tags, first_frame, mpeg_layers, stated_frames
 
@@ -37,7 +38,7 @@ def duration_source(file: BinaryIO, demuxer: str) -> DurationSource:
 # Formats whose headers or indexes always count samples, frames or time, and FFmpeg reports them exactly.
 _BY_HEADER = frozenset(
     {
-        MP4, "gif", "webp", "w64", "caf", "iff", "tta", "ape", "tak", "dsf", "nistsphere",
+        MP4, "gif", "webp", "caf", "iff", "tta", "ape", "tak", "dsf", "nistsphere",
         "flac", "wve", "avr", "hcom",
     }
 )  # fmt: skip
@@ -83,7 +84,9 @@ def _wave(file: BinaryIO) -> bool:
             return False
         name, size = chunk[:4], int.from_bytes(chunk[4:], order)  # type: ignore[arg-type]
         if name == b"data":
-            is_sized = 0 < size < _PLACEHOLDERS or head[:4] in (b"RF64", b"BW64")
+            is_sized = 0 < size < _PLACEHOLDERS
+            if head[:4] in (b"RF64", b"BW64"):
+                is_sized = sound_end(file).is_stated
             return is_sized if kind in _SIZED else has_count
         content = file.read(min(size, 40))
         if name == b"fmt ":
@@ -131,6 +134,7 @@ _TESTS: dict[str, Callable[[BinaryIO], bool]] = {
     "mp3": lambda file: stated_mp3_seconds(file) is not None,
     MATROSKA: _matroska,
     "wav": _wave,
+    "w64": lambda file: sound_end(file).is_stated,
     "au": _au,
     "avi": _avi,
     "aiff": _aiff,

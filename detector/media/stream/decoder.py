@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
@@ -80,8 +81,27 @@ class PictureStream:
         """Pictures in the index of the file; set by the caller, since FFmpeg adds what it reads."""
 
     def refuse_claims(self) -> None:
-        """Raise :class:`MediaError` if the length or frame count that the file states exceeds the limits."""
-        self._bounds.refuse_claims(self.expected_duration, self._stream.frames)
+        """Raise :class:`MediaError` if the length or frame count that the file states exceeds the limits.
+
+        A stated length of the whole file may be that of sound whose clock jumps, so the packets of the
+        pictures decide then.
+        """
+        seconds, others = self.expected_duration, len(list(self.streams)) > 1
+        if others and self.states_whole_duration and seconds > self._bounds.seconds:
+            seconds = self._packet_seconds()
+        self._bounds.refuse_claims(seconds, self._stream.frames)
+
+    def _packet_seconds(self) -> float:
+        """Return the time from the first to the last packet of the pictures; the file is opened again."""
+        first = last = None
+        with suppress(av.FFmpegError, ValueError, IndexError):  # the file breaks off
+            for packet in self._container.demux(self._stream):
+                if packet.pts is not None:
+                    first = packet.pts if first is None else min(first, packet.pts)
+                    last = packet.pts if last is None else max(last, packet.pts)
+        if first is None or last is None or not self._reopen():
+            return self.expected_duration
+        return float((last - first) * self.time_base)
 
     def _prepare(self) -> None:
         self._stream.thread_type = "AUTO"

@@ -14,7 +14,14 @@ from detector.media.behind_end import sound_end, whole_sound
 from detector.recordings import recording_facts
 from detector.voice.samples import SoundFacts, SoundReader
 
-HEADERS = {"a.wav": (b"data", "<I", "pcm_s16le"), "a.caf": (b"data", ">q", "pcm_s16be")}
+WAVE64_END = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+# By file: where its header states the length of the samples, how, and how it is written.
+HEADERS: dict[str, tuple[bytes, int, str, dict[str, object]]] = {
+    "a.wav": (b"data", 4, "<I", {}),
+    "a.caf": (b"data", 4, ">q", {"codec": "pcm_s16be"}),
+    "a.w64": (b"data" + WAVE64_END, 16, "<Q", {}),
+    "a.rf64": (b"ds64", 16, "<Q", {"container": "wav", "options": {"rf64": "always"}}),
+}
 
 
 def heard(path: Path) -> SoundFacts:
@@ -29,20 +36,25 @@ def noise(length: int) -> bytes:
     return np.random.default_rng(0).bytes(length)
 
 
-def shortened(path: Path, share: float = 0.25) -> Path:
-    """Let the header state a part of the sound alone."""
-    name, form, _ = HEADERS[path.name]
+def shortened(path: Path, length: int | None = None) -> Path:
+    """Let the header state another ``length`` of the sound, a quarter unless given."""
+    name, offset, form, _ = HEADERS[path.name]
     data = bytearray(path.read_bytes())
-    at = data.index(name) + 4
-    (length,) = struct.unpack_from(form, data, at)
-    struct.pack_into(form, data, at, int(length * share) & ~1)
+    at = data.index(name) + offset
+    (whole,) = struct.unpack_from(form, data, at)
+    struct.pack_into(form, data, at, whole // 4 & ~1 if length is None else length)
     path.write_bytes(data)
     return path
 
 
+def recorded(path: Path, seconds: float = 3.0, rate: int = RATE) -> Path:
+    *_, choices = HEADERS[f"a{path.suffix}"]
+    return write_recording(path, hum(seconds), rate=rate, **choices)  # type: ignore[arg-type]
+
+
 @pytest.fixture(params=list(HEADERS))
 def recording(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return write_recording(tmp_path / request.param, hum(3.0), codec=HEADERS[request.param][2])
+    return recorded(tmp_path / request.param)
 
 
 def test_nothing_lies_behind_a_whole_recording(recording: Path) -> None:
@@ -68,10 +80,34 @@ def test_joined_recordings_are_examined_whole(recording: Path, count: int) -> No
     assert heard(recording).seconds == pytest.approx(count * seconds)
 
 
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [
+        ("a.w64", 0),
+        ("a.w64", 2**64 - 1),
+        ("a.rf64", 0),
+        ("a.rf64", 2**64 - 1),
+        ("a.wav", 0),
+        ("a.wav", 2**32 - 1),
+    ],
+)
+def test_a_recording_that_was_sent_while_it_was_made_is_read(tmp_path: Path, name: str, length: int) -> None:
+    """Its header states no end, nor the size of the file."""
+    path = recorded(tmp_path / name)
+    seconds, data = heard(path).seconds, bytearray(shortened(path, length).read_bytes())
+    if name == "a.w64":
+        data[16:24] = bytes(8)
+    path.write_bytes(data)
+    assert heard(path).seconds == seconds
+    media, _ = recording_facts(path, name, InputLimits())
+    assert media.duration == pytest.approx(3.0, abs=0.1)
+    assert not {"durations disagree", "more behind the sound"} & {found.kind for found in media.anomalies}
+    assert media.details is not None and media.details.streams[0].duration is None
+
+
 def test_a_joined_recording_of_another_kind_is_counted(recording: Path) -> None:
     seconds, own = heard(recording).seconds, recording.read_bytes()
-    codec = HEADERS[recording.name][2]
-    other = write_recording(recording.with_name(f"other{recording.suffix}"), hum(1.0), codec=codec, rate=8000)
+    other = recorded(recording.with_name(f"other{recording.suffix}"), 1.0, 8000)
     recording.write_bytes(own + other.read_bytes())
     facts = heard(recording)
     assert facts.seconds == seconds and facts.unread == other.stat().st_size

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from clips import cornered, numbered, write_clip
 from PIL import Image, PngImagePlugin
+from sounds import hum, write_film, write_recording
 
 from detector.errors import MediaError
 from detector.media import open as media_open
@@ -79,6 +80,15 @@ def test_claimed_length_of_years_is_refused(tmp_path):
     at = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration: a double, in milliseconds
     path.write_bytes(data[:at] + struct.pack(">d", 1000 * 86400 * 300.0) + data[at + 8 :])
     assert "300 days by the times in it; at most 24 hours" in refusal_of(path)
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.flv"])
+def test_a_length_of_years_of_the_sound_alone_is_none_of_the_pictures(tmp_path, clip, name):
+    tone = write_recording(tmp_path / "a.mp3", hum(0.5), codec="libmp3lame", rate=44_100)
+    path = write_film(tmp_path / name, clip, tone, delay=1e6)
+    with open_media(path) as reader:
+        assert reader.expected_duration > 900_000, "the file states it"
+        assert len(list(reader.every_frame())) == 20
 
 
 def test_jumping_clock_is_refused(tmp_path):
