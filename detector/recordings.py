@@ -20,10 +20,11 @@ from detector.marks.sound import SoundSearch, search_sound
 from detector.media.acceptance import MP4, UNREADABLE, InputLimits, open_exhibit
 from detector.media.behind_end import sound_end
 from detector.media.containers import Layout, read_layout
-from detector.media.open import open_container
+from detector.media.open import open_container, played_sound
 from detector.media.sound import SoundDecoder, refuse_rate
 from detector.media.sound_clock import SoundClock
 from detector.media.stated_durations import DurationSource, duration_source, stated_mp3_seconds
+from detector.media.unknown_sound import refuse_unknown_codec
 from detector.metadata.anomalies import clock_anomalies, program_anomalies
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
 from detector.metadata.exhibit import (
@@ -115,6 +116,7 @@ def recording_facts(
     with open_exhibit(path) as file, open_container(file, None) as container:
         if not container.streams.audio:
             raise MediaError(UNREADABLE)
+        refuse_unknown_codec(file, container)
         stream = examined_sound(container)
         refuse_rate(stream)
         stated = _stated_durations(path, container)
@@ -215,16 +217,10 @@ def _more_behind(file: BinaryIO) -> Iterator[Anomaly]:
 
 def examined_sound(container: av.container.InputContainer) -> av.AudioStream:
     """Return the sound that a player plays: the default stream, or else the first."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
-    if not streams:
-        raise MediaError(
-            N_(
-                "The file's sound is in a codec that is not known here. Export it as WAV, and keep the "
-                "original."
-            )
-        )
-    default = av.stream.Disposition.default
-    return next((stream for stream in streams if stream.disposition & default), streams[0])
+    stream = played_sound(container)
+    if stream is None:
+        raise MediaError(UNREADABLE)
+    return stream
 
 
 def _sound_times(

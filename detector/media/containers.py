@@ -155,6 +155,8 @@ class Layout:
     """Width and height of the clean aperture of each track that has one."""
     dolby_vision: dict[int, str] = field(default_factory=dict)
     """Dolby Vision profile and base-layer compatibility of each track, such as 8.4."""
+    sound_formats: dict[int, str] = field(default_factory=dict)
+    """Type of the first sample description of each track of sound."""
     encrypted: set[int] = field(default_factory=set)
     """Encrypted tracks of pictures and sound."""
     xmp: bytes = b""
@@ -313,8 +315,10 @@ def _elst(layout: Layout, data: bytes) -> None:
 
 def _stsd(layout: Layout, data: bytes) -> None:
     (count,) = struct.unpack_from(">I", data, 4)
-    if layout.handler == b"soun" and data[12:16] in _ENCRYPTED_SOUND:
-        layout.encrypted.add(layout.track)
+    if layout.handler == b"soun":
+        layout.sound_formats[layout.track] = clean_text(data[12:16].decode("latin-1"), 16).strip()
+        if data[12:16] in _ENCRYPTED_SOUND:
+            layout.encrypted.add(layout.track)
     if layout.handler != b"vide" or len(layout.descriptions) >= _MOST_NAMED:
         return
     layout.descriptions.append(count)

@@ -74,6 +74,30 @@ def test_a_rate_that_is_not_read_costs_the_sound_alone(tmp_path: Path) -> None:
     assert "states 2,147,483,647 samples a second" in analysis.voice.reason
 
 
+def of_unknown_codec(path: Path) -> Path:
+    data = path.read_bytes()
+    if path.suffix == ".mp4":
+        path.write_bytes(data.replace(b"mp4a", b"ac-4").replace(b"esds", b"free"))
+    else:
+        at = data.index(b"strf", data.index(b"auds")) + 8
+        path.write_bytes(data[:at] + b"\x48\x20" + data[at + 2 :])
+    return path
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "Dolby AC-4"), ("a.avi", "Sonic")])
+def test_a_codec_that_cannot_be_decoded_is_named(tmp_path: Path, name: str, codec: str) -> None:
+    sound = write_recording(tmp_path / f"sound-{name}", codec="aac" if name == "a.mp4" else "pcm_s16le")
+    clip = write_clip(tmp_path / f"clip-{name}", [numbered(n) for n in range(10)])
+    film = of_unknown_codec(write_film(tmp_path / name, clip, sound))
+    words = f"in the codec {codec}, which cannot be decoded here. Export it as WAV"
+    analysis = analyze(film)
+    assert analysis.coverage.frames_sampled and analysis.voice is not None
+    assert [cause.code for cause in analysis.voice.causes] == ["voice_refused"]
+    assert words in analysis.voice.reason
+    with pytest.raises(MediaError, match=words):
+        analyze(of_unknown_codec(sound))
+
+
 @pytest.mark.parametrize("rate", [1, 1_999, 5_000_000])
 def test_a_recording_at_such_a_rate_is_refused(tmp_path: Path, rate: int) -> None:
     with pytest.raises(MediaError, match=f"states {rate:,} samples a second; from 2,000"):
