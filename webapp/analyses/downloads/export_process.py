@@ -6,37 +6,22 @@ format into the folder, or ``problem.json``, a sentence, if the format cannot ho
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 import sys
-import tempfile
 from pathlib import Path
 
-from detector.files import is_disk_full
-from detector.process.signals import end_with_named_parent
 from detector.schema.analysis import Analysis
-from reports.errors import ReportError
 from reports.exports.formats import FORMATS
+from webapp.analyses.downloads.writer_process import write_download
 
 
 def main(analysis: Path, name: str, out: Path) -> int:
     """Write one export and return the exit status."""
-    end_with_named_parent()
-    os.nice(5)  # like the worker, so that pages stay fast
-    # Not confined: only our own files are read, and XlsxWriter sets times of its temporary ones.
-    tempfile.tempdir = str(out)  # removed with it, whatever happens
-    try:
-        with (out / FORMATS[name].ending).open("xb") as stream:
-            FORMATS[name].write(Analysis.from_json(analysis.read_bytes()), analysis.parent, stream)
-    except ReportError as problem:
-        (out / "problem.json").write_text(json.dumps(str(problem)))
-        return 1
-    except OSError as problem:
-        if is_disk_full(problem):
-            return errno.ENOSPC
-        raise
-    return 0
+    return write_download(
+        out / FORMATS[name].ending,
+        lambda stream: FORMATS[name].write(
+            Analysis.from_json(analysis.read_bytes()), analysis.parent, stream
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -7,22 +7,17 @@ Rows are written as they come, so that a table of any length takes as little mem
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from detector import timestamps
-from detector.files import is_disk_full
-from detector.process.signals import end_with_named_parent
-from reports.errors import ReportError
 from reports.exports.spreadsheets import write_workbook
 from reports.exports.tables import Cell
+from webapp.analyses.downloads.writer_process import write_download
 
 _MOMENT = "moment"
 
@@ -56,29 +51,19 @@ class _Lines:
 
 def main(out: Path) -> int:
     """Write one spreadsheet and return the exit status."""
-    end_with_named_parent()
-    os.nice(5)
-    tempfile.tempdir = str(out)  # removed with it, whatever happens
     lines = _Lines(sys.stdin.buffer)
-    try:
-        with (out / "table.xlsx").open("xb") as stream:
-            about = lines.about
-            write_workbook(
-                stream,
-                about["title"],
-                about["header"],
-                lines.rows(),
-                lambda: lines.provenance,
-                about["created"],
-            )
-    except ReportError as problem:
-        (out / "problem.json").write_text(json.dumps(str(problem)))
-        return 1
-    except OSError as problem:
-        if is_disk_full(problem):
-            return errno.ENOSPC
-        raise
-    return 0
+    about = lines.about
+    return write_download(
+        out / "table.xlsx",
+        lambda stream: write_workbook(
+            stream,
+            about["title"],
+            about["header"],
+            lines.rows(),
+            lambda: lines.provenance,
+            about["created"],
+        ),
+    )
 
 
 if __name__ == "__main__":

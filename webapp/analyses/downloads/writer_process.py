@@ -1,0 +1,38 @@
+"""What processes share that write one download: their priority, and the errors of which they tell."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from detector.files import is_disk_full
+from detector.process.signals import end_with_named_parent
+from reports.errors import ReportError
+
+
+def write_download(path: Path, write: Callable[[BinaryIO], None]) -> int:
+    """Write a file that does not exist, by ``write``, and return the exit status.
+
+    A :class:`~reports.errors.ReportError` is left beside it as ``problem.json``, a sentence; a full disk is
+    the status ``ENOSPC``.
+    """
+    end_with_named_parent()
+    os.nice(5)  # like the worker, so that pages stay fast
+    # Not confined: only our own files are read, and XlsxWriter sets times of its temporary ones.
+    tempfile.tempdir = str(path.parent)  # removed with it, whatever happens
+    try:
+        with path.open("xb") as stream:
+            write(stream)
+    except ReportError as problem:
+        (path.parent / "problem.json").write_text(json.dumps(str(problem)))
+        return 1
+    except OSError as problem:
+        if is_disk_full(problem):
+            return errno.ENOSPC
+        raise
+    return 0
