@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from detector.schema.formatting import count_noun
+
 _QUOTED = 60  # characters of a value
 
 
@@ -120,7 +122,7 @@ def _of_items(
     first, second = ({_key(getattr(item, rule.key)): item for item in items} for items in (old, new))
     alone = len(first.keys() ^ second.keys())
     if alone > rule.alone * (len(first) + len(second)):
-        yield f"{place} has {alone:,} items that stand in one of both only"
+        yield f"{place} has {count_noun(alone, 'item')} in one of both only"
     for key, item in first.items():
         if key in second:
             yield from _of_value(item, second[key], _EQUAL, rules, f"{place} {_quoted(key)}")
@@ -133,7 +135,7 @@ def _of_columns(old: BaseModel, new: BaseModel, rule: Rule, rules: FieldRules, p
     )
     alone = len(first.keys() ^ second.keys())
     if alone > rule.alone * (len(first) + len(second)):
-        yield f"{place} has {alone:,} rows that stand in one of both only"
+        yield f"{place} has {count_noun(alone, 'row')} in one of both only"
     common = [(row, second[key]) for key, row in first.items() if key in second]
     for name in type(old).model_fields:
         values, again, own = getattr(old, name), getattr(new, name), _rule_of(type(old), name, rules)

@@ -17,7 +17,7 @@ from detector.schema.analysis import (
     SecondLookContrast,
 )
 from detector.schema.base import Value
-from detector.schema.formatting import timecode
+from detector.schema.formatting import count_noun, timecode
 from detector.schema.measurements import FaceQuality, Span
 from detector.schema.metadata import Anomaly, DeclarationKind, HiddenPlace
 from detector.schema.scores import overlap
@@ -192,7 +192,8 @@ def _of_persons(
             yield f"person {name} is nobody who was judged"
     for name in sorted(set(new) - set(persons.values())):
         if new[name].usable_frames > _allowed(new[name].usable_frames, tolerance):
-            yield f"a person was judged in {new[name].usable_frames:,} sampled frames who is not recorded"
+            frames = count_noun(new[name].usable_frames, "sampled frame")
+            yield f"a person was judged in {frames} who is not recorded"
 
 
 def _of_person(old: Person, new: Person, interval: float, tolerance: Tolerance) -> Iterator[str]:

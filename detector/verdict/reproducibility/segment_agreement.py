@@ -18,7 +18,7 @@ from detector.schema.analysis import (
     Software,
     StripFace,
 )
-from detector.schema.formatting import N_, timecode
+from detector.schema.formatting import N_, count_noun, timecode
 from detector.verdict.judged_persons import is_covered
 
 
@@ -246,7 +246,7 @@ def _of_strip(old: Segment, new: Segment, tolerance: Tolerance) -> Iterator[str]
     faces = {face.pts: face for face in new.strip}
     moved = (old.start, old.end) != (new.start, new.end)
     if old.strip and not moved and len(old.strip) != len(new.strip):
-        yield f"film strip of segment {old.id} has {len(new.strip)} faces, not {len(old.strip)}"
+        yield f"film strip of segment {old.id} has {count_noun(len(new.strip), 'face')}, not {len(old.strip)}"
     for number, face in enumerate(old.strip, start=1):
         match = faces.get(face.pts)
         if match is None and not moved:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detector.schema.analysis import Analysis
-from detector.schema.formatting import timecode
+from detector.schema.formatting import count_noun, timecode
 from detector.schema.voice import ChannelFinding, Voice, VoiceCheck, VoicePeak, VoiceSegment
 from detector.verdict.reproducibility.field_agreement import differences
 from detector.verdict.reproducibility.field_rules import FIELDS
@@ -41,7 +41,8 @@ def voice_problems(recorded: Analysis, again: Analysis, tolerance: Tolerance) ->
     if same_engine:
         yield from shortened(list(differences(old, new, FIELDS, "of the voices,")))
     if [segment.id for segment in old.segments] != [segment.id for segment in new.segments]:
-        yield f"the voice has {len(new.segments)} segments, where {len(old.segments)} are recorded"
+        segments = count_noun(len(new.segments), "segment")
+        yield f"the voice has {segments}, where {len(old.segments)} are recorded"
         return
     step = old.scores.step + 1e-6
     for first, second in zip(old.segments, new.segments, strict=True):
