@@ -24,7 +24,7 @@ from detector.media.open import open_container, played_sound
 from detector.media.sound import SoundDecoder, refuse_rate
 from detector.media.sound_clock import SoundClock
 from detector.media.stated_durations import DurationSource, duration_source, stated_mp3_seconds
-from detector.media.unknown_sound import refuse_unknown_codec
+from detector.media.unknown_sound import refuse_undecodable
 from detector.metadata.anomalies import clock_anomalies, program_anomalies
 from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_tags, xmp_texts
 from detector.metadata.exhibit import (
@@ -48,10 +48,6 @@ _NEGATIVE = 1 << 31
 _NO_SOUND = N_(
     "The file states a sound track, but none of it can be read: it is damaged, or was copied only in part. "
     "Copy it again."
-)
-_ENCRYPTED = N_(
-    "The sound is encrypted, as copy protection does it: only programs that have the key can play it. Ask "
-    "whoever has it for a recording without encryption, and keep the original."
 )
 
 
@@ -114,7 +110,7 @@ def recording_facts(
     with open_exhibit(path) as file, open_container(file, None) as container:
         if not container.streams.audio:
             raise MediaError(UNREADABLE)
-        refuse_unknown_codec(file, container)
+        refuse_undecodable(file, container, played_sound(container))
         stream = examined_sound(container)
         refuse_rate(stream)
         stated = _stated_durations(path, container)
@@ -284,8 +280,6 @@ def _details(
     if container.format.name == MP4:
         with path.open("rb") as file:
             layout = readers.read("MP4", lambda: read_layout(file), Layout())
-        if examined.index in layout.encrypted:
-            raise MediaError(_ENCRYPTED)
         xmp = readers.read("XMP", partial(xmp_texts, layout.xmp), [])
         tags, texts = [*tags, *xmp_tags(xmp)], [*texts, *xmp]
     tags = list(dict.fromkeys(tags))

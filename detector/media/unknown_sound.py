@@ -1,14 +1,15 @@
-"""Name a codec of sound that cannot be decoded here, by what its container states."""
+"""Refuse sound that cannot be decoded here, by what its container states: encrypted, or of unknown codec."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import BinaryIO
 
 import av
 
 from detector.errors import MediaError
 from detector.media.acceptance import MP4
-from detector.media.containers import read_layout
+from detector.media.containers import Layout, read_layout
 from detector.schema.formatting import N_
 
 # By sample description of MP4, and by format of WAVE (RFC 2361 and the registry of Microsoft).
@@ -24,17 +25,33 @@ _NAMES = {
     "0x0075": "VoxWare MetaVoice",
     "0x2048": "Sonic",
 }
+_ENCRYPTED = N_(
+    "The sound is encrypted, as copy protection does it: only programs that have the key can play it. Ask "
+    "whoever has it for a recording without encryption, and keep the original."
+)
 _HEAD = 1 << 16
 _EXTENSIBLE = 0xFFFE
 
 
-def refuse_unknown_codec(file: BinaryIO, container: av.container.InputContainer) -> None:
-    """Raise :class:`MediaError` for a file that has sound, but none in a codec that is known here."""
+def refuse_undecodable(
+    file: BinaryIO, container: av.container.InputContainer, stream: av.AudioStream | None
+) -> None:
+    """Raise :class:`MediaError` if ``stream``, which a player plays, is encrypted.
+
+    FFmpeg would decode it to noise. Likewise for a file that has sound, but none in a codec that is known
+    here; ``stream`` is None then.
+    """
     streams = container.streams.audio
-    if not streams or any(stream.codec_context is not None for stream in streams):
+    if not streams:
         return
     place = file.tell()
-    codec = _mp4_format(file, streams[0].index) if container.format.name == MP4 else _wave_format(file)
+    layout = _layout(file) if container.format.name == MP4 else Layout()
+    if stream is not None:
+        file.seek(place)
+        if stream.index in layout.encrypted:
+            raise MediaError(_ENCRYPTED)
+        return
+    codec = layout.sound_formats.get(streams[0].index) or _wave_format(file)
     file.seek(place)
     if codec is None:
         raise MediaError(
@@ -52,9 +69,12 @@ def refuse_unknown_codec(file: BinaryIO, container: av.container.InputContainer)
     )
 
 
-def _mp4_format(file: BinaryIO, track: int) -> str | None:
+def _layout(file: BinaryIO) -> Layout:
+    """Return the layout of an MP4; an empty one where it cannot be read, as of metadata."""
     file.seek(0)
-    return read_layout(file).sound_formats.get(track)
+    with suppress(Exception):  # whatever is written in it, FFmpeg has read what it needs
+        return read_layout(file)
+    return Layout()
 
 
 def _wave_format(file: BinaryIO) -> str | None:

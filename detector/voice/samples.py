@@ -15,7 +15,7 @@ from detector.media.channels import Samples, channel_names, mix, widen
 from detector.media.open import open_container, played_sound
 from detector.media.sound import Resampler, SoundDecoder
 from detector.media.sound_clock import SoundClock, picture_joints
-from detector.media.unknown_sound import refuse_unknown_codec
+from detector.media.unknown_sound import refuse_undecodable
 
 RATE = 16_000
 """Samples a second in which voices are examined."""
@@ -82,8 +82,8 @@ class SoundReader:
         size = _BLOCK * self._rate
         with open_exhibit(self._path) as file, open_container(file, None) as container:
             stream = played_sound(container)
+            refuse_undecodable(file, container, stream)
             if stream is None:
-                refuse_unknown_codec(file, container)
                 return
             waiting: list[Samples] = []
             length, channels = 0, 1

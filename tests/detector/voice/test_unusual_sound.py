@@ -98,6 +98,15 @@ def test_a_codec_that_cannot_be_decoded_is_named(tmp_path: Path, name: str, code
         analyze(of_unknown_codec(sound))
 
 
+def test_encrypted_sound_of_a_video_is_not_judged(tmp_path: Path) -> None:
+    """FFmpeg would decode it to noise."""
+    clip = write_clip(tmp_path / "clip.mp4", [numbered(n) for n in range(10)])
+    path = write_film(tmp_path / "a.mp4", clip, write_recording(tmp_path / "a.m4a", codec="aac"))
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"enca", 1))
+    with pytest.raises(MediaError, match="encrypted.*Ask"):
+        next(SoundReader(path).blocks())
+
+
 @pytest.mark.parametrize("rate", [1, 1_999, 5_000_000])
 def test_a_recording_at_such_a_rate_is_refused(tmp_path: Path, rate: int) -> None:
     with pytest.raises(MediaError, match=f"states {rate:,} samples a second; from 2,000"):
