@@ -22,10 +22,11 @@ from detector.errors import MediaError
 from detector.media.acceptance import MP4, InputLimits
 from detector.media.containers import cut_fragment
 from detector.media.encode import BT709, Colours, H264Writer, mp4_time_base
-from detector.media.open import open_container, open_media
+from detector.media.open import open_container, open_media, played_sound
 from detector.media.photos import EXIF_ORIENTATIONS, UPRIGHT, Orientation, photo_orientation
 from detector.media.reader import MediaReader
 from detector.media.sound_clock import picture_joints
+from detector.media.unknown_sound import refuse_undecodable
 from detector.progress import Progress
 from detector.schema.analysis import Media
 from detector.schema.codec_names import codec_name
@@ -320,6 +321,7 @@ def _video(
                     file = opened.enter_context(source.open("rb"))
                     heard = opened.enter_context(open_container(file, cut_fragment(file)))
                     try:
+                        refuse_undecodable(file, heard, played_sound(heard))
                         sound = SoundEncoder(
                             heard,
                             container,
@@ -329,7 +331,7 @@ def _video(
                             lambda: picture_joints(source),
                             pad_inside=True,
                         )
-                    except MediaError as problem:  # such as a codec that is not known
+                    except MediaError as problem:
                         silent = N_("It has no sound. %(reason)s") % {"reason": str(problem)}
             moment = (pts - first) * reader.time_base
             shown = _as_analysed(reader, frame, size if changes else None)

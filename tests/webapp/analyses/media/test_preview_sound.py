@@ -75,6 +75,18 @@ def test_a_rate_that_is_not_read_leaves_the_pictures(tmp_path: Path) -> None:
     assert "It has no sound. The sound states 2,147,483,647 samples a second" in decision.reason
 
 
+def test_encrypted_sound_leaves_the_pictures(tmp_path: Path) -> None:
+    """FFmpeg would decode it to noise."""
+    sound = write_recording(tmp_path / "a.m4a", codec="aac")
+    clip = write_clip(tmp_path / "clip.mp4", SMALL, codec="mpeg4")  # which browsers do not play
+    film = write_film(tmp_path / "film.mov", clip, sound)
+    film.write_bytes(film.read_bytes().replace(b"mp4a", b"enca", 1))
+    decision = decide_playback(film, tmp_path / "preview", described(film), 0, lambda _share: None)
+    assert decision.source == "preview" and "It has no sound. The sound is encrypted" in decision.reason
+    with av.open(str(tmp_path / "preview")) as preview:
+        assert len(preview.streams) == 1
+
+
 def film_with_a_jump(folder: Path, seconds: float) -> Path:
     """Two seconds of pictures; the second half of a second of sound comes ``seconds`` later."""
     path = folder / "film.mkv"
