@@ -10,8 +10,11 @@ from detector import timestamps
 from detector.schema.analysis import KEPT_WIDTH, Analysis, Verdict
 from detector.schema.formatting import never_rounding_up_to
 from detector.schema.laboratory import Laboratory
+from detector.schema.summary import AnalysisOutcome, verdicts_of
+from detector.schema.voice import VoiceVerdict
 from detector.verdict.judged_persons import flagged_segments
 from language import translation
+from language.headlines import headline
 from language.languages import DEFAULT
 from language.translation import UNTRANSLATED, gettext, reason_text
 from reports.annex import ReaderView, glossary, reader_view
@@ -122,6 +125,8 @@ class ReportView:
     paper: str = field(metadata=UNTRANSLATED)
     head: HeadView
     verdict: str = field(metadata=UNTRANSLATED)
+    headline: str  # both verdicts, the more serious one first
+    outcome: AnalysisOutcome = field(metadata=UNTRANSLATED)
     verdict_sentence: str
     reason: str
     declared: DeclarationsView
@@ -164,8 +169,8 @@ class ReportView:
 
     @property
     def verdict_mark(self) -> str:
-        """Name of the verdict in style sheets."""
-        return MARKS[self.verdict]
+        """Name of the outcome in style sheets."""
+        return MARKS[self.outcome]
 
     @property
     def flagged(self) -> int:
@@ -249,6 +254,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         answers = [*summary.key_answers(analysis)]
         if sound:
             answers.insert(-1, (gettext("Voice"), first_page_sentence(analysis)))
+            answers[-1] = (answers[-1][0], _next_steps(analysis, sound, in_report=True))
     if laboratory and laboratory.decision:
         answers.append((THRESHOLD, laboratory.decision))
     if laboratory_of_voices and laboratory_of_voices.decision:
@@ -269,11 +275,13 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         paper=case.paper,
         head=head_view(analysis, case),
         verdict=of_sound.verdict if of_sound else analysis.verdict.value,
+        headline=headline(verdicts_of(analysis)),
+        outcome=verdicts_of(analysis).outcome,
         verdict_sentence=(of_sound.sentence or of_sound.absent) if of_sound else verdict_sentence(analysis),
         reason=of_sound.reason if of_sound else reason_text(analysis),
         declared=declarations_view(analysis),
         answers=tuple(answers),
-        next_steps=of_sound.next_steps if of_sound else summary.next_steps(analysis),
+        next_steps=_next_steps(analysis, sound, in_report=False),
         figure=figure_view(analysis),
         figure_words=summary.figure_words(analysis),
         lead=_lead(analysis, segments),
@@ -312,6 +320,19 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         ),
         kept=_kept(analysis, folder),
     )
+
+
+def _next_steps(analysis: Analysis, sound: SoundView | None, *, in_report: bool) -> str:
+    """Recommend what to do about what was found: on faces, on voices or on both."""
+    if sound and analysis.media.sound_only:
+        return sound.next_steps
+    faces = summary.next_steps(analysis, in_report=in_report)
+    if sound is None or analysis.voice is None or analysis.voice.verdict is not VoiceVerdict.SYNTHETIC:
+        return faces
+    if analysis.verdict is not Verdict.MANIPULATED:
+        return sound.next_steps
+    as_well = gettext("Listen to the flagged segments of the voice as well.")
+    return f"{faces} {as_well}"
 
 
 def _lead(analysis: Analysis, segments: Sequence[SegmentView]) -> Lead | None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from detector import timestamps
-from detector.schema.analysis import SCHEMA_VERSION, Analysis, summarise
+from detector.schema.analysis import SCHEMA_VERSION, Analysis
+from detector.schema.summary import summarise
 from detector.timestamps import iso_milliseconds
 from reports.comparison.kept import FOLDER, RESULT
 from reports.custody.format import Entry, ExportedLog

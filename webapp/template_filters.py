@@ -11,8 +11,10 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector.files import FILES
+from detector.schema.summary import Verdicts
 from language import formatting, translation
 from language.formatting import shown
+from language.headlines import headline
 from language.names import actor_name, model_limit, model_title
 from language.translation import N_, gettext, ngettext
 from reports.custody.custody_section import details_in_words
@@ -26,6 +28,7 @@ from webapp.jobs import parameters, recovery
 from webapp.live import sessions
 from webapp.review import queries
 from webapp.storage.data_folder import Folders
+from webapp.storage.finding_columns import read_verdicts
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
 _HIDDEN_PARTS = {
@@ -56,6 +59,8 @@ def install(app: Flask) -> None:
         in_parts=translation.in_parts,
         grouped=formatting.grouped,
         verdict_class=verdict_class,
+        verdicts=row_verdicts,
+        headline=headline,
         voice_of=voice_of,
         status_words=status_words,
         priority=priority,
@@ -113,6 +118,13 @@ def time_ago(value: datetime) -> str:
 def verdict_class(verdict: str | None) -> str:
     """Return the CSS class and icon of a verdict."""
     return MARKS.get(verdict or "", "none")
+
+
+def row_verdicts(row: AnalysisRow) -> Verdicts:
+    """Return the verdicts on faces and voices of a finished analysis."""
+    verdicts = read_verdicts(row.verdict, row.summary)
+    assert verdicts is not None, "only finished analyses have verdicts"
+    return verdicts
 
 
 def voice_of(row: AnalysisRow) -> dict[str, Any] | None:

@@ -193,10 +193,11 @@ def _print_findings(analysis: Analysis) -> None:
     from detector.schema.channel_names import name_channels
     from detector.schema.formatting import probability, timecode
     from detector.schema.metadata import first_statements
+    from detector.schema.summary import verdicts_of
     from detector.verdict.judged_persons import is_flagged
+    from language.headlines import headline
 
-    of_sound = analysis.media.sound_only and analysis.voice
-    print_line(f"{analysis.media.file}: {of_sound.verdict if of_sound else analysis.verdict}")
+    print_line(f"{analysis.media.file}: {headline(verdicts_of(analysis))}")
     print_line(analysis.reason)
     for declaration in first_statements(analysis.declarations):
         print_line(f"The file declares (not used for the verdict): {declaration.short}")

@@ -24,8 +24,9 @@ from detector.models.loaded import load_model
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, CrashError, LimitError, Limits, Sandbox, refuse_links
 from detector.sandboxed_engine import limits_of_environment
-from detector.schema.analysis import EMPTY_SUMMARY, Parameters, Verdict
+from detector.schema.analysis import Parameters, Verdict
 from detector.schema.metadata import LONGEST_DECLARED, first_statements
+from detector.schema.summary import EMPTY_SUMMARY, Verdicts
 from detector.scoring.scorer import CropScorer
 
 
@@ -161,15 +162,17 @@ def score_crops(
             if crop.image is None:
                 yield file, {"file": file.name, "error": crop.error}
                 continue
+            verdict = _crop_verdict(crop.image, probability, parameters)
             line: ResultLine = {
                 "file": file.name,
-                "verdict": str(_crop_verdict(crop.image, probability, parameters)),
+                "verdict": str(verdict),
                 "probability": probability,
                 "stability": None,
                 "faces": 1,
                 "duration": 0.0,
                 "reason": None,
                 **EMPTY_SUMMARY,
+                "outcome": str(Verdicts(verdict, None).outcome),
                 "declarations": list(crop.declarations),
                 "seconds": seconds,
             }

@@ -29,7 +29,8 @@ from detector.process.signals import end_with_parent_process, sigterm_ends
 from detector.sandbox import AllowedPaths, KilledError, Limits, Sandbox, UnexpectedError, capabilities
 from detector.sandbox.confined_process import remove_abandoned
 from detector.sandboxed_engine import limits_of_environment
-from detector.schema.analysis import Analysis, Parameters, summarise
+from detector.schema.analysis import Analysis, Parameters
+from detector.schema.summary import summarise
 
 MoreFields = Callable[[Analysis], ResultLine]
 

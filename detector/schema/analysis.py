@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, Final, Self, TypedDict
+from typing import Self
 
 from pydantic import Field, model_validator
 
 # Other modules import most names of an analysis from here.
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional  # noqa: F401
-from detector.schema.causes import reasons, remarks, spans, voices  # noqa: F401  # their codes
-from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.schema.measurements import (  # noqa: F401
     Answers,
+    Cause,
     Coverage,
     FaceQuality,
     ManipulationKind,
@@ -30,7 +29,6 @@ from detector.schema.metadata import (
     Details,
     MarkSearch,
     Picture,
-    first_statements,
 )
 from detector.schema.method import LATER_PARAMETERS, Parameters, Ran, Software, zero_values
 from detector.schema.method import Library as Library
@@ -241,16 +239,12 @@ class OtherModel(Value):
 
     model: Model
     verdict: Verdict
-    reason: str = Field(default="", description="the texts of `causes`")
+    reason: str
     causes: tuple[Cause, ...] = Field(default=(), description="as of the analysis; since 1.25")
     probability: Probability | None
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]
     ran: Ran
-
-    @model_validator(mode="after")
-    def _write_reason(self) -> Self:
-        return with_reason(self, self.causes)
 
 
 class Joint(Value):
@@ -274,9 +268,9 @@ class Analysis(Document):
         "all flagged faces, since 1.23 by its answers where they are flagged; null: neither clearly "
         "outweighs the other, or no second look was taken; since 1.8"
     )
-    reason: str = Field(default="", description="the reason for the verdict: the texts of `causes`")
+    reason: str = Field(description="the reason for the verdict in words")
     causes: tuple[Cause, ...] = Field(
-        default=(), description="what the reason consists of; empty: an analysis before 1.25"
+        default=(), description="the sentences of the reason as codes with parameters; since 1.25"
     )
     probability: Probability | None = Field(
         description="calibrated probability that some face was manipulated: the highest of any person that "
@@ -348,10 +342,6 @@ class Analysis(Document):
         return self.model_copy(update={"media": self.media.model_copy(update={"details": details})})
 
     @model_validator(mode="after")
-    def _write_reason(self) -> Self:
-        return with_reason(self, self.causes)
-
-    @model_validator(mode="after")
     def _zero_later_parameters(self) -> Self:
         """Set parameters that its version did not have to 0 instead of their defaults."""
         parameters = self.parameters
@@ -363,37 +353,3 @@ class Analysis(Document):
         if missing:
             object.__setattr__(self, "parameters", parameters.model_copy(update=zero_values(missing)))
         return self
-
-
-class Summary(TypedDict):
-    """Fields that ``score`` and the API show beside verdict and probability."""
-
-    kind: str | None
-    answers: dict[str, float] | None
-    declarations: list[str] | None
-    marks: list[str] | None  # programs whose marks are hidden in pixels or sound
-    voice: dict[str, Any] | None  # the fields of a VoiceSummary
-
-
-EMPTY_SUMMARY: Final = Summary(kind=None, answers=None, declarations=None, marks=None, voice=None)
-
-
-def summarise(analysis: Analysis) -> Summary:
-    """Summarise an analysis; of the declarations, only the first few."""
-    return Summary(
-        kind=None if analysis.kind is None else analysis.kind.value,
-        answers=None if analysis.answers is None else analysis.answers.model_dump(),
-        declarations=None
-        if analysis.declarations is None
-        else [declaration.short for declaration in first_statements(analysis.declarations)],
-        marks=None
-        if analysis.marks is None
-        else [
-            declaration.program or str(declaration.kind)
-            for declaration in analysis.declarations or ()
-            if declaration.hidden
-        ],
-        voice=None
-        if analysis.voice is None
-        else analysis.voice.summarise(only=analysis.media.sound_only).model_dump(mode="json"),
-    )

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from detector.schema.base import Probability, Seconds, Value, optional
-from detector.schema.causes.cause import Cause, with_reason
+
+CauseParameter = bool | int | float | str | tuple[str, ...] | tuple[int, ...]
+
+
+class Cause(Value):
+    """One sentence of a reason as a code with parameters, from which it can be written in any language."""
+
+    code: str
+    parameters: dict[str, CauseParameter] = Field(default_factory=dict)
 
 
 class Span(Value):
@@ -16,12 +23,10 @@ class Span(Value):
 
     start: Seconds
     end: Seconds
-    reason: str = Field(default="", description="the text of `cause`")
-    cause: Cause | None = Field(default=None, description="null: an analysis before 1.25")
-
-    @model_validator(mode="after")
-    def _write_reason(self) -> Self:
-        return with_reason(self, (self.cause,) if self.cause else ())
+    reason: str
+    cause: Cause | None = Field(
+        default=None, description="the reason as code and parameters; null: an analysis before 1.25"
+    )
 
 
 class Spread(Value):

@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 
 from detector.media.stream.packet_stats import MOST_FAILURES
 from detector.schema.analysis import Coverage, Media, Span
-from detector.schema.causes.cause import Cause, CauseParameter
-from detector.schema.causes.remarks import RemarkCode
-from detector.schema.causes.spans import SpanCode
+from detector.schema.measurements import CauseParameter
+from detector.verdict.sentences import Statement
 
 if TYPE_CHECKING:
     from detector.scoring.first_pass import FirstPassResult
 
-NOT_DECODED = SpanCode.NOT_DECODED.cause()
-FROM_DAMAGED = SpanCode.FROM_DAMAGED.cause()
-DAMAGED = frozenset({SpanCode.NOT_DECODED.code, SpanCode.FROM_DAMAGED.code})
-"""Codes of stretches in which nothing is known of what was recorded."""
+NOT_DECODED = Statement("not_decoded")
+FROM_DAMAGED = Statement("from_damaged")
+DAMAGED = frozenset({NOT_DECODED, FROM_DAMAGED})
+"""Reasons of stretches in which nothing is known of what was recorded."""
 
 
 def measure_coverage(first_pass: FirstPassResult, media: Media, missing: float, rate: float) -> Coverage:
@@ -60,8 +59,8 @@ def measure_coverage(first_pass: FirstPassResult, media: Media, missing: float, 
     )
 
 
-def _span(start: float, end: float, cause: Cause) -> Span:
-    return Span(start=start, end=end, cause=cause)
+def _span(start: float, end: float, reason: Statement) -> Span:
+    return Span(start=start, end=end, reason=str(reason), cause=reason.cause)
 
 
 def _without_usable_face(
@@ -78,15 +77,15 @@ def _without_usable_face(
     spans: list[Span] = []
     for i in np.flatnonzero(~np.isin(times, usable)).tolist():
         time = times[i]
-        cause = SpanCode.NO_FACE_FOUND.cause()
+        reason = Statement("no_face_found")
         if time in flaws:
-            cause = SpanCode.UNUSABLE_FACES.cause(flaws=tuple(sorted(flaws[time])))
+            reason = Statement("unusable_faces", flaws=tuple(sorted(flaws[time])))
         end = times[i + 1] if i + 1 < len(times) else duration
         end = min([end, *(span.start for span in damaged if time < span.start)])
-        if spans and spans[-1].cause == cause and spans[-1].end == time:
-            spans[-1] = _span(spans[-1].start, end, cause)
+        if spans and spans[-1].reason == reason and spans[-1].end == time:
+            spans[-1] = _span(spans[-1].start, end, reason)
         else:
-            spans.append(_span(time, max(end, time), cause))
+            spans.append(_span(time, max(end, time), reason))
     return spans
 
 
@@ -97,7 +96,7 @@ def _behind_the_end(media: Media, missing: float) -> Iterator[Span]:
         yield _span(end, end + media.lost_at_end, NOT_DECODED)
         end += media.lost_at_end
     if missing:
-        yield _span(end, end + missing, SpanCode.BREAKS_OFF.cause())
+        yield _span(end, end + missing, Statement("breaks_off"))
 
 
 def damaged_spans(media: Media) -> Iterator[Span]:
@@ -134,31 +133,31 @@ _FEW_LOST = 0.02
 _FEW_SEEN = 0.01  # share of transparent pixels that is not mentioned, as in round corners
 
 
-def unexamined_causes(media: Media, missing: float) -> list[Cause]:
-    """Return the causes about parts of the file that were not examined.
+def unexamined_sentences(media: Media, missing: float) -> list[Statement]:
+    """Return the sentences about parts of the file that were not examined.
 
     ``missing`` is the number of seconds missing at its end.
     """
-    details, causes = media.details, []
+    details, sentences = media.details, []
     if media.turned:
-        causes.append(RemarkCode.ROTATED.cause(turned=media.turned))
+        sentences.append(Statement("rotated", turned=media.turned))
     if details and (others := details.other_pictures):
-        causes.append(RemarkCode.OTHER_TRACKS.cause(streams=tuple(stream.index for stream in others)))
+        sentences.append(Statement("other_tracks", streams=tuple(stream.index for stream in others)))
     if details and details.picture and (end := details.picture.ends_at):
-        causes.append(RemarkCode.TRAILING_DATA.cause(share=round(100 * end)))
+        sentences.append(Statement("trailing_data", share=round(100 * end)))
     if media.still and details and (pages := details.other_pages):
-        causes.append(RemarkCode.OTHER_PAGES.cause(pages=pages))
+        sentences.append(Statement("other_pages", pages=pages))
     if media.picture and (media.picture.transparent or 0) >= _FEW_SEEN:
-        causes.append(RemarkCode.TRANSPARENT.cause())
+        sentences.append(Statement("transparent"))
     if details and details.photo and details.photo.appended_video:
-        causes.append(RemarkCode.APPENDED_VIDEO.cause())
+        sentences.append(Statement("appended_video"))
     if media.frames_out_of_order > _FEW_LOST * media.frames:
-        causes.append(RemarkCode.OUT_OF_ORDER.cause(frames=media.frames_out_of_order))
+        sentences.append(Statement("out_of_order", frames=media.frames_out_of_order))
     if media.still and media.frames_undecodable:
-        causes.append(RemarkCode.PHOTO_DAMAGED.cause())
+        sentences.append(Statement("photo_damaged"))
     elif damage := _damage(media, missing):
-        causes.append(RemarkCode.DAMAGED.cause(**damage))
-    return causes
+        sentences.append(Statement("damaged", **damage))
+    return sentences
 
 
 def _damage(media: Media, missing: float) -> dict[str, CauseParameter]:

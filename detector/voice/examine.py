@@ -13,9 +13,8 @@ from detector.media.acceptance import InputLimits
 from detector.media.sound_clock import plausible_start
 from detector.progress import EndingReport, ReportShare
 from detector.schema.analysis import Media, Parameters
-from detector.schema.causes.cause import Cause
-from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import ChannelFinding, SoundStream, Voice, VoiceSegment, VoiceVerdict
+from detector.verdict.sentences import Reason, Statement
 from detector.voice.channels import Heard, HeardChannels, listen_to_channels
 from detector.voice.findings import (
     Decision,
@@ -63,17 +62,17 @@ def examine_voice(
     except Exception as problem:
         if problem is report.ending:
             raise
-        return _without_finding(model, VoiceVerdict.INCONCLUSIVE, _cause(problem))
+        return _without_finding(model, VoiceVerdict.INCONCLUSIVE, Reason(_statement(problem)))
 
 
-def _cause(problem: Exception) -> Cause:
+def _statement(problem: Exception) -> Statement:
     """Say why sound was not examined."""
     if isinstance(problem, MediaError):
-        return VoiceCode.REFUSED.cause(problem=str(problem))
+        return Statement("voice_refused", problem=str(problem))
     if isinstance(problem, MemoryError):
-        return VoiceCode.OUT_OF_MEMORY.cause()
+        return Statement("voice_out_of_memory")
     log.error("the sound could not be examined", exc_info=problem)
-    return VoiceCode.ERROR.cause(error=type(problem).__name__)
+    return Statement("voice_error", error=type(problem).__name__)
 
 
 def _examined(
@@ -91,8 +90,9 @@ def _examined(
     facts = reader.facts
     if facts is None:
         if media.has_sound:
-            return _without_finding(model, VoiceVerdict.INCONCLUSIVE, VoiceCode.NOT_DECODED.cause())
-        return _without_finding(model, VoiceVerdict.NO_SPEECH, VoiceCode.NO_SOUND.cause())
+            reason = Reason(Statement("voice_not_decoded"))
+            return _without_finding(model, VoiceVerdict.INCONCLUSIVE, reason)
+        return _without_finding(model, VoiceVerdict.NO_SPEECH, Reason(Statement("voice_no_sound")))
     start = float(plausible_start(facts.start, media.duration)) - (media.start_offset or 0.0)
     groups = [_Judged(group, facts, model, start) for group in heard.groups]
     _measure_stability(groups, path, bounds, model)
@@ -113,7 +113,8 @@ def _examined(
             ChannelFinding(
                 channels=channels,
                 verdict=decision.verdict,
-                causes=(decision.cause,),
+                reason=str(decision.reason),
+                causes=decision.reason.causes,
                 probability=decision.probability,
                 stability=group.stability,
                 speech=group.speech,
@@ -200,11 +201,12 @@ def _listen(reader: SoundReader, model: LoadedVoiceModel, media: Media, progress
     return listen_to_channels(reader.channel_blocks(), model.network, seen)
 
 
-def _without_finding(model: LoadedVoiceModel, verdict: VoiceVerdict, cause: Cause) -> Voice:
+def _without_finding(model: LoadedVoiceModel, verdict: VoiceVerdict, reason: Reason) -> Voice:
     """Return the finding for a file without sound, or without any that could be examined."""
     return Voice(
         verdict=verdict,
-        causes=(cause,),
+        reason=str(reason),
+        causes=reason.causes,
         probability=None,
         stream=None,
         speech=0.0,

@@ -7,12 +7,10 @@ from enum import Enum, auto
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Voice
-from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
 from language.formatting import plural, probability, shown, time_span, timecode
 from language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.sound.channels import channel_sentences, channel_words
-from reports.sound.facts import judged_words
 from reports.wording.photographs import made_since
 
 EXAMINED_SINCE = "1.26"  # schema version
@@ -60,7 +58,7 @@ def not_examined_words(state: SoundState) -> str:
 
 
 # Codes of reasons that say the same as the sentence of the verdict.
-_SAID_BY_VERDICT = frozenset((VoiceCode.NO_SPEECH.code, VoiceCode.BELOW_THRESHOLD.code))
+_SAID_BY_VERDICT = frozenset(("voice_no_speech", "voice_below_threshold"))
 
 
 def further_reason(voice: Voice) -> str:
@@ -161,7 +159,11 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
 
 def _judged(voice: Voice, finding: ChannelFinding) -> str:
     """State how much of the sound of channels was judged."""
-    amounts = judged_words(finding)
+    amounts = gettext(
+        "%(speech)s of speech were judged; %(left)s of the sound were not.",
+        speech=timecode(finding.speech),
+        left=timecode(sum(finding.not_judged.values())),
+    )
     channels = capitalize_first(channel_words(voice, finding.channels))
     return f"{channels}: {amounts}" if channels else amounts
 

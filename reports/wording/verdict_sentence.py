@@ -17,6 +17,9 @@ from language.translation import N_, gettext
 
 # Names of verdicts in style sheets and of their icons.
 MARKS = {
+    "finding": "manipulated",
+    "nothing found": "not-found",
+    "open": "inconclusive",
     "manipulated": "manipulated",
     "no manipulation found": "not-found",
     "inconclusive": "inconclusive",

@@ -13,7 +13,8 @@ from evidence import ANALYSIS_ID, MOMENT, logged, said, small_analysis, small_pd
 from made_comparison_results import comparison_of
 from voices import voice
 
-from detector.schema.analysis import Analysis, summarise
+from detector.schema.analysis import Analysis
+from detector.schema.summary import summarise
 from detector.schema.voice import VoiceVerdict
 from reports.custody.format import read_export
 from reports.review.annotation_file import SavedAnnotations, checksum, file_text, to_json

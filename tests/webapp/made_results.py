@@ -12,13 +12,15 @@ from flask import Flask
 
 from detector.progress import Progress
 from detector.sandboxed_engine import EngineJob
-from detector.schema.analysis import Analysis, summarise
+from detector.schema.analysis import Analysis
+from detector.schema.summary import summarise
 from reports.bundle import manifest
 from reports.file_names import MANIFEST
 from webapp.analyses.uploads import exhibits
 from webapp.custody import custody_log, job_records
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
+from webapp.storage.finding_columns import finding_columns
 from webapp.storage.tables import AnalysisRow, State, now
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x>"
@@ -88,6 +90,8 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
         stored.verdict, stored.probability = analysis.verdict.value, analysis.probability
         stored.duration, stored.frame_rate = analysis.media.duration, analysis.media.frame_rate
         stored.summary = json.dumps(summarise(analysis))
+        for name, value in finding_columns(stored.verdict, stored.summary).items():
+            setattr(stored, name, value)
         custody_log.append(
             session,
             "analysis finished",

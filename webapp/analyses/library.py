@@ -14,8 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from detector.schema.analysis import Verdict
-from detector.schema.voice import VoiceVerdict
 from detector.version import __version__
 from language.translation import gettext
 from reports.exports import spreadsheets
@@ -56,6 +54,7 @@ LIBRARY_COLUMNS = (
     "voice",
     "voice_probability",
     "speech_s",
+    "outcome",
 )
 
 
@@ -148,8 +147,7 @@ def listing() -> str:
         reviewed=reviewed,
         read_only=read_only_analyses(page.rows),
         like=like,
-        verdicts=[str(verdict) for verdict in Verdict],
-        voice_verdicts=[str(verdict) for verdict in VoiceVerdict],
+        findings=library_search.FINDINGS,
         states=[str(state) for state in State],
         models=models,
         reviewers=reviewers,
@@ -201,13 +199,13 @@ def _cells(search: library_search.LibrarySearch) -> Iterator[tuple[Cell | dateti
         for some in rows:
             annotations = annotation_counts(session, some)
             for row in some:
-                voice = json.loads(row.summary or "{}").get("voice") or {}
+                speech = (json.loads(row.summary or "{}").get("voice") or {}).get("speech")
                 yield (
                     row.file,
                     row.exhibit.sha256,
                     row.exhibit.bytes,
                     row.state,
-                    row.verdict,
+                    None if row.sound_only else row.verdict,
                     row.probability,
                     row.model,
                     row.duration,
@@ -215,7 +213,10 @@ def _cells(search: library_search.LibrarySearch) -> Iterator[tuple[Cell | dateti
                     row.finished,
                     annotations[row.id],
                     row.id,
-                    *(voice.get(name) for name in ("verdict", "probability", "speech")),
+                    row.voice_verdict,
+                    row.voice_probability,
+                    speech,
+                    row.outcome,
                 )
             session.expunge_all()
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, case, func, literal, or
 from sqlalchemy.orm import Session, aliased
 
 from detector.schema.analysis import Verdict
+from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import VoiceVerdict
 from language.names import normalized
 from language.translation import N_
@@ -29,6 +30,14 @@ SORTS: dict[str, tuple[str, tuple[ColumnElement[Any], ...]]] = {
     "probability": (N_("Probability, highest first"), (AnalysisRow.probability.desc().nulls_last(),)),
     "length": (N_("Length, longest first"), (AnalysisRow.duration.desc().nulls_last(),)),
 }
+FINDINGS = {
+    "any": (N_("Any finding"), "outcome", AnalysisOutcome.FINDING.value),
+    "faces": (N_("Manipulation of faces found"), "verdict", Verdict.MANIPULATED.value),
+    "voices": (N_("Synthetic voice found"), "voice_verdict", VoiceVerdict.SYNTHETIC.value),
+    "open": (N_("Inconclusive"), "outcome", AnalysisOutcome.OPEN.value),
+    "nothing": (N_("Nothing found"), "outcome", AnalysisOutcome.NOTHING.value),
+}
+"""Filters by both verdicts: the words, the column and its value."""
 _NEWEST = (AnalysisRow.created.desc(), AnalysisRow.id.desc())
 _Columns = TypeVarTuple("_Columns")
 _ADDRESS = re.compile(r"\S*/analyses/([0-9a-f]{32})\S*")
@@ -41,7 +50,9 @@ class LibrarySearch:
     """Filters and order of the library; empty fields do not filter. Days are in UTC."""
 
     text: str = ""
-    verdict: str = ""
+    finding: str = ""  # a key of FINDINGS
+    outcome: str = ""
+    verdict: str = ""  # on faces; recordings of sound never match
     voice: str = ""  # a verdict on the voices
     state: str = ""
     model: str = ""
@@ -62,6 +73,7 @@ class LibrarySearch:
         """Return the query parameters of this search with ``changes``, without empty ones."""
         parameters: dict[str, object] = {
             "q": self.text,
+            "finding": self.finding,
             "verdict": self.verdict,
             "voice": self.voice,
             "state": self.state,
@@ -98,6 +110,7 @@ def parse_search(args: Mapping[str, str]) -> LibrarySearch:
     sort = args.get("sort", "")
     return LibrarySearch(
         text=normalized(args.get("q", ""), 200)[:200],
+        finding=args.get("finding", "") if args.get("finding") in FINDINGS else "",
         verdict=_one_of(args.get("verdict", ""), Verdict),
         voice=_one_of(args.get("voice", ""), VoiceVerdict),
         state=_one_of(args.get("state", ""), State),
@@ -160,11 +173,15 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
     # JSON of `Summary`, whose column has another name (see `AnalysisRow`).
     summary = AnalysisRow.summary if row is AnalysisRow else row.finding
     conditions = [_word(word, row) for word in _ADDRESS.sub(r"\1", search.text).split()]
+    if search.finding:
+        column, value = FINDINGS[search.finding][1:]
+        conditions.append(getattr(row, column) == value)
+    if search.outcome:
+        conditions.append(row.outcome == search.outcome)
     if search.verdict:
-        conditions.append(row.verdict == search.verdict)
+        conditions.append(and_(row.verdict == search.verdict, row.sound_only.is_(False)))
     if search.voice:
-        # As `json.dumps` wrote the summary: no column of its own, since so few rows match.
-        conditions.append(summary.contains(f'"voice": {{"verdict": "{search.voice}"', autoescape=True))
+        conditions.append(row.voice_verdict == search.voice)
     if search.state:
         conditions.append(row.state == search.state)
     if search.model:

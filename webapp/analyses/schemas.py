@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field, Json
 
 from detector.schema.analysis import Answers, ManipulationKind, Parameters, Score, Segment, Value, Verdict
 from detector.schema.joint import MOST_OTHERS, JointRule
+from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import Instant, VoiceSegment, VoiceSummary, VoiceVerdict
-from reports.inputs.case_fields import ASKED
 from reports.wording.lengths import FULL, Length
 from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
 from webapp.storage.tables import Priority, State
@@ -41,13 +41,6 @@ class Prioritised(RequestModel):
     priority: PriorityName
 
 
-class Earlier(Value):
-    """Analyses of the same file before an upload that you may see."""
-
-    count: int
-    first: Moment = Field(description="when the oldest was created")
-
-
 class AnalysisStatus(JobStatus):
     """The status of an analysis."""
 
@@ -57,8 +50,14 @@ class AnalysisStatus(JobStatus):
     case: int | None = Field(description="id of its case")
     settings: dict[str, Any] = Field(description="parameters that differ from their defaults")
     duration: float | None = Field(description="of the exhibit, in seconds; known once the analysis is done")
-    verdict: Verdict | None
+    outcome: AnalysisOutcome | None = Field(
+        description="the more serious of the verdicts on faces and voices"
+    )
+    verdict: Verdict | None = Field(description="on faces; inconclusive for a recording of sound")
     probability: float | None = Field(ge=0, le=1)
+    no_face: bool | None = Field(
+        default=None, description="no face of a photo or video was judged; null: made by 0.2 or earlier"
+    )
     kind: ManipulationKind | None = Field(
         default=None, description="of manipulation, if that is the verdict and the kind could be determined"
     )
@@ -87,9 +86,6 @@ class AnalysisStatus(JobStatus):
         description="being made: report.pdf is being rendered; available: it can be downloaded, and is "
         "rendered again if something was added since; null: not done; not in lists",
     )
-    earlier: Earlier | None = Field(
-        default=None, description="only in the response to an upload of a file that was analysed before"
-    )
 
 
 class Listing(Value):
@@ -105,7 +101,10 @@ class Search(RequestModel):
     q: Annotated[Text, Field(max_length=200)] = Field(
         default="", description="words of the file name, or the start of a SHA-256 or an id"
     )
-    verdict: Verdict | None = None
+    outcome: AnalysisOutcome | None = Field(
+        default=None, description="the more serious of the verdicts on faces and voices"
+    )
+    verdict: Verdict | None = Field(default=None, description="on faces; recordings of sound never match")
     voice: VoiceVerdict | None = Field(default=None, description="verdict on the voices")
     state: State | None = None
     model: Annotated[Text, Field(max_length=60)] = ""
@@ -141,19 +140,6 @@ _ALSO = "names of other models that judge the same faces beside the first"
 _JOINT = "how the models decide together: the first alone, any, the majority, or all"
 
 
-class ReportDetails(RequestModel):
-    """Case details of an analysis; empty ones are printed as not stated."""
-
-    case_number: str = ""
-    exhibit_number: str = ""
-    examiner: str = ""
-    organisation: str = ""
-    paper: str = Field(default="", description="A4 or Letter; default: A4")
-
-
-assert tuple(ReportDetails.model_fields) == ASKED
-
-
 class NewAnalysis(RequestModel):
     """The text fields of the upload form."""
 
@@ -169,9 +155,6 @@ class NewAnalysis(RequestModel):
         default=None, description="id of a case you are in"
     )
     priority: PriorityName = "normal"
-    details: Json[ReportDetails] = Field(
-        default=ReportDetails(), description="JSON: case details, which reports print"
-    )
 
 
 class Again(RequestModel):

@@ -209,14 +209,13 @@ def analyses_over_time(session: Session, weekly: bool, today: date) -> tuple[Cou
 
 def agreement(session: Session, opinions: Iterable[OpinionInAnalysis]) -> MachineAgreement:
     """Count opinions on the machine's findings, one for each reviewer and finding."""
-    annotated = select(AnalysisRow.id, AnalysisRow.verdict, AnalysisRow.unflagged, AnalysisRow.summary).where(
+    verdict = case((AnalysisRow.sound_only, AnalysisRow.voice_verdict), else_=AnalysisRow.verdict)
+    annotated = select(AnalysisRow.id, AnalysisRow.sound_only, verdict, AnalysisRow.unflagged).where(
         AnalysisRow.id.in_(select(AnnotationRow.analysis_id))
     )
     verdicts, unflagged = {}, set()
-    for analysis_id, verdict, ids, summary in session.execute(annotated):
-        voice = (json.loads(summary).get("voice") if summary else None) or {}
-        of_voice = bool(voice.get("only"))
-        verdicts[analysis_id] = of_voice, voice["verdict"] if of_voice else verdict or UNFINISHED
+    for analysis_id, of_voice, verdict, ids in session.execute(annotated):
+        verdicts[analysis_id] = of_voice, verdict or UNFINISHED
         unflagged |= {(analysis_id, segment) for segment in json.loads(ids or "[]")}
     exhibits: dict[tuple[bool, str], Counter[str]] = defaultdict(Counter)
     people: dict[str, Counter[str]] = defaultdict(Counter)
@@ -325,19 +324,13 @@ def _summary() -> ColumnElement[str]:
 
 def _sound_alone() -> ColumnElement[bool]:
     """Match analyses of recordings without picture whose sound was examined."""
-    return _summary().contains('"only": true')
+    return AnalysisRow.sound_only.is_(True)
 
 
 def _voices(session: Session) -> Counter[str]:
     """Count finished analyses by verdict on the voices, where sound was examined."""
-    counts = [
-        func.sum(
-            case((_summary().contains(f'"voice": {{"verdict": "{verdict}"', autoescape=True), 1), else_=0)
-        )
-        for verdict in VOICE_VERDICTS
-    ]
-    totals = session.execute(select(*counts).where(AnalysisRow.state == State.DONE)).one()
-    return Counter({verdict: total or 0 for verdict, total in zip(VOICE_VERDICTS, totals, strict=True)})
+    counts = Counter(_counts_by(session, AnalysisRow.voice_verdict, AnalysisRow.state == State.DONE))
+    return Counter({verdict: counts[verdict] for verdict in VOICE_VERDICTS})
 
 
 def _examined(session: Session) -> tuple[int, tuple[int, float], tuple[int, float], int]:

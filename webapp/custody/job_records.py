@@ -24,6 +24,7 @@ from reports.custody.format import Action, Entry
 from reports.file_names import MANIFEST
 from webapp.custody import custody_log
 from webapp.errors import UserError
+from webapp.storage.finding_columns import finding_columns
 from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow
 
 _Record = TypeVar("_Record")
@@ -188,6 +189,9 @@ class FinishedAnalysis:
             return gettext("The probability in the database is not the one that the custody log holds.")
         if self.summary != (None if row.summary is None else sha256_of_text(row.summary)):
             return gettext("The answers in the database are not those that the custody log holds.")
+        derived = finding_columns(row.verdict, row.summary)
+        if any(getattr(row, name) != value for name, value in derived.items()):
+            return gettext("The outcome in the database does not follow from the verdicts of the analysis.")
         return None
 
 

@@ -20,6 +20,7 @@ from webapp.jobs import queue as job_queue
 from webapp.jobs.failures import JobFailure, failure_for
 from webapp.jobs.parameters import OtherModels
 from webapp.storage.database import Database, shared_clock
+from webapp.storage.finding_columns import finding_columns
 from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow, Exhibit, JobRow, Priority, State, now
 
 
@@ -64,7 +65,7 @@ class RecordedResult:
     probability: float | None
     duration: float | None = None  # seconds
     frame_rate: str | None = None  # a fraction; None for a photo
-    summary: str | None = None  # JSON of a `detector.schema.analysis.Summary`
+    summary: str | None = None  # JSON of a `detector.schema.summary.Summary`
     made_of: custody_log.EntryDetails = field(default_factory=dict)  # further details for the log entry
 
 
@@ -134,6 +135,7 @@ def finish_analysis(database: Database, claim: AnalysisClaim, result: RecordedRe
             summary=result.summary,
             duration=result.duration,
             frame_rate=result.frame_rate,
+            **finding_columns(result.verdict, result.summary),
         )
         details: dict[str, str | int | None] = {
             "attempt": claim.attempt,

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from detector.schema.comparison import Outcome
+from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import VoiceVerdict
 from detector.version import __version__
 from webapp.accounts.permissions import Permission
@@ -52,6 +53,7 @@ def webhooks() -> dict[str, Any]:
             _of_job(
                 "analysis",
                 {
+                    "outcome": {"enum": [*map(str, AnalysisOutcome), None]},
                     "verdict": {"type": ["string", "null"]},
                     "kind": {"type": ["string", "null"]},
                     "voice": _VOICE,
@@ -145,7 +147,6 @@ _AREAS = {
     "analyses": "Hand in a file, follow its analysis, cancel, retry, pause, delete.",
     "uploads": "Send a file in parts, by the tus 1.0 protocol.",
     "findings": "What an analysis found.",
-    "desk": "What the review desk draws.",
     "heatmaps": "Heatmaps of all sampled frames of a segment, on request.",
     "annotations": "What reviewers say of it.",
     "files": "Reports, bundles, exports.",

@@ -39,7 +39,7 @@ from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import Base, UtcDateTime, now
 
 CUSTODY_KEY = "custody key"  # in the info of a session: the key of the custody log
-REVISION = "0020"  # the newest migration; a test compares it with the files
+REVISION = "0021"  # the newest migration; a test compares it with the files
 _POOL_SIZE = 8
 _LOCK = text("SELECT pg_advisory_xact_lock(7733661155)")  # an arbitrary number, the same everywhere
 _LOCK_SQLITE = text("BEGIN IMMEDIATE")  # Python's sqlite3 begins a transaction only at the first write

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -143,13 +144,20 @@ class AnalysisRow(JobRow):
         Index("analyses_state", "state"),
         Index("analyses_model", "model"),
         Index("analyses_finished", "finished"),
+        Index("analyses_outcome", "outcome"),
     )
 
     exhibit_id: Mapped[int] = mapped_column(ForeignKey("exhibits.id"), index=True)
     file: Mapped[str] = mapped_column(String(255))  # original file name of this upload
+    # On faces; "inconclusive" for a recording of sound.
     verdict: Mapped[str | None] = mapped_column(String(40))
     probability: Mapped[float | None]
-    # A `detector.schema.analysis.Summary` as JSON; earlier versions named the column "finding".
+    # What :mod:`webapp.storage.finding_columns` derives from verdict and summary.
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    sound_only: Mapped[bool] = mapped_column(default=False, server_default=false())
+    voice_verdict: Mapped[str | None] = mapped_column(String(40))
+    voice_probability: Mapped[float | None]
+    # A `detector.schema.summary.Summary` as JSON; earlier versions named the column "finding".
     summary: Mapped[str | None] = mapped_column("finding", Text)
     # JSON: ids of segments a reviewer looked at and did not flag; None: no segment was annotated
     unflagged: Mapped[str | None] = mapped_column(Text)

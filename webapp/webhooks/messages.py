@@ -197,6 +197,7 @@ def _job_delivery(
         body |= {
             "analysis": row.id,
             "href": f"/api/v1/analyses/{row.id}",
+            "outcome": None if withheld else row.outcome,
             "verdict": None if withheld else row.verdict,
             # All copies count: webhooks belong to administrators, who see everything.
             "copies": session.scalar(select(func.count()).select_from(MatchRow).where(copies)) or 0,

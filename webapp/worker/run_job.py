@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from detector.progress import Progress
 from detector.sandbox import KilledError
-from detector.schema.analysis import summarise
+from detector.schema.summary import summarise
 from webapp.analyses import deletion
 from webapp.errors import StoreError
 from webapp.jobs import claims

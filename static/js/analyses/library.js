@@ -6,7 +6,6 @@ import { follow } from "./follow.js";
 import { _, percentDone } from "../language.js";
 import { moveOn } from "../leaving.js";
 import { closeMenus } from "../menus.js";
-import { analysisAddress } from "../requests.js";
 
 const LOOK_AGAIN = 3000;
 const QUEUED = {
@@ -39,7 +38,7 @@ function keepUpToDate(row) {
     const fresh = await renew(row);
     if (fresh) keepUpToDate(fresh);
   };
-  const stop = follow(analysisAddress(row.dataset.id), {
+  const stop = follow(`${row.dataset.analysis}/state.json`, {
     onStatus: (status) => {
       words.textContent = status.state === "running"
         ? _("Running, %(share)s", { share: percentDone(status.progress) })
@@ -57,6 +56,11 @@ function keepUpToDate(row) {
 
 document.querySelectorAll("tr[data-analysis]").forEach(keepUpToDate);
 
+// Filters act when chosen; typed words and days, whose years change digit by digit, when they are sent.
+byId("filters")?.addEventListener("change", (event) => {
+  if (event.target.matches("select, input[type=checkbox]")) event.currentTarget.requestSubmit();
+});
+
 document.addEventListener("click", async (event) => {
   const link = event.target.closest("a[data-delete]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -64,7 +68,7 @@ document.addEventListener("click", async (event) => {
   const menu = link.closest(".menu");
   menu.open = false;
   try {
-    if (!await askToDelete(link.closest("tr").dataset.id, menu.querySelector("summary"))) return;
+    if (!await askToDelete(link.closest("tr").dataset.analysis, menu.querySelector("summary"))) return;
   } catch {
     window.location.assign(link.href); // as without scripts: the page that asks, or what is there in its place
     return;

@@ -1,14 +1,15 @@
 // One file of a batch: its row, from waiting for the upload to the verdict. Buttons report the wanted act to the
 // batch.
 import { byId } from "../dom.js";
-import { capitalized, day, fileSize, printable, probability } from "../formats.js";
+import { day, fileSize, printable, probability } from "../formats.js";
 import { _, ngettext, percentDone } from "../language.js";
 
-/** The outcome of a file as part of a sentence, by verdict or state. */
+/** The outcome of a file as part of a sentence, by outcome or state. */
 export const OUTCOMES = {
-  manipulated: _("manipulated"),
-  "no manipulation found": _("no manipulation found"),
-  inconclusive: _("inconclusive"),
+  faces: _("manipulated"),
+  voices: _("synthetic voice"),
+  open: _("inconclusive"),
+  "nothing found": _("nothing found"),
   failed: _("failed"),
   cancelled: _("cancelled"),
   refused: _("rejected"),
@@ -16,11 +17,35 @@ export const OUTCOMES = {
   unfit: _("rejected"),
   stopped: _("not sent"),
 };
-const VERDICTS = {
+// From the most (0) to the least serious: words at the beginning of a headline, and after a semicolon.
+const FACES = {
+  manipulated: { rank: 0, first: _("Manipulation of faces found"), later: _("manipulation of faces found") },
+  inconclusive: { rank: 2, first: _("Inconclusive on faces"), later: _("inconclusive on faces") },
+  "no manipulation found": { rank: 4, first: _("No manipulation of faces found"), later: _("no manipulation of faces found") },
+};
+const NO_FACE = { rank: 6, first: _("No face judged"), later: _("no face judged") };
+const VOICES = {
+  "synthetic speech found": { rank: 1, first: _("Synthetic voice found"), later: _("synthetic voice found") },
+  inconclusive: { rank: 3, first: _("Inconclusive on voices"), later: _("inconclusive on voices") },
+  "no synthetic speech found": { rank: 5, first: _("No synthetic voice found"), later: _("no synthetic voice found") },
+  "no speech": { rank: 7, first: _("No speech"), later: _("no speech") },
+};
+const ALONE = {
   manipulated: _("Manipulated"),
   "no manipulation found": _("No manipulation found"),
   inconclusive: _("Inconclusive"),
+  "synthetic speech found": _("Synthetic speech found"),
+  "no synthetic speech found": _("No synthetic speech found"),
+  "no speech": _("No speech"),
 };
+
+/** Name both verdicts of a finished analysis, the more serious one first; where one question arises, its verdict. */
+function headline({ verdict, voice, no_face: noFace }) {
+  if (!voice || voice.only) return ALONE[voice ? voice.verdict : verdict];
+  const both = [noFace ? NO_FACE : FACES[verdict], VOICES[voice.verdict]];
+  const [{ first }, { later }] = both.sort((one, other) => one.rank - other.rank);
+  return `${first}; ${later}`;
+}
 
 // Text of each state, whether its bar moves (null: no bar), and the possible acts.
 const STATES = {
@@ -38,12 +63,12 @@ const STATES = {
     acts: ["cancel"],
   },
   running: {
-    words: ({ status }) => `${capitalized(status.stage)}, ${percentDone(status.progress)}`,
+    words: ({ status }) => `${status.words.stage}, ${percentDone(status.progress)}`,
     bar: ({ status }) => status.progress,
     acts: ["cancel"],
   },
   paused: { words: () => _("Paused"), bar: null, acts: ["resume", "cancel"] },
-  done: { words: ({ status }) => VERDICTS[status.verdict], bar: null, acts: ["delete"] },
+  done: { words: ({ status }) => headline(status), bar: null, acts: ["delete"] },
   failed: { words: () => _("Failed"), bar: null, acts: ["retry", "delete"] },
   cancelled: { words: () => _("Cancelled"), bar: null, acts: ["retry", "delete"] },
 };
@@ -72,8 +97,8 @@ export class Item {
     this.share = 0;
     this.problem = null; // error and remedy
     this.unfit = false; // whether the server refused it for what it is, and would again
-    this.id = null; // of its analysis
-    this.known = null; // how many earlier analyses the same bytes have, and when the first was made
+    this.address = null; // of its analysis
+    this.known = null; // how many earlier analyses the same bytes have, and since when
     this.status = null; // what the server last said of that
     this.row = byId("queue-item").content.firstElementChild.cloneNode(true);
     this.row.addEventListener("click", (event) => {
@@ -92,16 +117,6 @@ export class Item {
     this.part("size").textContent = fileSize(file.size);
   }
 
-  /** The address of the analysis's page; null before there is one. */
-  get address() {
-    return this.id && `/analyses/${this.id}`;
-  }
-
-  /** The same page, which lists the earlier analyses. */
-  get knownAddress() {
-    return `${this.address}?known=${this.known.count}`;
-  }
-
   part(name) {
     return this.row.querySelector(`[data-part="${name}"]`);
   }
@@ -118,7 +133,15 @@ export class Item {
 
   /** The outcome, for the summary and for screen readers. */
   get outcome() {
-    return this.state === "done" ? this.status.verdict : this.state;
+    return this.state === "done" ? this.status.outcome : this.state;
+  }
+
+  /** The outcomes that totals count; a finding counts on faces, on voices or on both. */
+  get outcomes() {
+    if (this.outcome !== "finding") return [this.outcome];
+    const { verdict, voice } = this.status;
+    const faces = !voice?.only && FACES[verdict].rank === 0;
+    return [...(faces ? ["faces"] : []), ...(VOICES[voice?.verdict]?.rank === 1 ? ["voices"] : [])];
   }
 
   /** Whether the same file would be refused or fail again: errors of the engine have no remedy. */
@@ -141,8 +164,11 @@ export class Item {
     const text = look.words(this);
     words.replaceChildren(...(icon ? [icon.content.cloneNode(true)] : []), text);
     const figure = this.part("figure");
-    figure.hidden = typeof this.status?.probability !== "number" || this.state !== "done";
-    if (!figure.hidden) figure.textContent = _("probability %(probability)s", { probability: probability(this.status.probability) });
+    const figures = this.state === "done" ? [this.status.probability, this.status.voice?.probability] : [];
+    const [faces, voices] = figures.map((value) => (typeof value === "number" ? probability(value) : null));
+    figure.hidden = !faces && !voices;
+    if (faces && voices) figure.textContent = _("probability %(faces)s, voice %(voices)s", { faces, voices });
+    else if (!figure.hidden) figure.textContent = _("probability %(probability)s", { probability: faces ?? voices });
     const bar = this.part("bar");
     bar.hidden = look.bar === null;
     const value = look.bar?.(this);
@@ -153,13 +179,13 @@ export class Item {
     this.part("problem").textContent = `${error} ${remedy}`.trim();
     this.part("known").hidden = !this.known;
     if (this.known) {
-      const { count, first } = this.known;
+      const { count, since } = this.known;
       this.part("known-words").textContent = ngettext(
         "This file was handed in before, on %(since)s; %(num)s earlier analysis.",
         "This file was handed in before, on %(since)s; %(num)s earlier analyses.",
-        count, { since: day(first) },
+        count, { since: day(since) },
       );
-      this.part("known-link").href = this.knownAddress;
+      this.part("known-link").href = `${this.address}?known=${count}`;
     }
     const open = this.part("open");
     open.hidden = !this.address;

@@ -89,7 +89,7 @@ class TestAnalyze:
     def test_words(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
         assert main(["analyze", str(blank)]) == 0
         out = capsys.readouterr()
-        assert out.out.splitlines()[0] == "blank.mp4: inconclusive"
+        assert out.out.splitlines()[0] == "blank.mp4: Inconclusive"
         assert "No face" in out.out
         assert "Traceback" not in out.err
 

@@ -32,7 +32,7 @@ from detector.scoring.scorer import CROP_SCALE, CropScorer, Scorer, framed_crop
 
 KEYS = (
     *("file", "verdict", "probability", "stability", "faces", "duration"),
-    *("reason", "kind", "answers", "declarations", "marks", "voice", "seconds"),
+    *("reason", "outcome", "no_face", "kind", "answers", "declarations", "marks", "voice", "seconds"),
 )
 DEFAULT = Parameters()
 SCAN = Parameters(second_look=0)

@@ -10,7 +10,7 @@ from test_batch_crops import KEYS
 
 from detector.batch.results_file import verdict_fields
 from detector.files import ROOT
-from detector.schema.analysis import summarise
+from detector.schema.summary import summarise
 
 
 def test_lines_of_files_and_of_crops_have_the_documented_fields(tmp_path: Path) -> None:

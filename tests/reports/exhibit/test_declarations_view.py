@@ -9,7 +9,7 @@ import pytest
 from analyses import build
 
 from cli.engine.analyze import _print_analysis
-from detector.schema.analysis import Analysis, summarise
+from detector.schema.analysis import Analysis
 from detector.schema.metadata import (
     Declaration,
     DeclarationKind,
@@ -19,6 +19,7 @@ from detector.schema.metadata import (
     Meaning,
     first_statements,
 )
+from detector.schema.summary import summarise
 from detector.verdict.reproducibility.agreement import compare_analyses
 from language.translation import speaking, translated_view
 from reports.exports.tables import segments_json

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy import text as sql
 from werkzeug.datastructures import MultiDict
 
-from detector.schema.analysis import EMPTY_SUMMARY
+from detector.schema.summary import EMPTY_SUMMARY
 from detector.schema.voice import VoiceSummary, VoiceVerdict
 from webapp.analyses import library_search
 from webapp.analyses.library_search import PAGE_SIZE, parse_search
@@ -234,7 +234,7 @@ class TestSample:
         assert 'action="/sample"' in text and "Short guide" in text
         answer = client.post("/sample")
         assert answer.location == f"/analyses/{sent[0]}"
-        state = client.get(f"/api/v1{answer.location}").json
+        state = client.get(f"{answer.location}/state.json").json
         assert (state["state"], state["file"]) == ("queued", SAMPLE_FILE)
         assert client.post("/sample").location == answer.location and len(sent) == self.made == 1
 
@@ -281,10 +281,11 @@ def test_the_sample_is_created_in_its_own_process(client, sent, sample, tmp_path
     monkeypatch.setattr("webapp.analyses.uploads.sample.sys.executable", str(python))
     answer = client.post("/sample")
     assert answer.location == f"/analyses/{sent[0]}"
-    assert client.get(f"/api/v1{answer.location}").json["file"] == SAMPLE_FILE
+    assert client.get(f"{answer.location}/state.json").json["file"] == SAMPLE_FILE
 
 
 FILTERS = {
+    "finding": "any",
     "verdict": "manipulated",
     "voice": "inconclusive",
     "marks": "yes",
@@ -372,4 +373,5 @@ def test_the_filter_for_verdicts_on_voices(app, database, find, verdict):
         with database.begin() as session:
             stored = session.get_one(AnalysisRow, row.id)
             stored.state, stored.verdict, stored.summary = State.DONE, "inconclusive", json.dumps(summary)
+            stored.voice_verdict = spoken and str(spoken)
     assert find(voice=str(verdict)) == find(voice=str(verdict), grouped="yes") == [f"{verdict}.mp4"]

@@ -25,7 +25,7 @@ from detector.schema.formatting import escape_directions
 from detector.timestamps import iso_milliseconds
 from detector.version import __version__
 from language import translation
-from language.translation import DEFAULT, N_, gettext, translated
+from language.translation import DEFAULT, N_, gettext
 from reports.bundle import manifest, review_bundle
 from reports.file_names import ANNOTATIONS, CASE, CUSTODY, LABORATORY, MANIFEST, SECOND_REVIEW
 from reports.review.annotation_file import file_text
@@ -132,9 +132,7 @@ def render_readme(
 
 
 def _about(view: ReportView, sha256: str, made: datetime) -> list[str]:
-    verdict = gettext(
-        "%(verdict)s (a machine's finding; a person must review it)", verdict=translated(view.verdict)
-    )
+    verdict = gettext("%(verdict)s (a machine's finding; a person must review it)", verdict=view.headline)
     when = gettext("%(made)s by Reelproof %(version)s", made=iso_milliseconds(made), version=__version__)
     return [
         *_row(gettext("Exhibit"), view.head.file, wrapped=False),

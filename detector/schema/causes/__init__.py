@@ -1,1 +1,0 @@
-"""What results state: codes with typed parameters by subject, and their English messages."""

@@ -1,0 +1,94 @@
+"""An analysis in a few fields, and its outcome over both questions: the faces, and the voices."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, TypedDict
+
+from detector.schema.analysis import Analysis, Verdict
+from detector.schema.metadata import first_statements
+from detector.schema.voice import VoiceVerdict
+
+
+class AnalysisOutcome(StrEnum):
+    """The more serious of the verdicts on faces and voices. There is deliberately no "cleared"."""
+
+    FINDING = "finding"  # on faces, on voices or on both
+    OPEN = "open"  # no finding, and at least one question without an answer
+    NOTHING = "nothing found"
+
+
+class Verdicts(NamedTuple):
+    """Both verdicts; None where the question does not arise.
+
+    ``faces`` is None for a recording of sound, and ``voices`` where no sound was examined. ``no_face`` says
+    that no face of a photo or video was judged.
+    """
+
+    faces: Verdict | None
+    voices: VoiceVerdict | None
+    no_face: bool = False
+
+    @property
+    def outcome(self) -> AnalysisOutcome:
+        """The more serious of both. Faces or speech that the exhibit lacks leave it to the other question."""
+        if self.faces is Verdict.MANIPULATED or self.voices is VoiceVerdict.SYNTHETIC:
+            return AnalysisOutcome.FINDING
+        nothing = []
+        if self.faces is not None and not self.no_face:
+            nothing.append(self.faces is Verdict.NOT_FOUND)
+        if self.voices not in (None, VoiceVerdict.NO_SPEECH):
+            nothing.append(self.voices is VoiceVerdict.NOT_FOUND)
+        return AnalysisOutcome.NOTHING if nothing and all(nothing) else AnalysisOutcome.OPEN
+
+
+def verdicts_of(analysis: Analysis) -> Verdicts:
+    """Return both verdicts of an analysis."""
+    sound_only = analysis.media.sound_only
+    judged = any(person.probability is not None for person in analysis.persons)
+    return Verdicts(
+        None if sound_only else analysis.verdict,
+        analysis.voice.verdict if analysis.voice else None,
+        no_face=not sound_only and not judged and analysis.verdict is not Verdict.MANIPULATED,
+    )
+
+
+class Summary(TypedDict):
+    """Fields that ``score`` and the API show beside verdict and probability."""
+
+    outcome: str | None  # an AnalysisOutcome
+    no_face: bool | None  # see Verdicts
+    kind: str | None
+    answers: dict[str, float] | None
+    declarations: list[str] | None
+    marks: list[str] | None  # programs whose marks are hidden in pixels or sound
+    voice: dict[str, Any] | None  # the fields of a VoiceSummary
+
+
+EMPTY_SUMMARY: Final = Summary(
+    outcome=None, no_face=None, kind=None, answers=None, declarations=None, marks=None, voice=None
+)
+
+
+def summarise(analysis: Analysis) -> Summary:
+    """Summarise an analysis; of the declarations, only the first few."""
+    verdicts = verdicts_of(analysis)
+    return Summary(
+        outcome=verdicts.outcome.value,
+        no_face=verdicts.no_face,
+        kind=None if analysis.kind is None else analysis.kind.value,
+        answers=None if analysis.answers is None else analysis.answers.model_dump(),
+        declarations=None
+        if analysis.declarations is None
+        else [declaration.short for declaration in first_statements(analysis.declarations)],
+        marks=None
+        if analysis.marks is None
+        else [
+            declaration.program or str(declaration.kind)
+            for declaration in analysis.declarations or ()
+            if declaration.hidden
+        ],
+        voice=None
+        if analysis.voice is None
+        else analysis.voice.summarise(only=analysis.media.sound_only).model_dump(mode="json"),
+    )
