@@ -137,8 +137,6 @@ def _recipe(config: Config, history: list[dict[str, float]]) -> tuple[str, ...]:
         lines.append(
             f"A loss of weight {config.local_weight:g} asks blended places to score above an example's mean"
         )
-    if config.seen_again:
-        lines.append("Each example is seen twice, the second time mirrored and lit otherwise")
     if config.hidden:
         lines.append(f"{config.hidden:.0%} of the examples of both classes have a part hidden")
     if config.mix is not None:

@@ -13,8 +13,8 @@ from detector.errors import ParameterError
 from detector.schema.analysis import Value
 
 RECIPES = Path(__file__).parent / "recipes"
-DEFAULT_RECIPE = RECIPES / "reelproof-2.toml"
-"""The recipe `train` runs by default; training of the default model started from its result."""
+DEFAULT_RECIPE = RECIPES / "efficientnet-lite0.toml"
+"""The recipe `train` runs by default: the design of the default model, from ImageNet weights."""
 MUTABLE_KEYS = {"title", "notes", "interpolation", "samples", "patience"}
 """Keys that may differ between two runs of a recipe: texts, options of publishing, the training length."""
 
@@ -39,7 +39,6 @@ class MixConfig(Value):
     dfdc_real: float = Field(ge=0)
     dfdc_fake: float = Field(ge=0)
     dfdc_self_blend: float = Field(ge=0)
-    dfdc_swap: float = Field(default=0.0, ge=0)
     other_real: float = Field(ge=0)
     other_self_blend: float = Field(ge=0)
     other_swap: float = Field(ge=0)
@@ -106,10 +105,6 @@ class Config(Value):
     mixed_precision: bool
     notes: tuple[str, ...] = ()
     seed: int
-    seen_again: bool = Field(
-        default=False,
-        description="show each example a second time, mirrored and relit; samples counts both",
-    )
     check_every: int = Field(gt=0)
     choose_by: Metric
     patience: int = Field(ge=0)

@@ -1,4 +1,4 @@
-"""The training loop: train one recipe, or several side by side, to a checkpoint of averaged weights."""
+"""The training loop: train one recipe to a checkpoint of averaged weights."""
 
 from __future__ import annotations
 
@@ -22,21 +22,12 @@ from detector.models.model_files import MODELS_FOLDER, load_card
 from detector.networks.base import Network, create
 from training.data.labelled_sets import file_marks, marks_in_weights
 from training.data.own_sets import split_own_set
-from training.data.sources import (
-    framed_batches,
-    open_cached_features,
-    open_shared,
-    open_source,
-    validation_crops,
-)
+from training.data.sources import open_cached_features, open_source
 from training.losses import Batch, loss_of
 from training.recipe import MUTABLE_KEYS, Config, Metric, Schedule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# Keys that recipes trained on one stream of examples must have in common.
-_SHARED_KEYS = ("samples", "batch", "seed", "seen_again", "hidden", "mix")
 
 
 class OriginMismatchError(ParameterError):
@@ -96,9 +87,8 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     A checkpoint is a ``torch.save`` of tensors and numbers, read with ``weights_only``, whose ``best`` are
     the averaged weights that were best on the validation split. Beside it are the results of every check
     (``NAME-history.json``) and their curves (``NAME-curves.png``). A resumed run sees the same examples as an
-    uninterrupted one, except for streamed videos and some batches of recipes with ``seen_again``
-    (:func:`~training.data.sources.open_shared`). ``failures`` is the ``failures.json`` of an evaluation
-    to train on again (:func:`~training.data.own_sets.split_own_set`).
+    uninterrupted one, except for streamed videos. ``failures`` is the ``failures.json`` of an evaluation to
+    train on again (:func:`~training.data.own_sets.split_own_set`).
 
     Raises :class:`OriginMismatchError` if the checkpoint was made from anything else, and
     :class:`ParameterError` for failures with a recipe without ``[set]``.
@@ -108,8 +98,6 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
             f"{config.name}: only a recipe with a [set] can train on failures. Omit --failures, or train on "
             "a data set of your own."
         )
-    if config.seen_again:
-        return train_together([config], data, out)[0]
     origin = CheckpointOrigin.of(config, data, failures)
     run = _Run(config, out, origin)
     if run.ended():
@@ -128,54 +116,6 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
             if run.ended():
                 break
     return run.checkpoint
-
-
-def train_together(configs: Sequence[Config], data: Path, out: Path) -> list[Path]:
-    """Train several recipes side by side on the same examples; return their checkpoints.
-
-    Making examples takes the processor longer than learning from them takes a GPU, so further networks cost
-    little there. ``teacher`` may name another of the recipes: its averaged weights teach as they develop.
-    Raises :class:`ParameterError` for recipes that cannot share a stream of examples, or checkpoints that
-    have not seen equally many.
-    """
-    first = configs[0]
-    for config in configs:
-        if config.mix is None or config.features is not None:
-            raise ParameterError(f"{config.name}: only recipes with a [mix] can be trained side by side.")
-        for key in _SHARED_KEYS:
-            if getattr(config, key) != getattr(first, key):
-                raise ParameterError(
-                    f"{config.name} and {first.name} differ in {key}: train them one after the other."
-                )
-    runs = {config.name: _Run(config, out, CheckpointOrigin.of(config, data, None)) for config in configs}
-    if len({run.seen for run in runs.values()}) > 1:
-        progress = ", ".join(f"{name} {run.seen:,}" for name, run in runs.items())
-        raise ParameterError(
-            f"The checkpoints in {out} saw different numbers of examples ({progress}): remove them."
-        )
-    if runs[first.name].complete:
-        return [run.checkpoint for run in runs.values()]
-    teachers = {
-        config.name: runs[config.teacher].average
-        if config.teacher in runs
-        else load_model(config.teacher).network.to(runs[config.name].device)
-        for config in configs
-        if config.teacher
-    }
-    held_out = validation_crops(data)
-    validation = {config.size: list(framed_batches(held_out, config)) for config in configs}
-    for batches in open_shared(configs, data, out, runs[first.name].seen):
-        by_name = dict(zip(runs, batches, strict=True))
-        for name, run in runs.items():
-            teacher_batch = by_name.get(run.config.teacher, by_name[name])
-            run.learn(by_name[name], run.soft_targets(teachers.get(name), teacher_batch))
-        for run in runs.values():
-            if run.due():
-                run.check(validation[run.config.size])
-    for run in runs.values():
-        if not run.history or run.history[-1]["seen"] != run.seen:
-            run.check(validation[run.config.size])
-    return [run.checkpoint for run in runs.values()]
 
 
 class _Run:

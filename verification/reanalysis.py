@@ -12,9 +12,16 @@ from detector.backends.runtimes import number_format
 from detector.backends.selection import backend_with_rounding
 from detector.errors import ModelError
 from detector.files import hash_file
-from detector.models.model_files import MODELS_FOLDER, WEIGHTS, load_card, read_second_look
+from detector.models.model_files import (
+    MODELS_FOLDER,
+    RETIRED_MODELS,
+    WEIGHTS,
+    load_card,
+    read_second_look,
+    retired_error,
+)
 from detector.sandboxed_engine import analyze_confined
-from detector.schema.analysis import Analysis, Software
+from detector.schema.analysis import Analysis, OtherModel, Software
 from detector.verdict.reproducibility.agreement import (
     TOLERANCE,
     Agreement,
@@ -210,6 +217,7 @@ def _is_the_exhibit(recorded: Analysis, exhibit: Path, results: CheckResults) ->
 def _models(recorded: Analysis, weights: Path | None, others: Sequence[Path | None]) -> dict[str, Any]:
     """Return the models as arguments of :func:`~detector.sandboxed_engine.analyze_confined`."""
     if weights is None:
+        _refuse_retired(recorded)
         raise ReanalysisError(
             f"The model that judged is not here: {recorded.model.name}, SHA-256 of its weights "
             f"{recorded.model.sha256}. Name it with --model FILE.{_made_by(recorded)}"
@@ -304,6 +312,7 @@ def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
     paths = []
     for other, path in zip(recorded.others, others, strict=True):
         if path is None:
+            _refuse_retired(other)
             raise ReanalysisError(
                 f"One of the other models is not here: {other.model.name}, SHA-256 of its weights "
                 f"{other.model.sha256}. Name it with one more --model FILE.{_made_by(recorded)}"
@@ -311,6 +320,12 @@ def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
         _require_second_look(recorded.by(other), path)
         paths.append(path)
     return paths
+
+
+def _refuse_retired(judged: Analysis | OtherModel) -> None:
+    """Raise :class:`ReanalysisError` if the model is one of a former release."""
+    if name := RETIRED_MODELS.get(judged.model.sha256):
+        raise ReanalysisError(str(retired_error(name)))
 
 
 def _require_second_look(recorded: Analysis, weights: Path) -> None:

@@ -17,11 +17,7 @@ _SPLITS = ("train", "val", "test")  # training.data.labelled_sets: not imported 
 def add_training_commands(add: AddCommand) -> None:
     train = add("train")
     train.add_argument(
-        "configs",
-        type=Path,
-        nargs="*",
-        metavar="CONFIG",
-        help="TOML recipe (default: the shipped one); several are trained together on the same examples",
+        "config", type=Path, nargs="?", metavar="CONFIG", help="TOML recipe (default: efficientnet-lite0)"
     )
     train.add_argument("--data", type=Path, required=True, metavar="DIR")
     train.add_argument("--out", type=Path, default=Path("out"), metavar="DIR", help="checkpoints and caches")
@@ -87,27 +83,21 @@ def _from_checkout(run: Callable[[argparse.Namespace], int]) -> Callable[[argpar
 def _train(options: argparse.Namespace) -> int:
     from training.publish import publish
     from training.recipe import DEFAULT_RECIPE, read_config
-    from training.train import train, train_together
+    from training.train import train
 
-    configs = [read_config(path) for path in options.configs or [DEFAULT_RECIPE]]
-    if len(configs) == 1:
-        checkpoints = [train(configs[0], options.data, options.out, options.failures)]
-    elif options.failures:
-        raise ParameterError("--failures works with a single recipe only.")
-    else:
-        checkpoints = train_together(configs, options.data, options.out)
-    for config, checkpoint in zip(configs, checkpoints, strict=True):
-        if options.checkpoint_only:
-            print(checkpoint)
-            continue
-        name, card = config.name, publish(config, checkpoint, options.data, options.failures)
-        if card.rates:
-            print(f"models/{name}: these weights are already published and measured; the card is unchanged.")
-            continue
-        measure = f"make evaluate MODEL={name}"
-        if config.set is not None:
-            measure = f"python -m detector evaluate {name} DATA, with material it was not trained on"
-        print(f"models/{name}: temperature {card.temperature}. Now evaluate it: {measure}")
+    config = read_config(options.config or DEFAULT_RECIPE)
+    checkpoint = train(config, options.data, options.out, options.failures)
+    if options.checkpoint_only:
+        print(checkpoint)
+        return 0
+    name, card = config.name, publish(config, checkpoint, options.data, options.failures)
+    if card.rates:
+        print(f"models/{name}: these weights are already published and measured; the card is unchanged.")
+        return 0
+    measure = f"make evaluate MODEL={name}"
+    if config.set is not None:
+        measure = f"python -m detector evaluate {name} DATA, with material it was not trained on"
+    print(f"models/{name}: temperature {card.temperature}. Now evaluate it: {measure}")
     return 0
 
 

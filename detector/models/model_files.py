@@ -155,9 +155,14 @@ def refuse_wrong_weights(name: str, found: str, wanted: str) -> None:
 MODELS_FOLDER = FILES / "models"
 DEFAULT_MODEL = "reelproof"
 # Models that come with the program; ``train`` publishes others in the same folder.
-SHIPPED_MODELS = frozenset(
-    {DEFAULT_MODEL, "efficientnet-lstm", "reelproof-2", "reelproof-3", "reelproof-lite0"}
-)
+SHIPPED_MODELS = frozenset({DEFAULT_MODEL, "efficientnet-lstm"})
+# Models that release 0.2 had and later ones have not, by the SHA-256 of their weights. In results of 0.1 the
+# first is called "reelproof", being the default then.
+RETIRED_MODELS = {
+    "6398f14193caf6ca2eb7d512d66d3fa31cf980ca7f84af3c6a22d36fd34aa920": "reelproof-2",
+    "aa025ed7b31997dc4d120b77cd9d42d956aca24d7df6c272e495c5f0850c85f2": "reelproof-3",
+    "f396a6220af0581ddbff2eef79f3355407b9d5938bce957c5cbb5c93a3eb59ef": "reelproof-lite0",
+}
 SECOND_LOOK_FOLDER = "second-look"  # beside the models
 WEIGHTS = (".safetensors", ".onnx")  # endings of weights, which are beside their card
 
@@ -185,6 +190,8 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
         )
     path = given if by_path else MODELS_FOLDER / f"{given}.json"
     card_path = path.with_suffix(".json")
+    if not card_path.is_file() and str(model) in RETIRED_MODELS.values():
+        raise retired_error(str(model))
     _require(card_path, given, by_path)
     card = read_card(card_path.read_bytes(), card_path.name)
     weights = card_path.with_suffix(card.suffix)
@@ -199,6 +206,17 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
         )
     _require(weights, given, by_path)
     return card, weights
+
+
+def retired_error(name: str) -> ModelError:
+    """Return the error for a model of :data:`RETIRED_MODELS` whose files are not here."""
+    return ModelError(
+        N_(
+            "The model %(name)s is no longer part of Reelproof. Install release 0.2, or copy %(name)s.json "
+            "and %(name)s.safetensors from that release into the folder models."
+        )
+        % {"name": name}
+    )
 
 
 def with_absolute_path(model: str | None) -> str | None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from detector.environment import protect_leading_hyphen
 from detector.environment import repeat_command as command_of
-from detector.models.model_files import DEFAULT_MODEL
+from detector.models.model_files import DEFAULT_MODEL, RETIRED_MODELS
 from detector.schema.analysis import Analysis, Parameters
 from detector.verdict.reproducibility.segment_agreement import TOLERANCE
 from language.formatting import in_utc
@@ -18,8 +18,6 @@ from reports.wording.sections import Fact
 # SHA-256 of the default model's weights in this version. It is not read from the model's card because the
 # same version must render the same page everywhere.
 DEFAULT_WEIGHTS = "956ceb526989e9e3791c3118cb81d7e5fe4f26c1b1752faede469ba21ed30480"
-# Current names of weights, by their SHA-256, that had the default model's name before.
-EARLIER_DEFAULTS = {"6398f14193caf6ca2eb7d512d66d3fa31cf980ca7f84af3c6a22d36fd34aa920": "reelproof-2"}
 
 
 @dataclass(frozen=True)
@@ -141,5 +139,5 @@ def _command(analysis: Analysis) -> str:
     for place, model in zip(options, models, strict=False):
         is_renamed = model.name == DEFAULT_MODEL and model.sha256 != DEFAULT_WEIGHTS
         if words[place + 1] == model.name and is_renamed:
-            words[place + 1] = EARLIER_DEFAULTS.get(model.sha256, f"{model.name}.safetensors")
+            words[place + 1] = RETIRED_MODELS.get(model.sha256, f"{model.name}.safetensors")
     return shlex.join(words)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 _RESULT = 240_000  # milliseconds
 _TOLERANCE = 0.5  # seconds
-_WITHOUT_SECOND_LOOK = "reelproof-2"  # finds the same in a fifth of the time
+_WITHOUT_SECOND_LOOK = "efficientnet-lstm"  # finds the same in a fifth of the time
 
 
 def seconds(timecode: str) -> float:

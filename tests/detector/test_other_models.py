@@ -47,7 +47,7 @@ def several(clip: Path, other: LoadedModel, model: LoadedModel, folder: Path) ->
     return analyze(
         clip,
         model=model,
-        also=[other, "reelproof-2"],
+        also=[other, "efficientnet-lstm"],
         joint=JointRule.ALL,
         parameters=PARAMETERS,
         images=folder,
@@ -61,7 +61,7 @@ def test_primary_model_is_unaffected_by_others(several: Analysis, clip: Path, mo
 
 def test_each_model_judges_the_same_faces(several: Analysis, clip: Path, other: LoadedModel) -> None:
     first = several.persons[0]
-    assert [result.model.name for result in several.others] == ["tiny", "reelproof-2"]
+    assert [result.model.name for result in several.others] == ["tiny", "efficientnet-lstm"]
     for result in several.others:
         (person,) = result.persons
         assert (person.id, person.tracks) == (first.id, first.tracks)
@@ -101,7 +101,7 @@ def test_report_shows_all_models_and_their_pictures(several: Analysis, folder: P
         several.model.title,
         *(other.model.title for other in several.others),
     ]
-    assert [lane.detail for lane in view.timeline.lanes] == ["1 reelproof", "2 tiny", "3 reelproof-2"]
+    assert [lane.detail for lane in view.timeline.lanes] == ["1 reelproof", "2 tiny", "3 efficientnet-lstm"]
     pictures = {
         path for s in several.every_segment for p in s.peaks for path in (p.frame, p.overlay, p.map) if path
     }
@@ -115,7 +115,7 @@ def test_report_shows_all_models_and_their_pictures(several: Analysis, folder: P
 
 def test_as_json_and_back(several: Analysis) -> None:
     assert Analysis.from_json(several.to_json()) == several
-    assert "--model reelproof --also tiny.onnx --also reelproof-2 --joint all" in str(
+    assert "--model reelproof --also tiny.onnx --also efficientnet-lstm --joint all" in str(
         several.software.command
     )
 
@@ -160,11 +160,11 @@ def test_no_joint_verdict_without_further_models(clip: Path, model: LoadedModel,
 
 def test_invalid_further_models(clip: Path, model: LoadedModel) -> None:
     with pytest.raises(ModelError, match="named twice"):
-        analyze(clip, model=model, also=["reelproof-2", "reelproof-2"])
+        analyze(clip, model=model, also=["efficientnet-lstm", "efficientnet-lstm"])
     with pytest.raises(ModelError, match="named twice"):
         analyze(clip, model=model, also=[model])
     with pytest.raises(ParameterError, match="At most 8 other models"):
-        analyze(clip, model=model, also=["reelproof-2"] * (MOST_OTHERS + 1))
+        analyze(clip, model=model, also=["efficientnet-lstm"] * (MOST_OTHERS + 1))
     with pytest.raises(ParameterError, match="Name others"):
         analyze(clip, model=model, joint=JointRule.ANY)
 

@@ -15,7 +15,6 @@ from learning import overfit
 from made_faces import crop, write_archive
 
 from detector.backends.torch import normalise_batch
-from detector.errors import ParameterError
 from detector.files import ROOT
 from detector.models.loaded import load_model
 from detector.networks.base import create
@@ -25,7 +24,7 @@ from training.losses import Batch, local_contrast
 from training.publish import publish
 from training.recipe import DEFAULT_RECIPE as RECIPE
 from training.recipe import Config, read_config
-from training.train import predict, train_together
+from training.train import predict
 
 MEAN = STD = (0.5, 0.5, 0.5)
 
@@ -121,36 +120,6 @@ def test_train_resume_and_publish(archives: Path, tmp_path: Path) -> None:
         kept, shipped = network(crops), loaded.network(crops)
     assert torch.allclose(kept, shipped, atol=1e-3), "half precision is all that was lost"
     assert (shipped[1::2] > shipped[::2].max()).all()
-
-
-@pytest.mark.slow
-def test_several_side_by_side(archives: Path, tmp_path: Path) -> None:
-    """Two recipes learn from one stream, one taught by the other, and go on where they stopped."""
-
-    def both(samples: int) -> list[Config]:
-        first = recipe(samples).model_copy(update={"seen_again": True})
-        taught = {"name": "taught", "teacher": "tiny", "size": 96}
-        return [first, first.model_copy(update=taught)]
-
-    train_together(both(32), archives, tmp_path)
-    train_together(both(96), archives, tmp_path)
-    for name in ("tiny", "taught"):
-        history = json.loads((tmp_path / f"{name}-history.json").read_text())
-        assert [entry["seen"] for entry in history] == list(range(16, 97, 16))
-        assert history[-1]["loss"] < history[0]["loss"]
-    before = (tmp_path / "tiny.pt").read_bytes()
-    train_together(both(64), archives, tmp_path)
-    assert (tmp_path / "tiny.pt").read_bytes() == before, "it saw more than that"
-    (tmp_path / "tiny.pt").unlink()
-    with pytest.raises(ParameterError, match="not come equally far"):
-        train_together(both(96), archives, tmp_path)
-
-
-def test_recipes_of_different_streams(tmp_path: Path) -> None:
-    first = recipe(16)
-    other = first.model_copy(update={"name": "other", "seed": 99})
-    with pytest.raises(ParameterError, match="other and tiny differ in seed"):
-        train_together([first, other], tmp_path, tmp_path)
 
 
 def test_predictions_are_in_order(archives: Path) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from detector.errors import ParameterError
 from training.recipe import DEFAULT_RECIPE, RECIPES, Config, read_config
 
-OPTIONAL = ("notes", "seen_again", "mix", "sequences", "set", "features")
+OPTIONAL = ("notes", "mix", "sequences", "set", "features")
 
 
 def refusal(path: Path, text: str) -> str:
@@ -24,7 +24,7 @@ def refusal(path: Path, text: str) -> str:
 
 def test_the_default_recipe() -> None:
     config = read_config(DEFAULT_RECIPE)
-    assert config.name == "reelproof-2"
+    assert config.name == "efficientnet-lite0"
     with pytest.raises(ValidationError, match="frozen"):
         config.batch = 1  # type: ignore[misc]
 
@@ -69,8 +69,8 @@ def test_an_unknown_key_is_named(tmp_path: Path) -> None:
 
 def test_shares_that_do_not_add_up(tmp_path: Path) -> None:
     text = DEFAULT_RECIPE.read_text()
-    assert "dfdc_real = 0.27" in text
-    message = refusal(tmp_path / "recipe.toml", text.replace("dfdc_real = 0.27", "dfdc_real = 0.37"))
+    assert "dfdc_real = 0.31" in text
+    message = refusal(tmp_path / "recipe.toml", text.replace("dfdc_real = 0.31", "dfdc_real = 0.41"))
     assert "mix: " in message and "the shares add up to 1.100, not 1" in message
 
 

@@ -16,8 +16,8 @@ from voices import voice
 import detector
 from cli.reports.main import main
 from detector.demo_clip import make_sample
-from detector.models.model_files import load_card, read_second_look
-from detector.schema.analysis import Analysis, Library
+from detector.models.model_files import RETIRED_MODELS, load_card, read_second_look
+from detector.schema.analysis import Analysis, Library, OtherModel
 from detector.schema.model import SecondLookModel
 from detector.voice.card import read_voice_card
 from reports import write_report
@@ -283,6 +283,26 @@ def test_problems_are_printed_if_the_analysis_cannot_be_repeated(
     values = json.loads(output.out)
     assert (values["fits"], values["reanalysis"]) == (False, None)
     assert "is not here" in values["refused"] and "is not here" in output.err
+
+
+@pytest.mark.parametrize(("sha256", "name"), RETIRED_MODELS.items())
+def test_a_retired_model_is_named_with_what_to_do(
+    case: tuple[Path, Path, Path], sha256: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, exhibit, _ = case
+    there = recorded(folder)
+    # In results of 0.1 the second generation is called by the default's name.
+    for recorded_name in (name, "reelproof"):
+        model = there.model.model_copy(update={"name": recorded_name, "sha256": sha256})
+        listed(folder, there.model_copy(update={"model": model}))
+        assert main(["verify", str(folder)]) == 0
+        assert main(["verify", str(folder), "--reanalyse", str(exhibit)]) == 2
+        output = capsys.readouterr().err
+        assert f"{name} is no longer part of Reelproof" in output and "Install release 0.2" in output
+        assert f"{name}.safetensors from that release into the folder models" in output
+    beside = OtherModel.model_construct(model=there.model.model_copy(update={"sha256": sha256}))
+    with pytest.raises(ReanalysisError, match=f"{name} is no longer part"):
+        reanalysis._required(there.model_copy(update={"others": (beside,)}), [None])
 
 
 def test_another_network_of_voices_is_noted_and_named_by_the_manifest(case: tuple[Path, Path, Path]) -> None:

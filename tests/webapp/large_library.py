@@ -14,7 +14,7 @@ from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State
 
 NEWEST = datetime(2026, 11, 20, 12, tzinfo=UTC)
 REVIEWERS = ("Ada Lovelace", "Grace Hopper", "Émilie du Châtelet")
-MODELS = ("reelproof", "reelproof-lite0", "second-opinion")
+MODELS = ("reelproof", "efficientnet-lstm", "second-opinion")
 PLACES = ("Interview", "Überwachung", "statement", "press conference", "clip")
 
 

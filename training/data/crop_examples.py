@@ -31,9 +31,9 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
     """Degraded crops, uint8 (3, size, size); labels, 1.0 is manipulated; and maps of the blended places.
 
     A map has ``size / CELL`` places a side: the blended share of each, or ``UNKNOWN``. The share ``hidden``
-    of all examples has a part blurred away. The same crops at the sides ``also`` follow, for networks trained
-    beside the first. Example ``i`` depends only on the seed and ``i``, so a resumed run sees the same
-    examples. Raises :class:`~training.data.labelled_sets.DataSetError` as :func:`refuse_empty` does.
+    of all examples has a part blurred away. Example ``i`` depends only on the seed and ``i``, so a resumed
+    run sees the same examples. Raises :class:`~training.data.labelled_sets.DataSetError` as
+    :func:`refuse_empty` does.
     """
 
     def __init__(
@@ -45,7 +45,6 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
         first: int,
         last: int,
         hidden: float = 0.0,
-        also: tuple[int, ...] = (),
     ) -> None:
         dfdc_real = [s for s in samples if s.framed and not s.label]
         outside = [s for s in samples if not s.framed]
@@ -56,7 +55,6 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
             "dfdc_real": dfdc_real,
             "dfdc_fake": [s for s in samples if s.framed and s.label],
             "dfdc_self_blend": [s for s in dfdc_real if s.landmarks is not None],
-            "dfdc_swap": [s for s in dfdc_real if s.landmarks is not None],
             "other_real": outside,
             "other_self_blend": outside,
             "other_swap": outside,
@@ -65,7 +63,7 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
         for kind, pool in self._pools.items():
             refuse_empty(kind, getattr(mix, kind), pool)
         self._shares = np.array([getattr(mix, kind) for kind in self._pools])
-        self._sizes, self._seed = (size, *also), seed
+        self._size, self._seed = size, seed
         self._first, self._last, self._hidden = first, last, hidden
 
     def __len__(self) -> int:
@@ -75,21 +73,21 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self._seed, self._first + index))
         kind = str(rng.choice(list(self._pools), p=self._shares))
-        crops, label, where = self._draw(kind, rng)
+        crop, label, where = self._draw(kind, rng)
         if rng.random() < self._hidden:
-            crops = _partly_hidden(crops, where, rng)
+            crop = _partly_hidden(crop, where, rng)
         if rng.random() < 0.5:
-            crops, where = [crop[:, ::-1] for crop in crops], where[:, ::-1]
-        first, *others = [torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))) for crop in crops]
-        return first, label, torch.from_numpy(np.ascontiguousarray(where)), *others
+            crop, where = crop[:, ::-1], where[:, ::-1]
+        pixels = torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)))
+        return pixels, label, torch.from_numpy(np.ascontiguousarray(where))
 
-    def _draw(self, kind: str, rng: np.random.Generator) -> tuple[list[Image], float, Mask]:
+    def _draw(self, kind: str, rng: np.random.Generator) -> tuple[Image, float, Mask]:
         pool = self._pools[kind]
         sample = pool[rng.integers(len(pool))]
         image, label, blend = decode_jpeg(sample.data), float(sample.label), None
         if kind.endswith("self_blend") and sample.landmarks is not None:
             blend = self_blend(image, sample.landmarks, rng)
-        elif kind in {"dfdc_swap", "other_swap", "other_reenacted"} and sample.landmarks is not None:
+        elif kind in {"other_swap", "other_reenacted"} and sample.landmarks is not None:
             # Reenactment blends another moment of the same person, a swap blends another person.
             others = self._clips[sample.group] if kind == "other_reenacted" else pool
             other = others[rng.integers(len(others))]
@@ -100,22 +98,17 @@ class Examples(Dataset[tuple[torch.Tensor | float, ...]]):
         # Half of the examples keep their resolution; the rest pass through that of a smaller face and through
         # degradation at that size, as in a video.
         square = jittered_square(image, sample.framed, rng)
-        where = np.full((self._sizes[0] // CELL,) * 2, UNKNOWN if label else 0.0, np.float32)
+        where = np.full((self._size // CELL,) * 2, UNKNOWN if label else 0.0, np.float32)
         if blend is not None:
             where = _blended_shares(blend.mask / max(1e-6, float(blend.mask.max())), square, len(where))
         if rng.random() < 0.5:
-            return [crop_square(image, square, size) for size in self._sizes], label, where
+            return crop_square(image, square, self._size), label, where
         small = int(np.exp(rng.uniform(np.log(48), np.log(200)))) // 2 * 2
         crop = degrade(crop_square(image, square, small), rng)
-        # Drawn for the first side only: further sides must not change its examples.
-        enlarging = cv2.INTER_CUBIC
-        if small <= self._sizes[0]:
-            enlarging = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
-        crops = []
-        for size in self._sizes:
-            how = cv2.INTER_AREA if crop.shape[0] > size else enlarging
-            crops.append(cv2.resize(crop, (size, size), interpolation=how))
-        return crops, label, where
+        how = cv2.INTER_AREA
+        if small <= self._size:
+            how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+        return cv2.resize(crop, (self._size, self._size), interpolation=how), label, where
 
 
 def refuse_empty(kind: str, share: float, pool: Sequence[object]) -> None:
@@ -134,17 +127,15 @@ def _blended_shares(mask: Mask, square: CropSquare, places: int) -> Mask:
     return cv2.resize(framed.astype(np.float32) / 255, (places, places), interpolation=cv2.INTER_AREA)
 
 
-def _partly_hidden(crops: list[Image], where: Mask, rng: np.random.Generator) -> list[Image]:
-    """Blur away a blob of 5 to 25 % of each crop, unless it covers most of the blend."""
+def _partly_hidden(crop: Image, where: Mask, rng: np.random.Generator) -> Image:
+    """Blur away a blob of 5 to 25 % of the crop, unless it covers most of the blend."""
     coarse, share = rng.normal(size=(4, 4)).astype(np.float32), rng.uniform(0.05, 0.25)
-    masks = []
-    for crop in crops:
-        hills = cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC)
-        masks.append((hills > np.quantile(hills, 1 - share)).astype(np.float32))
-    covered = cv2.resize(masks[0], where.shape[::-1], interpolation=cv2.INTER_AREA)
+    hills = cv2.resize(coarse, crop.shape[:2], interpolation=cv2.INTER_CUBIC)
+    mask = (hills > np.quantile(hills, 1 - share)).astype(np.float32)
+    covered = cv2.resize(mask, where.shape[::-1], interpolation=cv2.INTER_AREA)
     if where.max() > 0 and (where * covered).sum() > 0.5 * where.sum():
-        return crops
-    return [hide(crop, mask) for crop, mask in zip(crops, masks, strict=True)]
+        return crop
+    return hide(crop, mask)
 
 
 def jittered_square(image: Image, framed: bool, rng: np.random.Generator) -> CropSquare:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,6 @@ from training.losses import Batch
 from training.recipe import MUTABLE_KEYS, Config
 
 _VALIDATION_BATCH = 50
-_DELAY = 12  # batches before one is shown again
 _VALIDATION_SEQUENCES = 240
 _VALIDATION_SEED = 1_000_003
 _VALIDATION_SHARES = Shares(
@@ -90,89 +87,6 @@ def validation_crops(data: Path) -> list[Sample]:
     if {sample.label for sample in samples} != {0, 1}:
         raise DataSetError(f"{archive}: its CSV must list both real and fake crops. Copy both files again.")
     return samples
-
-
-@dataclass(frozen=True)
-class SharedBatches:
-    """One stream of examples for several recipes; each element has a batch for each recipe.
-
-    With ``seen_again`` each batch is repeated after a dozen further ones, mirrored and relit; the last dozen
-    are repeated at the end.
-    """
-
-    examples: Examples
-    configs: Sequence[Config]
-    sizes: tuple[int, ...]
-
-    def __iter__(self) -> Iterator[list[Batch]]:
-        first = self.configs[0]
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        loader: DataLoader[Any] = DataLoader(
-            self.examples,
-            first.batch,
-            num_workers=max(1, len(os.sched_getaffinity(0)) - 1),  # all cores but the one that trains
-            prefetch_factor=4,
-            drop_last=True,
-            collate_fn=_collate,
-            pin_memory=device.type == "cuda",
-        )
-        waiting: deque[list[torch.Tensor]] = deque()
-        for tensors in loader:
-            moved = [value.to(device, non_blocking=True) for value in tensors]
-            yield self._batches(moved)
-            if first.seen_again:
-                waiting.append(moved)
-                if len(waiting) > _DELAY:
-                    yield self._batches(_relit(waiting.popleft()))
-        for moved in waiting:
-            yield self._batches(_relit(moved))
-
-    def _batches(self, tensors: list[torch.Tensor]) -> list[Batch]:
-        images, labels, where, *others = tensors
-        # Normalised on the device: four times less to copy, and no work for the training process.
-        by_size = dict(zip(self.sizes, (images, *others), strict=True))
-        return [
-            Batch(
-                normalise_batch(by_size[config.size], config.mean, config.std),
-                labels,
-                where if config.size == self.sizes[0] else None,
-            )
-            for config in self.configs
-        ]
-
-
-def _relit(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Return a batch mirrored, with each example relit."""
-    images, labels, where, *others = tensors
-    gain = torch.empty(len(labels), 1, 1, 1, device=images.device).uniform_(0.88, 1.12)
-    lift = torch.empty_like(gain).uniform_(-10, 10)
-    lit = [(crops.flip(3) * gain + lift).clamp(0, 255).round().byte() for crops in (images, *others)]
-    return [lit[0], labels, where.flip(2), *lit[1:]]
-
-
-def open_shared(configs: Sequence[Config], data: Path, out: Path, seen: int) -> SharedBatches:
-    """Open the examples from number ``seen`` on, at each side that ``configs`` need.
-
-    All else is the first recipe's; only recipes of its side receive the places of blends. With
-    ``seen_again``, ``seen`` and ``samples`` count each repetition, and a resumed run shows half of the
-    waiting batches for the first time again and does not repeat the others.
-    """
-    first = configs[0]
-    assert first.mix is not None
-    sizes = tuple(dict.fromkeys(config.size for config in configs))
-    samples = harvest(data, out / "harvest")
-    times = 2 if first.seen_again else 1
-    examples = Examples(
-        samples,
-        first.mix,
-        first.size,
-        first.seed,
-        seen // times,
-        first.samples // times,
-        first.hidden,
-        also=sizes[1:],
-    )
-    return SharedBatches(examples, configs, sizes)
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,12 @@ from detector.models.loaded import check_card, check_weights
 from detector.models.model_files import (
     DEFAULT_MODEL,
     MODELS_FOLDER,
+    RETIRED_MODELS,
     SHIPPED_MODELS,
     WEIGHTS,
     known_models,
     read_second_look,
+    retired_error,
 )
 from detector.schema.model import Model
 from language.translation import N_, gettext
@@ -126,6 +128,8 @@ def card_path(folders: Folders, name: str) -> Path:
     """Return the path of a model's card for the engine. Raises :class:`ModelError` if it is gone."""
     path = _find_card(folders, name)
     if path is None:
+        if name in RETIRED_MODELS.values():
+            raise retired_error(name)
         raise ModelError(
             N_("The model %(name)s is not here any more. Add it again, or choose another one.")
             % {"name": name}

@@ -134,7 +134,7 @@ class TestAnalyze:
     def test_unknown_model(self, capsys: pytest.CaptureFixture[str], blank: Path) -> None:
         assert main(["analyze", str(blank), "--model", "nosuch"]) == 2
         (line,) = capsys.readouterr().err.splitlines()
-        assert "nosuch.json" in line and "reelproof-lite0" in line
+        assert "nosuch.json" in line and "efficientnet-lstm" in line
 
     @pytest.mark.parametrize("name", BAD)
     def test_bad_file_is_one_line_on_standard_error(

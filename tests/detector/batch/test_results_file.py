@@ -90,10 +90,10 @@ class TestKept:
         ways = [
             run_key(None, DEFAULT),
             run_key(None, Parameters(sample_rate=4)),
-            run_key("reelproof-lite0", DEFAULT),
+            run_key("efficientnet-lstm", DEFAULT),
             run_key(None, DEFAULT, crops=True),
-            run_key(None, DEFAULT, others=OtherModelNames(["reelproof-lite0"])),
-            run_key(None, DEFAULT, others=OtherModelNames(["reelproof-lite0"], JointRule.ALL)),
+            run_key(None, DEFAULT, others=OtherModelNames(["efficientnet-lstm"])),
+            run_key(None, DEFAULT, others=OtherModelNames(["efficientnet-lstm"], JointRule.ALL)),
         ]
         assert len(set(ways)) == 6 and run_key("reelproof", Parameters()) == ways[0]
 

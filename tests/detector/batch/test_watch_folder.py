@@ -138,7 +138,7 @@ def test_name_that_is_not_utf_8_does_not_end_the_watch(tmp_path, analysed):
 def test_other_model_or_parameters_are_another_analysis(tmp_path, analysed):
     (tmp_path / "a.mp4").write_bytes(b"one")
     (first,) = watching(tmp_path, Clock()).lines(once=True)
-    for model, parameters in (("reelproof-2", None), (None, Parameters(minimum_face=20))):
+    for model, parameters in (("efficientnet-lstm", None), (None, Parameters(minimum_face=20))):
         again = watching(tmp_path, Clock())
         again.model, again.parameters = model, parameters
         (line,) = again.lines(once=True)

@@ -331,7 +331,7 @@ class TestFromAProcessWithThreads:
         ("options", "words"),
         [
             ({"others": OtherModelNames(["reelproof"])}, "named twice"),
-            ({"others": OtherModelNames(["reelproof-2"]), "crops": True}, "judged by one model"),
+            ({"others": OtherModelNames(["efficientnet-lstm"]), "crops": True}, "judged by one model"),
         ],
     )
     def test_invalid_requests(self, tmp_path: Path, options: dict[str, Any], words: str) -> None:

@@ -107,5 +107,5 @@ def test_other_exhibits_and_models_are_refused(analysed_sample: Analysed, tmp_pa
     with pytest.raises(MediaError, match="not the exhibit"):
         segment_maps.write_segment_maps(Path(__file__), analysis, "A1", tmp_path, load_model())
     with pytest.raises(ModelError, match="other weights"):
-        segment_maps.write_segment_maps(exhibit, analysis, "A1", tmp_path, load_model("reelproof-2"))
+        segment_maps.write_segment_maps(exhibit, analysis, "A1", tmp_path, load_model("efficientnet-lstm"))
     assert not list(tmp_path.iterdir())

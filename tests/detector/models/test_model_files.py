@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save
 
 from detector.errors import ModelError
+from detector.models import model_files
 from detector.models.card import Card, SecondLookCard, is_model_name
 from detector.models.loaded import CARD_LIMIT, LoadedModel, check_card, check_pair, check_weights, load_model
 from detector.models.model_files import (
     DEFAULT_MODEL,
     MODELS_FOLDER,
+    RETIRED_MODELS,
     SECOND_LOOK_FOLDER,
     SHIPPED_MODELS,
     known_models,
@@ -392,3 +394,16 @@ def test_shipped_models_are_tracked() -> None:
     if tracked.returncode:
         pytest.skip("no git repository")
     assert {Path(name).stem for name in tracked.stdout.split() if "/" not in name} == SHIPPED_MODELS
+
+
+def test_a_retired_model_is_refused_with_what_to_do_until_its_files_are_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in RETIRED_MODELS.values():
+        with pytest.raises(ModelError, match=f"{name} is no longer part.*release 0.2.*{name}.safetensors"):
+            load_card(name)
+    monkeypatch.setattr(model_files, "MODELS_FOLDER", tmp_path)
+    card = json.loads((MODELS_FOLDER / "efficientnet-lstm.json").read_bytes()) | {"name": "reelproof-2"}
+    (tmp_path / "reelproof-2.json").write_text(json.dumps(card))
+    (tmp_path / "reelproof-2.safetensors").touch()
+    assert load_card("reelproof-2")[0].name == "reelproof-2"

@@ -132,7 +132,7 @@ def test_names_that_are_not_utf_8_keep_their_measurements(tmp_path: Path, materi
 
 def test_further_model_is_validated_too(tmp_path: Path, material: Path) -> None:
     out = tmp_path / "out"
-    done = validated(material, "--out", out, "--workers", "1", "--repeat", "1", "--also", "reelproof-2")
+    done = validated(material, "--out", out, "--workers", "1", "--repeat", "1", "--also", "efficientnet-lstm")
     assert done.returncode == 0, done.stderr
     made = Validation.from_json((out / "validation.json").read_bytes())
     (beside,), (either, both) = made.others, made.joint

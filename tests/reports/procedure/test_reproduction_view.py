@@ -12,10 +12,10 @@ from analyses import build
 from detailed_analysis import detailed, page
 
 from cli.common import add_engine_options, parameters_from
-from detector.models.model_files import DEFAULT_MODEL, load_card
+from detector.models.model_files import DEFAULT_MODEL, RETIRED_MODELS, load_card
 from detector.schema.analysis import Analysis, Parameters, Rate, Software
 from detector.schema.method import LATER_PARAMETERS
-from reports.procedure.reproduction import DEFAULT_WEIGHTS, EARLIER_DEFAULTS, _command, reproduction_view
+from reports.procedure.reproduction import DEFAULT_WEIGHTS, _command, reproduction_view
 from reports.report_view import report_view
 
 
@@ -119,8 +119,7 @@ def test_the_command_uses_current_model_names(tmp_path: Path) -> None:
         return shlex.split(_command(analysis.model_copy(update=made)))[6]
 
     assert load_card(DEFAULT_MODEL)[0].sha256 == DEFAULT_WEIGHTS
-    for sha256, name in EARLIER_DEFAULTS.items():
-        assert load_card(name)[0].sha256 == sha256
+    for sha256, name in RETIRED_MODELS.items():
         assert named(DEFAULT_MODEL, sha256) == named(name, sha256) == name
     assert named(DEFAULT_MODEL, DEFAULT_WEIGHTS) == DEFAULT_MODEL
     assert named(DEFAULT_MODEL, "c" * 64) == "reelproof.safetensors"

@@ -21,7 +21,7 @@ from training.data.crop_examples import CELL, stack_crops
 from training.data.labelled_sets import DataSetError
 from training.data.own_sets import OwnSetExamples
 from training.data.research_faces import MARGIN, MovingFace, Sample
-from training.data.sources import BatchSource, _Loaded, framed_batches, open_shared, open_source
+from training.data.sources import BatchSource, _Loaded, framed_batches, open_source
 from training.losses import Batch
 from training.recipe import DEFAULT_RECIPE, Config, MixConfig, SequencesConfig, SetConfig, read_config
 
@@ -104,35 +104,6 @@ class TestMixed:
         monkeypatch.setattr(sources, "harvest", None)
         with pytest.raises(DataSetError, match=r"dfdc-val\.zip.*both"):
             self.opened(tmp_path, tmp_path)
-
-
-@pytest.mark.usefixtures("examples_made_here")
-class TestShared:
-    """One stream for several recipes."""
-
-    def test_each_gets_its_side(self, folder: Path, tmp_path: Path) -> None:
-        both = [recipe(), recipe(size=96)]
-        together = open_shared(both, folder, tmp_path, 0)
-        plain = open_source(both[0], folder, tmp_path, 0).batches
-        for (first, larger), alone in zip(together, plain, strict=True):
-            assert first.crops.shape == (4, 3, SIZE, SIZE) and larger.crops.shape == (4, 3, 96, 96)
-            assert torch.equal(first.labels, alone.labels) and torch.equal(larger.labels, alone.labels)
-            assert first.where is not None and alone.where is not None and larger.where is None
-            assert torch.equal(first.where, alone.where)
-
-    def test_each_batch_is_seen_again_mirrored(self, folder: Path, tmp_path: Path) -> None:
-        once = list(open_source(recipe(), folder, tmp_path, 0).batches)
-        again = recipe(seen_again=True, samples=28)
-        torch.manual_seed(5)  # a change of light too small to move any byte is possible, and not wrong
-        twice = [batch for (batch,) in open_shared([again], folder, tmp_path, 0)]
-        assert len(twice) == 2 * len(once) == 6
-        for plain, first, second in zip(once, twice[:3], twice[3:], strict=True):
-            assert torch.equal(plain.crops, first.crops)
-            assert torch.equal(plain.labels, second.labels)
-            assert plain.where is not None and second.where is not None
-            assert torch.equal(plain.where.flip(2), second.where)
-            gap = (plain.crops.flip(3) - second.crops).abs().mean(dim=(1, 2, 3))
-            assert (gap > 0).all() and (gap < 0.25).all(), "lit otherwise, and nothing else"
 
 
 @pytest.mark.usefixtures("examples_made_here")

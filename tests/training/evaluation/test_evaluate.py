@@ -163,8 +163,8 @@ def folder(tmp_path: Path, astronaut: np.ndarray) -> Path:
 def test_a_folder_of_photos(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out" / "evaluation"
     for suffix in (".json", ".safetensors"):
-        shutil.copy(MODELS_FOLDER / f"reelproof-lite0{suffix}", tmp_path)
-    card = tmp_path / "reelproof-lite0.json"
+        shutil.copy(MODELS_FOLDER / f"efficientnet-lstm{suffix}", tmp_path)
+    card = tmp_path / "efficientnet-lstm.json"
     unmeasured = "T; its error rates are unknown until it is evaluated on a labelled set of its own."
     card.write_text(json.dumps(json.loads(card.read_text()) | {"limits": [unmeasured]}))
     assert main(["evaluate", str(card), str(folder), "--out", str(out), "--update-card"]) == 0
@@ -189,7 +189,7 @@ def test_a_folder_of_photos(folder: Path, tmp_path: Path, capsys: pytest.Capture
         == {rate.data for rate in model_card.rates}
         == {"photographs"}
     )
-    assert "photographs, inconclusive" in (tmp_path / "reelproof-lite0.md").read_text()
+    assert "photographs, inconclusive" in (tmp_path / "efficientnet-lstm.md").read_text()
 
 
 def test_crops_from_a_table(model: LoadedModel, tmp_path: Path) -> None:

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from detector.files import ROOT
 from training.model_card import card_origin, limits_once_measured
-from training.recipe import Config, read_config
-
-RECIPES = ROOT / "training" / "recipes"
+from training.recipe import DEFAULT_RECIPE, Config, read_config
 
 
 @pytest.fixture
@@ -31,7 +28,7 @@ def own_set(tmp_path: Path) -> Path:
 
 
 def own_recipe(start: str) -> Config:
-    shipped = read_config(RECIPES / "reelproof-lite0.toml").model_dump()
+    shipped = read_config(DEFAULT_RECIPE).model_dump()
     shipped |= {
         "mix": None,
         "sequences": None,
@@ -85,12 +82,12 @@ def research(tmp_path: Path) -> Path:
 
 def test_of_the_research_data_it_counts_what_was_there(research: Path) -> None:
     """Whoever has less of it than the shipped models had must not publish their counts."""
-    config = read_config(RECIPES / "reelproof-2.toml")
+    config = read_config(DEFAULT_RECIPE).model_copy(update={"start": "reelproof"})
     origin = card_origin(config, research)
     crops, *others, before = origin.data
     assert "Deepfake Detection Challenge" in crops and "Deepfake Detection Challenge" in origin.domain
     assert "4 unmanipulated and 1,240 manipulated; validation 2 and 1," in crops
     assert [line.split(":")[-1].split()[0] for line in others] == ["2", "1", "1"]
-    assert "the model reelproof-lite0" in before
+    assert "the model reelproof" in before
     assert card_origin(config.model_copy(update={"start": "imagenet"}), research).data == origin.data[:-1]
     assert origin.validated

@@ -108,8 +108,8 @@ def test_older_names_of_the_scan_and_of_stability_still_work(
     asked: list[argparse.Namespace] = []
     monkeypatch.setattr(measuring_steps, "stability", asked.append)
     for option, step in (("--scan", "stability"), ("--fast", "steadiness")):
-        assert main(["--data", str(tmp_path), option, "reelproof-2", step]) == 0
-    assert [options.scan for options in asked] == ["reelproof-2"] * 2
+        assert main(["--data", str(tmp_path), option, "efficientnet-lstm", step]) == 0
+    assert [options.scan for options in asked] == ["efficientnet-lstm"] * 2
 
 
 def test_the_tiny_network_is_built_like_the_large_one() -> None:

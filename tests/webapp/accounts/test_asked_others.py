@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from webapp.jobs import claims, parameters
 from webapp.storage.tables import AnalysisRow
 
-OTHER = "reelproof-2"
+OTHER = "efficientnet-lstm"
 
 
 def row_of(app: Flask, address: str) -> AnalysisRow:

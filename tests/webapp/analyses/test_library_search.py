@@ -187,7 +187,7 @@ def test_rows_offer_possible_actions(app, client, database):
 
 def test_two_of_one_exhibit_can_be_compared(app, client, database, sent):
     first, alone = finished(app), finished(app, segments=2)
-    client.post(f"/analyses/{first.id}/again", data={"model": "reelproof-lite0", "sample_rate": "4"})
+    client.post(f"/analyses/{first.id}/again", data={"model": "efficientnet-lstm", "sample_rate": "4"})
     compare = f"/compare?a={first.id}&amp;b={sent[0]}"
     assert compare not in client.get("/analyses").text  # the other one is not finished
     claims.finish_analysis(

@@ -190,14 +190,14 @@ def test_priority_and_pause(app, live, clip):
 
 def test_analyses_with_several_models(app, live, clip):
     reelproof = Client(live)
-    first = reelproof.create(clip, also=["reelproof-2"], joint="all")
-    again = reelproof.again(first["id"], also=("reelproof-lite0",))
+    first = reelproof.create(clip, also=["efficientnet-lstm"], joint="all")
+    again = reelproof.again(first["id"], also=("efficientnet-lstm",))
     with app.extensions["database"].begin() as session:
         asked = [
             read_other_models(session.get_one(AnalysisRow, entry["id"]).changed_parameters)
             for entry in (first, again)
         ]
-    assert [entry.names for entry in asked] == [("reelproof-2",), ("reelproof-lite0",)]
+    assert [entry.names for entry in asked] == [("efficientnet-lstm",), ("efficientnet-lstm",)]
     assert [entry.rule for entry in asked] == ["all", "first"]
 
 

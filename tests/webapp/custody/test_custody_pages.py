@@ -245,7 +245,7 @@ def test_deleted_analysis_answers_410(app, client):
 
 
 def test_changes_of_models_are_recorded(app, client, database):
-    client.post("/models/reelproof-lite0/default")
+    client.post("/models/efficientnet-lstm/default")
     last = log(database)[-1]
     assert (last.action, last.details["what"]) == ("configuration", "default model")
-    assert last.details["model"] == "reelproof-lite0"
+    assert last.details["model"] == "efficientnet-lstm"

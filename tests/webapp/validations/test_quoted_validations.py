@@ -66,7 +66,7 @@ def test_changed_model_or_file_is_noticed(validated, app, monkeypatch):
     rows, address = validated
     client = app.test_client()
     client.post(f"{address}/quote", data={"quoted": "yes"})
-    other = validated_model(MODELS_FOLDER / "reelproof-2.json")
+    other = validated_model(MODELS_FOLDER / "efficientnet-lstm.json")
     with monkeypatch.context() as patched:
         patched.setattr(stored_validations, "validated_model", lambda _card, _parameters: other)
         assert "No longer applies: it was made with other weights" in client.get(address).text

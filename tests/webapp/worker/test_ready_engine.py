@@ -58,7 +58,7 @@ def test_the_ready_engine_gives_the_same_result_as_a_new_process(engine, folders
 
 
 def test_the_ready_engine_refuses_another_model(engine, folders, without_networks, tmp_path):
-    other = MODELS_FOLDER / "reelproof-2.json"
+    other = MODELS_FOLDER / "efficientnet-lstm.json"
     job = EngineJob(folders.exhibits / "x", "x.png", other, Parameters())
     assert not engine.make(job, folders.analyses / "x", lambda *_: None)
 
