@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,7 +23,7 @@ from quick_apps import Quick
 from review_desk import WORK, ready
 from run_cache import made_once
 
-from detector.models.model_files import DEFAULT_MODEL
+from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
 from webapp import create_app
 from webapp.models import service
 from webapp.storage.data_folder import Folders
@@ -50,8 +51,13 @@ def running(data: Path) -> Iterator[App]:
 def reelproof(tmp_path: Path, model: str) -> Iterator[App]:
     """In a data folder that had its sample, with ``model`` as its default."""
     skip_sample(tmp_path / "data")
-    if model != DEFAULT_MODEL:
+    if model != DEFAULT_MODEL:  # a copy of its scan under another name, which has no second look
         app = create_app({"REELPROOF_DATA": tmp_path / "data"})
+        folder = Folders.local(tmp_path / "data").models / model
+        folder.mkdir()
+        card = json.loads((MODELS_FOLDER / f"{DEFAULT_MODEL}.json").read_bytes()) | {"name": model}
+        (folder / f"{model}.json").write_text(json.dumps(card))
+        shutil.copy(MODELS_FOLDER / f"{DEFAULT_MODEL}.safetensors", folder / f"{model}.safetensors")
         with app.extensions["database"].alone() as session:
             service.choose_default(session, Folders.local(tmp_path / "data"), model)
         app.extensions["database"].close()
