@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from analyses import Written, build
 from run_cache import made_once
+from unconfined import Unconfined
 
 from reports import write_report
 
@@ -25,3 +26,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 
     folder = made_once(tmp_path_factory, "report", make)
     return Written(pickle.loads((folder / "analysis.pickle").read_bytes()), folder / "report")
+
+
+@pytest.fixture
+def unconfined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is verified is read in this process: making a confined one takes longer than the checks."""
+    monkeypatch.setattr("verification.verify.Sandbox", Unconfined)

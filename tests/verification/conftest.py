@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from evidence import small_bundle
 from keys import make_key
+from report_fixtures import unconfined  # noqa: F401
 
 from reports.signing.keys import SigningKey, read_key
 
