@@ -96,6 +96,7 @@ schema: $(READY)
 	$(BIN)/python -m detector schema > docs/analysis.schema.json
 	$(BIN)/python -m detector schema comparison > docs/comparison.schema.json
 	$(BIN)/python -m detector schema validation > docs/validation.schema.json
+	$(BIN)/python -m detector.schema.causes.tables
 
 routes: $(READY)
 	$(BIN)/python tests/webapp/write_matrix.py

@@ -38,6 +38,8 @@ from detector.process.resources import release_memory, share_arenas
 from detector.progress import EndingReport, Progress, ReportShare
 from detector.recordings import analyze_recording
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Segment
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.reasons import ReasonCode
 from detector.schema.formatting import never_rounding_up_to, printable_name
 from detector.schema.joint import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
@@ -48,9 +50,8 @@ from detector.segments.boundaries import refine_boundaries
 from detector.segments.candidates import Candidate
 from detector.segments.explained_peaks import explain_peaks, without_peaks
 from detector.segments.face_strips import with_strips
-from detector.verdict.coverage import measure_coverage, unexamined_sentences
+from detector.verdict.coverage import measure_coverage, unexamined_causes
 from detector.verdict.judged_persons import flagged_persons, flagged_segments, manipulation_kind
-from detector.verdict.sentences import Reason, Statement
 from detector.verdict.verdict import exhibit_stability
 from detector.voice.examine import examine_voice
 
@@ -158,20 +159,20 @@ def _is_final(problem: Exception) -> bool:
     )
 
 
-def _without_faces(job: _Job, problem: Exception) -> Statement:
+def _without_faces(job: _Job, problem: Exception) -> Cause:
     """Return why no face was examined; remove what was written of an examination that failed."""
     if isinstance(problem, SoundOnlyError):
-        return Statement("no_picture")
+        return ReasonCode.NO_PICTURE.cause()
     if job.images:
         shutil.rmtree(job.images / "overlays", ignore_errors=True)
     if job.fingerprint:
         job.fingerprint.unlink(missing_ok=True)
     if isinstance(problem, PicturesNotReadError):
-        return Statement("pictures_not_read", problem=str(problem))
+        return ReasonCode.PICTURES_NOT_READ.cause(problem=str(problem))
     if isinstance(problem, MemoryError):
-        return Statement("faces_out_of_memory")
+        return ReasonCode.FACES_OUT_OF_MEMORY.cause()
     log.error("the faces could not be examined", exc_info=problem)
-    return Statement("faces_error", error=type(problem).__name__)
+    return ReasonCode.FACES_ERROR.cause(error=type(problem).__name__)
 
 
 def _scaled(progress: Progress, share: float) -> Progress:
@@ -425,14 +426,12 @@ def conclude(
     coverage = measure_coverage(result, media, missing, parameters.sample_rate)
     findings = judge(result, scorer, parameters, media, coverage, explained)
     verdict, persons, segments = findings.verdict, findings.persons, findings.segments
-    reason = Reason(findings.reason, *unexamined_sentences(media, missing))
     return Analysis(
         answers=findings.answers,
         stability=exhibit_stability(verdict, persons, segments),
         verdict=verdict,
         kind=manipulation_kind(verdict, persons, segments),
-        reason=str(reason),
-        causes=reason.causes,
+        causes=(*findings.causes, *unexamined_causes(media, missing)),
         probability=findings.probability,
         segments=segments,
         persons=persons,

@@ -21,6 +21,7 @@ from detector.schema.analysis import (
     Segment,
     Verdict,
 )
+from detector.schema.causes.cause import Cause
 from detector.schema.joint import JointRule, refuse_without_others
 from detector.schema.method import Ran
 from detector.scoring.first_pass import FirstPassResult
@@ -33,12 +34,11 @@ from detector.segments.candidates import Candidate, seconds_shown
 from detector.segments.explained_peaks import explain_peaks, without_peaks
 from detector.verdict.coverage import DAMAGED
 from detector.verdict.judged_persons import JudgedExhibit
-from detector.verdict.sentences import Reason
 from detector.verdict.verdict import (
     decide,
     exhibit_answers,
     exhibit_probability,
-    following_statements,
+    following_remarks,
     is_outweighed,
     joint_verdict,
 )
@@ -49,7 +49,7 @@ class ModelFindings:
     """The findings of one model and its verdict."""
 
     verdict: Verdict
-    reason: Reason
+    causes: tuple[Cause, ...]
     probability: float | None
     answers: Answers | None
     segments: tuple[Segment, ...]
@@ -71,7 +71,7 @@ def judge(
     """
     candidates.fill_in_smoothed(first_pass.detections, scorer, parameters)
     times = first_pass.times
-    damaged_spans = [span for span in coverage.not_examined if span.reason in DAMAGED]
+    damaged_spans = [span for span in coverage.not_examined if span.cause and span.cause.code in DAMAGED]
     seconds = seconds_shown(times, media.duration, parameters.sample_rate, damaged_spans)
     groups = segments_candidates.group_persons(first_pass, seconds)
     found_candidates = candidates.find_all_candidates(
@@ -92,13 +92,13 @@ def judge(
         in_few_frames = candidates.reaching_in_few_frames(
             groups, found_candidates, parameters, times, seconds
         )
-    verdict, reason = decide(exhibit, in_few_frames)
+    verdict, causes = decide(exhibit, in_few_frames)
     # Report the probability on which the decision was based. If one of twenty faces of a photograph is above
     # the threshold but outweighed, this is the averaged odds of the faces eligible for a finding.
     decisive_verdict = Verdict.MANIPULATED if outweighed else verdict
     return ModelFindings(
         verdict,
-        Reason(reason, *following_statements(exhibit, media)),
+        (*causes, *following_remarks(exhibit, media)),
         exhibit_probability(exhibit, decisive_verdict),
         exhibit_answers(exhibit, decisive_verdict),
         segments,
@@ -181,8 +181,7 @@ class OtherVerdicts:
         return OtherModel(
             model=scorer.card.as_model(),  # with the calibration used here
             verdict=findings.verdict,
-            reason=str(findings.reason),
-            causes=findings.reason.causes,
+            causes=findings.causes,
             probability=findings.probability,
             segments=findings.segments,
             persons=findings.persons,

@@ -38,9 +38,9 @@ from detector.metadata.unreadable import MetadataReaders
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Coverage, Declaration, Media, MediaKind, Parameters, Verdict
+from detector.schema.causes.cause import Cause
 from detector.schema.formatting import N_, printable_name, timecode
 from detector.schema.metadata import MOST_TAGS, Anomaly, Details, MarkSearch, Tag, location_of, tags_of
-from detector.verdict.sentences import Reason, Statement
 
 _SAME_LENGTH = 0.5  # seconds
 _LONG = 0.25  # seconds: longer packets do not say exactly enough where sound ends
@@ -56,23 +56,21 @@ def analyze_recording(
     name: str | None,
     parameters: Parameters,
     model: LoadedModel,
-    statement: Statement,
+    cause: Cause,
     bounds: InputLimits | None,
     progress: ReportShare = lambda share: None,
 ) -> Analysis:
     """Return the analysis of a recording of sound, before its voices are examined.
 
-    ``statement`` says why no face was examined. ``model`` is the model of faces that was asked for, which
+    ``cause`` says why no face was examined. ``model`` is the model of faces that was asked for, which
     judged nothing. ``progress`` is called with the share of the sound that was searched for marks. Raises
     :class:`~detector.errors.MediaError` for a file of which no sound can be read, or that is too long.
     """
     sound = search_sound(path, progress, bounds) if parameters.sound else SoundSearch(0.0, (), None)
     media, declarations = recording_facts(path, name or path.name, bounds or InputLimits(), sound)
-    reason = Reason(statement)
     return Analysis(
         verdict=Verdict.INCONCLUSIVE,
-        reason=str(reason),
-        causes=reason.causes,
+        causes=(cause,),
         probability=None,
         declarations=declarations,
         marks=MarkSearch(frames=0, sound=sound.seconds or None, note=sound.note),

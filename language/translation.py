@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass, replace
 from functools import wraps
@@ -16,9 +16,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from detector.schema.analysis import Analysis, Span, Voice
+from detector.schema.causes.cause import CODES, Cause, Words, render
 from detector.schema.formatting import N_ as N_
 from detector.schema.formatting import escape_directions
-from detector.verdict.sentences import Words, render
 from language.catalogues import SCRIPTS, catalogue, locale_of
 from language.filled_messages import translate
 from language.languages import DEFAULT as DEFAULT
@@ -118,17 +118,24 @@ WORDS = _TranslatedWords()
 def reason_text(result: Analysis | Voice | Span) -> str:
     """Return the reason of an analysis, of its voices, or of a span in the current language.
 
-    Analyses before schema 1.25 have no causes, and later versions may have unknown ones; then the
-    English sentences are looked up in the catalogue.
+    Analyses before schema 1.25 have sentences alone, which stay in English.
     """
     causes = result.causes if isinstance(result, Analysis | Voice) else filter(None, (result.cause,))
-    sentences = []
+    return Quoted(" ".join(map(cause_text, causes)) or result.reason)
+
+
+def cause_text(cause: Cause) -> str:
+    """Return the sentence of a cause in the current language; that of an unknown code in English."""
     if current() != DEFAULT:
-        try:
-            sentences = [render(cause, WORDS) for cause in causes]
-        except (KeyError, TypeError, ValueError):
-            sentences = []
-    return Quoted(" ".join(sentences)) if sentences else translated(result.reason)
+        with suppress(KeyError, TypeError, ValueError):
+            return Quoted(render(cause, WORDS))
+    return Quoted(cause.text)
+
+
+def code_text(code: str) -> str:
+    """Return the words of a code without parameters in the current language; an unknown one as it is."""
+    known = CODES.get(code)
+    return gettext(known.message) if known and isinstance(known.message, str) else code
 
 
 def in_parts(text: str) -> str:

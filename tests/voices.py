@@ -9,6 +9,8 @@ from typing import Any
 from analyses import build, media, scene, write_png
 
 from detector.schema.analysis import Analysis, Coverage, MediaKind, Verdict
+from detector.schema.causes.reasons import ReasonCode
+from detector.schema.causes.spans import SpanCode
 from detector.schema.measurements import Span
 from detector.schema.voice import (
     ChannelFinding,
@@ -24,7 +26,6 @@ from detector.schema.voice import (
     VoiceVerdict,
     Waveform,
 )
-from detector.verdict.sentences import Reason, Statement
 
 _NOTHING = Coverage(
     frames_sampled=0,
@@ -78,7 +79,7 @@ def voice(
         ),
         "speech": duration - 2.5,
         "not_judged": {"silence": 2.0, "music": 0.5},
-        "gaps": (Span(start=duration - 2.5, end=duration, reason="silence", cause=None),),
+        "gaps": (Span(start=duration - 2.5, end=duration, cause=SpanCode.SILENCE.cause()),),
         "segments": segments,
         "scores": VoiceScores(
             window=WINDOW,
@@ -158,11 +159,11 @@ def _peak(folder: Path | None, number: int, time: float) -> VoicePeak:
 def recording(folder: Path, **changes: Any) -> Analysis:
     """An analysis of a recording without picture, whose voices were examined."""
     duration = changes.pop("duration", 20.0)
-    reason = Reason(Statement("no_picture"))
+    cause = ReasonCode.NO_PICTURE.cause()
     return build(folder, persons=0, segments=0, kept=False, verdict=Verdict.INCONCLUSIVE).model_copy(
         update={
-            "reason": str(reason),
-            "causes": reason.causes,
+            "reason": cause.text,
+            "causes": (cause,),
             "media": media(
                 MediaKind.AUDIO,
                 duration,

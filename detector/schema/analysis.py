@@ -9,10 +9,11 @@ from pydantic import Field, model_validator
 
 # Other modules import most names of an analysis from here.
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional  # noqa: F401
+from detector.schema.causes import reasons, remarks, spans, voices  # noqa: F401  # their codes
+from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.schema.measurements import (  # noqa: F401
     Answers,
-    Cause,
     Coverage,
     FaceQuality,
     ManipulationKind,
@@ -239,12 +240,16 @@ class OtherModel(Value):
 
     model: Model
     verdict: Verdict
-    reason: str
+    reason: str = Field(default="", description="the texts of `causes`")
     causes: tuple[Cause, ...] = Field(default=(), description="as of the analysis; since 1.25")
     probability: Probability | None
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]
     ran: Ran
+
+    @model_validator(mode="after")
+    def _write_reason(self) -> Self:
+        return with_reason(self, self.causes)
 
 
 class Joint(Value):
@@ -268,9 +273,9 @@ class Analysis(Document):
         "all flagged faces, since 1.23 by its answers where they are flagged; null: neither clearly "
         "outweighs the other, or no second look was taken; since 1.8"
     )
-    reason: str = Field(description="the reason for the verdict in words")
+    reason: str = Field(default="", description="the reason for the verdict: the texts of `causes`")
     causes: tuple[Cause, ...] = Field(
-        default=(), description="the sentences of the reason as codes with parameters; since 1.25"
+        default=(), description="what the reason consists of; empty: an analysis before 1.25"
     )
     probability: Probability | None = Field(
         description="calibrated probability that some face was manipulated: the highest of any person that "
@@ -340,6 +345,10 @@ class Analysis(Document):
         )
         details = details.model_copy(update={"streams": streams})
         return self.model_copy(update={"media": self.media.model_copy(update={"details": details})})
+
+    @model_validator(mode="after")
+    def _write_reason(self) -> Self:
+        return with_reason(self, self.causes)
 
     @model_validator(mode="after")
     def _zero_later_parameters(self) -> Self:

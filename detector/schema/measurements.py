@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detector.schema.base import Probability, Seconds, Value, optional
-
-CauseParameter = bool | int | float | str | tuple[str, ...] | tuple[int, ...]
-
-
-class Cause(Value):
-    """One sentence of a reason as a code with parameters, from which it can be written in any language."""
-
-    code: str
-    parameters: dict[str, CauseParameter] = Field(default_factory=dict)
+from detector.schema.causes.cause import Cause, with_reason
 
 
 class Span(Value):
@@ -23,10 +16,12 @@ class Span(Value):
 
     start: Seconds
     end: Seconds
-    reason: str
-    cause: Cause | None = Field(
-        default=None, description="the reason as code and parameters; null: an analysis before 1.25"
-    )
+    reason: str = Field(default="", description="the text of `cause`")
+    cause: Cause | None = Field(default=None, description="null: an analysis before 1.25")
+
+    @model_validator(mode="after")
+    def _write_reason(self) -> Self:
+        return with_reason(self, (self.cause,) if self.cause else ())
 
 
 class Spread(Value):

@@ -8,17 +8,15 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from detector.schema.base import Probability, Seconds, Sha256, Value, optional
-from detector.schema.measurements import Cause, Span
+from detector.schema.causes.cause import Cause, with_reason
+from detector.schema.causes.voices import VoiceCode
+from detector.schema.measurements import Span
 
 # Seconds from the first frame, or from the start of a recording without picture. Negative where the sound
 # begins before the first frame.
 Instant = float
 ChannelNumber = Annotated[int, Field(ge=1)]
 """Number of a channel in its stream, from 1."""
-
-
-TOO_LITTLE_SPEECH = "voice_too_little"
-"""Code of the cause of a verdict on too little speech."""
 
 
 class VoiceVerdict(StrEnum):
@@ -217,8 +215,8 @@ class ChannelFinding(Value):
         "those that this is about; empty: all were judged together, as before 1.27; since 1.27", ()
     )
     verdict: VoiceVerdict
-    reason: str = Field(description="the reason for the verdict in words")
-    causes: tuple[Cause, ...] = Field(default=(), description="its sentences as codes with parameters")
+    reason: str = Field(default="", description="the reason for the verdict: the texts of `causes`")
+    causes: tuple[Cause, ...] = Field(default=(), description="what the reason consists of")
     probability: Probability | None = Field(
         description="calibrated, of the strongest segment or else of all judged windows; null: nothing could "
         "be judged"
@@ -229,13 +227,19 @@ class ChannelFinding(Value):
     )
     speech: Seconds = Field(description="seconds of speech that were judged")
     not_judged: dict[str, Seconds] = Field(
-        default_factory=dict, description="seconds of sound that were not judged, by cause, such as “silence”"
+        default_factory=dict, description="seconds of sound that were not judged, by code, such as `silence`"
     )
-    gaps: tuple[Span, ...] = Field(default=(), description="intervals that were not judged, with their cause")
+    gaps: tuple[Span, ...] = Field(
+        default=(), description="intervals of a second and more that were not judged"
+    )
     scores: VoiceScores
     properties: tuple[VoiceProperty, ...] = ()
     waveform: Waveform | None = optional("null: not kept")
     spectrogram: Spectrogram | None = optional("null: not kept")
+
+    @model_validator(mode="after")
+    def _write_reason(self) -> Self:
+        return with_reason(self, self.causes)
 
     @property
     def seriousness(self) -> tuple[float, float]:
@@ -244,7 +248,7 @@ class ChannelFinding(Value):
         Too little speech on one channel does not outweigh what was judged on another.
         """
         level: float = _SERIOUSNESS.index(self.verdict)
-        if any(cause.code == TOO_LITTLE_SPEECH for cause in self.causes):
+        if any(cause.code == VoiceCode.TOO_LITTLE.code for cause in self.causes):
             level = 0.5
         return level, -1.0 if self.probability is None else self.probability
 

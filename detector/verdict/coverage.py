@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from detector.media.stream.packet_stats import MOST_FAILURES
 from detector.schema.analysis import Coverage, Media, Span
-from detector.schema.measurements import CauseParameter
-from detector.verdict.sentences import Statement
+from detector.schema.causes.cause import Cause, CauseParameter
+from detector.schema.causes.remarks import RemarkCode
+from detector.schema.causes.spans import SpanCode
 
 if TYPE_CHECKING:
     from detector.scoring.first_pass import FirstPassResult
 
-NOT_DECODED = Statement("not_decoded")
-FROM_DAMAGED = Statement("from_damaged")
-DAMAGED = frozenset({NOT_DECODED, FROM_DAMAGED})
-"""Reasons of stretches in which nothing is known of what was recorded."""
+NOT_DECODED = SpanCode.NOT_DECODED.cause()
+FROM_DAMAGED = SpanCode.FROM_DAMAGED.cause()
+DAMAGED = frozenset({SpanCode.NOT_DECODED.code, SpanCode.FROM_DAMAGED.code})
+"""Codes of stretches in which nothing is known of what was recorded."""
 
 
 def measure_coverage(first_pass: FirstPassResult, media: Media, missing: float, rate: float) -> Coverage:
@@ -59,8 +60,8 @@ def measure_coverage(first_pass: FirstPassResult, media: Media, missing: float, 
     )
 
 
-def _span(start: float, end: float, reason: Statement) -> Span:
-    return Span(start=start, end=end, reason=str(reason), cause=reason.cause)
+def _span(start: float, end: float, cause: Cause) -> Span:
+    return Span(start=start, end=end, cause=cause)
 
 
 def _without_usable_face(
@@ -77,15 +78,15 @@ def _without_usable_face(
     spans: list[Span] = []
     for i in np.flatnonzero(~np.isin(times, usable)).tolist():
         time = times[i]
-        reason = Statement("no_face_found")
+        cause = SpanCode.NO_FACE_FOUND.cause()
         if time in flaws:
-            reason = Statement("unusable_faces", flaws=tuple(sorted(flaws[time])))
+            cause = SpanCode.UNUSABLE_FACES.cause(flaws=tuple(sorted(flaws[time])))
         end = times[i + 1] if i + 1 < len(times) else duration
         end = min([end, *(span.start for span in damaged if time < span.start)])
-        if spans and spans[-1].reason == reason and spans[-1].end == time:
-            spans[-1] = _span(spans[-1].start, end, reason)
+        if spans and spans[-1].cause == cause and spans[-1].end == time:
+            spans[-1] = _span(spans[-1].start, end, cause)
         else:
-            spans.append(_span(time, max(end, time), reason))
+            spans.append(_span(time, max(end, time), cause))
     return spans
 
 
@@ -96,7 +97,7 @@ def _behind_the_end(media: Media, missing: float) -> Iterator[Span]:
         yield _span(end, end + media.lost_at_end, NOT_DECODED)
         end += media.lost_at_end
     if missing:
-        yield _span(end, end + missing, Statement("breaks_off"))
+        yield _span(end, end + missing, SpanCode.BREAKS_OFF.cause())
 
 
 def damaged_spans(media: Media) -> Iterator[Span]:
@@ -133,31 +134,31 @@ _FEW_LOST = 0.02
 _FEW_SEEN = 0.01  # share of transparent pixels that is not mentioned, as in round corners
 
 
-def unexamined_sentences(media: Media, missing: float) -> list[Statement]:
-    """Return the sentences about parts of the file that were not examined.
+def unexamined_causes(media: Media, missing: float) -> list[Cause]:
+    """Return the causes about parts of the file that were not examined.
 
     ``missing`` is the number of seconds missing at its end.
     """
-    details, sentences = media.details, []
+    details, causes = media.details, []
     if media.turned:
-        sentences.append(Statement("rotated", turned=media.turned))
+        causes.append(RemarkCode.ROTATED.cause(turned=media.turned))
     if details and (others := details.other_pictures):
-        sentences.append(Statement("other_tracks", streams=tuple(stream.index for stream in others)))
+        causes.append(RemarkCode.OTHER_TRACKS.cause(streams=tuple(stream.index for stream in others)))
     if details and details.picture and (end := details.picture.ends_at):
-        sentences.append(Statement("trailing_data", share=round(100 * end)))
+        causes.append(RemarkCode.TRAILING_DATA.cause(share=round(100 * end)))
     if media.still and details and (pages := details.other_pages):
-        sentences.append(Statement("other_pages", pages=pages))
+        causes.append(RemarkCode.OTHER_PAGES.cause(pages=pages))
     if media.picture and (media.picture.transparent or 0) >= _FEW_SEEN:
-        sentences.append(Statement("transparent"))
+        causes.append(RemarkCode.TRANSPARENT.cause())
     if details and details.photo and details.photo.appended_video:
-        sentences.append(Statement("appended_video"))
+        causes.append(RemarkCode.APPENDED_VIDEO.cause())
     if media.frames_out_of_order > _FEW_LOST * media.frames:
-        sentences.append(Statement("out_of_order", frames=media.frames_out_of_order))
+        causes.append(RemarkCode.OUT_OF_ORDER.cause(frames=media.frames_out_of_order))
     if media.still and media.frames_undecodable:
-        sentences.append(Statement("photo_damaged"))
+        causes.append(RemarkCode.PHOTO_DAMAGED.cause())
     elif damage := _damage(media, missing):
-        sentences.append(Statement("damaged", **damage))
-    return sentences
+        causes.append(RemarkCode.DAMAGED.cause(**damage))
+    return causes
 
 
 def _damage(media: Media, missing: float) -> dict[str, CauseParameter]:

@@ -1,4 +1,4 @@
-"""Decide whether a verdict stays open where nobody is flagged, and select the sentences that say why."""
+"""Decide whether a verdict stays open where nobody is flagged, and select the causes that say why."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import NamedTuple, assert_never
 
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Person
+from detector.schema.causes.cause import Cause
 from detector.verdict import reasons
 from detector.verdict.judged_persons import (
     JudgedExhibit,
@@ -27,7 +28,6 @@ from detector.verdict.judged_persons import (
     persons_reaching_threshold,
     persons_with_covered_segments_only,
 )
-from detector.verdict.sentences import Statement
 
 
 class LeftOpen(Enum):
@@ -145,13 +145,13 @@ def doubtful_persons(kind: MediaKind, parameters: Parameters, persons: Sequence[
 class OpenReason(NamedTuple):
     """Sentences, and the ids of the persons they mention."""
 
-    sentences: list[Statement]
+    causes: list[Cause]
     names: list[str]
 
 
 @dataclass(frozen=True)
 class Undecided:
-    """Selects the sentences for an exhibit in which nobody is flagged.
+    """Selects the causes for an exhibit in which nobody is flagged.
 
     ``in_few_frames`` are the persons who reached the threshold, with the number of frames in a row
     (:func:`~detector.segments.candidates.reaching_in_few_frames`).
@@ -161,7 +161,7 @@ class Undecided:
     in_few_frames: Mapping[str, int]
 
     def why_open(self, cause: LeftOpen | None) -> OpenReason:
-        """Return the sentences for ``cause``; none if other sentences cover it."""
+        """Return the causes for ``cause``; none if other causes cover it."""
         if cause is LeftOpen.ALL_COVERED and (stronger_cause := self._seen_all_the_same()):
             cause = stronger_cause
         image, coverage = self.exhibit.is_photo, self.exhibit.coverage
@@ -201,11 +201,11 @@ class Undecided:
             return LeftOpen.UNSTABLE
         return LeftOpen.DOUBTFUL if self._doubtful_names() else None
 
-    def _views(self, persons: Sequence[Person]) -> list[Statement]:
+    def _views(self, persons: Sequence[Person]) -> list[Cause]:
         return reasons.unstable(self.exhibit.parameters, persons)
 
     def _flawed_segments(self) -> OpenReason:
-        """Return the sentences where everybody with a segment is unstable, without colour or covered."""
+        """Return the causes where everybody with a segment is unstable, without colour or covered."""
         grey = persons_reaching_threshold(
             list(filter(is_colourless, self.exhibit.persons)), self.exhibit.parameters
         )
@@ -215,8 +215,8 @@ class Undecided:
             if name not in grey
         ]
         others = [person for person in self._unstable if person.id not in (*grey, *hidden)]
-        sentences = [*self._views(others), *reasons.colourless_doubt(grey), *reasons.covered_doubt(hidden)]
-        return OpenReason(sentences, [*person_ids(self._unstable), *grey, *hidden])
+        causes = [*self._views(others), *reasons.colourless_doubt(grey), *reasons.covered_doubt(hidden)]
+        return OpenReason(causes, [*person_ids(self._unstable), *grey, *hidden])
 
     def _too_few_frames(self) -> OpenReason:
         threshold = self.exhibit.parameters.enter_threshold
@@ -258,7 +258,7 @@ class Undecided:
         return doubtful_persons(self.exhibit.kind, self.exhibit.parameters, self.exhibit.persons)
 
     def _nothing_found(self) -> OpenReason:
-        """Return the sentences for an exhibit without any cause."""
+        """Return the causes for an exhibit without any cause."""
         reaching = (
             []
             if self.exhibit.is_photo

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import assert_never
 
 from detector.schema.analysis import Answers, Joint, Media, Person, Segment, Verdict
+from detector.schema.causes.cause import Cause
 from detector.schema.joint import JointRule
 from detector.verdict import judged_persons, reasons
 from detector.verdict.judged_persons import (
@@ -23,7 +24,6 @@ from detector.verdict.judged_persons import (
     representative_persons,
 )
 from detector.verdict.left_open import Undecided, left_open, person_ids
-from detector.verdict.sentences import Reason, Statement
 
 
 def exhibit_probability(exhibit: JudgedExhibit, verdict: Verdict) -> float | None:
@@ -72,8 +72,8 @@ def is_outweighed(exhibit: JudgedExhibit, over: Collection[str], threshold: floa
     return applies and figure is not None and figure < threshold
 
 
-def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Verdict, Reason]:
-    """Return verdict and reason. Without usable faces it is inconclusive, never "no manipulation found".
+def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Verdict, tuple[Cause, ...]]:
+    """Return verdict and its causes. Without usable faces it is inconclusive, never "no manipulation found".
 
     ``in_few_frames`` are persons who reached the threshold for the minimum duration, but in so few frames
     that they can neither be flagged nor ignored.
@@ -81,31 +81,31 @@ def decide(exhibit: JudgedExhibit, in_few_frames: Mapping[str, int]) -> tuple[Ve
     image, parameters = exhibit.is_photo, exhibit.parameters
     persons, segments = exhibit.persons, exhibit.segments
     if flagged_persons(persons, segments):
-        sentence = reasons.manipulated(image, persons, flagged_segments(persons, segments))
+        cause = reasons.manipulated(image, persons, flagged_segments(persons, segments))
         covered = persons_with_covered_segments_only(persons, segments)
-        return Verdict.MANIPULATED, Reason(sentence, *reasons.covered_doubt(covered))
-    cause = left_open(exhibit)
+        return Verdict.MANIPULATED, (cause, *reasons.covered_doubt(covered))
+    why = left_open(exhibit)
     undecided = Undecided(exhibit, in_few_frames)
-    sentences, mentioned = undecided.why_open(cause)
+    causes, mentioned = undecided.why_open(why)
     high = [person for person in high_scores_rarely_judged(parameters, persons) if person.id not in mentioned]
     if high:
-        sentences = [*sentences, reasons.too_few_frames(parameters, high)]
+        causes = [*causes, reasons.too_few_frames(parameters, high)]
         mentioned = [*mentioned, *person_ids(high)]
     reaching = (
         []
         if image
         else [name for name in persons_reaching_threshold(persons, parameters) if name not in mentioned]
     )
-    if cause or in_few_frames:
-        sentences = [*sentences, *reasons.reached(parameters, reaching, in_few_frames)]
-        return Verdict.INCONCLUSIVE, Reason(*sentences)
-    sentence = reasons.nothing_found(exhibit, reaching)
+    if why or in_few_frames:
+        causes = [*causes, *reasons.reached(parameters, reaching, in_few_frames)]
+        return Verdict.INCONCLUSIVE, tuple(causes)
+    cause = reasons.nothing_found(exhibit, reaching)
     unjudged_note = reasons.nothing_said_of(parameters, rarely_judged_persons(parameters, persons))
-    return Verdict.NOT_FOUND, Reason(sentence, *unjudged_note)
+    return Verdict.NOT_FOUND, (cause, *unjudged_note)
 
 
-def following_statements(exhibit: JudgedExhibit, media: Media) -> list[Statement]:
-    """Return the sentences that follow the reason, whatever the verdict."""
+def following_remarks(exhibit: JudgedExhibit, media: Media) -> list[Cause]:
+    """Return the causes that follow the reason, whatever the verdict."""
     mentioned = {segment.person for segment in exhibit.segments}  # the reason already mentions these
     covered_persons = [
         person.id for person in exhibit.persons if is_covered(person) and person.id not in mentioned

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detector.errors import ModelError
 from detector.schema.analysis import Analysis
+from detector.schema.causes.voices import VoiceCode
 from detector.schema.scores import finite_logit, sigmoid
 from detector.schema.voice import (
     ChannelFinding,
@@ -23,7 +24,6 @@ from detector.schema.voice import (
     Waveform,
 )
 from detector.segments.rules import IndexRange
-from detector.verdict.sentences import render
 from detector.voice.card import VoiceCard, read_voice_card
 from detector.voice.channels import MOST_CHANNELS
 from detector.voice.findings import (
@@ -90,9 +90,9 @@ def _of_no_sound(voice: Voice) -> Iterator[str]:
     lists = (voice.segments, voice.scores.time, voice.gaps, voice.not_judged, voice.properties)
     if any(finding is not None for finding in findings) or any(lists) or voice.speech or voice.other_channels:
         yield "it states a finding about voices in sound that could not be examined"
-    no_sound = [cause.code for cause in voice.causes] == ["voice_no_sound"]
+    no_sound = [cause.code for cause in voice.causes] == [VoiceCode.NO_SOUND.code]
     verdict = VoiceVerdict.NO_SPEECH if no_sound else VoiceVerdict.INCONCLUSIVE
-    if (voice.verdict, voice.reason) != (verdict, " ".join(map(render, voice.causes))):
+    if voice.verdict is not verdict or len(voice.causes) != 1:
         yield "the verdict on the voices is not that of sound that was not examined"
 
 
@@ -232,8 +232,8 @@ class _Judged:
 
     def _of_verdict(self) -> Iterator[str]:
         finding, due = self.recorded, self.decision
-        own = (finding.verdict, finding.reason, finding.causes)
-        if own not in [(d.verdict, str(d.reason), d.reason.causes) for d in self._decisions()]:
+        own = finding.verdict, finding.causes
+        if own not in [(decision.verdict, (decision.cause,)) for decision in self._decisions()]:
             yield "the verdict on the voices or its reason does not follow from scores, speech and stability"
         if (due.probability is None) != (finding.probability is None) or (
             due.probability is not None and not _close(due.probability, finding.probability or 0.0)
@@ -256,7 +256,8 @@ class _Judged:
             if gap.start < before - _EXACT or gap.end <= gap.start or gap.end > self.end + _EXACT:
                 yield "intervals of sound that was not judged overlap, or lie outside of it"
             before = gap.end
-            of_cause[gap.reason] = of_cause.get(gap.reason, 0.0) + gap.end - gap.start
+            code = gap.cause.code if gap.cause else ""
+            of_cause[code] = of_cause.get(code, 0.0) + gap.end - gap.start
         if any(seconds > finding.not_judged.get(cause, 0.0) + _SUMMED for cause, seconds in of_cause.items()):
             yield "intervals of sound that was not judged are longer than the seconds stated for their cause"
 

@@ -13,8 +13,9 @@ from detector.media.acceptance import InputLimits
 from detector.media.sound_clock import plausible_start
 from detector.progress import EndingReport, ReportShare
 from detector.schema.analysis import Media, Parameters
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import ChannelFinding, SoundStream, Voice, VoiceSegment, VoiceVerdict
-from detector.verdict.sentences import Reason, Statement
 from detector.voice.channels import Heard, HeardChannels, listen_to_channels
 from detector.voice.findings import (
     Decision,
@@ -62,17 +63,17 @@ def examine_voice(
     except Exception as problem:
         if problem is report.ending:
             raise
-        return _without_finding(model, VoiceVerdict.INCONCLUSIVE, Reason(_statement(problem)))
+        return _without_finding(model, VoiceVerdict.INCONCLUSIVE, _cause(problem))
 
 
-def _statement(problem: Exception) -> Statement:
+def _cause(problem: Exception) -> Cause:
     """Say why sound was not examined."""
     if isinstance(problem, MediaError):
-        return Statement("voice_refused", problem=str(problem))
+        return VoiceCode.REFUSED.cause(problem=str(problem))
     if isinstance(problem, MemoryError):
-        return Statement("voice_out_of_memory")
+        return VoiceCode.OUT_OF_MEMORY.cause()
     log.error("the sound could not be examined", exc_info=problem)
-    return Statement("voice_error", error=type(problem).__name__)
+    return VoiceCode.ERROR.cause(error=type(problem).__name__)
 
 
 def _examined(
@@ -90,9 +91,8 @@ def _examined(
     facts = reader.facts
     if facts is None:
         if media.has_sound:
-            reason = Reason(Statement("voice_not_decoded"))
-            return _without_finding(model, VoiceVerdict.INCONCLUSIVE, reason)
-        return _without_finding(model, VoiceVerdict.NO_SPEECH, Reason(Statement("voice_no_sound")))
+            return _without_finding(model, VoiceVerdict.INCONCLUSIVE, VoiceCode.NOT_DECODED.cause())
+        return _without_finding(model, VoiceVerdict.NO_SPEECH, VoiceCode.NO_SOUND.cause())
     start = float(plausible_start(facts.start, media.duration)) - (media.start_offset or 0.0)
     groups = [_Judged(group, facts, model, start) for group in heard.groups]
     _measure_stability(groups, path, bounds, model)
@@ -113,8 +113,7 @@ def _examined(
             ChannelFinding(
                 channels=channels,
                 verdict=decision.verdict,
-                reason=str(decision.reason),
-                causes=decision.reason.causes,
+                causes=(decision.cause,),
                 probability=decision.probability,
                 stability=group.stability,
                 speech=group.speech,
@@ -201,12 +200,11 @@ def _listen(reader: SoundReader, model: LoadedVoiceModel, media: Media, progress
     return listen_to_channels(reader.channel_blocks(), model.network, seen)
 
 
-def _without_finding(model: LoadedVoiceModel, verdict: VoiceVerdict, reason: Reason) -> Voice:
+def _without_finding(model: LoadedVoiceModel, verdict: VoiceVerdict, cause: Cause) -> Voice:
     """Return the finding for a file without sound, or without any that could be examined."""
     return Voice(
         verdict=verdict,
-        reason=str(reason),
-        causes=reason.causes,
+        causes=(cause,),
         probability=None,
         stream=None,
         speech=0.0,

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.schema.formatting import N_
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.spans import SpanCode
+from detector.schema.causes.voices import VoiceCode
 from detector.schema.measurements import Span
 from detector.schema.scores import sigmoid
-from detector.schema.voice import TOO_LITTLE_SPEECH, VoiceProperty, VoiceScores, VoiceVerdict
+from detector.schema.voice import VoiceProperty, VoiceScores, VoiceVerdict
 from detector.segments.rules import IndexRange, find_peaks, hysteresis, merge_intervals, sliding_median
-from detector.verdict.sentences import Reason, Statement
 from detector.voice.model import LoadedVoiceModel
 from detector.voice.samples import SoundFacts
 from detector.voice.windows import SHORT_WINDOW, STEP, WINDOW, Listening, Window
@@ -27,12 +28,6 @@ LEAST_STABILITY = 0.6
 """Share of views that must agree with a finding."""
 LEAST_JUDGED = 2.0
 """Seconds of speech below which nothing is ruled out."""
-
-SILENCE = N_("silence")
-NO_SPEECH = N_("no speech (music, noise)")
-TOO_LITTLE = N_("too little speech")
-PAUSES = N_("pauses between words")
-NOT_DECODED = N_("not decoded")
 
 
 @dataclass(frozen=True)
@@ -122,7 +117,7 @@ def find_segments(
 def unjudged_spans(
     heard: Listening, facts: SoundFacts, start: float
 ) -> tuple[dict[str, float], list[Span], float]:
-    """Return the seconds that were not judged by cause, the spans of a second and more, and speech judged.
+    """Return the seconds that were not judged by code, the spans of a second and more, and speech judged.
 
     The seconds of both together are those of the sound.
     """
@@ -130,32 +125,32 @@ def unjudged_spans(
     judged = np.zeros(count, bool)
     for window in heard.windows:
         judged[round(window.start / STEP) : round(window.end / STEP)] = True
-    causes: list[str | None] = []
+    codes: list[SpanCode | None] = []
     for number in range(count):
         middle = (number + 0.5) * STEP
         if any(begin <= middle < end for begin, end in facts.missing):
-            causes.append(NOT_DECODED)
+            codes.append(SpanCode.SOUND_NOT_DECODED)
         elif heard.speech[number]:
-            causes.append(None if judged[number] else TOO_LITTLE)
+            codes.append(None if judged[number] else SpanCode.TOO_LITTLE_SPEECH)
         else:
-            causes.append(SILENCE if heard.silent[number] else NO_SPEECH)
+            codes.append(SpanCode.SILENCE if heard.silent[number] else SpanCode.NO_SPEECH)
     lengths = np.minimum(STEP, np.maximum(0.0, facts.seconds - STEP * np.arange(count)))
     seconds: dict[str, float] = {}
     speech = 0.0
-    for cause, length, share in zip(causes, lengths.tolist(), heard.speech, strict=True):
-        spoken = min(share * STEP, length) if cause is None else 0.0
+    for code, length, share in zip(codes, lengths.tolist(), heard.speech, strict=True):
+        spoken = min(share * STEP, length) if code is None else 0.0
         speech += spoken
         if length > spoken:
-            name = cause or PAUSES
+            name = (code or SpanCode.PAUSES).code
             seconds[name] = seconds.get(name, 0.0) + length - spoken
-    seconds = {cause: round(total, 3) for cause, total in seconds.items() if total >= 0.0005}
+    seconds = {name: round(total, 3) for name, total in seconds.items() if total >= 0.0005}
     spans, first = [], 0
     for number in range(1, count + 1):
-        if number < count and causes[number] == causes[first]:
+        if number < count and codes[number] is codes[first]:
             continue
-        cause, begin, end = causes[first], first * STEP, min(number * STEP, facts.seconds)
-        if cause is not None and end - begin >= 1.0 and start + end > 0:
-            spans.append(Span(start=max(0.0, start + begin), end=start + end, reason=cause))
+        code, begin, end = codes[first], first * STEP, min(number * STEP, facts.seconds)
+        if code is not None and end - begin >= 1.0 and start + end > 0:
+            spans.append(Span(start=max(0.0, start + begin), end=start + end, cause=code.cause()))
         first = number
     return seconds, spans, speech
 
@@ -191,7 +186,7 @@ class Decision:
     """The verdict on the voices with its reason and probability."""
 
     verdict: VoiceVerdict
-    reason: Reason
+    cause: Cause
     probability: float | None
     flagged: bool
 
@@ -211,31 +206,27 @@ def decide(
     """
     seconds = round(judged, 1)
     if spoken < STEP:
-        return Decision(VoiceVerdict.NO_SPEECH, Reason(Statement("voice_no_speech")), None, False)
+        return Decision(VoiceVerdict.NO_SPEECH, VoiceCode.NO_SPEECH.cause(), None, False)
     if not scores.logit:
-        reason = Reason(Statement(TOO_LITTLE_SPEECH, seconds=LEAST_JUDGED))
-        return Decision(VoiceVerdict.INCONCLUSIVE, reason, None, False)
+        cause = VoiceCode.TOO_LITTLE.cause(seconds=LEAST_JUDGED)
+        return Decision(VoiceVerdict.INCONCLUSIVE, cause, None, False)
     overall = float(sigmoid(float(np.mean(scores.logit))))
     if segments:
         probability = max(segment.confidence for segment in segments)
         if stability is not None and stability < LEAST_STABILITY:
-            return Decision(
-                VoiceVerdict.INCONCLUSIVE, Reason(Statement("voice_unstable")), probability, False
-            )
-        reason = Reason(Statement("voice_found", segments=len(segments), seconds=seconds))
-        return Decision(VoiceVerdict.SYNTHETIC, reason, probability, True)
+            return Decision(VoiceVerdict.INCONCLUSIVE, VoiceCode.UNSTABLE.cause(), probability, False)
+        cause = VoiceCode.FOUND.cause(segments=len(segments), seconds=seconds)
+        return Decision(VoiceVerdict.SYNTHETIC, cause, probability, True)
     if judged < LEAST_JUDGED:
         return Decision(
             VoiceVerdict.INCONCLUSIVE,
-            Reason(Statement(TOO_LITTLE_SPEECH, seconds=LEAST_JUDGED)),
+            VoiceCode.TOO_LITTLE.cause(seconds=LEAST_JUDGED),
             overall,
             False,
         )
     if overall >= doubt:
-        return Decision(VoiceVerdict.INCONCLUSIVE, Reason(Statement("voice_doubtful")), overall, False)
-    return Decision(
-        VoiceVerdict.NOT_FOUND, Reason(Statement("voice_below_threshold", seconds=seconds)), overall, False
-    )
+        return Decision(VoiceVerdict.INCONCLUSIVE, VoiceCode.DOUBTFUL.cause(), overall, False)
+    return Decision(VoiceVerdict.NOT_FOUND, VoiceCode.BELOW_THRESHOLD.cause(seconds=seconds), overall, False)
 
 
 def windows_to_explain(

@@ -11,7 +11,7 @@ from detector.schema.metadata import LEAST_TRANSPARENT
 from detector.schema.method import SURELY_FOUND
 from detector.verdict.judged_persons import motionless_persons
 from language.formatting import plural, shown, size, timecode
-from language.translation import gettext, reason_text, translated
+from language.translation import code_text, gettext, reason_text, translated
 from reports.sound.channels import channel_words, left_out_channels
 from reports.sound.words import not_examined_words, sound_state
 from reports.wording.photographs import made_since
@@ -124,7 +124,7 @@ def _of_sound(analysis: Analysis) -> Iterator[str]:
     for finding in voice.findings:
         if finding.not_judged:
             listed = "; ".join(
-                f"{translated(cause)} {timecode(length)}" for cause, length in finding.not_judged.items()
+                f"{code_text(code)} {timecode(length)}" for code, length in finding.not_judged.items()
             )
             channels = channel_words(voice, finding.channels)
             yield gettext(

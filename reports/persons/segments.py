@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, HideAndRescore, Peak, Person, Segment
+from detector.schema.causes.cause import render
 from detector.verdict import reasons
 from detector.verdict.judged_persons import (
     flagged_segments,
@@ -14,7 +15,6 @@ from detector.verdict.judged_persons import (
     is_flagged,
     kind_from_second_look,
 )
-from detector.verdict.sentences import render
 from language import formatting
 from language.formatting import grouped, plural, shown, time_span, timecode
 from language.translation import WORDS, Quoted, gettext, ngettext
@@ -254,7 +254,7 @@ def _why_not(analysis: Analysis, segment: Segment) -> str:
     if not doubts and is_covered(segment):
         doubts = reasons.covered_doubt([segment.person])
     doubts = doubts or reasons.unstable(analysis.parameters, persons)
-    return Quoted(" ".join(render(doubt.cause, WORDS) for doubt in doubts))
+    return Quoted(" ".join(render(doubt, WORDS) for doubt in doubts))
 
 
 def _bounds(analysis: Analysis, segment: Segment) -> tuple[BoundingFrame, ...]:

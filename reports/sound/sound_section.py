@@ -24,7 +24,7 @@ from language.formatting import (
     time_span,
     timecode,
 )
-from language.translation import UNTRANSLATED, Quoted, capitalize_first, gettext, translated
+from language.translation import UNTRANSLATED, Quoted, capitalize_first, code_text, gettext, translated
 from reports.inputs.pictures import ShownPicture, find_picture
 from reports.sound.channels import channel_words
 from reports.sound.drawing import SoundDrawing, draw_sound
@@ -187,9 +187,9 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         figure=probability(voice.probability),
         facts=sound_facts(analysis),
         not_judged=tuple(
-            (_of_channels(voice, finding, translated(cause)), timecode(length))
+            (_of_channels(voice, finding, code_text(code)), timecode(length))
             for finding in voice.findings
-            for cause, length in finding.not_judged.items()
+            for code, length in finding.not_judged.items()
         ),
         segments=segments,
         lead=_lead(voice, segments),

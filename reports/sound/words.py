@@ -7,6 +7,7 @@ from enum import Enum, auto
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Voice
+from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
 from language.formatting import plural, probability, shown, time_span, timecode
 from language.translation import N_, capitalize_first, gettext, reason_text, translated
@@ -58,7 +59,7 @@ def not_examined_words(state: SoundState) -> str:
 
 
 # Codes of reasons that say the same as the sentence of the verdict.
-_SAID_BY_VERDICT = frozenset(("voice_no_speech", "voice_below_threshold"))
+_SAID_BY_VERDICT = frozenset((VoiceCode.NO_SPEECH.code, VoiceCode.BELOW_THRESHOLD.code))
 
 
 def further_reason(voice: Voice) -> str:

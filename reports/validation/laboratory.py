@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Verdict, Voice
+from detector.schema.causes.voices import VoiceCode
 from detector.schema.codec_names import codec_name
 from detector.schema.laboratory import Laboratory, Level, OwnThreshold, Subject, stated_log10
 from detector.schema.method import is_shipped_threshold
@@ -100,14 +101,14 @@ def _of_faces(analysis: Analysis) -> _Finding:
 
 def _of_voices(voice: Voice) -> _Finding:
     values = {item.name: item.value for item in voice.properties if isinstance(item.value, float)}
-    codes = {cause.code for cause in voice.causes}
+    doubtful = VoiceCode.DOUBTFUL.code in (cause.code for cause in voice.causes)
     return _Finding(
         kind=Subject.VOICE,
         values=values | {"speech": voice.speech},
         codec=voice.stream.codec if voice.stream else None,
         probability=voice.probability,
         used=voice.scores.enter,
-        open_whatever_score=voice.verdict is VoiceVerdict.INCONCLUSIVE and "voice_doubtful" not in codes,
+        open_whatever_score=voice.verdict is VoiceVerdict.INCONCLUSIVE and not doubtful,
     )
 
 

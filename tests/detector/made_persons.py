@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Segment, Verdict
+from detector.schema.causes.cause import join
 from detector.verdict import verdict as rules
 from detector.verdict.judged_persons import JudgedExhibit
 
@@ -57,7 +58,8 @@ def decide(
     segments: Sequence[Segment],
     few: Mapping[str, int] | None = None,
 ) -> tuple[Verdict, str]:
-    return rules.decide(JudgedExhibit(kind, parameters, seen, persons, segments), few or {})
+    verdict, causes = rules.decide(JudgedExhibit(kind, parameters, seen, persons, segments), few or {})
+    return verdict, join(causes)
 
 
 def segment(who: str = "A", start: float = 2.0, end: float = 4.5) -> Segment:

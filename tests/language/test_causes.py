@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from detector.schema.measurements import Cause, CauseParameter
-from detector.verdict import sentences
-from detector.verdict.sentences import Reason, Statement, render
+from detector.schema.causes.cause import CODES, Cause, CauseCode, CauseParameter, join, render
+from detector.schema.causes.reasons import ReasonCode
+from detector.schema.causes.remarks import RemarkCode
+from detector.schema.causes.spans import SpanCode
+from detector.schema.causes.voices import VoiceCode
+from detector.schema.measurements import Span
 from language.languages import DEFAULT, LANGUAGES
-from language.translation import WORDS, speaking, translated
+from language.translation import cause_text, reason_text, speaking
 
 ONE, TWO = ("A",), ("A", "B")
 FLAWS = ("too small", "too dark or too flat")
@@ -20,8 +23,8 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("manipulated", {"persons": ONE, "segments": 1, "traces": "face swap or edit", "contrast": True}),
     ("manipulated", {"persons": TWO, "segments": 12}),
     ("photo_manipulated", {"persons": ONE, "traces": "generated face"}),
-    ("photo_manipulated", {"persons": ONE, "judged": ONE, "kinds": ("",)}),
-    ("photo_manipulated", {"persons": TWO, "judged": TWO, "kinds": ("generated face", "")}),
+    ("photo_manipulated", {"persons": ONE, "judged_persons": ONE, "kinds": ("",)}),
+    ("photo_manipulated", {"persons": TWO, "judged_persons": TWO, "kinds": ("generated face", "")}),
     ("photo_below_threshold", {}),
     ("photo_faces_below_threshold", {"usable": 3}),
     ("person_below_threshold", {"frames": 1}),
@@ -100,27 +103,59 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("not_decoded", {}),
     ("from_damaged", {}),
     ("breaks_off", {}),
+    ("sound_not_decoded", {}),
+    ("silence", {}),
+    ("no_speech", {}),
+    ("too_little_speech", {}),
+    ("pauses", {}),
 )  # fmt: skip
 
 
 def test_every_code_has_a_sample() -> None:
-    assert {code for code, _ in SAMPLES} == set(sentences._SENTENCES)
+    assert {code for code, _ in SAMPLES} == set(CODES)
 
 
 @pytest.mark.parametrize("language", [code for code in LANGUAGES if code != DEFAULT])
 @pytest.mark.parametrize(("code", "parameters"), SAMPLES)
-def test_translation_of_a_code_equals_that_of_its_sentence(
+def test_every_code_is_written_in_every_language(
     code: str, parameters: dict[str, CauseParameter], language: str
 ) -> None:
-    """Analyses before schema 1.25 have sentences alone, which are found in the catalogue."""
-    statement = Statement(code, **parameters)
-    stored = Cause.model_validate_json(statement.cause.model_dump_json())
-    assert render(stored) == statement
+    stored = Cause.model_validate_json(CODES[code].cause(**parameters).model_dump_json())
+    assert stored.text == render(stored) and "%(" not in stored.text
+    assert cause_text(stored) == stored.text
     with speaking(language):
-        assert render(stored, WORDS) == translated(str(statement)) != str(statement)
+        assert cause_text(stored) != stored.text and "%(" not in cause_text(stored)
 
 
-def test_reason_joins_sentences_and_keeps_their_causes() -> None:
-    reason = Reason(Statement("mostly_grey"), Reason(Statement("transparent")))
-    assert [cause.code for cause in reason.causes] == ["mostly_grey", "transparent"]
-    assert reason == f"{Statement('mostly_grey')} {Statement('transparent')}"
+def test_results_of_other_versions_keep_their_sentences() -> None:
+    later = Cause(code="of_a_later_version", parameters={"number": 3}, text="There are 3.")
+    span = Span(start=0, end=1, reason="no face found")
+    with speaking("de"):
+        assert cause_text(later) == "There are 3."
+        assert reason_text(span) == "no face found"
+        assert (
+            reason_text(Span(start=0, end=1, cause=SpanCode.NO_FACE_FOUND.cause())) == "kein Gesicht gefunden"
+        )
+
+
+@pytest.mark.parametrize(
+    ("code", "parameters"),
+    [
+        (ReasonCode.UNJUDGED_OTHERS, {"count": 3}),
+        (ReasonCode.UNJUDGED_OTHERS, {"count": 3, "frames": 8, "faces": 1}),
+        (ReasonCode.UNJUDGED_OTHERS, {"count": "3", "frames": 8}),
+        (ReasonCode.NO_FACE, {"faces": 1}),
+        (VoiceCode.NO_SPEECH, {"nothing": 1}),
+    ],
+)
+def test_other_parameters_than_those_of_the_message_are_refused(
+    code: CauseCode, parameters: dict[str, CauseParameter]
+) -> None:
+    with pytest.raises(TypeError):
+        code.cause(**parameters)
+
+
+def test_a_reason_is_written_from_its_causes() -> None:
+    causes = RemarkCode.MOSTLY_GREY.cause(), RemarkCode.TRANSPARENT.cause()
+    assert join(causes) == f"{causes[0].text} {causes[1].text}"
+    assert Span(start=0, end=1, cause=causes[0]).reason == causes[0].text

@@ -17,6 +17,7 @@ from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Verdict
+from detector.schema.causes.cause import Cause
 from detector.scoring.first_pass import FirstPassResult
 from detector.verdict import reasons
 from detector.verdict.coverage import measure_coverage
@@ -46,7 +47,7 @@ def coverage(found: tuple[str, ...], faces: int) -> Coverage:
     return measure_coverage(first_pass, media(MediaKind.VIDEO, 2.0), 0.0, 1.0)
 
 
-def told(image: bool, seen: Coverage) -> Iterator[str]:
+def told(image: bool, seen: Coverage) -> Iterator[Cause]:
     """Every reason of a verdict that says why faces are not judged."""
     yield reasons.none_usable(image, Parameters(), seen)
     yield reasons.mostly_not_judged(image, seen)
@@ -58,11 +59,13 @@ def told(image: bool, seen: Coverage) -> Iterator[str]:
 def test_reasons_for_unjudged_faces_are_translated(flaws: tuple[str, ...], code: str) -> None:
     for faces in {len(flaws), 2}:
         seen = coverage(flaws, faces)
-        gap = seen.not_examined[0].reason
-        assert set(seen.flaws) == set(flaws) and all(flaw in gap for flaw in flaws)
-        for english in (*told(True, seen), *told(False, seen), gap):
+        gap = seen.not_examined[0].cause
+        assert gap is not None
+        assert set(seen.flaws) == set(flaws) and all(flaw in gap.text for flaw in flaws)
+        for cause in (*told(True, seen), *told(False, seen), gap):
+            english = cause.text
             with translation.speaking(code):
-                translated = translation.translated(english)
+                translated = translation.cause_text(cause)
                 words = [translation.translated(flaw) for flaw in flaws if flaw in english]
             assert english_in(translated, english, code) == set(), translated
             general = "too unclear" in english  # as videos tell it of most faces
@@ -77,8 +80,8 @@ def test_no_report_leaves_a_flaw_in_english(
 ) -> None:
     analysis = build(tmp_path, kind=kind, persons=1, segments=0, verdict=Verdict.INCONCLUSIVE, kept=False)
     seen = coverage(flaws, len(flaws))
-    reason = reasons.none_usable(kind is MediaKind.IMAGE, Parameters(), seen)
-    analysis = analysis.model_copy(update={"reason": reason, "coverage": seen})
+    cause = reasons.none_usable(kind is MediaKind.IMAGE, Parameters(), seen)
+    analysis = analysis.model_copy(update={"reason": cause.text, "causes": (cause,), "coverage": seen})
     view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
     with translation.speaking(code):
         words = [translation.translated(flaw) for flaw in flaws]

@@ -81,8 +81,8 @@ def decided(analysis: Analysis, **of_persons: object) -> Analysis:
     """``analysis`` with its persons changed, and the verdict that they leave."""
     persons = tuple(person.model_copy(update=of_persons) for person in analysis.persons)
     changed = analysis.model_copy(update={"persons": persons})
-    verdict, reason = decide(JudgedExhibit.of(changed), {})
-    return changed.model_copy(update={"verdict": verdict, "reason": reason})
+    verdict, causes = decide(JudgedExhibit.of(changed), {})
+    return changed.model_copy(update={"verdict": verdict, "causes": causes})
 
 
 @pytest.mark.parametrize(

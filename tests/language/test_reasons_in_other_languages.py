@@ -188,10 +188,10 @@ def test_an_unmeasured_codec_is_translated() -> None:
         cuts=(),
         not_examined=(),
     )
-    (english,) = reasons.other_codec_note("hevc", coverage)
+    (cause,) = reasons.other_codec_note("hevc", coverage)
     for code, begins in (("de", "Das Video ist in HEVC kodiert"), ("es", "El vídeo está codificado en HEVC")):
         with translation.speaking(code):
-            assert translation.translated(f"{JUDGED[0][0]} {english}").partition(". ")[2].startswith(begins)
+            assert translation.cause_text(cause).startswith(begins)
     assert reasons.other_codec_note("h264", coverage) == []
     unjudged = coverage.model_copy(update={"frames_with_usable_face": 0})
     assert reasons.other_codec_note("hevc", unjudged) == []

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, Person, Platt, Scores, Segment
+from detector.schema.base import Value
+from detector.schema.causes.cause import Cause, join, render
 from detector.schema.scores import logit_of, sigmoid
 from detector.segments import rules
 from detector.segments.rules import is_sampled, mean_per_interval, sample_weights
-from detector.verdict.sentences import render
 
 _EXACT = 1e-6  # seconds and probabilities, both stored as the nearest float
 _ROUNDED = 0.02  # px; boxes are rounded to hundredths before and after their median
@@ -29,7 +30,7 @@ def contradictions(analysis: Analysis, this_version: bool) -> Iterator[str]:
         return
     yield from _of_one_model(analysis, has_calibration=True, this_version=this_version)
     if this_version:
-        yield from _of_reasons(analysis)
+        yield from _of_statements(analysis)
     for number, other in enumerate(analysis.others, start=2):
         # Earlier versions recorded the scan's calibration even for fused logits.
         has_calibration = this_version or other.model.second_look is None
@@ -39,17 +40,26 @@ def contradictions(analysis: Analysis, this_version: bool) -> Iterator[str]:
         yield from (f"by model {number}, {problem}" for problem in problems)
 
 
-def _of_reasons(analysis: Analysis) -> Iterator[str]:
-    """Check that reasons are the sentences of their codes, which reports in other languages show."""
-    spans = analysis.coverage.not_examined
-    pairs = [((span.cause,), span.reason) for span in spans if span.cause is not None]
-    for causes, reason in ((analysis.causes, analysis.reason), *pairs):
+def _of_statements(value: Value) -> Iterator[str]:
+    """Check that all sentences are those of their codes, which reports in other languages show."""
+    causes: list[Cause] = []
+    for name in type(value).model_fields:
+        field = getattr(value, name)
+        for part in field if isinstance(field, tuple) and field and isinstance(field[0], Value) else (field,):
+            if isinstance(part, Cause):
+                causes.append(part)
+            elif isinstance(part, Value):
+                yield from _of_statements(part)
+    for cause in causes:
         try:
-            differs = bool(causes) and " ".join(map(render, causes)) != reason
+            differs = cause.text != render(cause)
         except (KeyError, TypeError, ValueError):
             differs = True
         if differs:
-            yield f"the codes of the reason “{reason[:60]}” are not those of its sentences"
+            yield f"the code {cause.code} and its parameters are not those of “{cause.text[:60]}”"
+    reason = getattr(value, "reason", None)
+    if causes and reason is not None and reason != join(causes):
+        yield f"the codes of the reason “{reason[:60]}” are not those of its sentences"
 
 
 def _of_one_model(analysis: Analysis, *, has_calibration: bool, this_version: bool) -> Iterator[str]:

@@ -9,13 +9,15 @@ import numpy as np
 
 from detector.networks.graphs import PARTS
 from detector.schema.analysis import SCHEMA_VERSION, Analysis, Coverage, OtherModel, Person, Segment, Verdict
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.reasons import ReasonCode
+from detector.schema.causes.spans import SpanCode
 from detector.schema.formatting import person_letters
-from detector.schema.measurements import Cause
 from detector.schema.peaks import Peak
 from detector.schema.scores import sigmoid
 from detector.scoring.person_look import LEAST_AGREEING
 from detector.segments.rules import is_sampled, mean_per_interval
-from detector.verdict.coverage import unexamined_sentences
+from detector.verdict.coverage import unexamined_causes
 from detector.verdict.judged_persons import (
     JudgedExhibit,
     flagged_segments,
@@ -24,16 +26,20 @@ from detector.verdict.judged_persons import (
     outweighed_faces,
     persons_reaching_threshold,
 )
-from detector.verdict.sentences import Reason, Statement
 from detector.verdict.verdict import (
     decide,
     exhibit_answers,
     exhibit_probability,
     exhibit_stability,
-    following_statements,
+    following_remarks,
     joint_verdict,
 )
 
+_NO_FACES = tuple(
+    code.code
+    for code in (ReasonCode.PICTURES_NOT_READ, ReasonCode.FACES_ERROR, ReasonCode.FACES_OUT_OF_MEMORY)
+)
+_IN_FEW_FRAMES = (ReasonCode.REACHED_IN_FEW_FRAMES.code, ReasonCode.DOUBTFUL.code)
 _EXACT = 1e-6  # seconds and probabilities, both stored as the nearest float
 
 
@@ -80,12 +86,11 @@ def _same_persons(analysis: Analysis, other: OtherModel) -> bool:
 def _of_recording(analysis: Analysis) -> Iterator[str]:
     """Check that no finding about faces is stated for a recording of sound."""
     first = analysis.causes[0] if analysis.causes else None
-    if first is not None and first.code in ("pictures_not_read", "faces_error", "faces_out_of_memory"):
-        reason = Reason(Statement(first.code, **first.parameters))
+    if first is not None and first.code in _NO_FACES:
+        due = Cause(code=first.code, parameters=first.parameters)
     else:
-        reason = Reason(Statement("no_picture"))
-    due = (Verdict.INCONCLUSIVE, str(reason), reason.causes)
-    if (analysis.verdict, analysis.reason, analysis.causes) != due:
+        due = ReasonCode.NO_PICTURE.cause()
+    if (analysis.verdict, analysis.causes) != (Verdict.INCONCLUSIVE, (due,)):
         yield "the verdict on the faces or its reason is not that of a recording of sound"
     findings = (analysis.probability, analysis.kind, analysis.answers, analysis.stability, analysis.joint)
     lists = (analysis.persons, analysis.segments, analysis.others)
@@ -102,14 +107,11 @@ def _of_recording(analysis: Analysis) -> Iterator[str]:
 def _of_model(analysis: Analysis, *, alone: bool = True) -> Iterator[str]:
     """Check the finding of one model; the reason of the first one, ``alone``, tells of the file as well."""
     exhibit = JudgedExhibit.of(analysis)
-    verdict, reason = decide(exhibit, _in_few_frames(analysis))
-    sentences: list[Statement] = [*following_statements(exhibit, analysis.media)]
+    verdict, causes = decide(exhibit, _in_few_frames(analysis))
+    due = (*causes, *following_remarks(exhibit, analysis.media))
     if alone:
-        sentences += unexamined_sentences(analysis.media, _missing_seconds(analysis))
-    due = Reason(reason, *sentences)
-    if (verdict, str(due)) != (analysis.verdict, analysis.reason) or not _same_causes(
-        due.causes, analysis.causes
-    ):
+        due += tuple(unexamined_causes(analysis.media, _missing_seconds(analysis)))
+    if verdict is not analysis.verdict or not _same_causes(due, analysis.causes):
         yield "the verdict or its reason does not follow from persons, segments and coverage"
     decisive = Verdict.MANIPULATED if outweighed_faces(exhibit) else verdict
     if not _close(exhibit_probability(exhibit, decisive), analysis.probability):
@@ -128,7 +130,7 @@ def _in_few_frames(analysis: Analysis) -> dict[str, int]:
     few: dict[str, int] = {}
     for cause in analysis.causes:
         names, frames = cause.parameters.get("persons"), cause.parameters.get("frames")
-        if cause.code in ("reached_in_few_frames", "doubtful") and isinstance(frames, int):
+        if cause.code in _IN_FEW_FRAMES and isinstance(frames, int):
             few |= {str(name): frames for name in names or () if name in reaching}  # type: ignore[union-attr]
     return few
 
@@ -136,7 +138,9 @@ def _in_few_frames(analysis: Analysis) -> dict[str, int]:
 def _missing_seconds(analysis: Analysis) -> float:
     """Return the seconds that are missing at the end of the file."""
     spans = (
-        span for span in analysis.coverage.not_examined if span.cause and span.cause.code == "breaks_off"
+        span
+        for span in analysis.coverage.not_examined
+        if span.cause and span.cause.code == SpanCode.BREAKS_OFF.code
     )
     return next((span.end - span.start for span in spans), 0.0)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from detector.metadata.anomalies import DEPEND_ON_NOW, IN_THE_FUTURE
@@ -17,6 +16,7 @@ from detector.schema.analysis import (
     SecondLookContrast,
 )
 from detector.schema.base import Value
+from detector.schema.causes.cause import CauseParameter
 from detector.schema.formatting import count_noun, timecode
 from detector.schema.measurements import FaceQuality, Span
 from detector.schema.metadata import Anomaly, DeclarationKind, HiddenPlace
@@ -30,7 +30,6 @@ from detector.verdict.reproducibility.segment_agreement import (
     segment_problems,
 )
 
-_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _SAME_FACE = 0.8  # intersection over union of the boxes of a face
 _SAME_TIME = 1e-6  # seconds: times are fractions stored as the nearest float
 _FEW = 20  # smaller counts must be equal
@@ -53,13 +52,9 @@ def ground_problems(
     ``persons`` maps ids in ``recorded`` to ids in ``again``; ``pairs`` are faces that both judged.
     """
     differences = []
-    if not _same_words(recorded.reason, again.reason, tolerance):
+    if not _same_statements(recorded, again, tolerance):
         differences.append(f"the reason is “{again.reason}”, where “{recorded.reason}” is recorded")
-    if (
-        recorded.joint
-        and again.joint
-        and not _same_words(recorded.joint.reason, again.joint.reason, tolerance)
-    ):
+    if recorded.joint and again.joint and recorded.joint.reason != again.joint.reason:
         differences.append(f"the reason of all models together is “{again.joint.reason}”")
     if _apart(recorded.stability, again.stability) > _STABILITY:
         differences.append(f"the stability is {again.stability}, where {recorded.stability} is recorded")
@@ -154,18 +149,29 @@ def shortened(problems: Sequence[str]) -> list[str]:
     ]
 
 
-def _same_words(first: str, second: str, tolerance: Tolerance) -> bool:
-    """Check whether two sentences are equal except for counts within the tolerance."""
-    if _NUMBER.sub("#", first) != _NUMBER.sub("#", second):
-        return False
-    pairs = zip(_NUMBER.findall(first), _NUMBER.findall(second), strict=True)
-    return all(_same_count(float(a.replace(",", "")), float(b.replace(",", "")), tolerance) for a, b in pairs)
+def _same_statements(first: Analysis, second: Analysis, tolerance: Tolerance) -> bool:
+    """Check whether two reasons are equal except for counts within the tolerance."""
+    if not first.causes or not second.causes:  # before 1.25
+        return first.reason == second.reason
+    return len(first.causes) == len(second.causes) and all(
+        old.code == new.code
+        and old.parameters.keys() == new.parameters.keys()
+        and all(
+            _same_parameter(old.parameters[name], new.parameters[name], tolerance) for name in old.parameters
+        )
+        for old, new in zip(first.causes, second.causes, strict=True)
+    )
 
 
-def _same_count(first: float, second: float, tolerance: Tolerance) -> bool:
-    if min(first, second) < _FEW or first % 1 or second % 1:
+def _same_parameter(first: CauseParameter, second: CauseParameter, tolerance: Tolerance) -> bool:
+    if not isinstance(first, int) or not isinstance(second, int) or min(first, second) < _FEW:
         return first == second
     return abs(first - second) <= _allowed(max(first, second), tolerance)
+
+
+def _stated(span: Span) -> object:
+    """Return what a span states; before 1.25 its sentence alone."""
+    return (span.cause.code, span.cause.parameters) if span.cause else span.reason
 
 
 def _allowed(count: float, tolerance: Tolerance) -> int:
@@ -326,7 +332,7 @@ def is_covered_by(span: Span, spans: Sequence[Span], room: float) -> bool:
     """Check whether ``spans`` with the same reason cover ``span``, with ``room`` seconds at each end."""
     position, spare = span.start, room
     for candidate in sorted(
-        (candidate for candidate in spans if candidate.reason == span.reason),
+        (candidate for candidate in spans if _stated(candidate) == _stated(span)),
         key=lambda candidate: candidate.start,
     ):
         if candidate.start - room <= position:

@@ -17,7 +17,7 @@ from detector.media.open import open_media
 from detector.metadata.exhibit import add_metadata, collect_facts, media_facts
 from detector.metadata.video_anomalies import container_anomalies
 from detector.schema.analysis import Media
-from detector.verdict.coverage import unexamined_sentences
+from detector.verdict.coverage import unexamined_causes
 
 
 def skip_packets(whole: Path, path: Path, skipped: int) -> Path:
@@ -62,7 +62,7 @@ class TestACaptureThatBeginsBetweenTwoKeyFrames:
         assert media.lost_at_start == pytest.approx(17 / 25, abs=0.05)
         assert missing == 0
         assert media.frames_undecodable == pytest.approx(17, abs=2)
-        (sentence,) = unexamined_sentences(media, missing)
+        (sentence,) = [cause.text for cause in unexamined_causes(media, missing)]
         assert (
             "incomplete: the first 0.7 s cannot be decoded (they begin between two key frames); " in sentence
         )
@@ -78,7 +78,7 @@ class TestACaptureThatBeginsBetweenTwoKeyFrames:
     def test_start_at_a_key_frame_lost_nothing(self, clip: Path) -> None:
         media, missing, shown = read_facts(skip_packets(clip, clip.with_stem("later"), 25))
         assert shown == list(range(25, 60))
-        assert not unexamined_sentences(media, missing)
+        assert not [cause.text for cause in unexamined_causes(media, missing)]
 
 
 def test_undecodable_content_is_not_missing(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_undecodable_content_is_not_missing(tmp_path: Path) -> None:
     media, missing, shown = read_facts(path)
     assert shown == [0, 1, 2, 3] and missing == 0
     assert media.lost_at_end == pytest.approx(56 / 25)
-    (sentence,) = unexamined_sentences(media, missing)
+    (sentence,) = [cause.text for cause in unexamined_causes(media, missing)]
     assert "the last 2.2 s cannot be decoded" in sentence and "missing" not in sentence
     assert read_facts(whole)[0].lost_at_end == 0
 
@@ -112,7 +112,7 @@ def test_truncated_windows_media_file_lacks_its_end(tmp_path: Path) -> None:
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     media, missing, shown = read_facts(cut)
     assert missing == pytest.approx((60 - len(shown)) / 25, abs=0.1) and missing > 0.8
-    (sentence,) = unexamined_sentences(media, missing)
+    (sentence,) = [cause.text for cause in unexamined_causes(media, missing)]
     assert "missing" in sentence
     # A header that breaks off, or with a length that no file has, says nothing.
     data = bytearray(whole.read_bytes())
@@ -185,7 +185,7 @@ class TestAnEditListThatWaits:
         media, missing, shown = read_facts(path)
         assert 25 <= len(shown) <= 31
         assert missing == pytest.approx(played - media.duration)
-        assert "missing at its end" in " ".join(unexamined_sentences(media, missing))
+        assert "missing at its end" in " ".join([cause.text for cause in unexamined_causes(media, missing)])
 
 
 @pytest.mark.parametrize("whole", [1, 2, 3])
@@ -245,7 +245,7 @@ def test_repeated_times_are_no_damage(tmp_path: Path) -> None:
     media, missing, shown = read_facts(tmp_path / "twice.mkv")
     assert shown == [number for number in range(30) if number % 10 != 9]
     assert (media.frames, media.frames_undecodable, media.frames_out_of_order, missing) == (27, 0, 3, 0)
-    (sentence,) = unexamined_sentences(media, missing)
+    (sentence,) = [cause.text for cause in unexamined_causes(media, missing)]
     assert sentence == "3 intact frames, each at a time that is not after the one before, were not looked at."
     assert media.details is not None
     observations = {

@@ -16,7 +16,7 @@ from detector.media.open import open_media
 from detector.metadata.anomalies import find_anomalies
 from detector.metadata.exhibit import collect_facts
 from detector.schema.analysis import MediaKind
-from detector.verdict.coverage import unexamined_sentences
+from detector.verdict.coverage import unexamined_causes
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -112,7 +112,9 @@ def test_erased_pixels_are_not_examined(tmp_path: Path, name: str) -> None:
         anomaly for anomaly in find_anomalies(media, details, NOW) if anomaly.kind == "transparent areas"
     )
     assert "% of the picture is transparent" in finding.observation
-    assert any("are transparent" in words for words in unexamined_sentences(media, 0.0))
+    assert any(
+        "are transparent" in words for words in [cause.text for cause in unexamined_causes(media, 0.0)]
+    )
     few = details.model_copy(update={"picture": details.picture.model_copy(update={"transparent": 3e-6})})
     (finding,) = (
         anomaly for anomaly in find_anomalies(media, few, NOW) if anomaly.kind == "transparent areas"

@@ -20,7 +20,7 @@ from detector.metadata.embedded_pictures import AppendedContent, read_appended_c
 from detector.metadata.exhibit import collect_facts
 from detector.metadata.photo import read_photo
 from detector.schema.analysis import MediaKind
-from detector.verdict.coverage import unexamined_sentences
+from detector.verdict.coverage import unexamined_causes
 from reports.finding.not_examined import not_examined
 
 
@@ -50,7 +50,7 @@ def test_motion_video_is_reported_as_not_examined(
     assert details.photo is not None and details.photo.appended_video == len(video)
     analysis = build(tmp_path, kind=MediaKind.IMAGE)
     media = analysis.media.model_copy(update={"details": details})
-    (sentence,) = unexamined_sentences(media, 0.0)
+    (sentence,) = [cause.text for cause in unexamined_causes(media, 0.0)]
     assert sentence == "Behind the picture the file holds a video, as motion photos do; it was not looked at."
     assert any(
         "A video stored after the picture" in line
@@ -92,7 +92,9 @@ def test_pictures_behind_the_picture_are_counted(tmp_path: Path, astronaut: np.n
         details = collect_facts(reader, path).details
     assert details.photo is not None and (details.photo.frames, details.other_pages) == (4, 3)
     media = build(tmp_path, kind=MediaKind.IMAGE).media.model_copy(update={"details": details})
-    assert unexamined_sentences(media, 0.0) == ["The file holds 3 more pictures, not looked at."]
+    assert [cause.text for cause in unexamined_causes(media, 0.0)] == [
+        "The file holds 3 more pictures, not looked at."
+    ]
     (seen,) = photo_anomalies(details)
     assert seen.observation == "The file holds 4 pictures; the first one was examined."
 

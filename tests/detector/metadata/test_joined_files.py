@@ -10,7 +10,7 @@ from clips import number_of, numbered, write_clip
 from detector.media.open import open_media
 from detector.metadata.exhibit import add_metadata, media_facts
 from detector.schema.analysis import Media
-from detector.verdict.coverage import unexamined_sentences
+from detector.verdict.coverage import unexamined_causes
 
 X264 = {"crf": "12", "preset": "veryfast", "g": "25"}
 
@@ -45,7 +45,7 @@ def test_pictures_under_another_pid_are_examined(tmp_path: Path) -> None:
     shown, media = read_frames(join_clips(tmp_path, "ts", mpegts_start_pid="0x200"))
     assert shown == [*range(48), 49, *range(500, 550)]
     assert media.details is not None and not media.details.other_pictures
-    assert media.frames_out_of_order == 1 and not unexamined_sentences(media, 0.0)
+    assert media.frames_out_of_order == 1 and not [cause.text for cause in unexamined_causes(media, 0.0)]
 
 
 def test_streams_of_another_program_are_reported(tmp_path: Path) -> None:
@@ -59,7 +59,9 @@ def test_streams_of_another_program_are_reported(tmp_path: Path) -> None:
     assert (
         "end at 49 % of the file" in finding.observation or "end at 50 % of the file" in finding.observation
     )
-    assert "of the file; what follows was not looked at." in " ".join(unexamined_sentences(media, 0.0))
+    assert "of the file; what follows was not looked at." in " ".join(
+        [cause.text for cause in unexamined_causes(media, 0.0)]
+    )
 
 
 @pytest.mark.parametrize(("ending", "codec"), [("mp4", "libx264"), ("flv", "flv")])

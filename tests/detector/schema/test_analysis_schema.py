@@ -63,7 +63,7 @@ def test_other_documents_are_refused(document: dict[str, Any], damage: dict[str,
         Analysis.from_json(json.dumps(wrong))
 
 
-@pytest.mark.parametrize("missing", ["verdict", "reason", "segments", "media", "model", "software"])
+@pytest.mark.parametrize("missing", ["verdict", "segments", "media", "model", "software"])
 def test_fields_are_required(document: dict[str, Any], missing: str) -> None:
     wrong = {key: value for key, value in document.items() if key != missing}
     validator = jsonschema.Draft202012Validator(json.loads(Analysis.schema_text()))

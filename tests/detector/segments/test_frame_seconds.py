@@ -11,6 +11,7 @@ from detector.faces.quality import Assessment
 from detector.schema.analysis import Span
 from detector.scoring.first_pass import FirstPassResult
 from detector.segments.candidates import group_persons, screen_time, seconds_shown
+from detector.verdict.coverage import NOT_DECODED
 
 RECORDED = [n / 8 for n in range(16)]  # two seconds of somebody, then slides
 SLIDES = [*RECORDED, 2.0, 20.0, 40.0, 60.0]
@@ -55,7 +56,7 @@ def test_long_last_frame_counts_fully() -> None:
 
 
 def test_undecodable_time_is_not_counted() -> None:
-    damaged = Span(start=1.0, end=9.0, reason="no picture could be decoded here")
+    damaged = Span(start=1.0, end=9.0, cause=NOT_DECODED)
     times = [n / 8 for n in range(80) if not 8 < n < 72]
     seconds = seconds_shown(times, 10.0, 8.0, [damaged])
     assert seconds[8] == 0 and seconds.sum() == pytest.approx(2.0)

@@ -46,7 +46,7 @@ def test_complete_coverage_has_no_gaps() -> None:
 @pytest.mark.parametrize(("lost", "missing"), [(2.0, 0.0), (0.0, 5.0), (2.0, 5.0)])
 def test_missing_end_follows_the_last_frame(lost: float, missing: float) -> None:
     gaps = stretches(dict.fromkeys((0.0, 1.0, 2.0, 3.0), JUDGED), lost=lost, missing=missing)
-    expected = [(4.0, 4.0 + lost, NOT_DECODED)] if lost else []
+    expected = [(4.0, 4.0 + lost, NOT_DECODED.text)] if lost else []
     if missing:
         expected.append((4.0 + lost, 4.0 + lost + missing, "the file breaks off here"))
     assert gaps == expected

@@ -7,30 +7,30 @@ from analyses import media as media_facts
 
 from detector.schema.analysis import Media, MediaKind
 from detector.schema.metadata import Details, Groups, Photo, Picture, Stream
-from detector.verdict.coverage import unexamined_sentences
+from detector.verdict.coverage import unexamined_causes
 
 VIDEO, IMAGE = MediaKind.VIDEO, MediaKind.IMAGE
 
 
 def test_unexamined_parts_are_described() -> None:
     video = media_facts(VIDEO, 10.0)
-    assert unexamined_sentences(video, 0.0) == []
+    assert [cause.text for cause in unexamined_causes(video, 0.0)] == []
     streams = [Stream(index=i, kind="video", codec="h264", examined=i == 1, cover=i == 2) for i in range(3)]
     tracks = video.model_copy(update={"details": Details(streams=tuple(streams))})
-    assert unexamined_sentences(tracks, 0.0) == [
+    assert [cause.text for cause in unexamined_causes(tracks, 0.0)] == [
         "The file holds 1 more picture track, not looked at (stream 0)."
     ]
     damaged = video.model_copy(update={"frames_undecodable": 36})
-    assert "36 of its frames or packets" in unexamined_sentences(damaged, 0.0)[0]
-    assert "2.8 s are missing at its end" in unexamined_sentences(video, 2.76)[0]
+    assert "36 of its frames or packets" in [cause.text for cause in unexamined_causes(damaged, 0.0)][0]
+    assert "2.8 s are missing at its end" in [cause.text for cause in unexamined_causes(video, 2.76)][0]
     for kind, sentences in (("TIFF", ["The file holds 2 more pictures, not looked at."]), ("MPO", [])):
         pages = Details(photo=Photo(format=kind, mode="RGB", frames=3))
-        assert (
-            unexamined_sentences(media_facts(IMAGE, 0.0).model_copy(update={"details": pages}), 0.0)
-            == sentences
-        )
+        assert [
+            cause.text
+            for cause in unexamined_causes(media_facts(IMAGE, 0.0).model_copy(update={"details": pages}), 0.0)
+        ] == sentences
     photo = media_facts(IMAGE, 0.0).model_copy(update={"frames_undecodable": 1})
-    assert "part of the picture is missing" in unexamined_sentences(photo, 0.0)[0]
+    assert "part of the picture is missing" in [cause.text for cause in unexamined_causes(photo, 0.0)][0]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_lost_packets_count_with_dependent_frames(lost: int, resting: int, menti
     media = media_facts(VIDEO, 4.0).model_copy(
         update={"frames_decoded": 100, "frames_undecodable": lost, "frames_from_damaged": resting}
     )
-    text = " ".join(unexamined_sentences(media, 0.0))
+    text = " ".join([cause.text for cause in unexamined_causes(media, 0.0)])
     assert ("rest on damaged or missing ones were not looked at (40)" in text) is mention
     assert ("could not be used" in text) is (mention and lost > 0)
 
@@ -87,7 +87,7 @@ _START = _BROKEN % "the first 1.2 s cannot be decoded"
     ],
 )
 def test_each_part_has_its_sentence(changed: dict[str, object], words: str | None) -> None:
-    sentences = unexamined_sentences(intact(**changed), 0.0)
+    sentences = [cause.text for cause in unexamined_causes(intact(**changed), 0.0)]
     if words is None:
         assert sentences == []
     else:
@@ -100,7 +100,7 @@ def test_further_tracks_and_one_disordered_frame() -> None:
         Stream(index=i, kind="video", codec="h264", examined=i == 1, cover=False) for i in range(3)
     )
     media = intact(frames_decoded=20, frames_out_of_order=1, details=Details(streams=streams))
-    assert unexamined_sentences(media, 0.0) == [
+    assert [cause.text for cause in unexamined_causes(media, 0.0)] == [
         "The file holds 2 more picture tracks, not looked at (stream 0, stream 2).",
         "1 intact frame, at a time that is not after the one before, was not looked at.",
     ]
@@ -108,4 +108,4 @@ def test_further_tracks_and_one_disordered_frame() -> None:
 
 def test_further_pages_of_a_photograph() -> None:
     pages = Details(photo=Photo(format="TIFF", mode="RGB", frames=3))
-    assert unexamined_sentences(intact(details=pages), 0.0) == []
+    assert [cause.text for cause in unexamined_causes(intact(details=pages), 0.0)] == []

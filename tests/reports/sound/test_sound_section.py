@@ -9,8 +9,8 @@ from analyses import build
 from voices import recording, voice
 
 from detector.schema.analysis import MediaKind
+from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import VoiceVerdict
-from detector.verdict.sentences import Reason, Statement
 from detector.voice.model import load_voice_model
 from language import translation
 from reports.render.html import render_html
@@ -84,16 +84,15 @@ def test_the_spectrogram_lies_under_the_waveform(tmp_path: Path) -> None:
 
 
 def test_a_reason_that_repeats_the_verdict_is_left_out(tmp_path: Path) -> None:
-    for verdict, statement, repeats in (
-        (VoiceVerdict.NO_SPEECH, Statement("voice_no_speech"), True),
-        (VoiceVerdict.NOT_FOUND, Statement("voice_below_threshold", seconds=17.5), True),
-        (VoiceVerdict.INCONCLUSIVE, Statement("voice_doubtful"), False),
+    for verdict, cause, repeats in (
+        (VoiceVerdict.NO_SPEECH, VoiceCode.NO_SPEECH.cause(), True),
+        (VoiceVerdict.NOT_FOUND, VoiceCode.BELOW_THRESHOLD.cause(seconds=17.5), True),
+        (VoiceVerdict.INCONCLUSIVE, VoiceCode.DOUBTFUL.cause(), False),
     ):
-        reason = Reason(statement)
-        heard = recording(tmp_path, spans=(), verdict=verdict, reason=str(reason), causes=reason.causes)
+        heard = recording(tmp_path, spans=(), verdict=verdict, reason=cause.text, causes=(cause,))
         view = report_view(heard, tmp_path)
         assert view.sound is not None
-        assert view.sound.reason == ("" if repeats else str(reason))
+        assert view.sound.reason == ("" if repeats else cause.text)
         assert ("Grounds" in dict(view.answers)) is not repeats
 
 

@@ -13,9 +13,10 @@ from analyses import build
 from voices import recording, voice
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.voices import VoiceCode
 from detector.schema.metadata import Details, Stream
 from detector.schema.voice import VoiceVerdict
-from detector.verdict.sentences import Reason, Statement
 from language import translation
 from language.catalogues import source
 from reports.render.html import render_html
@@ -128,14 +129,14 @@ def _stream(index: int, kind: str, codec: str, *, examined: bool) -> Stream:
 
 
 VERDICTS = (
-    (Verdict.MANIPULATED, VoiceVerdict.SYNTHETIC, Statement("voice_found", seconds=17.5, segments=1)),
-    (Verdict.NOT_FOUND, VoiceVerdict.NOT_FOUND, Statement("voice_below_threshold", seconds=17.5)),
-    (Verdict.INCONCLUSIVE, VoiceVerdict.INCONCLUSIVE, Statement("voice_doubtful")),
-    (Verdict.NOT_FOUND, VoiceVerdict.NO_SPEECH, Statement("voice_no_speech")),
+    (Verdict.MANIPULATED, VoiceVerdict.SYNTHETIC, VoiceCode.FOUND.cause(seconds=17.5, segments=1)),
+    (Verdict.NOT_FOUND, VoiceVerdict.NOT_FOUND, VoiceCode.BELOW_THRESHOLD.cause(seconds=17.5)),
+    (Verdict.INCONCLUSIVE, VoiceVerdict.INCONCLUSIVE, VoiceCode.DOUBTFUL.cause()),
+    (Verdict.NOT_FOUND, VoiceVerdict.NO_SPEECH, VoiceCode.NO_SPEECH.cause()),
 )
 
 
-def exhibit(folder: Path, kind: str, verdict: Verdict, about_voice: VoiceVerdict, why: Statement) -> Analysis:
+def exhibit(folder: Path, kind: str, verdict: Verdict, about_voice: VoiceVerdict, why: Cause) -> Analysis:
     """An analysis of this kind as version 1.26 wrote it, which states streams of pictures alone as examined.
 
     ``about_voice`` is the verdict on the voices, and ``why`` its reason, where they were examined.
@@ -163,17 +164,16 @@ def exhibit(folder: Path, kind: str, verdict: Verdict, about_voice: VoiceVerdict
         spans = ((3.0, 8.5),) if about_voice is VoiceVerdict.SYNTHETIC else ()
         heard = voice(folder, spans=spans, verdict=about_voice)
         assert heard.stream is not None
-        reason = Reason(why)
         found: dict[str, object] = {
-            "reason": str(reason),
-            "causes": reason.causes,
+            "reason": why.text,
+            "causes": (why,),
             "stream": heard.stream.model_copy(update={"index": len(streams) - 1}),
         }
         if kind == UNREADABLE:
-            reason = Reason(Statement("voice_not_decoded"))
+            cause = VoiceCode.NOT_DECODED.cause()
             empty = dict.fromkeys(("time", "logit", "probability", "smoothed"), ())
             found = {
-                "verdict": VoiceVerdict.INCONCLUSIVE, "reason": str(reason), "causes": reason.causes,
+                "verdict": VoiceVerdict.INCONCLUSIVE, "reason": cause.text, "causes": (cause,),
                 "probability": None, "stability": None, "stream": None, "speech": 0.0, "not_judged": {},
                 "gaps": (), "segments": (), "properties": (), "waveform": None, "spectrogram": None,
                 "scores": heard.scores.model_copy(update=empty),

@@ -17,7 +17,7 @@ from detector.media.open import open_media
 from detector.media.stream.packet_stats import Tally
 from detector.metadata.exhibit import collect_facts, media_facts
 from detector.schema.analysis import Media
-from detector.verdict.coverage import FROM_DAMAGED, damage_gaps, damaged_spans, unexamined_sentences
+from detector.verdict.coverage import FROM_DAMAGED, damage_gaps, damaged_spans, unexamined_causes
 
 FRAMES = 120
 _X264 = {"crf": "20", "preset": "veryfast", "sc_threshold": "0", "g": "40", "keyint_min": "40"}
@@ -223,9 +223,9 @@ def test_reason_mentions_damaged_frames(tmp_path: Path) -> None:
     assert media.frames_undecodable == 1
     assert media.frames_from_damaged == 80 - 45 - 1
     (span,) = damaged_spans(media)
-    assert span.reason == FROM_DAMAGED
+    assert span.cause == FROM_DAMAGED
     assert (span.start, span.end) == pytest.approx((46 / 25, 80 / 25))
-    (sentence,) = unexamined_sentences(media, 0.0)
+    (sentence,) = [cause.text for cause in unexamined_causes(media, 0.0)]
     assert "frames that rest on damaged or missing ones were not looked at (34)" in sentence
 
 

@@ -1,0 +1,1 @@
+"""What results state: codes with typed parameters by subject, and their English messages."""
