@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis
 from detector.schema.codec_names import codec_name
+from detector.schema.voice import ChannelFinding, Voice
 from language.formatting import plural, shown, timecode
 from language.translation import Quoted, capitalize_first, gettext
 from reports.sound.channels import channel_words
@@ -17,15 +18,17 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
         return ()
     facts = []
     for finding in voice.findings:
-        channels = capitalize_first(channel_words(voice, finding.channels))
+        if finding.channels:
+            facts.append(_of_channels(voice, finding))
+            continue
         facts += [
-            Fact(gettext("Speech judged"), timecode(finding.speech), channels),
-            Fact(gettext("Sound not judged"), timecode(sum(finding.not_judged.values())), channels),
-            Fact(gettext("Windows scored"), shown(len(finding.scores.time), ","), channels),
+            Fact(gettext("Speech judged"), timecode(finding.speech)),
+            Fact(gettext("Sound not judged"), timecode(sum(finding.not_judged.values()))),
+            Fact(gettext("Windows scored"), shown(len(finding.scores.time), ",")),
         ]
         if finding.stability is not None:
             note = gettext("share of views of the same sound with the same verdict")
-            facts.append(Fact(gettext("Stability"), shown(finding.stability, ".2g"), channels or note))
+            facts.append(Fact(gettext("Stability"), shown(finding.stability, ".2g"), note))
     stream = voice.stream
     if stream is None:
         return tuple(facts)
@@ -53,7 +56,7 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
         facts.append(Fact(gettext("Packets undecodable"), shown(stream.undecodable, ",")))
     if stream.restarts:
         note = gettext("as where recordings were joined; its times were continued")
-        facts.append(Fact(gettext("Times at which the clock restarts"), shown(stream.restarts, ","), note))
+        facts.append(Fact(gettext("Places where the clock restarts"), shown(stream.restarts, ","), note))
     if stream.closed_gaps:
         note = gettext("taken for errors of the clock, and closed up")
         facts.append(Fact(gettext("Gaps of more than ten minutes"), shown(stream.closed_gaps, ","), note))
@@ -64,3 +67,22 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
         note = gettext("behind the stated end of the sound, or between its packets")
         facts.append(Fact(gettext("Bytes not examined"), shown(stream.unread, ","), note))
     return tuple(facts)
+
+
+def judged_words(finding: ChannelFinding) -> str:
+    """State how much of the sound of a finding was judged."""
+    return gettext(
+        "%(speech)s of speech were judged; %(left)s of the sound were not.",
+        speech=timecode(finding.speech),
+        left=timecode(sum(finding.not_judged.values())),
+    )
+
+
+def _of_channels(voice: Voice, finding: ChannelFinding) -> Fact:
+    """Return what is known of channels that were judged for themselves, in one line."""
+    note = plural(len(finding.scores.time), "window", "windows")
+    if finding.stability is not None:
+        note = gettext(
+            "%(windows)s; stability %(stability)s", windows=note, stability=shown(finding.stability, ".2g")
+        )
+    return Fact(capitalize_first(channel_words(voice, finding.channels)), judged_words(finding), note)

@@ -12,6 +12,7 @@ from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
 from language.formatting import plural, probability, shown, time_span, timecode
 from language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.sound.channels import channel_sentences, channel_words
+from reports.sound.facts import judged_words
 from reports.wording.photographs import made_since
 
 EXAMINED_SINCE = "1.26"  # schema version
@@ -160,11 +161,7 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
 
 def _judged(voice: Voice, finding: ChannelFinding) -> str:
     """State how much of the sound of channels was judged."""
-    amounts = gettext(
-        "%(speech)s of speech were judged; %(left)s of the sound were not.",
-        speech=timecode(finding.speech),
-        left=timecode(sum(finding.not_judged.values())),
-    )
+    amounts = judged_words(finding)
     channels = capitalize_first(channel_words(voice, finding.channels))
     return f"{channels}: {amounts}" if channels else amounts
 
