@@ -56,13 +56,14 @@ def register_api(app: Flask) -> None:
     from webapp.models import api as models_api
     from webapp.rest import about, operation
     from webapp.review import api as review_api
-    from webapp.review import heatmaps_api
+    from webapp.review import desk_api, heatmaps_api
     from webapp.webhooks import api as webhooks_api
 
     for blueprint in (
         api.blueprint,
         uploads_api.blueprint,
         results_api.findings_blueprint,
+        desk_api.blueprint,
         review_api.annotations_blueprint,
         heatmaps_api.blueprint,
         results_api.downloads_blueprint,
@@ -144,7 +145,6 @@ def _register_pages(app: Flask) -> None:
     from webapp.models import pages as models_pages
     from webapp.operations import health
     from webapp.operations import pages as operations_pages
-    from webapp.review import desk_pages
     from webapp.review import pages as review_pages
     from webapp.validations import pages as validations_pages
 
@@ -154,10 +154,8 @@ def _register_pages(app: Flask) -> None:
         analyses_pages.actions_blueprint,
         analyses_pages.result_blueprint,
         details.blueprint,
-        desk_pages.desk_blueprint,
-        desk_pages.heatmaps_blueprint,
         analyses_pages.downloads_blueprint,
-        desk_pages.annotations_blueprint,
+        review_pages.annotations_blueprint,
         custody_pages.blueprint,
         two_analyses.blueprint,
         comparisons_pages.blueprint,

@@ -14,6 +14,9 @@ export function probability(value, ...set) {
   return lifted ? decimal(Math.floor(1000 * value) / 1000, 3) : decimal(near, 2);
 }
 
+/** A text with its first letter in upper case. */
+export const capitalized = (text) => text.charAt(0).toLocaleUpperCase(LANGUAGE) + text.slice(1);
+
 /** Seconds as HH:MM:SS.mmm. */
 export function timecode(seconds) {
   const total = Math.max(0, Math.round(seconds * 1000));

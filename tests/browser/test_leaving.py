@@ -66,9 +66,9 @@ def test_who_stays_after_all_is_moved_on(app: Served, page: Page, following: str
 
 def test_who_follows_what_is_deleted_elsewhere_is_told(app: Served, page: Page, following: str) -> None:
     page.clock.install()
-    page.route("**/state.json", lambda route: route.abort())  # between two questions
+    page.route("**/api/v1/analyses/*", lambda route: route.abort())  # between two questions
     page.request.post(f"{app.address}/analyses/{following}/cancel")
     page.request.post(f"{app.address}/analyses/{following}/delete")
-    page.unroute("**/state.json")
+    page.unroute("**/api/v1/analyses/*")
     page.clock.fast_forward(5_000)  # the longest that a page waits before it asks again
     expect(page.get_by_role("heading", name="Deleted")).to_be_visible()

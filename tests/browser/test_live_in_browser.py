@@ -155,7 +155,7 @@ def test_a_page_nobody_looks_at_does_not_ask(
     page.goto(f"{app.address}/live/{folder.name}")
 
     def asked() -> int:
-        return sum(address.endswith("state.json") for address in seen.addresses)
+        return sum(address.endswith("/parts") for address in seen.addresses)
 
     def asked_more_often_than(times: int) -> None:
         until(lambda: asked() > times, "it asks no more", page=page)

@@ -14,7 +14,7 @@ HOURS, COUNT = 2, 24_000
 # What the desk holds of each person, as text, against what it holds when it is given all at once.
 HELD = """async (address) => {
     const d = await import('/static/js/review/data.js');
-    const whole = d.prepare(await (await fetch(`${address}/review.json?scores=all`)).json());
+    const whole = d.prepare(await (await fetch(`${address}/desk?scores=all`)).json());
     const text = (data) => JSON.stringify([[...data.frames], [...data.scores].map(([id, scores]) =>
         [id, ...Object.keys(scores).sort().map((name) => [...scores[name]])])]);
     return [text(document.getElementById('review').desk.data), text(whole)];
@@ -28,20 +28,20 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[desk.Served
 
 
 def stretches(seen: desk.Seen) -> list[str]:
-    return [address.partition("?")[2] for address in seen.addresses if "/scores.json" in address]
+    return [address.partition("?")[2] for address in seen.addresses if "/desk/scores" in address]
 
 
 def test_it_opens_on_an_outline_and_comes_to_hold_every_score(
     long: tuple[desk.Served, str], page: Page, seen: desk.Seen
 ) -> None:
     app, analysis = long
-    with page.expect_response("**/review.json") as answer:
+    with page.expect_response("**/desk") as answer:
         page.goto(f"{app.address}/analyses/{analysis}")
     sizes = answer.value.request.sizes()
     assert 1_000 < sizes["responseBodySize"] < 100_000
     assert sum(len(person["time"]) for person in answer.value.json()["persons"]) < COUNT / 4
     page.locator("#review[data-complete]").wait_for(timeout=200_000)
-    held, whole = page.evaluate(HELD, f"{app.address}/analyses/{analysis}")
+    held, whole = page.evaluate(HELD, f"{app.address}/api/v1/analyses/{analysis}")
     assert json.loads(held) == json.loads(whole)
     assert len(stretches(seen)) == len(set(stretches(seen))) == -(-HOURS * 3600 * 2 * COUNT // 12_000) // 7200
     assert not seen.console
@@ -51,7 +51,7 @@ def test_what_is_looked_at_is_read_first(long: tuple[desk.Served, str], page: Pa
     app, analysis = long
     held: list[object] = []
     passes: list[bool] = []
-    page.route("**/scores.json?*", lambda route: route.continue_() if passes else held.append(route))
+    page.route("**/desk/scores?*", lambda route: route.continue_() if passes else held.append(route))
     page.goto(f"{app.address}/analyses/{analysis}")
     page.locator("#review").wait_for()
     # From the first moment each segment has its lane, and a line is drawn, not single points.

@@ -53,6 +53,6 @@ def test_a_server_in_trouble_is_asked_less_and_less_often(workbench: Workbench, 
 
 def test_a_refusal_leaves_the_answer_to_the_link(workbench: Workbench, page: Page) -> None:
     with kept_reports.hold_report_lock(workbench.app.folders, workbench.still, 5.0):
-        page.route("**/state.json", lambda route: route.fulfill(status=404))
+        page.route("**/api/v1/analyses/*", lambda route: route.fulfill(status=404))
         page.goto(f"{workbench.app.address}/analyses/{workbench.still}", wait_until="domcontentloaded")
         expect(page.locator("#pdf-report")).to_be_enabled()

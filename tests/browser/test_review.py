@@ -255,7 +255,7 @@ def test_a_broken_video_leaves_the_kept_frames(reviewed: tuple[Served, str], pag
 
 def test_the_data_holds_no_more_than_the_page_needs(reviewed: tuple[Served, str], page: Page) -> None:
     app, analysis = reviewed
-    data = page.request.get(f"{app.address}/analyses/{analysis}/review.json").json()
+    data = page.request.get(f"{app.address}/api/v1/analyses/{analysis}/desk").json()
     stored = json.loads((Folders.local(app.folders.data).result(analysis) / "analysis.json").read_text())
     for mine, person in zip(data["persons"], stored["persons"], strict=True):
         assert mine["time"] == pytest.approx([s["time"] for s in person["scores"]], abs=1e-4)

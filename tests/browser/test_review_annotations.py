@@ -46,7 +46,7 @@ def test_annotations_are_kept(reviewed: tuple[Served, str], desk: Page, seen) ->
     person.get_by_role("button", name="Rename").click()
     expect(desk.locator("#lane-names")).to_contain_text("Rear Admiral")
 
-    all_said = desk.request.get(f"{app.address}/analyses/{analysis}/annotations.json").json()["annotations"]
+    all_said = desk.request.get(f"{app.address}/api/v1/analyses/{analysis}/annotations").json()["annotations"]
     annotations = [annotation for annotation in all_said if annotation["author"] == "Ann Example"]
     assert [annotation["kind"] for annotation in annotations] == [
         "segment",
@@ -161,7 +161,7 @@ def test_the_keyboard_stays_where_it_was(desk: Page) -> None:
 
 def test_a_held_key_or_a_second_press_records_nothing_twice(reviewed: tuple[Served, str], desk: Page) -> None:
     app, analysis = reviewed
-    address = f"{app.address}/analyses/{analysis}/annotations.json"
+    address = f"{app.address}/api/v1/analyses/{analysis}/annotations"
 
     def by_sue() -> list[tuple[str, str, str]]:
         annotations = desk.request.get(address).json()["annotations"]
@@ -207,7 +207,7 @@ def test_what_keeps_an_annotation_from_being_recorded_is_told_and_the_note_stays
         (signed_out, "You are not signed in (any more), so nothing was recorded."),
         (silent, "Reelproof does not respond, so nothing was recorded."),
     ):
-        desk.route("**/annotations.json", answer, times=1)
+        desk.route("**/annotations", answer, times=1)
         desk.locator("#inspector [data-verdict=agree]").click()
         expect(desk.locator("#complaint")).to_contain_text(words)
         desk.locator("#complaint").get_by_role("button", name="Close").click()

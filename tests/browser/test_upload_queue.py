@@ -109,7 +109,7 @@ def test_a_batch_that_is_too_fast_for_the_limit_waits(idle: Served, page: Page, 
 
     def refuse(route: Route) -> None:
         refused.append(route.request.url)
-        body = '{"error": "Too many requests in a short time.", "remedy": "Wait 600 s."}'
+        body = '{"detail": "Too many requests in a short time.", "remedy": "Wait 600 s."}'
         route.fulfill(status=429, headers={"Retry-After": "600"}, content_type="application/json", body=body)
 
     page.clock.install()
@@ -131,7 +131,7 @@ def test_what_the_server_does_not_answer_is_said_in_the_row(idle: Served, page: 
     expect(coffee).to_contain_text("Reelproof did not answer.")
     page.get_by_role("button", name="Cancel coffee.png").click()
     expect(coffee).to_contain_text("Cancelled")
-    page.route("**/delete", lambda route: route.abort(), times=1)
+    page.route("**/analyses/*/delete", lambda route: route.abort(), times=1)
     page.get_by_role("button", name="Delete coffee.png").click()
     expect(coffee).to_contain_text("Reelproof did not answer.")
     page.get_by_role("button", name="Delete coffee.png").click()

@@ -84,8 +84,10 @@ class House:
                 )
         with self._watched():
             run_job.work(self.app.extensions["settings"])
-        for path in ("", "/state.json", ".json", "/review.json", "/thumbnail", *["/report.pdf"] * report):
-            answer = self._client.get(f"/analyses/{analysis_id}{path}")
+        page = f"/analyses/{analysis_id}"
+        api = (f"/api/v1{page}{name}" for name in ("", "/analysis.json", "/desk"))
+        for path in (page, *api, f"{page}/thumbnail", *[f"{page}/report.pdf"] * report):
+            answer = self._client.get(path)
             self._page(faults, answer)
             # Errors by which one question does not fail the other are unexpected nevertheless.
             faults += [f"result with {code}" for code in _GUARDED if code.encode() in answer.get_data()]

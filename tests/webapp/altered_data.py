@@ -21,5 +21,5 @@ def verify(data: Path, capsys) -> tuple[int, str]:
 
 def addresses(analysis_id: str) -> list[str]:
     api, page = f"/api/v1/analyses/{analysis_id}", f"/analyses/{analysis_id}"
-    own = [page, f"{page}.json", f"{page}/state.json", f"{page}/bundle.zip?video=no", f"{page}/report.html"]
+    own = [page, f"/api/v1{page}", f"{page}/bundle.zip?video=no", f"{page}/report.html"]
     return [*own, api, f"{api}/analysis.json", f"{api}/segments"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -88,7 +87,7 @@ class App:
     def upload(self, clip: Path, slowly: bool, parameters: str = "") -> str:
         """Hand in a clip; the id from the address the app answers with.
 
-        With ``parameters``, which are JSON, through the API.
+        ``parameters`` are JSON.
         """
         part = '--x\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}'
         frame = part.format("parameters", "", f"{parameters}\r\n") if parameters else ""
@@ -102,7 +101,7 @@ class App:
                 yield body[start : start + 4096]
 
         request = urllib.request.Request(
-            f"{self.address}{'/api/v1' if parameters else ''}/analyses",
+            f"{self.address}/api/v1/analyses",
             data=parts(),
             headers={
                 "Content-Type": "multipart/form-data; boundary=x",
@@ -112,8 +111,7 @@ class App:
             },
         )
         with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
-            there: str = answer.headers["Location"] or json.load(answer)["address"]
-            return there.partition("?")[0].rpartition("/")[2]
+            return str(answer.headers["Location"]).rpartition("/")[2]
 
 
 def wait(condition: Callable[[], bool]) -> None:

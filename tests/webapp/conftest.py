@@ -139,7 +139,7 @@ def row(app: Flask) -> AnalysisRow:
 @pytest.fixture
 def address(row: AnalysisRow) -> str:
     """Of its annotations."""
-    return f"/analyses/{row.id}/annotations"
+    return f"/api/v1/analyses/{row.id}/annotations"
 
 
 @pytest.fixture

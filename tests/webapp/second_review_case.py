@@ -50,7 +50,9 @@ class Review:
     def annotate(self, name: str, **changes: object):
         body = {"kind": "exhibit", "verdict": "disagree", "note": WORDS} | changes
         return self.clients[name].post(
-            f"/analyses/{self.row.id}/annotations", data=json.dumps(body), content_type="application/json"
+            f"/api/v1/analyses/{self.row.id}/annotations",
+            data=json.dumps(body),
+            content_type="application/json",
         )
 
 
@@ -105,6 +107,6 @@ def _make(data: Path, sent: list[str], blind: str, **settings: object) -> Review
     assert made.annotate("ada").status_code == 201
     assert made.annotate("ada", kind="segment", segment="A1", verdict="agree").status_code == 201
     body = {"kind": "rename", "person": "A", "name": f"{WORDS} name"}
-    answer = clients["ada"].post(f"/analyses/{row.id}/annotations", json=body)
+    answer = clients["ada"].post(f"/api/v1/analyses/{row.id}/annotations", json=body)
     assert answer.status_code == 201, answer.text
     return made

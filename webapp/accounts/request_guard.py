@@ -73,7 +73,7 @@ _BEARER = "bearer"  # schemes are case-insensitive (RFC 9110)
 # Schemes that a proxy in front may use for itself and pass on.
 _SCHEMES_OF_PROXIES = frozenset({"basic", "digest", "negotiate", "ntlm"})
 # A page that stays open requests these by itself, so they do not count as use of the session.
-_POLLED = ("state.json", ".jpg")
+_POLLED = frozenset({"api_analyses.get", "api_comparisons.get", "live.parts", "live.picture"})
 
 SMALL = 512 * 1024  # enough for any form without files; larger bodies are uploads
 _FILE_PERMISSIONS = (Permission.ANALYSE, Permission.ANNOTATE, Permission.CONFIGURE)
@@ -302,7 +302,7 @@ def _caller_network() -> str:
 
 def _require_sign_in(requirement: Requirement) -> Response:
     """Respond to a caller who is not signed in: the page to sign in or, for a program, 401."""
-    if is_api():
+    if is_api() and security.CSRF_HEADER not in request.headers:
         words = "No token came with this request, or one that does not work (any more)."
         return error_response(
             401, words, f"Send “Authorization: Bearer …” with a token {tokens.HOW_TO_CREATE}."
@@ -311,7 +311,7 @@ def _require_sign_in(requirement: Requirement) -> Response:
         response: Response = _redirect_first(
             "login.form", 401, gettext("You are not signed in."), gettext("Sign in, then try again.")
         )
-    elif wants_json():  # a script of a page that stayed open
+    elif wants_json() or is_api():  # a script of a page that stayed open
         response = error_response(
             401,
             gettext("You are not signed in (any more), so nothing was saved."),
@@ -358,7 +358,7 @@ def _identify_caller() -> tuple[Principal | None, SessionRow | None]:
     if is_api() and scheme not in {"", _BEARER, *_SCHEMES_OF_PROXIES}:
         return None, None  # treating a token sent in another way as no token could allow more
     cookie = request.cookies.get(sessions.cookie_name(sessions.SESSION_COOKIE), "")
-    record_use = scheme == _BEARER or not request.path.endswith(_POLLED)
+    record_use = scheme == _BEARER or request.endpoint not in _POLLED
     return identify(app, authorization, cookie, record_use=record_use)
 
 

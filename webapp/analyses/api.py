@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from detector.schema.joint import JointRule
 from detector.schema.summary import EMPTY_SUMMARY
+from detector.timestamps import iso_milliseconds
 from webapp import context
 from webapp.accounts.permissions import Permission, current
 from webapp.accounts.visibility import visible_session
@@ -19,13 +20,23 @@ from webapp.analyses import deletion, library_search
 from webapp.analyses import queries as analysis_queries
 from webapp.analyses import service as analysis_service
 from webapp.analyses.downloads import kept_reports
-from webapp.analyses.queries import status_json
+from webapp.analyses.queries import EarlierAnalyses, status_json, translate_status
 from webapp.analyses.results import get_finished, refuse_altered_row
-from webapp.analyses.schemas import Again, AnalysisStatus, Listing, NewAnalysis, OfUpload, Prioritised, Search
+from webapp.analyses.schemas import (
+    Again,
+    AnalysisStatus,
+    Earlier,
+    Listing,
+    NewAnalysis,
+    OfUpload,
+    Prioritised,
+    Search,
+)
 from webapp.analyses.service import AnalysisRequest
 from webapp.analyses.uploads.exhibits import clean_file_name
 from webapp.analyses.uploads.resumable import upload_limit
 from webapp.cases import access as case_queries
+from webapp.cases import details as case_details
 from webapp.comparisons import copies as copy_queries
 from webapp.errors import UserError
 from webapp.http.error_responses import FieldProblem, FieldsError
@@ -72,7 +83,7 @@ def requested_case_id(body: NewAnalysis | OfUpload) -> int | None:
         raise UserError(400, "There is no such case, or you are not in it.", "Name one you are in.") from None
 
 
-def accepted_response(row: AnalysisRow) -> Response:
+def accepted_response(row: AnalysisRow, earlier: EarlierAnalyses | None = None) -> Response:
     """Respond with 202, the status of the new analysis and its address.
 
     A repeated request may find it done; then findings must stay hidden from a blind second reviewer.
@@ -80,6 +91,9 @@ def accepted_response(row: AnalysisRow) -> Response:
     status = status_of(row)
     if analysis_queries.are_findings_hidden(row):
         status = status.model_copy(update=NOTHING_FOUND)
+    if earlier is not None:
+        update = {"earlier": Earlier(count=earlier.count, first=iso_milliseconds(earlier.first))}
+        status = status.model_copy(update=update)
     response = Response(
         status.model_dump_json(exclude_unset=True) + "\n", status=202, content_type="application/json"
     )
@@ -89,7 +103,7 @@ def accepted_response(row: AnalysisRow) -> Response:
 
 def status_of(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     """Convert a row to its status; without ``ahead``, fields that need another query are left out."""
-    status = status_json(row, ahead=ahead) | {"case": row.case_id}
+    status = translate_status(status_json(row, ahead=ahead)) | {"case": row.case_id}
     if ahead:
         status["copies"] = copy_queries.count_copies(row.exhibit_id)
         status["report"] = kept_reports.report_status(context.folders(), row)
@@ -134,8 +148,10 @@ def create(body: NewAnalysis) -> Response:
     stream, name = uploaded("file")
     analysis_service.refuse_unknown_model(body.model)
     file, case_id = clean_file_name(name), requested_case_id(body)
+    details = case_details.details_from_form(body.details.model_dump())
     request = analysis_request(body, id_to_create())
-    return accepted_response(analysis_service.submit(stream, file, request, case_id=case_id))
+    row = analysis_service.submit(stream, file, request, case_id=case_id, details=details)
+    return accepted_response(row, analysis_queries.earlier_analyses(row))
 
 
 @operation(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 from pathlib import Path
 from typing import Any, assert_never
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
-from flask import Response as FlaskResponse
+from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
-from detector import timestamps
 from detector.media.acceptance import PHOTO_ENDINGS, SOUND_ENDINGS, VIDEO_ENDINGS
 from language.formatting import number
 from language.translation import gettext, translated_view
@@ -30,14 +27,12 @@ from webapp.analyses import service as analysis_service
 from webapp.analyses.downloads import bundles as bundle_downloads
 from webapp.analyses.downloads import exports, kept_reports, reports
 from webapp.analyses.media import playback
-from webapp.analyses.queries import latest_analyses, status_json, translate_status
+from webapp.analyses.queries import latest_analyses
 from webapp.analyses.results import (
     get_finished,
     load_result,
-    read_analysis_json,
     read_picture,
     record_view,
-    refuse_altered_row,
     result_folder,
 )
 from webapp.analyses.service import AnalysisRequest
@@ -49,7 +44,7 @@ from webapp.cases import details as case_details
 from webapp.comparisons import case_rules, reference_comparisons
 from webapp.comparisons import copies as copy_queries
 from webapp.errors import IntakeError, UserError
-from webapp.http.error_responses import show_form_again, wants_json
+from webapp.http.error_responses import show_form_again
 from webapp.http.language import download_language
 from webapp.http.responses import send_part
 from webapp.http.security import MEDIA_POLICY
@@ -93,10 +88,7 @@ def form(problem: UserError | None = None) -> str:
 @require(Permission.ANALYSE, takes_files=True)
 @show_form_again(form)
 def create() -> Response:
-    """Store a file and queue its analysis; respond with the address of its page.
-
-    Scripts get it as JSON: following a redirect would open the page and log a view by a person.
-    """
+    """Store a file, queue its analysis, and go to its page."""
     settings = context.settings()
     current_request().upload_limit = upload_limit(settings, current())
     part = request.files.get("file")
@@ -124,11 +116,8 @@ def create() -> Response:
         stream, file, AnalysisRequest(chosen, others, priority), case_id=case_id, details=details
     )
     earlier = analysis_queries.earlier_analyses(row)
-    repeated: dict[str, Any] = {}
-    if earlier:
-        repeated = {"known": earlier.count, "since": timestamps.day(earlier.first)}
-    address = url_for("show.show", analysis_id=row.id, **repeated)
-    return jsonify(address=address) if wants_json() else redirect(address, 303)
+    known = earlier.count if earlier else None
+    return redirect(url_for("show.show", analysis_id=row.id, known=known), 303)
 
 
 @upload_blueprint.post("/sample")
@@ -213,35 +202,6 @@ def copies(analysis_id: str) -> str:
     return render_template("comparisons/copies.html", row=row, copies=copies, compares=_may_compare(row))
 
 
-@result_blueprint.get("/analyses/<analysis_id>/state.json")
-@require(Permission.READ)
-def state(analysis_id: str) -> FlaskResponse:
-    """Return the state of the analysis, for pages that wait for it."""
-    row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
-    refuse_altered_row(row)
-    return jsonify(translate_status(_status(row)))
-
-
-@result_blueprint.get("/analyses/<analysis_id>.json")
-@require(Permission.READ)
-def as_json(analysis_id: str) -> FlaskResponse:
-    """Return the state of the analysis and, once it is done, the whole result."""
-    row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
-    text = json.dumps(_status(row), ensure_ascii=False)
-    if row.state == State.DONE:
-        # Insert the stored bytes instead of encoding thousands of scores again.
-        stored = read_analysis_json(_folder(row)).decode().strip()
-        text = f'{text[:-1]}, "analysis": {stored}}}'
-    return FlaskResponse(text + "\n", mimetype="application/json")
-
-
-def _status(row: AnalysisRow) -> dict[str, Any]:
-    return status_json(row) | {
-        "copies": copy_queries.count_copies(row.exhibit_id),
-        "report": kept_reports.report_status(context.folders(), row),
-    }
-
-
 def _may_compare(row: AnalysisRow) -> bool:
     """Tell whether the cases of the exhibit let the caller compare it; their role may still forbid it."""
     with context.database().begin() as session:
@@ -315,8 +275,6 @@ def delete(analysis_id: str) -> Response:
     """Delete the analysis and, if no other needs it, its exhibit."""
     analysis_queries.get_or_404(analysis_id)
     deletion.delete_analysis(context.database(), context.folders(), analysis_id)
-    if wants_json():
-        return jsonify(deleted=analysis_id)
     return redirect(_library(deleted="1"), 303)
 
 
@@ -364,8 +322,6 @@ def again(analysis_id: str) -> Response:
 
 
 def _changed(analysis_id: str) -> Response:
-    if wants_json():
-        return jsonify(translate_status(status_json(analysis_queries.get_or_404(analysis_id))))
     if "back" in request.form:
         return redirect(_library(), 303)
     return redirect(url_for("show.show", analysis_id=analysis_id), 303)

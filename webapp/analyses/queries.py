@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from detector.schema.summary import EMPTY_SUMMARY
 from detector.timestamps import iso_milliseconds
 from language import formatting
-from language.translation import capitalize_first, gettext, translated
+from language.translation import gettext, translated
 from webapp import context
 from webapp.accounts import permissions, visibility
 from webapp.accounts.visibility import visible_session
@@ -220,7 +220,6 @@ def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
 
 
 def translate_status(status: dict[str, Any]) -> dict[str, Any]:
-    """Add ``words`` to a job's JSON: its stage, error and remedy in the language of the page."""
-    words = {"stage": capitalize_first(translated(status["stage"]))}
-    words |= {name: translated(status[name] or "") for name in ("error", "remedy") if name in status}
-    return status | {"words": words}
+    """Translate stage, error and remedy in a job's JSON into the language of the request."""
+    words = {name: translated(status[name]) for name in ("stage", "error", "remedy") if status.get(name)}
+    return status | words

@@ -10,6 +10,7 @@ from detector.schema.analysis import Answers, ManipulationKind, Parameters, Scor
 from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import Instant, VoiceSegment, VoiceSummary, VoiceVerdict
+from reports.inputs.case_fields import ASKED
 from reports.wording.lengths import FULL, Length
 from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
 from webapp.storage.tables import Priority, State
@@ -39,6 +40,13 @@ class Prioritised(RequestModel):
     """A new priority for a waiting analysis."""
 
     priority: PriorityName
+
+
+class Earlier(Value):
+    """Analyses of the same file before an upload that you may see."""
+
+    count: int
+    first: Moment = Field(description="when the oldest was created")
 
 
 class AnalysisStatus(JobStatus):
@@ -85,6 +93,9 @@ class AnalysisStatus(JobStatus):
         default=None,
         description="being made: report.pdf is being rendered; available: it can be downloaded, and is "
         "rendered again if something was added since; null: not done; not in lists",
+    )
+    earlier: Earlier | None = Field(
+        default=None, description="only in the response to an upload of a file that was analysed before"
     )
 
 
@@ -140,6 +151,19 @@ _ALSO = "names of other models that judge the same faces beside the first"
 _JOINT = "how the models decide together: the first alone, any, the majority, or all"
 
 
+class ReportDetails(RequestModel):
+    """Case details of an analysis; empty ones are printed as not stated."""
+
+    case_number: str = ""
+    exhibit_number: str = ""
+    examiner: str = ""
+    organisation: str = ""
+    paper: str = Field(default="", description="A4 or Letter; default: A4")
+
+
+assert tuple(ReportDetails.model_fields) == ASKED
+
+
 class NewAnalysis(RequestModel):
     """The text fields of the upload form."""
 
@@ -155,6 +179,9 @@ class NewAnalysis(RequestModel):
         default=None, description="id of a case you are in"
     )
     priority: PriorityName = "normal"
+    details: Json[ReportDetails] = Field(
+        default=ReportDetails(), description="JSON: case details, which reports print"
+    )
 
 
 class Again(RequestModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -17,7 +17,7 @@ from webapp.analyses import queries as analysis_queries
 from webapp.cases import access
 from webapp.custody import custody_log, job_records, people_records
 from webapp.errors import UserError
-from webapp.http.error_responses import show_form_again, wants_json
+from webapp.http.error_responses import show_form_again
 from webapp.storage.tables import AnalysisRow, CaseDetailsRow, now
 
 blueprint = Blueprint("case_details", __name__, url_prefix="/analyses/<analysis_id>")
@@ -137,9 +137,7 @@ def keep(analysis_id: str) -> Response:
     with context.database().alone() as session:
         current_row = analysis_queries.reload_row(session, row.id)
         details = merge_details(details, _shown_values(), read_details(session, row.id))
-        changed = store_details(session, current_row, details)
-    if wants_json():
-        return jsonify(changed=changed, **details.model_dump())
+        store_details(session, current_row, details)
     return redirect(url_for("show.show", analysis_id=row.id, case="saved", _anchor="case"), 303)
 
 

@@ -9,7 +9,7 @@ from detector.schema.analysis import Value
 from detector.schema.comparison import Comparison, Outcome
 from webapp.accounts.permissions import Permission
 from webapp.accounts.visibility import visible_session
-from webapp.analyses.queries import find_exhibit_or_404, latest_analysis_of
+from webapp.analyses.queries import find_exhibit_or_404, latest_analysis_of, translate_status
 from webapp.analyses.schemas import JobStatus, PriorityName
 from webapp.analyses.service import parse_priority
 from webapp.comparisons import reference_comparisons, service
@@ -171,4 +171,4 @@ def picture(comparison_id: str, picture_name: str) -> Response:
 
 
 def _status(row: ComparisonRow) -> ComparisonStatus:
-    return ComparisonStatus.model_validate(reference_comparisons.status_json(row))
+    return ComparisonStatus.model_validate(translate_status(reference_comparisons.status_json(row)))

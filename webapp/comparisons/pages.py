@@ -8,7 +8,7 @@ import posixpath
 from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never
 
-from flask import Blueprint, jsonify, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from detector.schema.comparison import Outcome
@@ -18,12 +18,10 @@ from webapp.accounts.permissions import Permission, require
 from webapp.analyses import deletion
 from webapp.analyses import queries as analysis_queries
 from webapp.analyses.media import playback
-from webapp.analyses.queries import translate_status
 from webapp.comparisons import case_rules, reference_comparisons, service
 from webapp.comparisons.reference_comparisons import ComparisonResult
 from webapp.custody.job_records import COMPARISON_FILE
 from webapp.errors import UserError
-from webapp.http.error_responses import wants_json
 from webapp.storage.tables import AnalysisRow, State
 
 if TYPE_CHECKING:
@@ -95,21 +93,11 @@ def show(comparison_id: str) -> str:
     )
 
 
-@blueprint.get("/comparisons/<comparison_id>/state.json")
-@require(Permission.READ)
-def state(comparison_id: str) -> Response:
-    """Return the state of a comparison, for the page that waits for it."""
-    row = reference_comparisons.get_or_404(comparison_id)
-    return jsonify(translate_status(reference_comparisons.status_json(row)))
-
-
 @blueprint.post("/comparisons/<comparison_id>/cancel")
 @require(Permission.ANALYSE)
 def cancel(comparison_id: str) -> Response:
     """Remove a comparison from the queue, or stop it."""
     service.cancel(comparison_id)
-    if wants_json():
-        return state(comparison_id)
     return redirect(url_for("comparisons.show", comparison_id=comparison_id), 303)
 
 
@@ -131,8 +119,6 @@ def delete(comparison_id: str) -> Response:
     row = reference_comparisons.get_or_404(comparison_id)
     analysis = reference_comparisons.representative_analysis(row.exhibit_id)
     service.delete(comparison_id)
-    if wants_json():
-        return jsonify(deleted=comparison_id)
     return redirect(url_for("show.show", analysis_id=analysis.id), 303)
 
 

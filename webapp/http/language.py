@@ -1,6 +1,7 @@
 """The language of pages: that of the account or, without one, the best match of the browser's.
 
-What programs read stays English: the API and the entries of the custody log.
+What programs read stays English: the entries of the custody log, and the API unless the header
+:data:`HEADER` names another language, as the scripts of pages do.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from markupsafe import Markup
 from language import translation
 from webapp.http.error_responses import is_api
 from webapp.storage.tables import User
+
+HEADER = "Reelproof-Language"
 
 
 def install(app: Flask) -> None:
@@ -33,7 +36,9 @@ def download_language() -> str:
 
 
 def _choose_browser_language() -> None:
-    codes = [] if is_api() else [code for code, _ in request.accept_languages]
+    codes = [code for code, _ in request.accept_languages]
+    if is_api():
+        codes = [request.headers.get(HEADER, "")]
     primary = (code.replace("_", "-").partition("-")[0].lower() for code in codes)
     translation.choose(next((code for code in primary if code in translation.LANGUAGES), None))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from flask import Blueprint, Response, get_template_attribute, jsonify, render_template, url_for
+from flask import Blueprint, Response, render_template
 
 from detector.live.state import is_id, read_picture
 from language.translation import gettext
@@ -16,8 +16,6 @@ from webapp.http.security import MEDIA_POLICY
 from webapp.live import sessions
 
 blueprint = Blueprint("live", __name__)
-
-_PARTS = ("standing", "boxes", "lanes", "segments")
 
 
 @blueprint.get("/live")
@@ -38,19 +36,11 @@ def show(live_id: str) -> str:
     return render_template("live/live.html", session=_get_or_404(live_id))
 
 
-@blueprint.get("/live/<live_id>/state.json")
+@blueprint.get("/live/<live_id>/parts")
 @require(Permission.WATCH)
-def state(live_id: str) -> Response:
-    """Return the parts of the page that change, for scripts to insert."""
-    session = _get_or_404(live_id)
-    parts = {name: get_template_attribute("live/_live.html", name)(session) for name in _PARTS}
-    picture = session.state.picture
-    return jsonify(
-        standing=session.standing,
-        picture=url_for("live.picture", live_id=live_id, number=picture.number) if picture else None,
-        segments=session.state.segments_in_all,
-        parts=parts,
-    )
+def parts(live_id: str) -> str:
+    """Show the parts of the page that change, which its script inserts."""
+    return render_template("live/parts.html", session=_get_or_404(live_id))
 
 
 @blueprint.get("/live/<live_id>/pictures/<int:number>.jpg")

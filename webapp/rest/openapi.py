@@ -147,6 +147,7 @@ _AREAS = {
     "analyses": "Hand in a file, follow its analysis, cancel, retry, pause, delete.",
     "uploads": "Send a file in parts, by the tus 1.0 protocol.",
     "findings": "What an analysis found.",
+    "desk": "What the review desk draws.",
     "heatmaps": "Heatmaps of all sampled frames of a segment, on request.",
     "annotations": "What reviewers say of it.",
     "files": "Reports, bundles, exports.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
@@ -36,7 +37,7 @@ from webapp.cases import access as case_queries
 from webapp.errors import UserError
 from webapp.http.request_values import row_number
 from webapp.rest.idempotency import id_to_create
-from webapp.rest.operation import Answer, Form, ViewFunction, operation, uploaded
+from webapp.rest.operation import JSON, Answer, Form, ViewFunction, operation, uploaded
 from webapp.rest.schemas import Id, Moment, RequestModel, Sha256, moment
 from webapp.review import annotation_import, queries
 from webapp.review import annotations as annotation_service
@@ -107,12 +108,12 @@ annotations_blueprint = Blueprint("api_annotations", __name__)
     answers={200: Answer("All annotations.", Annotations, headers=("ETag",))},
     errors=(404, 409),
 )
-def listing(analysis_id: str) -> Annotations:
+def listing(analysis_id: str) -> Response:
     """List the annotations of an analysis in order of time."""
     row = annotation_service.find_annotatable(analysis_id)
     with context.database().begin() as session:
         visible = annotation_service.visible_annotations(session, row, current())
-    return Annotations.model_validate(_list(row, visible))
+    return _annotations(row, visible)
 
 
 @operation(
@@ -125,7 +126,7 @@ def listing(analysis_id: str) -> Annotations:
     errors=(404, 409, 413, 415, 422),
     keyed=True,
 )
-def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
+def add(analysis_id: str, body: NewAnnotation) -> Response:
     """Add an annotation to an analysis.
 
     Annotations are never changed: a later one of the same author about the same thing replaces it, and a
@@ -133,7 +134,7 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     """
     row = annotation_service.find_annotatable(analysis_id)
     annotation, visible = annotation_service.record_annotation(row, body.root, id_to_create())
-    return Added.model_validate(_list(row, visible) | {"annotation": to_json(annotation)}), 201
+    return _annotations(row, visible, 201, annotation=to_json(annotation))
 
 
 @operation(
@@ -146,7 +147,7 @@ def add(analysis_id: str, body: NewAnnotation) -> tuple[Added, int]:
     errors=(404, 409, 413, 415, 422, 503, 507),
     keyed=True,
 )
-def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
+def take_in(analysis_id: str, body: AnnotationFile) -> Response:
     """Import the annotations of a file saved by a bundle's page, or of a bundle.
 
     Known annotations change nothing, so a file may be imported again. With login on, annotations of other
@@ -155,12 +156,14 @@ def take_in(analysis_id: str, body: AnnotationFile) -> Imported:
     row = annotation_service.find_annotatable(analysis_id)
     stream, _name = uploaded("file")
     merged, visible = annotation_import.import_file(row, stream)
-    counts = {"new": merged.new, "known": merged.known, "unverified": merged.unverified}
-    return Imported.model_validate(_list(row, visible) | counts)
+    return _annotations(row, visible, new=merged.new, known=merged.known, unverified=merged.unverified)
 
 
-def _list(row: AnalysisRow, annotations: Sequence[Annotation]) -> dict[str, Any]:
-    return {"analysis": row.id, "annotations": [to_json(annotation) for annotation in annotations]}
+def _annotations(row: AnalysisRow, visible: Sequence[Annotation], status: int = 200, **more: Any) -> Response:
+    """Respond with all visible annotations, written exactly as in an annotation file."""
+    content = {"analysis": row.id, "annotations": [to_json(annotation) for annotation in visible], **more}
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Response(text + "\n", status=status, content_type=JSON)
 
 
 AccountName = Annotated[str, Field(min_length=1, max_length=40, description="name for signing in")]

@@ -30,8 +30,9 @@ from webapp.cases import access as case_queries
 from webapp.errors import UserError
 from webapp.http.error_responses import show_form_again
 from webapp.http.request_values import row_number
+from webapp.http.uploads import Incoming, current_request
+from webapp.review import annotation_import, blinding, queries
 from webapp.review import annotations as annotation_service
-from webapp.review import blinding, queries
 from webapp.review import reviewers as reviewer_service
 from webapp.review import service as review_service
 from webapp.review.blinding import Disclosure
@@ -261,3 +262,27 @@ def _seconds(text: str, field: str) -> float:
 
 def _redirect(review: SecondReviewState, anchor: str | None = None) -> Response:
     return redirect(url_for("second_reviews.show", analysis_id=review.row.id, _anchor=anchor), 303)
+
+
+annotations_blueprint = Blueprint("annotations", __name__, url_prefix="/analyses/<analysis_id>")
+
+
+@annotations_blueprint.post("/annotations/import")
+@require(Permission.ANNOTATE, takes_files=True)
+def import_annotations(analysis_id: str) -> Response:
+    """Import the annotations of a file saved by a bundle's page, or of a bundle."""
+    row = annotation_service.find_annotatable(analysis_id)
+    form_request = current_request()
+    form_request.upload_limit = annotation_import.import_limit(context.settings())
+    part = form_request.files.get("file")
+    stream = part.stream if part is not None else None
+    if not isinstance(stream, Incoming) or not stream.bytes:
+        raise UserError(
+            400,
+            gettext("No file came with the form."),
+            gettext("Choose the file that the bundle's page saved."),
+        )
+    merged, _visible = annotation_import.import_file(row, stream)
+    unverified = {"unverified": merged.unverified} if merged.unverified else {}
+    address = url_for("show.show", analysis_id=row.id, imported=merged.new, known=merged.known, **unverified)
+    return redirect(address, 303)

@@ -5,8 +5,8 @@ import { byId } from "../dom.js";
 import { follow } from "./follow.js";
 import { _, ngettext } from "../language.js";
 import { Item, OUTCOMES } from "./queue_item.js";
-import { post } from "../requests.js";
-import { FOLDER, send, unfit, unreadable } from "./sending.js";
+import { analysisAddress, send } from "../requests.js";
+import { FOLDER, unfit, unreadable, upload } from "./sending.js";
 
 const FOLLOWED = 3; // at a time; analyses are worked off in order, so the others have no news
 
@@ -73,9 +73,15 @@ export class Batch {
     else this.send(item);
   }
 
-  /** The form data of one file: all fields of the form, and the file. */
+  /** The fields of the API for one file, as the form states them. */
   body(file) {
-    const body = new FormData(this.around.form);
+    const form = new FormData(this.around.form);
+    const body = new FormData();
+    for (const name of ["model", "joint", "case", "priority"]) if (form.get(name)) body.set(name, form.get(name));
+    if (form.has("also")) body.set("also", JSON.stringify(form.getAll("also")));
+    body.set("parameters", JSON.stringify({ sound: form.get("sound") === "yes" }));
+    const details = [...byId("case-details").querySelectorAll("[name]")].map(({ name }) => [name, form.get(name)]);
+    body.set("details", JSON.stringify(Object.fromEntries(details)));
     body.set("file", file, file.name);
     return body;
   }
@@ -85,10 +91,10 @@ export class Batch {
       this.around.announce(`${item.name}: ${problem[0]}`);
       this.sent(item, { state: "refused", problem, unfit: isUnfit }, onwards);
     };
-    this.stop = send(this.around.form.action, this.body(item.file), {
+    this.stop = upload(this.around.form.dataset.analyses, this.body(item.file), {
       onShare: (share) => item.set({ share }),
       onSent: () => item.set({ state: "storing" }), // the server may have it all: cancelling would not stop it
-      onTaken: (address) => this.taken(item, address),
+      onTaken: (status) => this.taken(item, status),
       onRefused: (...problem) => refused(problem, true),
       onUnfit: (...problem) => refused(problem, true, true),
       onBroken: async (...problem) => {
@@ -116,11 +122,9 @@ export class Batch {
   }
 
   /** The server has queued the file and returned its analysis; it also tells whether the file is known already. */
-  taken(item, address) {
-    const { origin, pathname, searchParams } = new URL(address);
-    const known = searchParams.get("known") && { count: Number(searchParams.get("known")), since: searchParams.get("since") };
-    this.sent(item, { state: "queued", address: origin + pathname, known, status: null });
-    if (this.items.length === 1) this.around.onAlone(address);
+  taken(item, { id, earlier }) {
+    this.sent(item, { state: "queued", id, known: earlier, status: null });
+    if (this.items.length === 1) this.around.onAlone(earlier ? item.knownAddress : item.address);
     else this.watch();
   }
 
@@ -145,7 +149,7 @@ export class Batch {
     const busy = this.items.filter((item) => item.address && !item.ended && !this.followed.has(item));
     const active = [...this.followed.keys()].filter((item) => item.state !== "paused").length;
     for (const item of busy.slice(0, Math.max(0, FOLLOWED - active))) {
-      this.followed.set(item, follow(`${item.address}/state.json`, {
+      this.followed.set(item, follow(analysisAddress(item.id), {
         onStatus: (status) => item.set({ state: status.state, status }),
         onPause: (status) => this.pause(item, status),
         onEnd: (status) => this.end(item, status),
@@ -169,7 +173,7 @@ export class Batch {
   }
 
   end(item, status) {
-    const problem = status.state === "failed" ? [status.words.error, status.words.remedy] : null;
+    const problem = status.state === "failed" ? [status.error, status.remedy] : null;
     this.change(item, { state: status.state, status, problem });
     this.leave(item);
     if (this.items.length > 1 && this.items.every((each) => each.ended)) {
@@ -219,18 +223,18 @@ export class Batch {
   }
 
   async cancel(item) {
-    this.end(item, await post(`${item.address}/cancel`));
+    this.end(item, await send(`${analysisAddress(item.id)}/cancel`));
   }
 
   /** Retry or resume an analysis. */
   async again(item, act) {
-    const status = await post(`${item.address}/${act}`);
+    const status = await send(`${analysisAddress(item.id)}/${act}`);
     this.change(item, { state: status.state, status, problem: null });
     this.leave(item); // and follow it anew, since a paused one is rarely asked about
   }
 
   async erase(item, button) {
-    if (await askToDelete(item.address, button)) this.drop(item);
+    if (await askToDelete(item.id, button)) this.drop(item);
   }
 
   /** Remove a row from the list; the focus moves to its neighbour. */

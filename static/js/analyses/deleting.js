@@ -1,11 +1,11 @@
 // Asks for confirmation before an analysis is deleted, in a dialog over the current page. The server explains the
 // consequences on its own page, for browsers without scripts; the dialog shows the text of that page.
 import { _ } from "../language.js";
-import { post } from "../requests.js";
+import { analysisAddress, send } from "../requests.js";
 
 /** The content of the confirmation page as an element. Throws an error with a message if there is none. */
-async function question(address) {
-  const answer = await fetch(`${address}/delete`).catch(() => null);
+async function question(id) {
+  const answer = await fetch(`/analyses/${id}/delete`).catch(() => null);
   // Whoever is no longer signed in is redirected to another page.
   const page = answer && !answer.redirected && new DOMParser().parseFromString(await answer.text(), "text/html");
   const section = page && page.querySelector("main > section");
@@ -35,12 +35,12 @@ function complain(form, message) {
 /**
  * Ask, and delete after confirmation. Throws an error with a message if it cannot ask.
  *
- * @param {string} address of the analysis
+ * @param {string} id of the analysis
  * @param {HTMLElement} opener gets the focus back
  * @returns {Promise<boolean>} whether it was deleted
  */
-export async function askToDelete(address, opener) {
-  const dialog = dialogAround(await question(address));
+export async function askToDelete(id, opener) {
+  const dialog = dialogAround(await question(id));
   document.body.append(dialog);
   const form = dialog.querySelector("form");
   const keep = dialog.querySelector("[data-keep]") ?? dialog.querySelector("a"); // a refusal has other links
@@ -58,7 +58,7 @@ export async function askToDelete(address, opener) {
     form?.addEventListener("submit", async (event) => {
       event.preventDefault();
       try {
-        await post(form.action);
+        await send(analysisAddress(id), { method: "DELETE" });
         deleted = true;
         dialog.close();
       } catch (problem) {

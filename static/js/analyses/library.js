@@ -6,6 +6,7 @@ import { follow } from "./follow.js";
 import { _, percentDone } from "../language.js";
 import { moveOn } from "../leaving.js";
 import { closeMenus } from "../menus.js";
+import { analysisAddress } from "../requests.js";
 
 const LOOK_AGAIN = 3000;
 const QUEUED = {
@@ -38,7 +39,7 @@ function keepUpToDate(row) {
     const fresh = await renew(row);
     if (fresh) keepUpToDate(fresh);
   };
-  const stop = follow(`${row.dataset.analysis}/state.json`, {
+  const stop = follow(analysisAddress(row.dataset.id), {
     onStatus: (status) => {
       words.textContent = status.state === "running"
         ? _("Running, %(share)s", { share: percentDone(status.progress) })
@@ -68,7 +69,7 @@ document.addEventListener("click", async (event) => {
   const menu = link.closest(".menu");
   menu.open = false;
   try {
-    if (!await askToDelete(link.closest("tr").dataset.analysis, menu.querySelector("summary"))) return;
+    if (!await askToDelete(link.closest("tr").dataset.id, menu.querySelector("summary"))) return;
   } catch {
     window.location.assign(link.href); // as without scripts: the page that asks, or what is there in its place
     return;

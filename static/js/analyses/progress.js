@@ -3,7 +3,7 @@
 
 import { byId } from "../dom.js";
 import { follow } from "./follow.js";
-import { timecode } from "../formats.js";
+import { capitalized, timecode } from "../formats.js";
 import { _, ngettext, percentDone } from "../language.js";
 import { moveOn } from "../leaving.js";
 
@@ -36,7 +36,7 @@ function waiting(ahead) {
 function show(status) {
   byId("unreachable").hidden = true;
   const running = status.state === "running";
-  const words = running ? status.words.stage : waiting(status.ahead);
+  const words = running ? capitalized(status.stage) : waiting(status.ahead);
   byId("state").textContent = running ? _("Running") : _("Queued");
   byId("stage").textContent = words;
   if (running) byId("bar").value = status.progress;

@@ -1,7 +1,7 @@
 // One file of a batch: its row, from waiting for the upload to the verdict. Buttons report the wanted act to the
 // batch.
 import { byId } from "../dom.js";
-import { day, fileSize, printable, probability } from "../formats.js";
+import { capitalized, day, fileSize, printable, probability } from "../formats.js";
 import { _, ngettext, percentDone } from "../language.js";
 
 /** The outcome of a file as part of a sentence, by outcome or state. */
@@ -63,7 +63,7 @@ const STATES = {
     acts: ["cancel"],
   },
   running: {
-    words: ({ status }) => `${status.words.stage}, ${percentDone(status.progress)}`,
+    words: ({ status }) => `${capitalized(status.stage)}, ${percentDone(status.progress)}`,
     bar: ({ status }) => status.progress,
     acts: ["cancel"],
   },
@@ -97,8 +97,8 @@ export class Item {
     this.share = 0;
     this.problem = null; // error and remedy
     this.unfit = false; // whether the server refused it for what it is, and would again
-    this.address = null; // of its analysis
-    this.known = null; // how many earlier analyses the same bytes have, and since when
+    this.id = null; // of its analysis
+    this.known = null; // how many earlier analyses the same bytes have, and when the first was made
     this.status = null; // what the server last said of that
     this.row = byId("queue-item").content.firstElementChild.cloneNode(true);
     this.row.addEventListener("click", (event) => {
@@ -115,6 +115,16 @@ export class Item {
     this.part("name").textContent = this.name;
     this.part("name").title = this.name;
     this.part("size").textContent = fileSize(file.size);
+  }
+
+  /** The address of the analysis's page; null before there is one. */
+  get address() {
+    return this.id && `/analyses/${this.id}`;
+  }
+
+  /** The same page, which lists the earlier analyses. */
+  get knownAddress() {
+    return `${this.address}?known=${this.known.count}`;
   }
 
   part(name) {
@@ -179,13 +189,13 @@ export class Item {
     this.part("problem").textContent = `${error} ${remedy}`.trim();
     this.part("known").hidden = !this.known;
     if (this.known) {
-      const { count, since } = this.known;
+      const { count, first } = this.known;
       this.part("known-words").textContent = ngettext(
         "This file was handed in before, on %(since)s; %(num)s earlier analysis.",
         "This file was handed in before, on %(since)s; %(num)s earlier analyses.",
-        count, { since: day(since) },
+        count, { since: day(first) },
       );
-      this.part("known-link").href = `${this.address}?known=${count}`;
+      this.part("known-link").href = this.knownAddress;
     }
     const open = this.part("open");
     open.hidden = !this.address;

@@ -1,7 +1,7 @@
 // Uploads one file: checks it first, reports progress, and explains errors.
 import { fileSize } from "../formats.js";
 import { _ } from "../language.js";
-import { tokenHeaders } from "../requests.js";
+import { HEADERS, refusalOf, tokenHeaders } from "../requests.js";
 
 /** The problem and remedy of a file that would be refused anyway; null if there is none. */
 export function unfit(file, limit, room) {
@@ -43,6 +43,7 @@ export function unreadable(file) {
   return file.slice(0, 1).arrayBuffer().then(() => null, ({ name }) => UNREADABLE[name] ?? CHANGED);
 }
 
+const ACCEPTED = 202;
 const UNFIT = 415; // no video or photo that can be read, however often it is sent
 const TOO_OFTEN = 429; // of many small files: the limit is for scripts, and a queue can wait
 const BROKE_BEFORE = [
@@ -63,28 +64,27 @@ function contentOf(request) {
 }
 
 function refusal(request) {
-  const { error, remedy } = contentOf(request);
-  if (error) return [error, remedy ?? ""];
+  const [problem, remedy] = refusalOf(contentOf(request));
+  if (problem) return [problem, remedy];
   return [_("Reelproof refused the file."), _("Reload this page and try again.")];
 }
 
 /**
- * Send one form.
+ * Send one file and its fields.
  *
- * @param {string} action its address
+ * @param {string} address
  * @param {FormData} body
  * @param {{onShare: Function, onSent: Function, onTaken: Function, onRefused: Function, onUnfit: Function,
  *   onBroken: Function, onStopped: Function, onTooOften: Function}} tell one of the last six is called in the end:
- *   with the analysis's address; with error and remedy; likewise; likewise; with nothing; with the seconds to wait before the
+ *   with the status of the analysis; with error and remedy; likewise; likewise; with nothing; with the seconds to wait before the
  *   same form may be sent again
  * @returns {Function} stops the upload; has no effect once everything was sent
  */
-export function send(action, body, tell) {
+export function upload(address, body, tell) {
   const request = new XMLHttpRequest();
   let sent = false;
-  request.open("POST", action);
-  request.setRequestHeader("Accept", "application/json");
-  for (const [name, value] of Object.entries(tokenHeaders())) request.setRequestHeader(name, value);
+  request.open("POST", address);
+  for (const [name, value] of Object.entries({ ...HEADERS, ...tokenHeaders() })) request.setRequestHeader(name, value);
   request.upload.addEventListener("progress", (event) => {
     if (event.lengthComputable) tell.onShare(event.loaded / event.total);
   });
@@ -94,8 +94,7 @@ export function send(action, body, tell) {
   });
   request.addEventListener("load", () => {
     const seconds = Number(request.getResponseHeader("retry-after"));
-    const { address } = contentOf(request);
-    if (address) tell.onTaken(new URL(address, action).href);
+    if (request.status === ACCEPTED) tell.onTaken(contentOf(request));
     else if (request.status === TOO_OFTEN && seconds > 0) tell.onTooOften(seconds);
     else if (request.status === UNFIT) tell.onUnfit(...refusal(request));
     else tell.onRefused(...refusal(request));

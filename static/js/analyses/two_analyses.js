@@ -3,6 +3,7 @@
 import { byId, el } from "../dom.js";
 import { timecode } from "../formats.js";
 import { _ } from "../language.js";
+import { read } from "../requests.js";
 import { prepare, reviewedPersons } from "../review/data.js";
 import { listen } from "../review/keys.js";
 import { playbackKeys, showFor, wirePlayback } from "../review/playback.js";
@@ -10,12 +11,6 @@ import { Player } from "../review/player.js";
 import { ROOMY, Timeline } from "../review/timeline.js";
 
 const SIDES = [(name) => _("%(name)s, first", { name }), (name) => _("%(name)s, second", { name })];
-
-async function read(address) {
-  const answer = await fetch(`${address}/review.json?scores=all`, { headers: { Accept: "application/json" } });
-  if (!answer.ok) throw new Error(String(answer.status));
-  return prepare(await answer.json());
-}
 
 function lanesOf(both, pairs) {
   const persons = both.map((data) => reviewedPersons(data, []));
@@ -38,7 +33,9 @@ function lanesOf(both, pairs) {
 
 async function start() {
   const desk = byId("desk");
-  const both = await Promise.all([read(desk.dataset.first), read(desk.dataset.second)]);
+  const both = await Promise.all(
+    [desk.dataset.first, desk.dataset.second].map(async (address) => prepare(await read(`${address}/desk?scores=all`))),
+  );
   const { lanes, persons } = lanesOf(both, JSON.parse(desk.dataset.pairs));
   const { raw, still } = both[0];
   byId("review").hidden = false;

@@ -3,7 +3,6 @@
 
 import { byId } from "../dom.js";
 import { _ } from "../language.js";
-import { askState } from "../requests.js";
 
 const QUICK = 500;
 const SLOW = 5000;
@@ -38,25 +37,35 @@ function replace(name, markup) {
   places.get(name).innerHTML = markup; // made by the template of the page, which escapes
 }
 
+/** The parts of the page as the server has them now: the answer's status, 0 for none, and the element around them. */
+async function askParts() {
+  const answer = await fetch(page.dataset.parts, { cache: "no-store" }).catch(() => null);
+  const status = answer?.redirected ? 401 : answer?.status ?? 0; // to the form for signing in
+  const text = status === 200 ? await answer.text().catch(() => "") : "";
+  return { status, now: new DOMParser().parseFromString(text, "text/html").getElementById("live") };
+}
+
 async function show(now) {
-  const parts = { ...now.parts };
-  if (now.picture !== null && now.picture !== picture) {
-    const image = await loaded(now.picture);
+  const parts = Object.fromEntries([...now.querySelectorAll("[data-part]")].map((place) => [place.dataset.part, place.innerHTML]));
+  if (now.dataset.picture && now.dataset.picture !== picture) {
+    const image = await loaded(now.dataset.picture);
     if (image) {
-      picture = now.picture;
+      picture = now.dataset.picture;
       byId("picture").replaceWith(image);
     } else {
       delete parts.boxes; // those shown belong to the picture shown
     }
   }
   for (const [name, markup] of Object.entries(parts)) replace(name, markup);
-  if (now.segments > segments) {
+  const latest = now.dataset;
+  if (Number(latest.segments) > segments) {
     const closed = places.get("segments").querySelector("li").textContent;
     byId("announce").textContent = [_("A segment closed."), closed].join(" ");
-  } else if (now.standing !== standing) {
+  } else if (latest.standing !== standing) {
     byId("announce").textContent = places.get("standing").querySelector("p").textContent;
   }
-  ({ segments, standing } = now);
+  segments = Number(latest.segments);
+  standing = latest.standing;
 }
 
 function silence(words) {
@@ -69,15 +78,15 @@ async function ask() {
   asking = true;
   let again = false;
   try {
-    const { status, content: now } = await askState(page.dataset.state);
+    const { status, now } = await askParts();
     if (status === 404) return silence(_("This session is no longer there: it was removed a day after it ended."));
     if (status === 401 || status === 403) return silence(_("You are no longer signed in. Reload this page."));
-    again = now?.standing !== "ended";
+    again = now?.dataset.standing !== "ended";
     if (!now) {
       pause = Math.min(pause * 1.6, SLOW);
       return silence(_("Reelproof does not respond. This page shows the last known state and keeps trying."));
     }
-    pause = now.standing === "running" ? QUICK : Math.min(pause * 1.5, SLOW);
+    pause = now.dataset.standing === "running" ? QUICK : Math.min(pause * 1.5, SLOW);
     silence("");
     await show(now);
   } finally { // whatever goes wrong in showing it is no silence, and does not end it

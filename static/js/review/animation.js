@@ -4,7 +4,7 @@
 import { el } from "../dom.js";
 import { probability, timecode } from "../formats.js";
 import { _, decimal, percentDone } from "../language.js";
-import { askState, post } from "../requests.js";
+import { askState, send } from "../requests.js";
 
 const INTERVAL = 1000; // ms between two questions about the progress
 const OPACITY = 0.75; // of a heatmap, as in stored pictures
@@ -55,7 +55,7 @@ class Animation {
 
   async #request() {
     try {
-      this.#take(await post(this.address));
+      this.#take(await send(this.address));
     } catch (problem) {
       this.#take({ state: "failed", error: problem.message });
     }
@@ -72,7 +72,7 @@ class Animation {
 
   async #cancel() {
     try {
-      this.#take(await post(`${this.address}/cancel`));
+      this.#take(await send(this.address.replace(/heatmaps$/, "cancel-heatmaps")));
     } catch (problem) {
       this.#take({ state: "failed", error: problem.message });
     }

@@ -39,7 +39,7 @@ function wholeDuration({ media, voice }) {
   return voice?.end > media.duration + LONGER ? voice.end : media.duration;
 }
 
-/** Prepare `review.json` for lookup by time. A long analysis has an outline, for `fillStretch`. */
+/** Prepare the desk's document for lookup by time. A long analysis has an outline, for `fillStretch`. */
 export function prepare(raw) {
   const scores = new Map(raw.persons.map((person) => [person.id, arrays(person, raw.rules, raw.outline)]));
   const data = { raw, scores, frames: momentsOf(scores), still: raw.media.kind === "image", pieces: new Map(), duration: wholeDuration(raw) };

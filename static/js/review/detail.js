@@ -1,5 +1,6 @@
 // Loads a long analysis in stretches: first the visible one, then the rest.
 
+import { read } from "../requests.js";
 import { fillStretch } from "./data.js";
 
 const AT_ONCE = 2;
@@ -47,10 +48,8 @@ export class Detail {
     this.asked.add(index);
     this.running += 1;
     try {
-      const query = new URLSearchParams({ from: index * stretch - around, to: (index + 1) * stretch + around });
-      const answer = await fetch(`${scores}?${query}`, { headers: { Accept: "application/json" } });
-      if (!answer.ok) throw new Error(String(answer.status));
-      fillStretch(this.data, index, (await answer.json()).persons);
+      const query = new URLSearchParams({ start: index * stretch - around, end: (index + 1) * stretch + around });
+      fillStretch(this.data, index, (await read(`${scores}?${query}`)).persons);
       this.filled(index * stretch, (index + 1) * stretch);
     } catch (problem) {
       console.warn(problem);

@@ -274,7 +274,7 @@ class Desk {
   }
 }
 
-/** Start the desk. `raw` is `review.json`; `heatmaps` begins the addresses of animated heatmaps, if there are any. */
+/** Start the desk. `raw` is the document of the API's `desk`; `heatmaps` begins the addresses of animated heatmaps, if there are any. */
 export async function open(raw, store, heatmaps = null) {
   const root = byId("review");
   const annotations = await store.load();

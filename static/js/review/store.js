@@ -2,7 +2,7 @@
 
 import { escapeDirections } from "../formats.js";
 import { _ } from "../language.js";
-import { askState, post } from "../requests.js";
+import { askState, send } from "../requests.js";
 import { inOrder } from "./annotations.js";
 import { canonical, fingerprint } from "./checksum.js";
 
@@ -28,7 +28,7 @@ export class AppStore {
   }
 
   async load() {
-    const { status, content } = await askState(`${this.address}/annotations.json`);
+    const { status, content } = await askState(`${this.address}/annotations`);
     if (!status) throw new Error(SILENT());
     if (status === 401) throw new Error(_("You are not signed in (any more), so nothing was recorded. Sign in in another tab, then reload this page and try again."));
     if (!content) throw new Error(_("The annotations could not be read. Reload the page."));
@@ -36,7 +36,7 @@ export class AppStore {
   }
 
   async add(annotation) {
-    const { annotations } = await post(`${this.address}/annotations`, {
+    const { annotations } = await send(`${this.address}/annotations`, {
       body: annotation,
       unanswered: SILENT(),
       refused: _("Nothing was recorded. Try again."),

@@ -13,6 +13,7 @@ from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.measurements import Answers, ManipulationKind
 from detector.schema.summary import EMPTY_SUMMARY, Summary, summarise
 from webapp.analyses.schemas import AnalysisStatus
+from webapp.cases import details as case_details
 from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
@@ -45,6 +46,24 @@ def test_a_stored_summary_without_newer_fields(app, client):
         "kind": "generated face",
         "outcome": "finding",
     }
+
+
+def test_an_upload_brings_case_details_and_is_told_of_earlier_ones(app, client):
+    details = '{"case_number": "ST/1", "examiner": "Ann", "paper": "Letter"}'
+    first = client.post(f"{API}/analyses", **form(b"same", "a.mp4")).json
+    again = client.post(f"{API}/analyses", **form(b"same", "b.mp4", details=details)).json
+    assert "earlier" not in first
+    assert again["earlier"] == {"count": 1, "first": first["created"]}
+    with app.extensions["database"].begin() as session:
+        kept = case_details.read_details(session, again["id"])
+    assert (kept.case_number, kept.examiner, kept.paper) == ("ST/1", "Ann", "Letter")
+    for wrong, words in (
+        ('{"paper": "A9"}', "paper size"),
+        ('{"examiner": "a\\nb"}', "one line"),
+        ('{"colour": "red"}', "colour"),
+    ):
+        refused = client.post(f"{API}/analyses", **form(b"same", "c.mp4", details=wrong))
+        assert refused.status_code in (400, 422) and words in refused.text, refused.text
 
 
 def test_upload(app, client, sent):

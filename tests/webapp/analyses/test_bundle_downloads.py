@@ -194,7 +194,7 @@ def test_a_photo_is_included_unchanged(app, client, folders):
 
 
 def test_annotations_are_included_and_can_be_imported(app, client, row):
-    made = client.post(f"/analyses/{row.id}/annotations", json=AGREE).json["annotation"]
+    made = client.post(f"/api/v1/analyses/{row.id}/annotations", json=AGREE).json["annotation"]
     data = client.get(f"/analyses/{row.id}/bundle.zip").data
     files = unpacked(data)
     document = json.loads(files["annotations.json"])
@@ -206,19 +206,14 @@ def test_annotations_are_included_and_can_be_imported(app, client, row):
     def bring(content: bytes):
         boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(content), "bundle.zip")})
         kind = f"multipart/form-data; boundary={boundary}"
-        return client.post(
-            f"/analyses/{row.id}/annotations/import",
-            data=form,
-            content_type=kind,
-            headers={"Accept": "application/json"},
-        )
+        return client.post(f"/api/v1/analyses/{row.id}/annotations/import", data=form, content_type=kind)
 
     back = bring(data).json
     assert (back["new"], back["known"]) == (0, 1)
     torn = io.BytesIO(data)
     with zipfile.ZipFile(torn, "a") as archive:
         archive.writestr("overlays/extra.png", b"x")
-    assert "overlays/extra.png is not in the manifest" in bring(torn.getvalue()).json["error"]
+    assert "overlays/extra.png is not in the manifest" in bring(torn.getvalue()).json["detail"]
 
 
 def app_result(app, row):
@@ -247,7 +242,7 @@ def test_the_bundle_matches_its_report(app, client, row, monkeypatch):
     assert [annotation["note"] for annotation in notes] == [AGREE["note"]]
     assert notes == rendered[0]["annotations"]
     assert json.loads(files["case.json"])["case_number"] == "" == rendered[0]["case"]["case_number"]
-    assert len(client.get(f"{address}/annotations.json").json["annotations"]) == 2
+    assert len(client.get(f"/api/v1{address}/annotations").json["annotations"]) == 2
 
 
 def test_bundles_are_reproducible(client, row, monkeypatch):

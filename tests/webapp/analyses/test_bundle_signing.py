@@ -83,7 +83,7 @@ def test_the_setting_is_checked_at_the_start(tmp_path):
 def test_a_signed_bundle_verifies(client, row, tmp_path, code):
     """With reports rendered again after an annotation, and the longer custody log."""
     body = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams, 1.50"}
-    assert client.post(f"/analyses/{row.id}/annotations", json=body).status_code == 201
+    assert client.post(f"/api/v1/analyses/{row.id}/annotations", json=body).status_code == 201
     assert client.get(f"/analyses/{row.id}/report.pdf?language={code}").status_code == 200
     assert read_bundle(client, row, tmp_path, language=code).status_code == 200
     done = verify(tmp_path / "bundle.zip")

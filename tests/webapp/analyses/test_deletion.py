@@ -51,8 +51,7 @@ class TestDelete:
         )[2]
         asked = client.get(f"/analyses/{done.id}/delete").text
         assert "1 other analysis uses it" in asked and "and the exhibit" not in asked
-        answer = client.post(f"/analyses/{done.id}/delete", headers={"Accept": "application/json"})
-        assert answer.json == {"deleted": done.id}
+        assert client.delete(f"/api/v1/analyses/{done.id}").status_code == 204
         assert len(exhibits(folders)) == 1 and row(database, again).exhibit.sha256 == done.exhibit.sha256
 
     def test_unfinished_analyses_cannot_be_deleted(self, app, client, database, folders):

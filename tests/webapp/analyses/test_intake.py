@@ -80,7 +80,7 @@ def test_upload_becomes_a_read_only_exhibit_and_a_queued_analysis(app, client, s
     assert path.name == digest(content) and path.parent.name == path.name[:2]
     assert stat.S_IMODE(path.stat().st_mode) == 0o440
     assert remaining_files(app) == []
-    status = client.get(f"/analyses/{analysis_id}.json").json
+    status = client.get(f"/api/v1/analyses/{analysis_id}").json
     assert (status["state"], status["file"], status["sha256"]) == ("queued", "clip.mp4", digest(content))
 
 
@@ -92,7 +92,7 @@ def test_same_bytes_are_one_exhibit_and_two_analyses(app, client, sent):
     assert [path.stat().st_ino for path in exhibits(app)] == [inode]
     assert counts(app) == (1, 2)
     assert remaining_files(app) == []
-    assert client.get(f"/analyses/{sent[1]}.json").json["file"] == "second.mov"
+    assert client.get(f"/api/v1/analyses/{sent[1]}").json["file"] == "second.mov"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_file_names_never_become_paths(app, client, sent, tmp_path):
     before = {path for path in tmp_path.rglob("*") if "data" not in path.parts}
     answer = upload(client, b"x", "../../../escape.mp4")
     assert answer.status_code == 303
-    assert client.get(f"/analyses/{sent[0]}.json").json["file"] == "escape.mp4"
+    assert client.get(f"/api/v1/analyses/{sent[0]}").json["file"] == "escape.mp4"
     assert {path for path in tmp_path.rglob("*") if "data" not in path.parts} == before
     assert not list(tmp_path.rglob("*escape*"))
 

@@ -234,7 +234,7 @@ class TestSample:
         assert 'action="/sample"' in text and "Short guide" in text
         answer = client.post("/sample")
         assert answer.location == f"/analyses/{sent[0]}"
-        state = client.get(f"{answer.location}/state.json").json
+        state = client.get(f"/api/v1{answer.location}").json
         assert (state["state"], state["file"]) == ("queued", SAMPLE_FILE)
         assert client.post("/sample").location == answer.location and len(sent) == self.made == 1
 
@@ -281,7 +281,7 @@ def test_the_sample_is_created_in_its_own_process(client, sent, sample, tmp_path
     monkeypatch.setattr("webapp.analyses.uploads.sample.sys.executable", str(python))
     answer = client.post("/sample")
     assert answer.location == f"/analyses/{sent[0]}"
-    assert client.get(f"{answer.location}/state.json").json["file"] == SAMPLE_FILE
+    assert client.get(f"/api/v1{answer.location}").json["file"] == SAMPLE_FILE
 
 
 FILTERS = {

@@ -37,7 +37,7 @@ class TestCancel:
     def test_a_cancelled_running_analysis_never_finishes(self, app, client, database):
         held = claims.claim_analysis(database, hand_in(app).id)
         claims.record_heartbeat(database, held, "scoring", 0.4)
-        state = client.post(f"/analyses/{held.job_id}/cancel", headers={"Accept": "application/json"}).json
+        state = client.post(f"/api/v1/analyses/{held.job_id}/cancel").json
         assert (state["state"], state["progress"]) == ("cancelled", 0.4)
         for act in (
             lambda: claims.record_heartbeat(database, held),
@@ -178,7 +178,7 @@ class TestPause:
         held = claims.claim_analysis(database, hand_in(app).id)
         claims.record_heartbeat(database, held, "scoring", 0.4)
         assert "A pause keeps nothing" in client.get(f"/analyses/{held.job_id}").text
-        answer = client.post(f"/analyses/{held.job_id}/pause", headers={"Accept": "application/json"})
+        answer = client.post(f"/api/v1/analyses/{held.job_id}/pause")
         assert (answer.json["state"], answer.json["progress"], answer.json["attempt"]) == ("paused", 0.0, 0)
         with pytest.raises(claims.LostClaim):
             claims.record_heartbeat(database, held)
@@ -305,7 +305,7 @@ def test_forms_in_the_library_return_to_it(app, client):
 def test_the_library_filters_cancelled_analyses(app, client, database):
     queued = hand_in(app)
     states.cancel(database, queued.id)
-    assert client.get(f"/analyses/{queued.id}/state.json").json["state"] == State.CANCELLED
+    assert client.get(f"/api/v1/analyses/{queued.id}").json["state"] == State.CANCELLED
     recovery.requeue_running(database, count_attempt=True)
     assert job_queue.all_messages(database) == []
     assert row(database, queued.id).state == "cancelled"

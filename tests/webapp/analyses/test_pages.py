@@ -112,7 +112,7 @@ def test_a_queued_analysis(app, client):
     text = client.get(f"/analyses/{queued.id}").text
     assert "third.mp4" in text and "2 jobs ahead" in text
     assert '<noscript><meta http-equiv="refresh"' in text
-    status = client.get(f"/analyses/{queued.id}.json").json
+    status = client.get(f"/api/v1/analyses/{queued.id}").json
     assert (status["state"], status["ahead"], status["progress"]) == ("queued", 2, 0.0)
     assert "analysis" not in status
 
@@ -121,7 +121,7 @@ def test_a_running_analysis(app, client, database):
     held = claims.claim_analysis(database, hand_in(app).id)
     claims.record_heartbeat(database, held, "finding faces", 0.25)
     assert "Finding faces" in client.get(f"/analyses/{held.job_id}").text
-    status = client.get(f"/analyses/{held.job_id}.json").json
+    status = client.get(f"/api/v1/analyses/{held.job_id}").json
     assert (status["state"], status["stage"], status["progress"]) == ("running", "finding faces", 0.25)
     assert status["started"].endswith("Z")
 
@@ -131,7 +131,7 @@ def test_a_failed_analysis_states_a_remedy(app, client, database):
     claims.fail_job(database, held, failures.CRASHED)
     text = client.get(f"/analyses/{held.job_id}").text
     assert failures.CRASHED.error in text and "Hand in another file" in text
-    status = client.get(f"/analyses/{held.job_id}.json").json
+    status = client.get(f"/api/v1/analyses/{held.job_id}").json
     assert (status["state"], status["error"], status["remedy"]) == ("failed", *failures.CRASHED)
     assert client.get(f"/analyses/{held.job_id}/report.pdf").status_code == 404
 
@@ -163,11 +163,11 @@ def test_a_finished_analysis(app, client):
 
 def test_json_of_a_finished_analysis_holds_the_stored_one(app, client):
     row = finished(app)
-    status = client.get(f"/analyses/{row.id}.json").json
+    status = client.get(f"/api/v1/analyses/{row.id}").json
     stored = Folders.local(app.extensions["settings"].data).result(row.id) / "analysis.json"
     assert status["state"] == "done" and status["progress"] == 1.0
     words = {"words": {"stage": ""}}  # which programs do not need
-    assert client.get(f"/analyses/{row.id}/state.json").json == words | {
+    assert client.get(f"/api/v1/analyses/{row.id}").json == words | {
         name: value for name, value in status.items() if name != "analysis"
     }
     assert status["analysis"] == json.loads(stored.read_text())
@@ -278,9 +278,7 @@ def test_only_pictures_of_the_analysis_are_served(app, client):
         assert client.get(f"/analyses/{row.id}/overlays/{name}").status_code == 404, name
 
 
-@pytest.mark.parametrize(
-    "path", ["", ".json", "/state.json", "/report.pdf", "/report.html", "/analysis.json", "/thumbnail"]
-)
+@pytest.mark.parametrize("path", ["", "/report.pdf", "/report.html", "/analysis.json", "/thumbnail"])
 @pytest.mark.parametrize("analysis_id", ["0" * 32, "nothing", "%00", "..", "<script>"])
 def test_unknown_ids(client, analysis_id, path):
     answer = client.get(f"/analyses/{analysis_id}{path}")
@@ -344,6 +342,6 @@ def test_the_desk_does_not_call_itself_a_report(app, client, kind):
     row = finished(app, kind=kind, verdict=Verdict.NOT_FOUND, segments=0)
     shown = (
         client.get(f"/analyses/{row.id}").text,
-        json.dumps(client.get(f"/analyses/{row.id}/review.json").json),
+        json.dumps(client.get(f"/api/v1/analyses/{row.id}/desk").json),
     )
     assert all("of this analysis" in text and "this report" not in text for text in shown)

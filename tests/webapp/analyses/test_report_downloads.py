@@ -127,7 +127,7 @@ def test_old_reports_are_removed(client, row, folders, quick_reports):
 
 
 def test_rendering_failures_are_explained(app, client, row, folders, monkeypatch, capfd):
-    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    client.post(f"/api/v1/analyses/{row.id}/annotations", json=AGREE)
     with monkeypatch.context() as patched:
         patched.setattr(report_downloads.sys, "executable", "/bin/false")
         answer = client.get(f"/analyses/{row.id}/report.pdf")
@@ -167,7 +167,7 @@ def test_slow_rendering_goes_on_behind_a_page_that_waits(
 
 
 def test_reports_are_rendered_one_at_a_time(app, client, row, folders, monkeypatch):
-    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    client.post(f"/api/v1/analyses/{row.id}/annotations", json=AGREE)
     monkeypatch.setattr(in_turn, "PATIENCE", 0.05)
     with in_turn.WORKING:
         answer = client.get(f"/analyses/{row.id}/report.pdf")
@@ -194,7 +194,7 @@ def test_two_requests_of_one_account_wait_for_reports(lab, quick_reports):
             assert answer.status_code == 503 and answer.headers["Retry-After"] == "5", name
         assert his.get(f"/analyses/{row.id}/report.pdf").status_code == 200
         assert hers.get(f"/analyses/{row.id}/report.pdf").status_code == 200  # that one is kept by now
-    his.post(f"/analyses/{row.id}/annotations", json={"kind": "exhibit", "verdict": "agree"})
+    his.post(f"/api/v1/analyses/{row.id}/annotations", json={"kind": "exhibit", "verdict": "agree"})
     assert hers.get(f"/analyses/{row.id}/report.pdf").status_code == 200
 
 
@@ -217,14 +217,14 @@ def test_requests_that_stop_waiting_are_not_counted(app, client, row, quick_repo
         seen.append(in_turn.LINE.taken())
         raise UserError(500, "The report could not be rendered.", "Try again.")
 
-    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    client.post(f"/api/v1/analyses/{row.id}/annotations", json=AGREE)
     monkeypatch.setattr(report_downloads, "_render", fail)
     assert client.get(f"/analyses/{row.id}/report.pdf").status_code == 500
     assert seen == [0] and in_turn.LINE.taken() == 0
 
 
 def test_reports_are_deleted_with_the_analysis(app, client, row, folders, quick_reports):
-    client.post(f"/analyses/{row.id}/annotations", json=AGREE)
+    client.post(f"/api/v1/analyses/{row.id}/annotations", json=AGREE)
     client.get(f"/analyses/{row.id}/report.html")
     assert folders.reports_of(row.id).is_dir()
     deletion.delete_analysis(app.extensions["database"], folders, row.id)

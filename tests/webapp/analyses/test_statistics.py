@@ -110,7 +110,7 @@ def test_opinions_on_voices_are_counted_apart(app, client, database, overview, t
         {"kind": "segment", "segment": "voice-2", "verdict": "agree"},
     ):
         said = {"author": "Ada", **fields}
-        assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code == 201
+        assert client.post(f"/api/v1/analyses/{row.id}/annotations", json=said).status_code == 201
     seen = overview().agreement
     assert [row.total for row in seen.exhibits] == [0, 0, 0] and seen.segments.total == 0
     assert [(row.label, dict(row.parts)) for row in seen.voices] == [
@@ -213,7 +213,7 @@ def test_unflagged_segments_do_not_count_as_flagged(app, client, database, overv
     row = finished(app, persons, persons=2, segments=2, kept=False)
     for segment in ("A1", "B1"):
         body = {"kind": "segment", "segment": segment, "verdict": "agree", "author": "Ada"}
-        assert client.post(f"/analyses/{row.id}/annotations", json=body).status_code == 201
+        assert client.post(f"/api/v1/analyses/{row.id}/annotations", json=body).status_code == 201
     for _ in range(2):
         seen = overview().agreement
         assert (seen.segments.parts, seen.marked, seen.total) == (Counter(agree=1), 1, 1)

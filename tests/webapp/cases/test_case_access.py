@@ -87,7 +87,6 @@ def changes(client, done: AnalysisRow, stopped: AnalysisRow, waits: AnalysisRow)
     asked = {
         "assign form": client.get(f"{address}/assign"),
         "take out": client.post(f"{address}/assign", data={"case": ""}),
-        "annotate": client.post(f"{address}/annotations", json=body),
         "annotate by the API": client.post(f"/api/v1{address}/annotations", json=body),
         "details": client.post(f"{address}/case", data={"case_number": "X", "examiner": "Eve"}),
         "again form": client.get(f"{address}/again"),

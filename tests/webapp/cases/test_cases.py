@@ -229,7 +229,7 @@ def test_annotation_author_is_the_signed_in_user(app, ada):
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).owner_id = 1
     body = {"kind": "exhibit", "verdict": "agree", "note": "", "author": "Somebody Else"}
-    answer = ada.post(f"/analyses/{row.id}/annotations", json=body)
+    answer = ada.post(f"/api/v1/analyses/{row.id}/annotations", json=body)
     assert answer.status_code == 201
     assert answer.json["annotation"]["author"] == "Ada"
     assert 'data-author="Ada"' in ada.get(f"/analyses/{row.id}").text

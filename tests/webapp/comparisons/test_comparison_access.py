@@ -40,7 +40,6 @@ class TestWhoMaySee:
         client = signed_in(app, name)
         for address in (
             f"/comparisons/{done.id}",
-            f"/comparisons/{done.id}/state.json",
             f"/comparisons/{done.id}/comparison.json",
             f"/comparisons/{done.id}/pictures/A1-1.png",
             f"/api/v1/comparisons/{done.id}",

@@ -100,7 +100,7 @@ class TestWaiting:
         claims.record_heartbeat(database, held, "comparing faces and surroundings", 0.6)
         text = client.get(f"/comparisons/{row.id}").text
         assert "Comparing faces and surroundings" in text and "60%" in text
-        status = client.get(f"/comparisons/{row.id}/state.json").json
+        status = client.get(f"/api/v1/comparisons/{row.id}").json
         assert (status["state"], status["progress"]) == ("running", 0.6)
         assert client.post(f"/comparisons/{row.id}/cancel").status_code == 303
         text = client.get(f"/comparisons/{row.id}").text
@@ -273,4 +273,4 @@ class TestApi:
 
 
 def test_status_is_json(client, done):
-    assert json.loads(client.get(f"/comparisons/{done.id}/state.json").data)["related"] is True
+    assert json.loads(client.get(f"/api/v1/comparisons/{done.id}").data)["related"] is True

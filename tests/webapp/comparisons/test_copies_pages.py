@@ -124,7 +124,7 @@ def test_waiting_and_failed_analyses_show_copies(app, client, original):
     assert "Not known yet" in client.get(f"/analyses/{row.id}/copies").text
     assert 'id="copies-found"' in client.get(f"/analyses/{row.id}").text
     matched(app, row, original)
-    assert client.get(f"/analyses/{row.id}/state.json").json["copies"] == 1
+    assert client.get(f"/api/v1/analyses/{row.id}").json["copies"] == 1
     assert "was examined before" in client.get(f"/analyses/{row.id}").text
     client.post(f"/analyses/{row.id}/cancel")
     assert "was examined before" in client.get(f"/analyses/{row.id}").text
@@ -259,7 +259,7 @@ def test_hidden_copies_are_not_shown(people):
     bob = signed_in(people, "bob")
     page = bob.get(f"/analyses/{rows['bob'].id}").text
     assert "secret.mp4" not in page and "examined before" not in page
-    assert bob.get(f"/analyses/{rows['bob'].id}/state.json").json["copies"] == 0
+    assert bob.get(f"/api/v1/analyses/{rows['bob'].id}").json["copies"] == 0
     assert "like it" not in bob.get("/analyses").text
     assert bob.get(f"/api/v1/exhibits/{rows['bob'].exhibit.sha256}/copies").json["copies"] == []
     assert f'data-id="{rows["bob"].id}"' in bob.get("/analyses?grouped=yes").text
@@ -284,7 +284,7 @@ def test_bytes_of_somebody_else_reveal_no_copies_until_they_are_analysed(people,
         probe = states.create_analysis(session, exhibit, "probe.mp4", None)
         probe.owner_id, probe.state = ids["bob"], ended
     bob = signed_in(people, "bob")
-    assert bob.get(f"/analyses/{probe.id}/state.json").json["copies"] == 0
+    assert bob.get(f"/api/v1/analyses/{probe.id}").json["copies"] == 0
     assert bob.get(f"/api/v1/analyses/{probe.id}").json["copies"] == 0
     for row, other in ((probe, near), (near, probe)):
         for address in (f"/analyses/{row.id}", f"/analyses/{row.id}/copies"):

@@ -17,7 +17,7 @@ from webapp.accounts.permissions import Role
 from webapp.analyses import results
 from webapp.custody import custody_log, people_records
 from webapp.custody.audit import Audit
-from webapp.review import desk_pages
+from webapp.review import desk_api
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, User
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("quick_reports")
 
 def forget() -> None:
     """What is remembered is right, and may be shown; here it is read again."""
-    desk_pages._document_text.cache_clear()
+    desk_api._document_text.cache_clear()
     results.result_cache.clear()
     results.picture_sums.cache_clear()
 
@@ -33,7 +33,7 @@ def forget() -> None:
 def test_altered_result_is_neither_shown_nor_sent(app, client, folders, capsys):
     row = finished(app, segments=1, peaks=1)
     folder, address, api = folders.result(row.id), f"/analyses/{row.id}", f"/api/v1/analyses/{row.id}"
-    shown = [address, f"{address}.json", f"{address}/review.json", f"{api}/segments", f"{api}/analysis.json"]
+    shown = [address, f"{api}/desk", f"{api}/segments", f"{api}/analysis.json"]
     out = [f"{address}/{name}" for name in ("report.html", "analysis.json", "bundle.zip?video=no")]
     out += [f"{address}/exports/csv", f"{address}/manifest.json", f"{api}/bundle.zip?video=no"]
     assert {client.get(url).status_code for url in shown + out} == {200}
@@ -70,7 +70,7 @@ def test_altered_result_is_neither_shown_nor_sent(app, client, folders, capsys):
 def test_altered_rows_are_rejected(app, client, folders, capsys):
     row, database = finished(app), app.extensions["database"]
     address = f"/analyses/{row.id}"
-    annotation = client.post(f"{address}/annotations", json=SAID).json["annotations"][0]
+    annotation = client.post(f"/api/v1{address}/annotations", json=SAID).json["annotations"][0]
     client.post(f"{address}/case", data={"case_number": "ST/1", "paper": "A4"})
     named = (row.id, annotation["id"])
 
@@ -111,7 +111,7 @@ def test_altered_rows_are_rejected(app, client, folders, capsys):
         return lambda session: session.add(AnnotationRow(**values))
 
     handed_out = (f"{address}/report.html", f"{address}/bundle.zip?video=no")
-    listed = (f"{address}/annotations.json", *handed_out)
+    listed = (f"/api/v1{address}/annotations", *handed_out)
     other = json.dumps(annotation | {"verdict": "disagree"})
     change(setting(AnnotationRow, named, body=other, verdict="disagree"), *listed)
     change(setting(AnnotationRow, named, author="Bob"), *listed)
@@ -125,34 +125,45 @@ def test_altered_rows_are_rejected(app, client, folders, capsys):
 
 
 RECORDED = {
-    "annotations": ("refuse_altered_annotations", "annotations", {"json": SAID}, "annotations.json"),
-    "case": ("refuse_altered_case_details", "case", {"data": {"case_number": "ST/1", "paper": "A4"}}, ""),
-    "deletion": ("refuse_altered_annotations", "delete", {}, "annotations.json"),
+    "annotations": (
+        "refuse_altered_annotations",
+        "/api/v1{}/annotations",
+        {"json": SAID},
+        "/api/v1{}/annotations",
+    ),
+    "case": (
+        "refuse_altered_case_details",
+        "{}/case",
+        {"data": {"case_number": "ST/1", "paper": "A4"}},
+        "{}",
+    ),
+    "deletion": ("refuse_altered_annotations", "{}/delete", {}, "/api/v1{}/annotations"),
 }
 
 
 @pytest.mark.parametrize("what", RECORDED)
 def test_act_recorded_during_a_read_is_not_a_forgery(app, client, folders, monkeypatch, what):
     row = finished(app)
-    client.post(f"/analyses/{row.id}/annotations", json=SAID)
+    page = f"/analyses/{row.id}"
+    client.post(f"/api/v1{page}/annotations", json=SAID)
     compare, to, act, read = RECORDED[what]
     before = getattr(people_records, compare)
 
     def meanwhile(*read) -> None:
         """Rows have been read, entries have not."""
         monkeypatch.setattr(people_records, compare, before)
-        assert app.test_client().post(f"/analyses/{row.id}/{to}", **act).status_code in (201, 303)
+        assert app.test_client().post(to.format(page), **act).status_code in (201, 303)
         before(*read)
 
     monkeypatch.setattr(people_records, compare, meanwhile)
-    answer = client.get(f"/analyses/{row.id}/{read}".rstrip("/"))
+    answer = client.get(read.format(page))
     assert answer.status_code == 200
     assert what == "case" or answer.text.count('"Ada"') == {"annotations": 2, "deletion": 0}[what]
 
 
 def test_altered_record_is_rejected_while_the_log_grows(app, client, monkeypatch):
     row, database = finished(app), app.extensions["database"]
-    assert client.post(f"/analyses/{row.id}/annotations", json=SAID).status_code == 201
+    assert client.post(f"/api/v1/analyses/{row.id}/annotations", json=SAID).status_code == 201
     with database.begin() as session:
         session.execute(update(AnnotationRow).values(verdict="disagree"))
     before, reads = people_records.refuse_altered_annotations, []
@@ -165,7 +176,7 @@ def test_altered_record_is_rejected_while_the_log_grows(app, client, monkeypatch
         before(*read)
 
     monkeypatch.setattr(people_records, "refuse_altered_annotations", meanwhile)
-    assert client.get(f"/analyses/{row.id}/annotations.json").status_code == 500
+    assert client.get(f"/api/v1/analyses/{row.id}/annotations").status_code == 500
     assert len(reads) == 2
 
 
@@ -176,7 +187,7 @@ def test_act_recorded_during_verify_log_is_not_a_forgery(app, client, folders, c
     before = getattr(Audit, name)
 
     def meanwhile(audit, *read):
-        assert client.post(f"/analyses/{row.id}/annotations", json=SAID).status_code == 201
+        assert client.post(f"/api/v1/analyses/{row.id}/annotations", json=SAID).status_code == 201
         assert client.post(f"/analyses/{gone.id}/delete").status_code == 303
         hand_in(app, b"another", "another.mp4")
         return before(audit, *read)

@@ -225,7 +225,7 @@ def test_repeated_views_are_recorded_once(app, database, client):
     row = hand_in(app)
     for _ in range(3):
         assert client.get(f"/analyses/{row.id}").status_code == 200
-        client.get(f"/analyses/{row.id}/state.json")
+        client.get(f"/api/v1/analyses/{row.id}")
     views = [entry for entry in log(database) if entry.action == "view"]
     assert [(entry.analysis, entry.actor) for entry in views] == [(row.id, "local user")]
     assert views[0].made[:10] == f"{now():%Y-%m-%d}"

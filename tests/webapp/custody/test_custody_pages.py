@@ -165,8 +165,10 @@ def test_embedded_files_of_pages_are_not_recorded(app, client, database):
     row = finished(app)
     client.get(f"/analyses/{row.id}")
     before = len(log(database))
-    for path in ("state.json", "review.json", "annotations.json", "overlays/A1-1.png", "thumbnail"):
-        assert client.get(f"/analyses/{row.id}/{path}").status_code == 200, path
+    page = f"/analyses/{row.id}"
+    api = [f"/api/v1{page}{path}" for path in ("", "/desk", "/desk/scores?start=0&end=9", "/annotations")]
+    for path in (*api, f"{page}/overlays/A1-1.png", f"{page}/thumbnail"):
+        assert client.get(path).status_code == 200, path
     assert len(log(database)) == before
 
 
@@ -184,7 +186,7 @@ def test_bundle_contains_log_and_case_details(app, client):
 def test_annotations_are_recorded_under_their_author(app, client, database):
     row = finished(app)
     body = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann"}
-    made = client.post(f"/analyses/{row.id}/annotations", json=body).json["annotation"]
+    made = client.post(f"/api/v1/analyses/{row.id}/annotations", json=body).json["annotation"]
     last = log(database)[-1]
     assert (last.action, last.actor, last.details["id"]) == ("annotation", "Ann", made["id"])
     assert last.details["verdict"] == "agree" and last.details["about"] == "A1"
@@ -193,13 +195,11 @@ def test_annotations_are_recorded_under_their_author(app, client, database):
 def test_api_upload_records_no_view(app, client, database):
     upload(client)
     sent = {"file": (io.BytesIO(b"bytes"), "again.mp4")}
-    answer = client.post(
-        "/analyses", data=sent, headers={"Accept": "application/json"}, follow_redirects=True
-    )
-    assert answer.status_code == 200
-    assert re.fullmatch(r"/analyses/[0-9a-f]{32}\?known=1&since=\d{4}-\d\d-\d\d", answer.json["address"])
+    answer = client.post("/api/v1/analyses", data=sent)
+    assert answer.status_code == 202 and answer.json["earlier"]["count"] == 1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", answer.json["earlier"]["first"])
     assert [entry.action for entry in log(database)][-1] == "analysis queued"
-    client.get(answer.json["address"])
+    client.get(f"/analyses/{answer.json['id']}")
     assert [entry.action for entry in log(database)][-1] == "view"
 
 
@@ -207,7 +207,7 @@ def test_repeated_upload_is_announced(app, client, database):
     first = upload(client, file="first.mp4").location
     assert "known" not in first
     second = upload(client, file="second.mp4").location
-    assert re.search(r"\?known=1&since=\d{4}-\d\d-\d\d$", second)
+    assert second.endswith("?known=1")
     page = client.get(second).text
     assert "handed in before, on" in page and "1 earlier analysis" in page and f'href="{first}"' in page
     assert "handed in before" not in client.get(first).text
@@ -236,10 +236,11 @@ def test_deleted_analysis_answers_410(app, client):
     row = finished(app)
     assert row.state == State.DONE
     client.post(f"/analyses/{row.id}/delete")
-    for path in ("", "/custody", "/report.pdf", "/state.json"):
-        answer = client.get(f"/analyses/{row.id}{path}")
+    page = f"/analyses/{row.id}"
+    for path in (page, f"{page}/custody", f"{page}/report.pdf", f"/api/v1{page}"):
+        answer = client.get(path)
         assert answer.status_code == 410, path
-        message = answer.json["error"] if path == "/state.json" else answer.text
+        message = answer.json["detail"] if path.startswith("/api") else answer.text
         assert f"was deleted on {row.created:%Y-%m-%d}" in message and row.exhibit.sha256 in message
     assert client.post(f"/analyses/{row.id}/delete").status_code == 410
 

@@ -77,13 +77,13 @@ def test_forged_verdict(app, client):
         sums = {job_records.SUMMARY_SHA256: job_records.sha256_of_text(finding)}
         forge(session, "analysis finished", verdict=forged["verdict"], probability="0.01", **sums)
 
-    asked = page, f"{page}.json", f"{page}/state.json", *handed_out(row.id), api, f"{api}/segments"
+    asked = page, *handed_out(row.id), api, f"{api}/segments"
     refused(app, client, forger, *asked)
 
 
 def test_forged_annotation(app, client):
     row = finished(app)
-    annotation = client.post(f"/analyses/{row.id}/annotations", json=SAID).json["annotations"][0]
+    annotation = client.post(f"/api/v1/analyses/{row.id}/annotations", json=SAID).json["annotations"][0]
 
     def forger(session):
         stored = session.get_one(AnnotationRow, (row.id, annotation["id"]))
@@ -91,7 +91,7 @@ def test_forged_annotation(app, client):
         stored.body, stored.verdict = json.dumps(other), "disagree"
         forge(session, "annotation", sha256=checksum([other]))
 
-    refused(app, client, forger, f"/analyses/{row.id}/annotations.json", *handed_out(row.id))
+    refused(app, client, forger, f"/api/v1/analyses/{row.id}/annotations", *handed_out(row.id))
 
 
 def test_forged_case_details(app, client):
@@ -141,7 +141,7 @@ def test_forged_analysis(app, client, folders, known):
             forge(session, "log begun", analyses=5)
         session.execute(insert(AnalysisRow).values(values | {"id": "f" * 32}))
     shutil.copytree(folders.result(row.id), folders.result("f" * 32))
-    for element in (f"/analyses/{'f' * 32}", f"/analyses/{'f' * 32}.json", *handed_out("f" * 32)):
+    for element in (f"/analyses/{'f' * 32}", f"/api/v1/analyses/{'f' * 32}", *handed_out("f" * 32)):
         answer = client.get(element)
         assert answer.status_code == 500 and "was not written with its key" in answer.text, element
 

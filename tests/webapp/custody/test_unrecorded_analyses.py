@@ -52,7 +52,7 @@ def test_unlogged_analysis_is_rejected(app, client, folders, capsys):
         about = {"analysis_id": "f" * 32, "id": "e" * 32, "kind": "exhibit", "author": "Bob"}
         session.add(AnnotationRow(**about, verdict="agree", **made))
     shutil.copytree(folders.result(row.id), folders.result("f" * 32))
-    for address in (*addresses("f" * 32), f"/analyses/{'f' * 32}/annotations.json"):
+    for address in (*addresses("f" * 32), f"/api/v1/analyses/{'f' * 32}/annotations"):
         assert client.get(address).status_code == 500, address
     assert "does not know this analysis: it was added" in client.get(f"/analyses/{'f' * 32}").text
     status, words = verify(folders.data, capsys)
@@ -63,7 +63,7 @@ def test_unlogged_analysis_is_rejected(app, client, folders, capsys):
 def test_restored_deleted_row_is_rejected(app, client, folders, capsys, tmp_path):
     row, other = finished(app), finished(app, file="other.mp4")
     compared = made_comparisons.compared(app, row, other)
-    client.post(f"/analyses/{row.id}/annotations", json=SAID)
+    client.post(f"/api/v1/analyses/{row.id}/annotations", json=SAID)
     database, exhibit = app.extensions["database"], row.exhibit
     shutil.copytree(folders.result(row.id), tmp_path / "result")
     shutil.copytree(folders.comparison(compared.id), tmp_path / "compared")

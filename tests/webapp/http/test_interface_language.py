@@ -40,6 +40,12 @@ def test_each_request_has_its_own_language(client: FlaskClient) -> None:
 def test_programs_are_answered_in_english(client: FlaskClient) -> None:
     english = client.get("/api/v1/analyses/none").json
     assert client.get("/api/v1/analyses/none", headers={"Accept-Language": "de"}).json == english
+    assert client.get("/api/v1/analyses/none", headers={"Reelproof-Language": "tlh"}).json == english
+
+
+def test_scripts_ask_for_the_language_of_their_page(client: FlaskClient) -> None:
+    answer = client.get("/api/v1/analyses/none", headers={"Reelproof-Language": "de"}).json
+    assert answer is not None and answer["detail"] == "Unter dieser Adresse gibt es keine Analyse."
 
 
 def test_the_accounts_language_comes_first(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_wrong_password_is_explained_in_the_readers_language(tmp_path: Path) -
 def test_early_refusals_are_explained_in_the_readers_language(tmp_path: Path) -> None:
     app = with_login(tmp_path / "data", [])
     account(app, "olga", Role.EXAMINER)
-    page = app.test_client().get(f"/analyses/{'0' * 32}/state.json", headers=GERMAN)
+    page = app.test_client().get("/analyses", headers=GERMAN | {"Accept": "application/json"})
     assert page.status_code == 401 and page.json["error"] == "Sie sind nicht angemeldet."  # type: ignore[index]
     olga = signed_in(app, "olga")
     form = olga.post("/cases", data={"name": "A"}, headers=GERMAN | {CSRF_HEADER: "another one"})

@@ -68,8 +68,8 @@ def test_json_with_nul_is_stored_or_refused(app):
     made = ada.post("/cases", data={"name": "c"}).location
     ada.post(f"/analyses/{row.id}/assign", data={"case": made.rpartition("/")[2]})
     note = {"kind": "exhibit", "verdict": "agree", "note": "x\0y"}
-    assert ada.post(f"/analyses/{row.id}/annotations", json=note).status_code == 201
-    assert ada.get(f"/analyses/{row.id}/annotations.json").json["annotations"][0]["note"] == "x\0y"
+    assert ada.post(f"/api/v1/analyses/{row.id}/annotations", json=note).status_code == 201
+    assert ada.get(f"/api/v1/analyses/{row.id}/annotations").json["annotations"][0]["note"] == "x\0y"
     for name in ("ben\0", "ben\ud800"):
         reviewers = ada.put(f"/api/v1{made}/reviewers", json={"first": "ada", "second": name})
         assert reviewers.status_code in (400, 422), reviewers.text

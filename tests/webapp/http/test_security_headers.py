@@ -22,7 +22,7 @@ def test_loopback_names_are_allowed(client, host):
     ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8000", "10.0.0.1", "[::2]", "a b", ""],
 )
 def test_other_names_are_refused_on_every_route(client, host):
-    for path in ("/", "/analyses", "/healthz", "/analyses/x.json", "/static/css/base.css"):
+    for path in ("/", "/analyses", "/healthz", "/api/v1/analyses/x", "/static/css/base.css"):
         assert client.get(path, headers={"Host": host}).status_code == 400
 
 
@@ -78,7 +78,7 @@ def test_every_kind_of_response_has_the_headers(app, client):
         "/",
         "/analyses",
         f"/analyses/{row.id}",
-        f"/analyses/{row.id}.json",
+        f"/api/v1/analyses/{row.id}",
         "/models",
         "/none",
         "/static/js/analyses/upload.js",
@@ -96,7 +96,7 @@ def test_every_kind_of_response_has_the_headers(app, client):
 def test_nothing_of_an_exhibit_is_cached(app, client, quick_reports):
     row = finished(app)
     page = f"/analyses/{row.id}"
-    for path in ("/", "/none", page, f"{page}.json", f"{page}/report.html", f"{page}/report.pdf"):
+    for path in ("/", "/none", page, f"/api/v1{page}", f"{page}/report.html", f"{page}/report.pdf"):
         assert client.get(path).headers["Cache-Control"] == "no-store", path
     for path in (f"{page}/overlays/A1-1.png", f"{page}/thumbnail", f"{page}/analysis.json"):
         assert client.get(path).headers["Cache-Control"] == "no-store", path

@@ -28,8 +28,8 @@ def test_text_is_compressed_as_accepted(app: Flask, client: FlaskClient, encodin
     page = f"/analyses/{finished(app).id}"
     for path in (
         page,
-        f"{page}/review.json",
-        f"{page}/state.json",
+        f"/api/v1{page}/desk",
+        f"/api/v1{page}",
         "/static/css/base.css",
         "/static/js/live/live.js",
     ):
@@ -130,4 +130,4 @@ def test_form_tokens_differ_and_all_are_valid(tmp_path) -> None:
 
 
 def test_json_of_a_page_holds_no_token(app: Flask, client: FlaskClient) -> None:
-    assert "token" not in json.dumps(client.get(f"/analyses/{finished(app).id}/review.json").json)
+    assert "token" not in json.dumps(client.get(f"/api/v1/analyses/{finished(app).id}/desk").json)

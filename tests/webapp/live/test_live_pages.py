@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from made_results import hand_in
 from people import account, signed_in, with_login
 from sqlalchemy import select
 
@@ -133,12 +134,13 @@ def test_a_running_session(client, place):
 
 def test_updated_parts(client, place):
     write(place)
-    page, answer = client.get(f"/live/{ID}").text, client.get(f"/live/{ID}/state.json").json
-    assert (answer["standing"], answer["segments"]) == ("running", 1)
-    assert answer["picture"] == f"/live/{ID}/pictures/508.jpg"
-    assert set(answer["parts"]) == {"standing", "boxes", "lanes", "segments"}
-    for part in answer["parts"].values():
-        assert part.strip() in page
+    page, answer = client.get(f"/live/{ID}").text, client.get(f"/live/{ID}/parts").text
+    assert 'data-standing="running" data-segments="1"' in answer
+    assert f'data-picture="/live/{ID}/pictures/508.jpg"' in answer
+    parts = dict(re.findall(r'<div data-part="(\w+)">(.*?)</div>\n(?=  <div data|</div>)', answer, re.DOTALL))
+    assert set(parts) == {"standing", "boxes", "lanes", "segments"}
+    for part in parts.values():
+        assert part.strip() and part.strip() in page
 
 
 def test_positions_of_boxes_and_lines(place):
@@ -164,7 +166,7 @@ def test_an_ended_session(client, place):
     page = client.get(f"/live/{ID}").text
     assert "Ended" in page and "The source ended. Kept until" in page and "js/live/live.js" not in page
     assert "00:00:03.160" in page
-    assert client.get(f"/live/{ID}/state.json").json["standing"] == "ended"
+    assert 'data-standing="ended"' in client.get(f"/live/{ID}/parts").text
 
 
 def test_a_silent_session(client, place):
@@ -177,7 +179,7 @@ def test_before_the_first_frame(client, place):
     write(place, picture=None, lanes=[], open=[], segments=[], segments_in_all=0, delay=None)
     page = client.get(f"/live/{ID}").text
     assert "No frame has come yet" in page and "No segment has closed yet" in page
-    assert client.get(f"/live/{ID}/state.json").json["picture"] is None
+    assert "data-picture" not in client.get(f"/live/{ID}/parts").text
 
 
 def test_running_sessions_are_listed_first(client, place):
@@ -216,7 +218,7 @@ def test_sessions_are_removed_after_a_day(app, client, place):
 )
 def test_invalid_ids(client, place, live_id):
     (place.parent / STATE).write_text(json.dumps(RUNNING))
-    for path in ("", "/state.json", "/pictures/508.jpg"):
+    for path in ("", "/parts", "/pictures/508.jpg"):
         assert client.get(f"/live/{live_id}{path}").status_code == 404
 
 
@@ -247,7 +249,7 @@ def test_a_picture(client, place):
 )
 def test_unreadable_sessions_are_not_listed(client, place, text):
     (write(place) / STATE).write_text(text)
-    for path in (f"/live/{ID}", f"/live/{ID}/state.json"):
+    for path in (f"/live/{ID}", f"/live/{ID}/parts"):
         assert client.get(path).status_code == 404
     assert client.get("/live").status_code == 200
 
@@ -255,11 +257,9 @@ def test_unreadable_sessions_are_not_listed(client, place, text):
 def test_hostile_texts_are_escaped(client, place):
     words = '<script>alert(1)</script>\u202e"><img src=x onerror=alert(1)>'
     write(place, source=words, model=words, ended=words)
-    for path in ("/live", f"/live/{ID}"):
+    for path in ("/live", f"/live/{ID}", f"/live/{ID}/parts"):
         text = client.get(path).text
         assert "<script>alert" not in text and "<img src=x" not in text and "\u202e" not in text
-    parts = client.get(f"/live/{ID}/state.json").json["parts"]
-    assert not any("<script" in part or "<img" in part for part in parts.values())
 
 
 def test_permissions(tmp_path):
@@ -269,7 +269,7 @@ def test_permissions(tmp_path):
     for role, status in ((Role.READER, 403), (Role.REVIEWER, 403), (Role.EXAMINER, 200)):
         account(app, f"the-{role}", role)
         client = signed_in(app, f"the-{role}")
-        for path in ("/live", f"/live/{ID}", f"/live/{ID}/state.json", f"/live/{ID}/pictures/508.jpg"):
+        for path in ("/live", f"/live/{ID}", f"/live/{ID}/parts", f"/live/{ID}/pictures/508.jpg"):
             assert client.get(path).status_code == status, (role, path)
         assert (">Live</a>" in client.get("/analyses").text) == (status == 200)
         assert str(place) not in client.get("/live").text
@@ -290,8 +290,9 @@ def test_polling_does_not_extend_a_session(tmp_path):
         row = session.scalars(select(SessionRow)).one()
         row.seen -= timedelta(minutes=10)
     before = seen()
-    client.get(f"/live/{ID}/state.json")
+    client.get(f"/live/{ID}/parts")
     client.get(f"/live/{ID}/pictures/508.jpg")
+    assert client.get(f"/api/v1/analyses/{hand_in(app).id}").status_code == 404  # of somebody else
     assert seen() == before
     client.get(f"/live/{ID}")
     assert seen() > before

@@ -120,7 +120,7 @@ class TestChoosing:
                 "other",
                 "other",
             ]
-        assert client.get(f"/analyses/{sent[0]}.json").json["model"] == "other"
+        assert client.get(f"/api/v1/analyses/{sent[0]}").json["model"] == "other"
         assert client.post(f"/models/{DEFAULT_MODEL}/default").status_code == 303
         with database.begin() as session:
             assert session.query(Choice).one().value == DEFAULT_MODEL
@@ -254,7 +254,7 @@ def test_an_added_model_produces_a_result(app, client, sent, database, folders, 
     with database.begin() as session:
         row = session.get_one(AnalysisRow, sent[0])
     assert (row.state, row.model, row.error) == ("done", "second-opinion", None)
-    model = client.get(f"/analyses/{row.id}.json").json["analysis"]["model"]
+    model = client.get(f"/api/v1/analyses/{row.id}/analysis.json").json["model"]
     assert (model["name"], model["sha256"], model["temperature"]) == ("second-opinion", digest(weights), 3.0)
     assert "Model second-opinion" in client.get(f"/analyses/{row.id}").text
     assert load_result(folders.result(row.id)).view.model.title == "Model second-opinion"

@@ -27,6 +27,17 @@ def test_every_route_is_described_and_documented(app):
             assert f"`{method} {address}`" in text, f"{method} {address} is not in docs/api.md"
 
 
+def test_pages_have_no_json_but_files_to_download(app):
+    """Scripts use this API: what they read has one address, one schema and one set of rules."""
+    rules = {rule.rule for rule in app.url_map.iter_rules() if not rule.rule.startswith("/api/")}
+    names = {rule.rpartition("/")[2] for rule in rules if rule.endswith(".json")}
+    assert names == {"analysis.json", "manifest.json", "custody.json", "comparison.json"}
+    for script in (ROOT / "static" / "js").rglob("*.js"):
+        text = script.read_text()
+        called = re.findall(r"(?:fetch|read|send|askState|upload|open)\((?:\"POST\", )?[`\"](/[^`\"]*)", text)
+        assert all(address.endswith("/delete") for address in called), (script, called)  # a page
+
+
 def test_the_description_is_openapi_31(client):
     description = client.get(f"{API}/openapi.json").json
     assert description["openapi"].startswith("3.1.") and description["webhooks"]

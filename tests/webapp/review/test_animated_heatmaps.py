@@ -1,4 +1,4 @@
-"""Animated heatmaps: requested, followed, kept and removed, by pages and REST."""
+"""Animated heatmaps: requested, followed, kept and removed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from webapp.accounts.permissions import Role
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
-PAGES, REST = "", "/api/v1"
-
 
 def state(client: FlaskClient, address: str) -> str:
     answer = client.get(address)
@@ -35,9 +33,8 @@ def row(app: Flask) -> AnalysisRow:
     return finished(app, {"model": model().model_copy(update={"name": DEFAULT_MODEL})}, persons=1, segments=1)
 
 
-@pytest.mark.parametrize("prefix", [PAGES, REST])
-def test_they_are_computed_once_and_served(client: FlaskClient, row: AnalysisRow, prefix: str) -> None:
-    address = f"{prefix}/analyses/{row.id}/segments/A1/heatmaps"
+def test_they_are_computed_once_and_served(client: FlaskClient, row: AnalysisRow) -> None:
+    address = f"/api/v1/analyses/{row.id}/segments/A1/heatmaps"
     assert state(client, address) == "absent"
     with standing_in(6.0) as stand_in:
         answer = client.post(address)
@@ -58,7 +55,7 @@ def test_they_are_computed_once_and_served(client: FlaskClient, row: AnalysisRow
 
 
 def test_nothing_but_listed_pictures_is_served(client: FlaskClient, row: AnalysisRow) -> None:
-    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    address = f"/api/v1/analyses/{row.id}/segments/A1/heatmaps"
     assert client.get(f"{address}/000.png").status_code == 404
     with standing_in(6.0) as stand_in:
         stand_in.go_on.set()
@@ -67,13 +64,13 @@ def test_nothing_but_listed_pictures_is_served(client: FlaskClient, row: Analysi
     for name in ("maps.json", "099.png", "..%2F..%2Freelproof.sqlite3"):
         assert client.get(f"{address}/{name}").status_code == 404
     for segment in ("B7", "..", "A1%2F..%2FA1"):
-        assert client.get(f"/analyses/{row.id}/segments/{segment}/heatmaps").status_code == 404
-        assert client.post(f"/analyses/{row.id}/segments/{segment}/heatmaps").status_code == 404
+        assert client.get(f"/api/v1/analyses/{row.id}/segments/{segment}/heatmaps").status_code == 404
+        assert client.post(f"/api/v1/analyses/{row.id}/segments/{segment}/heatmaps").status_code == 404
 
 
 def test_changed_ones_are_not_served(client: FlaskClient, row: AnalysisRow, folders: Folders) -> None:
     """Neither a picture, nor a list with another probability, nor those of another segment in their place."""
-    address, place = f"/analyses/{row.id}/segments/A1/heatmaps", folders.heatmaps_of(row.id) / "A1"
+    address, place = f"/api/v1/analyses/{row.id}/segments/A1/heatmaps", folders.heatmaps_of(row.id) / "A1"
     with standing_in(6.0) as stand_in:
         stand_in.go_on.set()
 
@@ -84,7 +81,7 @@ def test_changed_ones_are_not_served(client: FlaskClient, row: AnalysisRow, fold
         compute()
         (place / "001.png").write_bytes((place / "002.png").read_bytes())
         answer = client.get(f"{address}/001.png")
-        assert answer.status_code == 500 and "changed after they were computed" in answer.json["error"]
+        assert answer.status_code == 500 and "changed after they were computed" in answer.json["detail"]
         assert client.get(f"{address}/002.png").status_code == 200
         compute()  # they are computed again, since a file was changed
         assert client.get(f"{address}/001.png").status_code == 200
@@ -101,12 +98,12 @@ def test_changed_ones_are_not_served(client: FlaskClient, row: AnalysisRow, fold
 
 def test_a_photograph_has_none(app: Flask, client: FlaskClient) -> None:
     photo = finished(app, kind=MediaKind.IMAGE, persons=1, segments=1)
-    answer = client.post(f"/analyses/{photo.id}/segments/A1/heatmaps")
-    assert answer.status_code == 404 and "animated" in answer.json["error"]
+    answer = client.post(f"/api/v1/analyses/{photo.id}/segments/A1/heatmaps")
+    assert answer.status_code == 404 and "animated" in answer.json["detail"]
 
 
 def test_a_failure_is_told_and_may_be_tried_again(client: FlaskClient, row: AnalysisRow) -> None:
-    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    address = f"/api/v1/analyses/{row.id}/segments/A1/heatmaps"
     with standing_in(6.0) as stand_in:
         stand_in.error = "There was not enough memory."
         stand_in.go_on.set()
@@ -118,19 +115,17 @@ def test_a_failure_is_told_and_may_be_tried_again(client: FlaskClient, row: Anal
         until(lambda: state(client, address) == "done", "it was not tried again")
 
 
-@pytest.mark.parametrize("prefix", [PAGES, REST])
 def test_they_are_cancelled_and_what_exists_is_shown(
-    client: FlaskClient, row: AnalysisRow, folders: Folders, prefix: str
+    client: FlaskClient, row: AnalysisRow, folders: Folders
 ) -> None:
-    address = f"{prefix}/analyses/{row.id}/segments/A1/heatmaps"
+    address = f"/api/v1/analyses/{row.id}/segments/A1/heatmaps"
     with standing_in(6.0) as stand_in:
         stand_in.part = 2
         client.post(address)
         until(lambda: len(client.get(address).json["frames"]) == 2, "no part was shown")
         answer = client.get(address).json
         assert answer["state"] == "computing" and client.get(answer["frames"][1]["map"]).status_code == 200
-        cancel = f"{address}/cancel" if prefix == PAGES else address.replace("/heatmaps", "/cancel-heatmaps")
-        assert client.post(cancel).status_code == 200
+        assert client.post(address.replace("/heatmaps", "/cancel-heatmaps")).status_code == 200
         until(lambda: state(client, address) == "cancelled", "it was not cancelled")
         answer = client.get(address).json
         assert len(answer["frames"]) == 2 and client.get(answer["frames"][1]["frame"]).status_code == 200
@@ -142,7 +137,7 @@ def test_they_are_cancelled_and_what_exists_is_shown(
 
 
 def test_after_a_failure_what_exists_is_shown(client: FlaskClient, row: AnalysisRow) -> None:
-    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    address = f"/api/v1/analyses/{row.id}/segments/A1/heatmaps"
     with standing_in(6.0) as stand_in:
         stand_in.part, stand_in.error = 3, "There was not enough memory."
         stand_in.go_on.set()
@@ -159,12 +154,12 @@ def test_an_account_has_two_at_most(tmp_path: Path, sent: list[str]) -> None:
         account(app, name, Role.ADMINISTRATOR)
     named = {"model": model().model_copy(update={"name": DEFAULT_MODEL})}
     row = finished(app, named, persons=1, segments=4)
-    addresses = [f"/analyses/{row.id}/segments/A{number}/heatmaps" for number in range(1, 5)]
+    addresses = [f"/api/v1/analyses/{row.id}/segments/A{number}/heatmaps" for number in range(1, 5)]
     ada, bea = (signed_in(app, name) for name in ("ada", "bea"))
     with standing_in(6.0) as stand_in:
         assert [ada.post(address).status_code for address in addresses[:3]] == [202, 202, 503]
         assert bea.post(addresses[2]).status_code == 202
-        assert ada.post(f"{addresses[1]}/cancel").status_code == 200
+        assert ada.post(addresses[1].replace("/heatmaps", "/cancel-heatmaps")).status_code == 200
         until(lambda: state(ada, addresses[1]) == "cancelled", "one that waits was not cancelled")
         assert ada.post(addresses[3]).status_code == 202
         stand_in.go_on.set()
@@ -175,7 +170,7 @@ def test_an_account_has_two_at_most(tmp_path: Path, sent: list[str]) -> None:
 
 def test_the_process_says_why_it_failed(client: FlaskClient, row: AnalysisRow, folders: Folders) -> None:
     """The analysis is made up: the confined process finds that its model is another one."""
-    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    address = f"/api/v1/analyses/{row.id}/segments/A1/heatmaps"
     assert client.post(address).status_code == 202
     until(lambda: state(client, address) == "failed", "it did not fail")
     assert "other weights" in client.get(address).json["error"]
@@ -185,7 +180,7 @@ def test_the_process_says_why_it_failed(client: FlaskClient, row: AnalysisRow, f
 def test_they_go_with_the_analysis(
     client: FlaskClient, row: AnalysisRow, folders: Folders, app: Flask
 ) -> None:
-    address = f"/analyses/{row.id}/segments/A1/heatmaps"
+    address = f"/api/v1/analyses/{row.id}/segments/A1/heatmaps"
 
     def computed(stand_in: StandIn) -> None:
         stand_in.go_on.set()

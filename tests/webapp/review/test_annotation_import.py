@@ -55,7 +55,6 @@ def saved(app: Flask, row: AnalysisRow, *values: dict[str, Any], **about: str) -
 
 
 def import_text(client: FlaskClient, address: str, data: bytes, **headers: str) -> Any:
-    headers = headers or {"Accept": "application/json"}
     # Encoded here: the client itself keeps a large form in a file that it leaves open.
     boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(data), "x.json")})
     kind = f"multipart/form-data; boundary={boundary}"
@@ -74,7 +73,7 @@ def test_repeated_imports_change_nothing(app, client, row, address):
         f"{2:032x}",
         here["id"],
     ]
-    assert answer.json["annotations"] == client.get(f"{address}.json").json["annotations"]
+    assert answer.json["annotations"] == client.get(address).json["annotations"]
     again = import_text(client, address, data)
     assert (again.json["new"], again.json["known"], len(stored(app))) == (0, 3, 3)
 
@@ -101,10 +100,13 @@ def test_annotations_are_also_matched_by_author_and_moment(app, client, row, add
 
 
 def test_form_imports_get_a_page(client, app, row, address):
-    answer = import_text(client, address, saved(app, row, said(1)), Accept="text/html")
+    address = f"/analyses/{row.id}/annotations"
+    answer = import_text(client, address, saved(app, row, said(1)))
     assert answer.status_code == 303
     assert answer.headers["Location"] == f"/analyses/{row.id}?imported=1&known=0"
-    wrong = import_text(client, address, b"{}", Accept="text/html")
+    empty = import_text(client, address, b"")
+    assert empty.status_code == 400 and "No file came" in empty.text
+    wrong = import_text(client, address, b"{}")
     assert wrong.status_code == 400 and "<h1>" in wrong.text and "not an annotation file" in wrong.text
 
 
@@ -116,11 +118,11 @@ def test_wrong_files_are_explained(client, row, address):
         remedy = import_text(client, address, wrong).json["remedy"]
         assert remedy.startswith("Nothing was imported. Choose a file that was saved with"), wrong[:9]
     page = f"/analyses/{row.id}"
-    answer = import_text(client, address, b"{}", Accept="text/html", Referer=f"http://localhost{page}")
+    answer = import_text(client, f"{page}/annotations", b"{}", Referer=f"http://localhost{page}")
     assert f'href="{page}">Back</a>' in answer.text
-    german = {"Accept": "application/json", "Accept-Language": "de"}
+    german = {"Reelproof-Language": "de"}
     answer = import_text(client, address, zipped.getvalue(), **german).json
-    assert answer["error"] == "Die ZIP-Datei enthält kein manifest.json eines Prüfpakets von Reelproof."
+    assert answer["detail"] == "Die ZIP-Datei enthält kein manifest.json eines Prüfpakets von Reelproof."
 
 
 def test_independent_annotations_of_one_person_are_both_imported(app, client, row, address):
@@ -147,22 +149,22 @@ def test_invalid_files_are_refused_with_a_reason(app, client, row, address):
         (saved(app, row, saying(2, kind="withdrawal", about="f" * 32)), "does not exist"),
         (saved(app, row, known | {"verdict": "disagree"}), "differs from the one kept here"),
         (b"no annotations", "not an annotation file"),
-        (b"", "No file came"),
+        (b"", "not an annotation file"),
     ):
         answer = import_text(client, address, data)
-        assert answer.status_code == 400 and words in answer.json["error"], (words, answer.json)
+        assert answer.status_code == 400 and words in answer.json["detail"], (words, answer.json)
         assert answer.json["remedy"]
     assert len(stored(app)) == 1  # all of a file or nothing
-    assert client.post(f"{address}/import", data={}).status_code == 400
+    assert client.post(f"{address}/import", data={}).status_code == 415
     two = {"file": [(io.BytesIO(b"1"), "1"), (io.BytesIO(b"2"), "2")]}
     assert client.post(f"{address}/import", data=two).status_code == 400
     assert list(Folders.local(app.extensions["settings"].data).incoming.iterdir()) == []
 
 
 def test_refusals_are_translated(app, client, row, address):
-    wanted = {"Accept": "application/json", "Accept-Language": "de"}
+    wanted = {"Reelproof-Language": "de"}
     answer = import_text(client, address, saved(app, row, said(1, segment="Z9")), **wanted)
-    assert "Z9" in answer.json["error"] and "There is" not in answer.json["error"]
+    assert "Z9" in answer.json["detail"] and "There is" not in answer.json["detail"]
     assert answer.json["remedy"].startswith(
         "Nichts wurde importiert. Die Datei gehört nicht zu dieser Analyse"
     )
@@ -173,7 +175,7 @@ def test_small_clock_differences_are_tolerated(app, client, row, address):
     assert import_text(client, address, saved(app, row, said(1, made=ahead))).json["new"] == 1
     # What is said next is still the newest.
     client.post(address, json=AGREE | {"verdict": "unsure"})
-    assert client.get(f"{address}.json").json["annotations"][-1]["verdict"] == "unsure"
+    assert client.get(address).json["annotations"][-1]["verdict"] == "unsure"
 
 
 def test_large_files_are_imported_fast(app, client, row, address):
@@ -216,7 +218,7 @@ def test_oversized_annotation_files_in_bundles_are_refused(app, client, row, add
     path = bundled(app, row, tmp_path, said(1))
     monkeypatch.setattr(review_bundle, "LARGEST_ANNOTATION_FILE", 100)
     answer = import_text(client, address, path.read_bytes())
-    assert answer.status_code == 400 and "annotations.json is too large" in answer.json["error"]
+    assert answer.status_code == 400 and "annotations.json is too large" in answer.json["detail"]
 
 
 def test_one_file_is_imported_at_a_time(app, client, row, address, monkeypatch):
@@ -249,9 +251,9 @@ def test_modified_bundles_are_refused(app, client, row, address, tmp_path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("overlays/extra.png", b"x")
     answer = import_text(client, address, path.read_bytes())
-    assert answer.status_code == 400 and "overlays/extra.png is not in the manifest" in answer.json["error"]
+    assert answer.status_code == 400 and "overlays/extra.png is not in the manifest" in answer.json["detail"]
     half = import_text(client, address, path.read_bytes()[:-30])
-    assert half.status_code == 400 and "damaged" in half.json["error"]
+    assert half.status_code == 400 and "damaged" in half.json["detail"]
     assert stored(app) == []
 
 
@@ -264,7 +266,7 @@ def lab(tmp_path, sent):
     row = finished_earlier(app)
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).owner_id = ben.id
-    yield app, row, f"/analyses/{row.id}/annotations", signed_in(app, "ada"), signed_in(app, "ben")
+    yield app, row, f"/api/v1/analyses/{row.id}/annotations", signed_in(app, "ada"), signed_in(app, "ben")
     app.extensions["database"].close()
 
 
@@ -336,10 +338,7 @@ def test_authors_can_import_after_others_did(lab):
     foreign = f"{1:032x}"
     assert ada.post(address, json={"kind": "withdrawal", "about": foreign}).status_code == 201
     assert ben.post(address, json={"kind": "withdrawal", "about": f"{2:032x}"}).status_code == 201
-    listed = [
-        ANNOTATION.validate_python(annotation)
-        for annotation in ada.get(f"{address}.json").json["annotations"]
-    ]
+    listed = [ANNOTATION.validate_python(annotation) for annotation in ada.get(address).json["annotations"]]
     assert [(annotation.author, annotation.imported_by) for annotation in current(listed)] == [("Ada", None)]
 
 
@@ -352,7 +351,9 @@ def test_imports_into_cases_of_others_are_refused(tmp_path, sent):
         session.flush()
         kept = session.get_one(AnalysisRow, row.id)
         kept.owner_id, kept.case_id = eve.id, case.id
-    refused = import_text(signed_in(app, "eve"), f"/analyses/{row.id}/annotations", saved(app, row, said(1)))
+    refused = import_text(
+        signed_in(app, "eve"), f"/api/v1/analyses/{row.id}/annotations", saved(app, row, said(1))
+    )
     assert refused.status_code == 403 and "not in the case" in refused.text
     assert stored(app) == []
     app.extensions["database"].close()

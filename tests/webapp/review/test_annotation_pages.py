@@ -55,7 +55,7 @@ def test_every_kind_of_annotation_is_listed_in_order(client, row, address):
     assert (
         client.post(address, json={"kind": "withdrawal", "about": about, "author": "Ann"}).status_code == 201
     )
-    listed = client.get(f"{address}.json").json
+    listed = client.get(address).json
     assert listed["analysis"] == row.id
     kinds = ["segment", "exhibit", "span", "split", "rename", "merge", "withdrawal"]
     assert [annotation["kind"] for annotation in listed["annotations"]] == kinds
@@ -80,14 +80,14 @@ def test_every_kind_of_annotation_is_listed_in_order(client, row, address):
 )
 def test_invalid_annotations_are_explained(app, client, address, changes, words):
     answer = client.post(address, json=AGREE | changes)
-    assert answer.status_code == 400 and words in answer.json["error"] and answer.json["remedy"]
+    assert answer.status_code == 400 and words in answer.json["detail"] and answer.json["remedy"]
     assert stored(app) == []
 
 
 def test_reloading_is_advised_only_if_it_helps(client, row, address):
     span = {"kind": "span", "start": 1, "end": 99, "verdict": "manipulated", "author": "Ann"}
     late = client.post(address, json=span).json
-    assert late["error"] == "The span ends after the end of the exhibit."
+    assert late["detail"] == "The span ends after the end of the exhibit."
     last = timecode(row.duration)
     assert late["remedy"] == f"Nothing was recorded. Choose an end that is not after {last}."
     nobody = client.post(address, json=span | {"end": 2, "person": "Z"}).json
@@ -98,20 +98,20 @@ def test_reloading_is_advised_only_if_it_helps(client, row, address):
 def test_annotations_of_others_cannot_be_withdrawn(client, address):
     annotation_id = client.post(address, json=AGREE).json["annotation"]["id"]
     answer = client.post(address, json={"kind": "withdrawal", "about": annotation_id, "author": "Ben"})
-    assert answer.status_code == 400 and "own author" in answer.json["error"]
+    assert answer.status_code == 400 and "own author" in answer.json["detail"]
 
 
 def test_malformed_requests_are_refused(app, client, address):
     for data, kind, status in (
         (b"{", "application/json", 400),
-        (b"[1]", "application/json", 400),
+        (b"[1]", "application/json", 422),
         (b"\xff", "application/json", 400),
         (b"[" * 100_000, "application/json", 400),
-        (json.dumps(AGREE).encode(), "text/plain", 400),  # what a form of another site could send
+        (json.dumps(AGREE).encode(), "text/plain", 415),  # what a form of another site could send
         (b'{"note": "' + b"x" * 300_000 + b'"}', "application/json", 413),
     ):
         answer = client.post(address, data=data, content_type=kind)
-        assert answer.status_code == status and answer.json["error"], data[:20]
+        assert answer.status_code == status and answer.json["detail"], data[:20]
     other = client.post(address, json=AGREE, headers={"Sec-Fetch-Site": "cross-site"})
     assert other.status_code == 403
     assert stored(app) == []
@@ -124,13 +124,13 @@ def test_only_finished_analyses_can_be_annotated(app, client):
     claims.fail_job(database, claims.claim_analysis(database, failed.id), CRASHED)
     for row in (waiting, failed):
         for answer in (
-            client.get(f"/analyses/{row.id}/annotations.json"),
-            client.post(f"/analyses/{row.id}/annotations", json=AGREE),
+            client.get(f"/api/v1/analyses/{row.id}/annotations"),
+            client.post(f"/api/v1/analyses/{row.id}/annotations", json=AGREE),
             client.post(f"/analyses/{row.id}/annotations/import", data={"file": (io.BytesIO(b"x"), "x")}),
         ):
             assert answer.status_code == 409
-    assert client.post(f"/analyses/{'0' * 32}/annotations", json=AGREE).status_code == 404
-    assert client.get(f"/analyses/{'0' * 32}/annotations.json").status_code == 404
+    assert client.post(f"/api/v1/analyses/{'0' * 32}/annotations", json=AGREE).status_code == 404
+    assert client.get(f"/api/v1/analyses/{'0' * 32}/annotations").status_code == 404
 
 
 def test_annotations_are_limited(app, client, address, monkeypatch):
@@ -142,7 +142,7 @@ def test_a_clock_set_back_keeps_the_order(app, client, address, monkeypatch):
     client.post(address, json=AGREE)
     monkeypatch.setattr(review_annotations, "now", lambda: now() - timedelta(days=1))
     client.post(address, json=AGREE | {"verdict": "disagree"})
-    assert [annotation["verdict"] for annotation in client.get(f"{address}.json").json["annotations"]] == [
+    assert [annotation["verdict"] for annotation in client.get(address).json["annotations"]] == [
         "agree",
         "disagree",
     ]

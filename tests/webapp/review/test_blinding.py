@@ -99,8 +99,8 @@ def more_addresses(made: Review) -> tuple[str, ...]:
         f"/analyses?like={row}",
         f"/api/v1/analyses?like={row}",
         f"/compare?a={row}&b={row}",
-        f"/analyses/{row}/review.json?scores=all",
-        f"/analyses/{row}/scores.json?from=0&to=9",
+        f"/api/v1/analyses/{row}/desk?scores=all",
+        f"/api/v1/analyses/{row}/desk/scores?start=0&end=9",
         f"/analyses/{row}/bundle.zip?video=no",
         f"/api/v1/analyses/{row}/bundle.zip?video=no",
         f"/api/v1/analyses/{row}/scores?limit=3",
@@ -145,15 +145,15 @@ def test_shown_and_hidden_parts(tmp_path, sent) -> None:
     made = review(tmp_path / "data", sent, "judgements")
     ben, row = made.clients["ben"], made.row.id
     assert ben.get(f"/analyses/{row}").status_code == 200
-    assert ben.get(f"/analyses/{row}/annotations.json").json["annotations"] == []
+    assert ben.get(f"/api/v1/analyses/{row}/annotations").json["annotations"] == []
     made.judge("ada", "manipulated")  # before, it would be told to her
     answer = made.annotate("ben", note="mine")
     assert [annotation["note"] for annotation in answer.json["annotations"]] == ["mine"]
     assert "Ada" not in ben.get("/analyses").text.partition("Reviewer")[2].partition("</select>")[0]
     # Ada sees both, and whoever has judged does.
-    assert len(made.clients["ada"].get(f"/analyses/{row}/annotations.json").json["annotations"]) == 4
+    assert len(made.clients["ada"].get(f"/api/v1/analyses/{row}/annotations").json["annotations"]) == 4
     made.judge("ben", "manipulated")
-    assert len(ben.get(f"/analyses/{row}/annotations.json").json["annotations"]) == 4
+    assert len(ben.get(f"/api/v1/analyses/{row}/annotations").json["annotations"]) == 4
     assert ben.get(f"/analyses/{row}/custody").status_code == 200
     made.app.extensions["database"].close()
 
@@ -166,7 +166,7 @@ def test_other_analyses_of_the_exhibit_are_hidden(tmp_path, sent) -> None:
         session.get_one(AnalysisRow, again.id).owner_id = made.users["ben"].id
     assert again.exhibit_id == made.row.exhibit_id
     assert ben.get(f"/analyses/{again.id}").location == made.page
-    assert ben.get(f"/analyses/{again.id}.json").status_code == 403
+    assert ben.get(f"/api/v1/analyses/{again.id}").status_code == 403
     assert FILE not in ben.get("/analyses").text
     assert FILE in made.clients["ada"].get("/analyses").text
     made.judge("ben", "manipulated")
@@ -256,7 +256,7 @@ def test_tokens_are_blind_as_well(tmp_path, sent) -> None:
 def test_a_new_session_is_still_blind(tmp_path, sent) -> None:
     made = review(tmp_path / "data", sent, "findings")
     again = signed_in(made.app, "ben")
-    assert again.get(f"/analyses/{made.row.id}/review.json").status_code == 403
+    assert again.get(f"/api/v1/analyses/{made.row.id}/desk").status_code == 403
     made.app.extensions["database"].close()
 
 
@@ -272,9 +272,10 @@ def annotated_every_way(made: Review, row: AnalysisRow) -> Iterator[TestResponse
         Folders.local(made.app.extensions["settings"].data).result(row.id)
     ).sha256
     file = file_text([ANNOTATION.validate_python(kept)], **facts, saved=now()).encode()
-    for place in (f"/analyses/{row.id}", f"/api/v1/analyses/{row.id}"):
-        yield ben.post(f"{place}/annotations", json=body)
-        yield ben.post(f"{place}/annotations", json={"kind": "rename", "person": "A", "name": BENS})
+    api = f"/api/v1/analyses/{row.id}"
+    yield ben.post(f"{api}/annotations", json=body)
+    yield ben.post(f"{api}/annotations", json={"kind": "rename", "person": "A", "name": BENS})
+    for place in (f"/analyses/{row.id}", api):
         boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(file), "x.json")})
         kind = f"multipart/form-data; boundary={boundary}"
         yield ben.post(f"{place}/annotations/import", data=form, content_type=kind)
@@ -305,8 +306,10 @@ def test_the_first_reviewer_cannot_read_the_second(tmp_path, sent, hidden, monke
         answer = ada.get(address)
         seen[address] = answer.status_code
         assert BENS not in content(answer).replace(f'value="{BENS}"', "") or BENS in address, address
-    for name in ("report.html", "bundle.zip", "custody.json", "annotations.json", "review.json"):
-        assert seen[f"/analyses/{row.id}/{name}"] == 200, name
+    page = f"/analyses/{row.id}"
+    shown = [f"{page}/{name}" for name in ("report.html", "bundle.zip", "custody.json")]
+    for address in (*shown, f"/api/v1{page}/annotations", f"/api/v1{page}/desk"):
+        assert seen[address] == 200, address
     assert seen[f"/cases/{made.case}/case.zip"] == 200
     elsewhere = finished(made.app, file=FILE)  # the same bytes, in no case
     with database.begin() as session:
@@ -315,7 +318,7 @@ def test_the_first_reviewer_cannot_read_the_second(tmp_path, sent, hidden, monke
     # Once both have judged, both are disclosed, and the second says what they like.
     assert made.judge("ada", "manipulated").status_code == 303
     assert {entry.status_code for entry in annotated_every_way(made, row)} <= {200, 201, 303}
-    assert BENS in ada.get(f"/analyses/{row.id}/annotations.json").text
+    assert BENS in ada.get(f"/api/v1/analyses/{row.id}/annotations").text
     assert "Annotate it once" not in ben.get(f"/analyses/{row.id}").text
     database.close()
 

@@ -23,7 +23,7 @@ def test_all_scores_and_segments_are_included(app: Flask, client: FlaskClient) -
     row = finished(app, segments=3, persons=2)
     folder = Folders.local(app.extensions["settings"].data).result(row.id)
     analysis = Analysis.from_json((folder / "analysis.json").read_bytes())
-    data = client.get(f"/analyses/{row.id}/review.json").json
+    data = client.get(f"/api/v1/analyses/{row.id}/desk").json
     assert data is not None
     assert data["analysis"] == {
         "id": row.id,
@@ -89,7 +89,7 @@ def test_texts_are_translated(app: Flask, client: FlaskClient) -> None:
     row = finished(app, segments=1)
 
     def words(asked: str) -> tuple[str, str, str]:
-        data = client.get(f"/analyses/{row.id}/review.json", headers={"Accept-Language": asked}).json
+        data = client.get(f"/api/v1/analyses/{row.id}/desk", headers={"Reelproof-Language": asked}).json
         segment = data["segments"][0]  # type: ignore[index]
         return segment["strength"], segment["meaning"], segment["peaks"][0]["effect"]
 
@@ -100,20 +100,20 @@ def test_texts_are_translated(app: Flask, client: FlaskClient) -> None:
 
 
 def test_unfinished_analyses_have_no_data(app: Flask, client: FlaskClient) -> None:
-    assert client.get(f"/analyses/{hand_in(app).id}/review.json").status_code == 409
-    assert client.get(f"/analyses/{'0' * 32}/review.json").status_code == 404
+    assert client.get(f"/api/v1/analyses/{hand_in(app).id}/desk").status_code == 409
+    assert client.get(f"/api/v1/analyses/{'0' * 32}/desk").status_code == 404
 
 
 @pytest.mark.parametrize("persons", [0, 1, 20])
 def test_pages_of_many_persons_and_of_none(app: Flask, client: FlaskClient, persons: int) -> None:
     row = finished(app, persons=persons, segments=min(persons, 3))
-    assert len(client.get(f"/analyses/{row.id}/review.json").json["persons"]) == persons  # type: ignore[index]
+    assert len(client.get(f"/api/v1/analyses/{row.id}/desk").json["persons"]) == persons  # type: ignore[index]
     assert client.get(f"/analyses/{row.id}").status_code == 200
 
 
 def test_a_photo_has_flags_without_times(app: Flask, client: FlaskClient) -> None:
     row = finished(app, kind=MediaKind.IMAGE, segments=1, file="portrait.png")
-    data = client.get(f"/analyses/{row.id}/review.json").json
+    data = client.get(f"/api/v1/analyses/{row.id}/desk").json
     assert data is not None and data["media"]["kind"] == "image"
     assert ", 00:00" not in data["segments"][0]["peaks"][0]["caption"]
 
@@ -124,7 +124,7 @@ def test_captions_of_unflagged_faces(app: Flask, tmp_path: Path) -> None:
     for stability in (1.0, 0.6):
         made = build(tmp_path, kept=False, **changes)  # type: ignore[arg-type]
         row = finished(app, {"persons": with_stability(made, A=stability).persons}, **changes)
-        data = app.test_client().get(f"/analyses/{row.id}/review.json").json
+        data = app.test_client().get(f"/api/v1/analyses/{row.id}/desk").json
         assert data is not None
         captions.append(data["segments"][0]["peaks"][0]["caption"])
     assert captions[0].startswith("Flagged face A1, person A, score ")

@@ -54,17 +54,17 @@ def test_outlines_keep_minimum_and_maximum_of_each_bucket(count: int, seed: int,
 
 def test_long_analyses_are_sent_in_stretches(app: Flask, client: FlaskClient) -> None:
     short, row = finished(app), finished(app, persons=2, duration=3600.0, count=9_000)
-    assert client.get(f"/analyses/{short.id}/review.json").json["outline"] is None  # type: ignore[index]
-    address = f"/analyses/{row.id}"
-    outlined = client.get(f"{address}/review.json").json
-    whole = client.get(f"{address}/review.json?scores=all").json
+    assert client.get(f"/api/v1/analyses/{short.id}/desk").json["outline"] is None  # type: ignore[index]
+    address = f"/api/v1/analyses/{row.id}/desk"
+    outlined = client.get(address).json
+    whole = client.get(f"{address}?scores=all").json
     assert outlined is not None and whole is not None
     assert whole["outline"] is None and "low" not in whole["persons"][0]
     assert all(len(person["time"]) <= 2 * desk_data.BUCKETS + 10 for person in outlined["persons"])
     length, place = outlined["outline"]["stretch"], outlined["outline"]["scores"]
     joined: dict[str, dict[str, list[object]]] = {}
     for start in range(0, 3600, int(length)):
-        for person in client.get(f"{place}?from={start}&to={start + length}").json["persons"]:  # type: ignore[index]
+        for person in client.get(f"{place}?start={start}&end={start + length}").json["persons"]:  # type: ignore[index]
             own = joined.setdefault(person.pop("id"), {})
             for name, values in person.items():
                 own.setdefault(name, []).extend(values)
@@ -72,12 +72,12 @@ def test_long_analyses_are_sent_in_stretches(app: Flask, client: FlaskClient) ->
     assert set(joined["A"]) == {"time", "track", "box", "score", "smooth", "interpolated"}
 
 
-@pytest.mark.parametrize("query", ["", "?from=0", "?from=x&to=5", "?from=nan&to=5", "?from=0&to=inf"])
+@pytest.mark.parametrize("query", ["", "?start=0", "?start=x&end=5", "?start=nan&end=5", "?start=0&end=inf"])
 def test_invalid_stretches_are_refused(app: Flask, client: FlaskClient, query: str) -> None:
-    answer = client.get(f"/analyses/{finished(app).id}/scores.json{query}")
-    assert answer.status_code == 400 and "number of seconds" in answer.text
+    answer = client.get(f"/api/v1/analyses/{finished(app).id}/desk/scores{query}")
+    assert answer.status_code == 422 and "query." in answer.text
 
 
 def test_unfinished_analyses_have_no_scores(app: Flask, client: FlaskClient) -> None:
-    assert client.get(f"/analyses/{hand_in(app).id}/scores.json?from=0&to=1").status_code == 409
-    assert client.get(f"/analyses/{'0' * 32}/scores.json?from=0&to=1").status_code == 404
+    assert client.get(f"/api/v1/analyses/{hand_in(app).id}/desk/scores?start=0&end=1").status_code == 409
+    assert client.get(f"/api/v1/analyses/{'0' * 32}/desk/scores?start=0&end=1").status_code == 404

@@ -246,7 +246,7 @@ def test_closed_cases_accept_no_judgement(lab: Review) -> None:
     assert "nothing in it can be added or changed" in lab.clients["ben"].get(lab.page).text
     assert lab.judge("ben", "manipulated").status_code == 409
     assert "Nothing waits for you" in waiting(lab, "ben")
-    assert lab.clients["ben"].get(f"/analyses/{lab.row.id}/review.json").status_code == 403
+    assert lab.clients["ben"].get(f"/api/v1/analyses/{lab.row.id}/desk").status_code == 403
 
 
 def analysed_again(made: Review, **changes: object) -> AnalysisRow:

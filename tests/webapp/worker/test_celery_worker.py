@@ -168,7 +168,7 @@ def test_a_worker_killed_while_rendering_leaves_a_result(app, client, start, qui
     analysis_id = queue(app, "slow report.mp4")
     done = wait(app, analysis_id, "done")
     assert done.verdict == "manipulated" and being_made(app, analysis_id)
-    assert client.get(f"/analyses/{analysis_id}/state.json").json["report"] == "being made"
+    assert client.get(f"/api/v1/analyses/{analysis_id}").json["report"] == "being made"
     reports = Folders.local(app.extensions["settings"].data).reports_of(analysis_id)
     until(lambda: list(reports.iterdir()), "no report is begun")
     os.kill(int(done.worker.partition(":")[2]), signal.SIGKILL)

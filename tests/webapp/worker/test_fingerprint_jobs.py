@@ -43,7 +43,7 @@ def test_an_analysis_does_not_fail_without_fingerprint(app, settings, database, 
     monkeypatch.setattr(run_analysis, "make_analysis", engine_that_writes(b"broken", [], database))
     analysis_id = hand_in(app).id
     run_job.work(settings)
-    assert app.test_client().get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
+    assert app.test_client().get(f"/api/v1/analyses/{analysis_id}").json["state"] == "done"
     assert count(database, FingerprintRow) == 0 and "is not remembered" in caplog.text
 
 

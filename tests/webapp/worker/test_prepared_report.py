@@ -41,7 +41,7 @@ def stand_in(analysis, _given, out, look) -> None:
 def test_the_prepared_report_is_downloaded(app, client, folders, none_in_the_web_process):
     analysis_id = hand_in(app).id
     work(app)
-    state = client.get(f"/analyses/{analysis_id}/state.json").json
+    state = client.get(f"/api/v1/analyses/{analysis_id}").json
     assert (state["state"], state["report"]) == ("done", "available")
     assert "data-state" not in client.get(f"/analyses/{analysis_id}").text
     answer = client.get(f"/analyses/{analysis_id}/report.pdf")
@@ -55,7 +55,7 @@ def test_the_result_is_available_while_the_report_is_rendered(
     seen = []
 
     def setting(analysis, given, out, look):
-        seen.append(client.get(f"/analyses/{analysis_id}/state.json").json)
+        seen.append(client.get(f"/api/v1/analyses/{analysis_id}").json)
         seen.append(client.get(f"/api/v1/analyses/{analysis_id}").json)
         seen.append(client.get(f"/analyses/{analysis_id}").text)
         monkeypatch.setattr(in_turn, "PATIENCE", 0.01)
@@ -64,7 +64,7 @@ def test_the_result_is_available_while_the_report_is_rendered(
 
     monkeypatch.setattr(prepared_report, "_render_confined", setting)
     analysis_id = hand_in(app).id
-    assert client.get(f"/analyses/{analysis_id}/state.json").json["report"] is None
+    assert client.get(f"/api/v1/analyses/{analysis_id}").json["report"] is None
     work(app)
     polled, asked, page, refused = seen
     for status in (polled, asked):
@@ -105,7 +105,7 @@ def test_no_report_is_prepared_while_a_job_waits(app, client, folders, monkeypat
     monkeypatch.setattr(prepared_report, "_render_confined", lambda *_: pytest.fail("a job waits"))
     first, _second = hand_in(app, b"first").id, hand_in(app, b"second")
     work(app)
-    assert client.get(f"/analyses/{first}/state.json").json["report"] == "available"
+    assert client.get(f"/api/v1/analyses/{first}").json["report"] == "available"
     assert not folders.reports_of(first).exists()
     assert client.get(f"/analyses/{first}/report.pdf").status_code == 200
 
@@ -134,7 +134,7 @@ def test_a_failed_report_does_not_fail_the_analysis(app, client, monkeypatch, qu
         patched.setattr(prepared_report if where == "_render_confined" else kept_reports, where, broken)
         analysis_id = hand_in(app).id
         work(app)
-    assert client.get(f"/analyses/{analysis_id}/state.json").json["state"] == "done"
+    assert client.get(f"/api/v1/analyses/{analysis_id}").json["state"] == "done"
     assert client.get(f"/analyses/{analysis_id}/report.pdf").status_code == 200
 
 

@@ -72,7 +72,7 @@ def test_use_extends_a_session_but_polling_does_not(app):
     with app.extensions["database"].begin() as session:
         session.get_one(AnalysisRow, row.id).owner_id = 1
     age(app, seen=timedelta(minutes=50))
-    assert client.get(f"/analyses/{row.id}/state.json").status_code == 200
+    assert client.get(f"/api/v1/analyses/{row.id}").status_code == 200
     (kept,) = rows(app, SessionRow)
     assert now() - kept.seen > timedelta(minutes=49)
     client.get("/analyses")

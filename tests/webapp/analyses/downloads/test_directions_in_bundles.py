@@ -30,7 +30,7 @@ def test_pages_bundles_and_answers(app: Flask, client: FlaskClient) -> None:
     row = finished(app, {"media": media(MediaKind.VIDEO, 60.0, details=details)}, segments=1, peaks=1)
     note = f"first {TURNS} line\nsecond {TURNS} line"
     said = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": note}
-    assert client.post(f"/analyses/{row.id}/annotations", json=said).status_code in (200, 201)
+    assert client.post(f"/api/v1/analyses/{row.id}/annotations", json=said).status_code in (200, 201)
     bundle = client.get(f"/analyses/{row.id}/bundle.zip?video=no")
     assert bundle.status_code == 200
     with zipfile.ZipFile(io.BytesIO(bundle.data)) as archive:
@@ -43,7 +43,7 @@ def test_pages_bundles_and_answers(app: Flask, client: FlaskClient) -> None:
     for address in (
         f"/analyses/{row.id}",
         f"/analyses/{row.id}/custody",
-        f"/analyses/{row.id}/annotations.json",
+        f"/api/v1/analyses/{row.id}/annotations",
         f"/api/v1/analyses/{row.id}/annotations",
         f"/api/v1/analyses/{row.id}",
     ):

@@ -41,7 +41,7 @@ def test_signing_in_redirects_to_no_other_site(client, elsewhere):
 
 
 def test_programs_get_401(client):
-    answer = client.get("/analyses/x.json")
+    answer = client.get("/analyses/x", headers={"Accept": "application/json"})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert answer.get_json()["error"] == "You are not signed in."
