@@ -39,7 +39,7 @@ class NotReady(UserError):
 
 
 def _others_first() -> NotReady:
-    return NotReady(gettext("Other reports are being rendered at the moment."))
+    return NotReady(gettext("Other reports and exports are being made at the moment."))
 
 
 LINE = ConcurrencyLimit(_MAX_WAITING, _MAX_PER_ACCOUNT, _others_first)

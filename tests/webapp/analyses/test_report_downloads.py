@@ -156,6 +156,7 @@ def test_slow_rendering_goes_on_behind_a_page_that_waits(
         assert answer.status_code == 503 and answer.headers["Retry-After"] == "5"
         assert '<meta http-equiv="refresh" content="5">' in answer.text
         assert "This page waits and tries again after 5 s." in answer.text
+        assert "begins by itself" in answer.text and "Try again in a minute" not in answer.text
     assert "is not ready after 0 s and is made on: load average" in caplog.text
     asked = client.get(f"/api/v1/analyses/{row.id}/report.html")
     assert asked.status_code == 503 and asked.headers["Retry-After"] == "5"
@@ -171,7 +172,7 @@ def test_reports_are_rendered_one_at_a_time(app, client, row, folders, monkeypat
     monkeypatch.setattr(in_turn, "PATIENCE", 0.05)
     with in_turn.WORKING:
         answer = client.get(f"/analyses/{row.id}/report.pdf")
-    assert answer.status_code == 503 and "Try again" in answer.text
+    assert answer.status_code == 503 and "This page waits" in answer.text
 
 
 @pytest.fixture
