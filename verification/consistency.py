@@ -222,7 +222,7 @@ def _check_against_manifest(
 def _check_what_is_seen(manifest: Manifest, results: CheckResults) -> None:
     """Check that the media file is the exhibit; note what cannot be compared.
 
-    :mod:`webapp.analyses.downloads` makes the page and the read-me of a bundle, so they cannot be rendered
+    :mod:`webapp.downloads` makes the page and the read-me of a bundle, so they cannot be rendered
     here.
     """
     exhibit = (manifest.exhibit.bytes, manifest.exhibit.sha256)

@@ -13,10 +13,9 @@ from detector.process.resources import gc_paused
 from webapp import context, logs, template_filters
 from webapp.accounts import request_guard
 from webapp.accounts.passwords import Passwords
-from webapp.analyses import queries
-from webapp.comparisons import reference_comparisons
 from webapp.custody import startup as custody_startup
 from webapp.errors import UserError
+from webapp.exhibits import queries, reference_comparisons
 from webapp.http import error_responses, language, request_values, responses, security, uploads
 from webapp.http.request_values import RowNumber
 from webapp.operations import metrics
@@ -50,9 +49,9 @@ def deleted_meanwhile() -> UserError | None:
 def register_api(app: Flask) -> None:
     """Register the routes of the REST API."""
     from webapp.analyses import api, exhibits_api, results_api, uploads_api
+    from webapp.analyses import custody_api as custody_api
     from webapp.comparisons import api as comparisons_api
     from webapp.comparisons import copies_api
-    from webapp.custody import api as custody_api
     from webapp.models import api as models_api
     from webapp.rest import about, operation
     from webapp.review import api as review_api
@@ -136,11 +135,11 @@ def _open_data(app: Flask, settings: Settings) -> None:
 
 def _register_pages(app: Flask) -> None:
     from webapp.accounts import account_pages, admin_pages, login_pages, openid_pages, second_factor_pages
+    from webapp.analyses import custody_pages as custody_pages
     from webapp.analyses import library, statistics, two_analyses
     from webapp.analyses import pages as analyses_pages
-    from webapp.cases import details, pages
+    from webapp.cases import details_pages, pages
     from webapp.comparisons import pages as comparisons_pages
-    from webapp.custody import pages as custody_pages
     from webapp.live import pages as live_pages
     from webapp.models import pages as models_pages
     from webapp.operations import health
@@ -153,7 +152,7 @@ def _register_pages(app: Flask) -> None:
         library.blueprint,
         analyses_pages.actions_blueprint,
         analyses_pages.result_blueprint,
-        details.blueprint,
+        details_pages.blueprint,
         analyses_pages.downloads_blueprint,
         review_pages.annotations_blueprint,
         custody_pages.blueprint,

@@ -14,13 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from reports.untrusted_input import is_loopback
 from webapp import create_app, logs
 from webapp.accounts import users
-from webapp.analyses import deletion, older_rows
-from webapp.analyses.uploads.sample import sample_missing
 from webapp.custody import integrity, signing
 from webapp.errors import UserError
+from webapp.exhibits import deletion, older_rows
+from webapp.exhibits.uploads.sample import sample_missing
+from webapp.installed_models import service as model_service
 from webapp.jobs import queue as job_queue
 from webapp.jobs import recovery
-from webapp.models import service as model_service
 from webapp.server import listen
 from webapp.settings import (
     SettingError,

@@ -24,9 +24,9 @@ from reports.wording.verbal_scale import flagged_phrase
 from reports.wording.verdict_sentence import MARKS
 from webapp import context
 from webapp.accounts import permissions
+from webapp.casework import reviews
 from webapp.jobs import parameters, recovery
 from webapp.live import sessions
-from webapp.review import queries
 from webapp.storage.data_folder import Folders
 from webapp.storage.finding_columns import read_verdicts
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
@@ -82,7 +82,7 @@ def install(app: Flask) -> None:
     def reviews_waiting() -> int | None:
         """Count the second reviews that wait for the caller; None for somebody who reviews nothing."""
         with context.database().begin() as session:
-            return queries.count_review_tasks(session, permissions.current_or_none())
+            return reviews.count_review_tasks(session, permissions.current_or_none())
 
     app.jinja_env.globals["reviews_waiting"] = reviews_waiting
 

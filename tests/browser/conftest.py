@@ -25,7 +25,7 @@ from run_cache import made_once
 
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
 from webapp import create_app
-from webapp.models import service
+from webapp.installed_models import service
 from webapp.storage.data_folder import Folders
 
 _PATIENCE = 60_000.0  # milliseconds an expectation is given on a slow machine

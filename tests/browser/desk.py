@@ -20,8 +20,8 @@ from unconfined import Unconfined
 from detector import sandboxed_engine
 from detector.schema.analysis import Analysis
 from webapp import create_app
-from webapp.analyses.media import previews
-from webapp.analyses.uploads import exhibits
+from webapp.exhibits.media import previews
+from webapp.exhibits.uploads import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Priority

@@ -27,7 +27,7 @@ from detector.comparison import compare
 from detector.files import hash_file
 from detector.sandboxed_engine import EngineJob
 from detector.schema.analysis import MediaKind
-from webapp.analyses.media import previews
+from webapp.exhibits.media import previews
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import run_analysis, run_job
 

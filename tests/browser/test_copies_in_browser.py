@@ -26,7 +26,7 @@ from detector.files import hash_file
 from detector.fingerprint.sampling import fingerprint_file
 from detector.progress import Progress
 from detector.sandboxed_engine import EngineJob
-from webapp.analyses.media import previews
+from webapp.exhibits.media import previews
 from webapp.worker import run_analysis, run_job
 from webapp.worker.fingerprint_jobs import FINGERPRINT
 

@@ -10,9 +10,8 @@ from desk import Workbench
 from playwright.sync_api import Browser, Page, expect
 
 from language import translation
-from webapp.analyses.downloads import bundles
-from webapp.analyses.results import load_result
-from webapp.review import desk_data
+from webapp.downloads import bundles, desk_data
+from webapp.exhibits.results import load_result
 
 pytestmark = pytest.mark.browser
 

@@ -288,7 +288,7 @@ def test_without_scripts_everything_but_comparing_works(without_sample, browser,
 
 
 def test_the_sample_is_one_click_away(idle: Served, page: Page, seen, sample: Path, monkeypatch):
-    monkeypatch.setattr("webapp.analyses.uploads.sample._create_clip", partial(shutil.copy, sample))
+    monkeypatch.setattr("webapp.exhibits.uploads.sample._create_clip", partial(shutil.copy, sample))
     page.goto(f"{idle.address}/analyses")
     page.get_by_role("button", name="Analyse the sample").click()
     page.wait_for_url(re.compile(r"/analyses/[0-9a-f]{32}$"))

@@ -25,10 +25,10 @@ from detector.recordings import recording_facts
 from detector.sandbox import Limits
 from detector.schema.analysis import Media, MediaKind
 from webapp import create_app
-from webapp.analyses.media import previews
-from webapp.analyses.media.playback import Playback
-from webapp.analyses.uploads import exhibits
 from webapp.custody import custody_log
+from webapp.exhibits.media import previews
+from webapp.exhibits.media.playback import Playback
+from webapp.exhibits.uploads import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State

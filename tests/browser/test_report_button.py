@@ -9,7 +9,7 @@ from desk import Workbench
 from playwright.sync_api import Page, Route, expect
 from waiting import until
 
-from webapp.analyses.downloads import kept_reports
+from webapp.downloads import kept_reports
 
 pytestmark = pytest.mark.browser
 

@@ -21,8 +21,8 @@ from detector.schema.scores import logit_of
 from detector.segments.rules import find_in_person, find_in_pieces, find_whole
 from language.formatting import probability, timecode
 from reports.review.annotations import ANNOTATION, current
-from webapp.analyses.results import load_result, result_cache
-from webapp.review import desk_data
+from webapp.downloads import desk_data
+from webapp.exhibits.results import load_result, result_cache
 
 pytestmark = pytest.mark.browser
 

@@ -24,8 +24,8 @@ from waiting import until
 
 from verification.verify import verify
 from webapp.accounts.permissions import Principal, Role
-from webapp.cases import service
-from webapp.review.reviewers import ChosenReviewers, name_reviewers
+from webapp.casework import service
+from webapp.casework.reviewers import ChosenReviewers, name_reviewers
 from webapp.storage.tables import AnalysisRow, User
 
 pytestmark = pytest.mark.browser

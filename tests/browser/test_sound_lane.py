@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from voices import recording, two_channels, voice
 
 from detector.schema.voice import SoundStream, Spectrogram, VoiceScores, Waveform
-from webapp.analyses.media.playback import Playback, save_playback
+from webapp.exhibits.media.playback import Playback, save_playback
 
 pytestmark = pytest.mark.browser
 

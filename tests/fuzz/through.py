@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from detector.sandbox import Sandbox
 from webapp import create_app
-from webapp.analyses.media import previews
+from webapp.exhibits.media import previews
 from webapp.jobs import failures, parameters
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import run_analysis, run_job

@@ -16,7 +16,7 @@ from pathlib import Path
 from waiting import PATIENCE, until
 
 from detector.files import ROOT
-from webapp.analyses.uploads.sample import SAMPLE_ADDED
+from webapp.exhibits.uploads.sample import SAMPLE_ADDED
 
 _PATIENCE = 1800.0  # seconds: a machine may have much else to do
 

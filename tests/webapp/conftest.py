@@ -19,10 +19,10 @@ from waiting import PATIENCE
 
 from webapp import create_app
 from webapp.accounts import sign_in
-from webapp.analyses import results
-from webapp.analyses.downloads import kept_reports
-from webapp.analyses.downloads import reports as report_downloads
-from webapp.analyses.uploads import exhibits
+from webapp.downloads import kept_reports
+from webapp.downloads import reports as report_downloads
+from webapp.exhibits import results
+from webapp.exhibits.uploads import exhibits
 from webapp.http import in_turn
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

@@ -10,7 +10,7 @@ from made_results import finished
 from detector.schema.method import Parameters
 from detector.schema.model import Model
 from webapp.accounts.permissions import LOCAL
-from webapp.cases import access
+from webapp.casework import access
 from webapp.storage.tables import AnalysisRow
 from webapp.validations import creation
 

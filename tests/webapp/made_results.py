@@ -16,8 +16,8 @@ from detector.schema.analysis import Analysis
 from detector.schema.summary import summarise
 from reports.bundle import manifest
 from reports.file_names import MANIFEST
-from webapp.analyses.uploads import exhibits
 from webapp.custody import custody_log, job_records
+from webapp.exhibits.uploads import exhibits
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.finding_columns import finding_columns
@@ -106,7 +106,7 @@ def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: obj
             analysis=row.id,
         )
     if analysis.segments:
-        from webapp.analyses.media.previews import make_thumbnail
+        from webapp.exhibits.media.previews import make_thumbnail
 
         make_thumbnail(analysis, folder, folders.data / row.exhibit.path, folders.thumbnail(row.id))
     return stored

@@ -13,11 +13,10 @@ from second_review_case import Review, review
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
-from webapp.analyses import deletion, results
-from webapp.analyses.downloads import exports, reports
-from webapp.comparisons import reference_comparisons
 from webapp.custody import job_records
+from webapp.downloads import exports, reports
 from webapp.errors import UserError
+from webapp.exhibits import deletion, reference_comparisons, results
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

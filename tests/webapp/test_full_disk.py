@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from webapp.accounts import tokens
 from webapp.accounts.permissions import Role
 from webapp.accounts.users import principal_of
-from webapp.analyses.downloads import report_process
+from webapp.downloads import report_process
 from webapp.storage.database import is_disk_full
 from webapp.storage.tables import ApiToken, Milestone, SessionRow, now
 
@@ -91,9 +91,9 @@ def test_downloads_that_need_disk_space_are_refused(app, monkeypatch, prefix, as
 
     ada = account(app, "ada", Role.ADMINISTRATOR)
     client, row = signed_in(app, "ada"), finished(app)
-    monkeypatch.setattr("webapp.analyses.downloads.exports._run", full)
+    monkeypatch.setattr("webapp.downloads.exports._run", full)
     monkeypatch.setattr(report_process, "main", full)
-    monkeypatch.setattr("webapp.analyses.downloads.reports.subprocess.run", rendering)
+    monkeypatch.setattr("webapp.downloads.reports.subprocess.run", rendering)
     with app.extensions["database"].alone() as session:
         token = tokens.create(session, principal_of(ada), "script", ["export"]).token
     named = {"Authorization": f"Bearer {token}"} if prefix else {}

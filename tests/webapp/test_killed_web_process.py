@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="re
 
 _CHECK = """
 from pathlib import Path
-from webapp.models.check import check_model
+from webapp.installed_models.check import check_model
 check_model(Path({folder!r}, "waits.json"))
 """
 _SIGN = """
@@ -31,7 +31,7 @@ _sign(read_settings(), folder / "report.pdf", folder / "made")
 """
 _SAMPLE = """
 from pathlib import Path
-from webapp.analyses.uploads.sample import _create_clip
+from webapp.exhibits.uploads.sample import _create_clip
 _create_clip(Path({folder!r}, "made"))
 """
 

@@ -10,7 +10,7 @@ import pytest
 from people import signed_in, with_accounts
 
 from webapp.accounts.permissions import Role
-from webapp.analyses.uploads.exhibits import clean_file_name
+from webapp.exhibits.uploads.exhibits import clean_file_name
 
 LONG = "a" + "\u0315\u0300" * 2000
 

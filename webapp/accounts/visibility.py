@@ -2,7 +2,7 @@
 
 Code that reads on behalf of a user opens a :func:`visible_session`, in which every select is narrowed, or
 narrows a single select with :func:`visible`. What is hidden from a second reviewer until they have judged it
-(:mod:`webapp.review.blinding`) is left out as well.
+(:mod:`webapp.casework.blinding`) is left out as well.
 """
 
 from __future__ import annotations

@@ -16,12 +16,6 @@ from detector.timestamps import iso_milliseconds
 from webapp import context
 from webapp.accounts.permissions import Permission, current
 from webapp.accounts.visibility import visible_session
-from webapp.analyses import deletion, library_search
-from webapp.analyses import queries as analysis_queries
-from webapp.analyses import service as analysis_service
-from webapp.analyses.downloads import kept_reports
-from webapp.analyses.queries import EarlierAnalyses, status_json, translate_status
-from webapp.analyses.results import get_finished, refuse_altered_row
 from webapp.analyses.schemas import (
     Again,
     AnalysisStatus,
@@ -32,20 +26,26 @@ from webapp.analyses.schemas import (
     Prioritised,
     Search,
 )
-from webapp.analyses.service import AnalysisRequest
-from webapp.analyses.uploads.exhibits import clean_file_name
-from webapp.analyses.uploads.resumable import upload_limit
-from webapp.cases import access as case_queries
-from webapp.cases import details as case_details
-from webapp.comparisons import copies as copy_queries
+from webapp.casework import access as case_queries
+from webapp.casework import details as case_details
+from webapp.casework.blinding import Disclosure
+from webapp.downloads import kept_reports
 from webapp.errors import UserError
+from webapp.exhibits import copies as copy_queries
+from webapp.exhibits import deletion, library_search
+from webapp.exhibits import queries as analysis_queries
+from webapp.exhibits import service as analysis_service
+from webapp.exhibits.queries import EarlierAnalyses, status_json, translate_status
+from webapp.exhibits.results import get_finished, refuse_altered_row
+from webapp.exhibits.service import AnalysisRequest
+from webapp.exhibits.uploads.exhibits import clean_file_name
+from webapp.exhibits.uploads.resumable import upload_limit
 from webapp.http.error_responses import FieldProblem, FieldsError
 from webapp.http.uploads import UploadLimit
 from webapp.rest import schemas
 from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import Answer, Form, ViewFunction, operation, uploaded
 from webapp.rest.schemas import RequestModel
-from webapp.review.blinding import Disclosure
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow, State
 

@@ -13,10 +13,10 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.permissions import Permission, current
 from webapp.accounts.visibility import visible_session
-from webapp.analyses import queries as analysis_queries
-from webapp.analyses import service as analysis_service
 from webapp.analyses.api import QUEUED, accepted_response, analysis_request
 from webapp.analyses.schemas import Again, Exhibits, ExhibitShape
+from webapp.exhibits import queries as analysis_queries
+from webapp.exhibits import service as analysis_service
 from webapp.http.request_values import row_number
 from webapp.rest import schemas
 from webapp.rest.idempotency import id_to_create

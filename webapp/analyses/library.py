@@ -23,15 +23,15 @@ from webapp import context
 from webapp.accounts import permissions
 from webapp.accounts.permissions import Permission, require
 from webapp.accounts.visibility import visible_session
-from webapp.analyses import library_search
-from webapp.analyses import queries as analysis_queries
-from webapp.analyses.downloads import exports
-from webapp.analyses.uploads.sample import sample_missing
-from webapp.comparisons import copies as copy_queries
+from webapp.casework.blinding import Disclosure
 from webapp.custody import custody_log
+from webapp.downloads import exports
 from webapp.errors import UserError
+from webapp.exhibits import copies as copy_queries
+from webapp.exhibits import library_search
+from webapp.exhibits import queries as analysis_queries
+from webapp.exhibits.uploads.sample import sample_missing
 from webapp.http.responses import send_and_forget
-from webapp.review.blinding import Disclosure
 from webapp.storage.second_reviews import analyses_with_statements
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, State, now
 

@@ -21,40 +21,39 @@ from reports.wording.verbal_scale import STRENGTHS, strengths
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require, signed_in
 from webapp.accounts.visibility import visible_session
-from webapp.analyses import deletion
-from webapp.analyses import queries as analysis_queries
-from webapp.analyses import service as analysis_service
-from webapp.analyses.downloads import bundles as bundle_downloads
-from webapp.analyses.downloads import exports, kept_reports, reports
-from webapp.analyses.media import playback
-from webapp.analyses.queries import latest_analyses
-from webapp.analyses.results import (
+from webapp.casework import access as case_queries
+from webapp.casework import blinding, case_rules, reviews
+from webapp.casework import details as case_details
+from webapp.casework.blinding import BlindedError, Disclosure
+from webapp.downloads import bundles as bundle_downloads
+from webapp.downloads import exports, kept_reports, reports
+from webapp.errors import IntakeError, UserError
+from webapp.exhibits import annotations as annotation_service
+from webapp.exhibits import copies as copy_queries
+from webapp.exhibits import deletion, reference_comparisons
+from webapp.exhibits import queries as analysis_queries
+from webapp.exhibits import service as analysis_service
+from webapp.exhibits.media import playback
+from webapp.exhibits.queries import latest_analyses
+from webapp.exhibits.results import (
     get_finished,
     load_result,
     read_picture,
     record_view,
     result_folder,
 )
-from webapp.analyses.service import AnalysisRequest
-from webapp.analyses.uploads import sample as sample_service
-from webapp.analyses.uploads.exhibits import clean_file_name
-from webapp.analyses.uploads.resumable import upload_limit
-from webapp.cases import access as case_queries
-from webapp.cases import details as case_details
-from webapp.comparisons import case_rules, reference_comparisons
-from webapp.comparisons import copies as copy_queries
-from webapp.errors import IntakeError, UserError
+from webapp.exhibits.service import AnalysisRequest
+from webapp.exhibits.uploads import sample as sample_service
+from webapp.exhibits.uploads.exhibits import clean_file_name
+from webapp.exhibits.uploads.resumable import upload_limit
 from webapp.http.error_responses import show_form_again
 from webapp.http.language import download_language
 from webapp.http.responses import send_part
 from webapp.http.security import MEDIA_POLICY
 from webapp.http.uploads import Incoming, current_request
+from webapp.installed_models import service as model_service
 from webapp.jobs import parameters
 from webapp.jobs.queue import tell_workers
-from webapp.models import service as model_service
-from webapp.review import annotations as annotation_service
-from webapp.review import blinding, queries
-from webapp.review.blinding import BlindedError, Disclosure
 from webapp.storage.second_reviews import analyses_with_statements
 from webapp.storage.tables import AnalysisRow, State
 
@@ -174,7 +173,7 @@ def _result_values(row: AnalysisRow) -> dict[str, Any]:
     view = load_result(_folder(row)).view
     who = current().user_id
     with context.database().begin() as session:
-        reviewed = queries.find_review(session, analysis_queries.reload_row(session, row.id))
+        reviewed = reviews.find_review(session, analysis_queries.reload_row(session, row.id))
         annotations = annotation_service.list_annotations(session, row.id) if reviewed else ()
         hides_activity = reviewed is not None and reviewed.is_activity_hidden(who)
         records = {

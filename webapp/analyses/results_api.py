@@ -17,9 +17,6 @@ from reports.exports import spreadsheets
 from reports.exports.formats import suited
 from webapp.accounts.permissions import Permission
 from webapp.analyses.api import require_finished
-from webapp.analyses.downloads import bundles as bundle_downloads
-from webapp.analyses.downloads import exports, reports
-from webapp.analyses.results import load_result, read_analysis_json, record_view
 from webapp.analyses.schemas import (
     BundleSearch,
     Export,
@@ -35,11 +32,14 @@ from webapp.analyses.schemas import (
     VoiceScoreSearch,
     VoiceSegments,
 )
+from webapp.casework.blinding import Disclosure
+from webapp.downloads import bundles as bundle_downloads
+from webapp.downloads import exports, reports
 from webapp.errors import UserError
+from webapp.exhibits.results import load_result, read_analysis_json, record_view
 from webapp.rest import schemas
 from webapp.rest.operation import Answer, ViewFunction, operation
 from webapp.rest.schemas import RequestModel
-from webapp.review.blinding import Disclosure
 
 findings_blueprint = Blueprint("api_findings", __name__)
 

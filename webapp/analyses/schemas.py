@@ -12,28 +12,8 @@ from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import Instant, VoiceSegment, VoiceSummary, VoiceVerdict
 from reports.inputs.case_fields import ASKED
 from reports.wording.lengths import FULL, Length
-from webapp.rest.schemas import Day, Id, Moment, RequestModel, Sha256, Text
-from webapp.storage.tables import Priority, State
-
-PriorityName = Literal["low", "normal", "high"]
-assert set(PriorityName.__args__) == {priority.words for priority in Priority}  # type: ignore[attr-defined]
-
-
-class JobStatus(Value):
-    """The status of a job."""
-
-    id: Id
-    state: State
-    priority: PriorityName = Field(description="waiting jobs of the highest priority start first")
-    stage: str = Field(description="the current step, in words; empty unless the job runs")
-    progress: float = Field(ge=0, le=1)
-    created: Moment
-    started: Moment | None
-    finished: Moment | None
-    attempt: int
-    ahead: int | None = Field(default=None, description="number of jobs before it, while it waits")
-    error: str | None = Field(default=None, description="why it failed")
-    remedy: str | None = Field(default=None, description="what to do about the error")
+from webapp.rest.schemas import Day, Id, JobStatus, Moment, PriorityName, RequestModel, Sha256, Text
+from webapp.storage.tables import State
 
 
 class Prioritised(RequestModel):
@@ -209,12 +189,6 @@ class Exhibits(Value):
 
     items: tuple[ExhibitShape, ...]
     next: str | None
-
-
-# Syntax of the Upload-Metadata header, for validation and documentation.
-_PAIR = r"[A-Za-z0-9_.-]{1,60}( [A-Za-z0-9+/]{0,4000}={0,2})?"
-METADATA = f"^{_PAIR}(,{_PAIR}){{0,9}}$"
-MAX_METADATA_LENGTH = 8000
 
 
 class UploadShape(Value):

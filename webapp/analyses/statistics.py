@@ -33,7 +33,7 @@ from reports.review.annotations import (
 from reports.review.second_review import CONCLUSIONS
 from webapp.accounts.permissions import Permission, require
 from webapp.accounts.visibility import visible_session
-from webapp.review import queries
+from webapp.casework import reviews as second_reviews
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
@@ -261,7 +261,7 @@ def _opinions(session: Session) -> Iterator[OpinionInAnalysis]:
 
 def reviews(session: Session, opinions: Iterable[OpinionInAnalysis]) -> ReviewerAgreement:
     """Measure the agreement among reviewers within what the caller may see."""
-    judged = queries.judged_reviews(session)
+    judged = second_reviews.judged_reviews(session)
     independent = [review for review in judged if review.alone]
     conclusions = [(review.first.conclusion, review.second.conclusion) for review in independent]
     on_voices = [

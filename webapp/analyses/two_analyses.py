@@ -15,9 +15,9 @@ from reports.procedure.method import ParameterView, parameter_views
 from reports.procedure.reproduction import decided_by
 from reports.wording.sections import Fact
 from webapp.accounts.permissions import Permission, current, require
-from webapp.analyses.results import get_finished, load_result
+from webapp.casework.blinding import Disclosure
 from webapp.errors import UserError
-from webapp.review.blinding import Disclosure
+from webapp.exhibits.results import get_finished, load_result
 from webapp.storage.tables import AnalysisRow
 
 _SAME_FACE = 0.3  # minimum overlap (intersection over union) of two persons' median boxes

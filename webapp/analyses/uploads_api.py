@@ -15,18 +15,18 @@ from werkzeug.wrappers import Response as Answered
 from webapp import context
 from webapp.accounts import visibility
 from webapp.accounts.permissions import Permission, current
-from webapp.analyses import service as analysis_service
 from webapp.analyses.api import QUEUED, accepted_response, analysis_request, requested_case_id
-from webapp.analyses.schemas import MAX_METADATA_LENGTH, METADATA, OfUpload, UploadShape
-from webapp.analyses.uploads import resumable
-from webapp.analyses.uploads.exhibits import clean_file_name
-from webapp.analyses.uploads.resumable import CHECKSUMS
+from webapp.analyses.schemas import OfUpload, UploadShape
 from webapp.errors import UserError
+from webapp.exhibits import service as analysis_service
+from webapp.exhibits.uploads import resumable
+from webapp.exhibits.uploads.exhibits import clean_file_name
+from webapp.exhibits.uploads.resumable import CHECKSUMS
 from webapp.http.error_responses import FieldProblem, FieldsError
 from webapp.http.uploads import AssembledFile
 from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import Answer, Bytes, operation
-from webapp.rest.schemas import moment
+from webapp.rest.schemas import MAX_METADATA_LENGTH, METADATA, moment
 from webapp.storage.tables import AnalysisRow, UploadRow
 
 TUS_VERSION = "1.0.0"

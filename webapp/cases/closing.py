@@ -13,13 +13,12 @@ from sqlalchemy.orm import Session
 
 from language.formatting import grouped
 from language.translation import gettext, ngettext
-from webapp.analyses import deletion
-from webapp.cases import access
-from webapp.comparisons import case_rules
+from webapp.casework import access, case_rules
+from webapp.casework import reviews as review_queries
 from webapp.custody import custody_log
 from webapp.errors import NotReady, UserError
+from webapp.exhibits import deletion
 from webapp.jobs import states
-from webapp.review import queries as review_queries
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, now

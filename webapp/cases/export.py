@@ -26,16 +26,15 @@ from language.translation import gettext
 from reports.bundle.archive import chunks, new_entry
 from webapp import context
 from webapp.accounts.permissions import current
-from webapp.analyses.downloads import bundles
-from webapp.analyses.results import refuse_altered_files, result_folder
-from webapp.analyses.uploads.exhibits import refuse_altered_exhibit, verified_exhibit
-from webapp.cases import access
+from webapp.casework import access, blinding
+from webapp.casework.blinding import Disclosure
 from webapp.custody import custody_log, integrity
 from webapp.custody.integrity import Condition
+from webapp.downloads import bundles
 from webapp.errors import UserError
+from webapp.exhibits.results import refuse_altered_files, result_folder
+from webapp.exhibits.uploads.exhibits import refuse_altered_exhibit, verified_exhibit
 from webapp.http.responses import ConcurrencyLimit
-from webapp.review import blinding
-from webapp.review.blinding import Disclosure
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, State, now
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from language.translation import gettext
+from reports.review.second_review import Hidden
 from webapp import context
 from webapp.accounts.permissions import Permission, current, login_is_on, require
-from webapp.analyses import queries as analysis_queries
-from webapp.cases import access, closing, service
+from webapp.cases import closing
 from webapp.cases import export as case_export
-from webapp.cases.details import SHOWN
+from webapp.casework import access, blinding, reviewers, service
+from webapp.casework import reviews as review_queries
+from webapp.casework.details import SHOWN
 from webapp.errors import UserError
+from webapp.exhibits import queries as analysis_queries
 from webapp.http.error_responses import show_form_again
 from webapp.http.language import download_language
 from webapp.http.request_values import row_number
-from webapp.review import blinding, reviewers
-from webapp.review import queries as review_queries
 from webapp.storage.tables import CaseReview
 
 blueprint = Blueprint("cases", __name__)
@@ -65,7 +68,7 @@ def show(case_id: int, problem: UserError | None = None) -> str:
         may_arrange = user.may(Permission.ARRANGE)
         is_second = review is not None and review.second_id == user.user_id
         names_reviewers = may_arrange and not is_second
-        if problem and request.endpoint == "second_reviews.name" and not names_reviewers:
+        if problem and request.endpoint == "cases.name_reviewers" and not names_reviewers:
             raise problem
         is_change = request.endpoint == "cases.change"
         return render_template(
@@ -100,6 +103,37 @@ def change(case_id: int) -> Response:
         name, description = _entered("name", case.name), _entered("description", case.description)
         service.change_case(session, case, name, description, form_defaults)
     return _redirect(case_id)
+
+
+@blueprint.post("/cases/<int:case_id>/reviewers")
+@require(Permission.ARRANGE)
+@show_form_again(show)
+def name_reviewers(case_id: int) -> Response:
+    """Name the reviewers of a case, and what is ``blind``; without names, end its review."""
+    with context.database().alone() as session:
+        case = access.find_or_404(session, current(), case_id)
+        first, second, third = (row_number(request.form.get(part, "")) for part in review_queries.PARTS)
+        if not (first or second or third):
+            reviewers.end_review(session, current(), case)
+        else:
+            if first is None or second is None:
+                raise UserError(
+                    400,
+                    gettext("A second review needs two reviewers."),
+                    gettext("Choose the first and the second."),
+                    field="first" if first is None else "second",
+                )
+            blind = request.form.get("blind", "")
+            if blind not in get_args(Hidden):
+                raise UserError(
+                    400,
+                    gettext("The form does not say what is hidden."),
+                    gettext("Choose it in the form."),
+                    field="blind",
+                )
+            chosen = reviewers.ChosenReviewers(first, second, third, cast(Hidden, blind))
+            reviewers.name_reviewers(session, current(), case, chosen)
+    return redirect(url_for("cases.show", case_id=case_id, _anchor="second-review"), 303)
 
 
 @blueprint.post("/cases/<int:case_id>/members")

@@ -9,15 +9,15 @@ from detector.schema.analysis import Value
 from detector.schema.comparison import Comparison, Outcome
 from webapp.accounts.permissions import Permission
 from webapp.accounts.visibility import visible_session
-from webapp.analyses.queries import find_exhibit_or_404, latest_analysis_of, translate_status
-from webapp.analyses.schemas import JobStatus, PriorityName
-from webapp.analyses.service import parse_priority
-from webapp.comparisons import reference_comparisons, service
+from webapp.comparisons import service
 from webapp.custody.job_records import COMPARISON_FILE
 from webapp.errors import UserError
+from webapp.exhibits import reference_comparisons
+from webapp.exhibits.queries import find_exhibit_or_404, latest_analysis_of, translate_status
+from webapp.exhibits.service import parse_priority
 from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import Answer, operation
-from webapp.rest.schemas import RequestModel, Sha256
+from webapp.rest.schemas import JobStatus, PriorityName, RequestModel, Sha256
 from webapp.storage.tables import ComparisonRow
 
 blueprint = Blueprint("api_comparisons", __name__)

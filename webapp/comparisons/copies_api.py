@@ -9,8 +9,8 @@ from detector.fingerprint.match import Match
 from detector.schema.analysis import Value, Verdict
 from webapp.accounts.permissions import Permission
 from webapp.accounts.visibility import visible_session
-from webapp.analyses.queries import find_exhibit_or_404
-from webapp.comparisons.copies import Copy, copies_of
+from webapp.exhibits.copies import Copy, copies_of
+from webapp.exhibits.queries import find_exhibit_or_404
 from webapp.rest.operation import Answer, operation
 from webapp.rest.schemas import Id, Moment, Sha256, moment
 from webapp.storage.tables import State

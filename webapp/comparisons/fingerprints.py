@@ -1,6 +1,6 @@
 """Store and index fingerprints of exhibits, and match new ones with those already there.
 
-For workers: this module imports numpy. Pages read the matches with :mod:`webapp.comparisons.copies`.
+For workers: this module imports numpy. Pages read the matches with :mod:`webapp.exhibits.copies`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from detector.fingerprint import match as fingerprint_match
 from detector.fingerprint.fingerprint import VERSION, Fingerprint
 from detector.fingerprint.index import Entries, search_index
 from detector.fingerprint.match import Match
-from webapp.analyses.deletion import forget_fingerprint
+from webapp.exhibits.deletion import forget_fingerprint
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, Exhibit, FingerprintBlock, FingerprintRow, MatchRow, State, now
 

@@ -15,13 +15,14 @@ from detector.schema.comparison import Outcome
 from language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import Permission, require
-from webapp.analyses import deletion
-from webapp.analyses import queries as analysis_queries
-from webapp.analyses.media import playback
-from webapp.comparisons import case_rules, reference_comparisons, service
-from webapp.comparisons.reference_comparisons import ComparisonResult
+from webapp.casework import case_rules
+from webapp.comparisons import service
 from webapp.custody.job_records import COMPARISON_FILE
 from webapp.errors import UserError
+from webapp.exhibits import deletion, reference_comparisons
+from webapp.exhibits import queries as analysis_queries
+from webapp.exhibits.media import playback
+from webapp.exhibits.reference_comparisons import ComparisonResult
 from webapp.storage.tables import AnalysisRow, State
 
 if TYPE_CHECKING:

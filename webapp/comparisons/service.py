@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 from language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import current
-from webapp.analyses import deletion
-from webapp.comparisons import case_rules, reference_comparisons
+from webapp.casework import case_rules
 from webapp.errors import UserError
+from webapp.exhibits import deletion, reference_comparisons
 from webapp.jobs import states
 from webapp.jobs.claims import create_comparison
 from webapp.jobs.queue import tell_workers

@@ -1,9 +1,9 @@
-"""The custody log: its entries and key, its page and API, and the checks of stored records against it.
+"""The custody log: its entries and key, and the checks of stored records against it.
 
 :mod:`~webapp.custody.startup` opens the log, and :mod:`~webapp.custody.custody_log` appends and reads
 entries. :mod:`~webapp.custody.job_records` and :mod:`~webapp.custody.people_records` compare single records
 with it when they are loaded, :mod:`~webapp.custody.audit` everything at once, and
-:mod:`~webapp.custody.integrity` checks log and exhibits on a schedule. :mod:`~webapp.custody.disclosure`
-decides who may read the log, which :mod:`~webapp.custody.pages` shows and :mod:`~webapp.custody.api`
-exports. :mod:`~webapp.custody.signing` signs bundles and validations.
+:mod:`~webapp.custody.integrity` checks log and exhibits on a schedule. :mod:`~webapp.exhibits.disclosure`
+decides who may read the log; :mod:`~webapp.analyses.custody_pages` and :mod:`~webapp.analyses.custody_api`
+show it. :mod:`~webapp.custody.signing` signs bundles and validations.
 """

@@ -8,7 +8,7 @@ from pydantic import Field
 from detector.models.card import Card
 from detector.schema.analysis import Value
 from webapp.accounts.permissions import Permission
-from webapp.models import service as model_service
+from webapp.installed_models import service as model_service
 from webapp.rest.operation import Answer, operation
 
 

@@ -11,11 +11,11 @@ from detector.models.onnx_file import FILE_LIMIT
 from language.translation import N_, gettext, translated
 from webapp import context
 from webapp.accounts.permissions import Permission, require
-from webapp.analyses.uploads.exhibits import clean_file_name
 from webapp.errors import IntakeError, UserError
+from webapp.exhibits.uploads.exhibits import clean_file_name
 from webapp.http.error_responses import error_response, wants_json
 from webapp.http.uploads import FORM_OVERHEAD, Incoming, UploadLimit, current_request
-from webapp.models import service as model_service
+from webapp.installed_models import service as model_service
 
 blueprint = Blueprint("models", __name__, url_prefix="/models")
 

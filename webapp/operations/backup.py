@@ -13,7 +13,7 @@ The folder of a backup contains:
 ``sha256sums.txt``
     the same checksums for the program sha256sum
 
-Files are written before their rows and deleted after them (:mod:`webapp.analyses.deletion`). So a missing
+Files are written before their rows and deleted after them (:mod:`webapp.exhibits.deletion`). So a missing
 file was deleted after the rows were copied, and the rows are copied again. The same happens if the validation
 that reports quote was changed meanwhile.
 """
@@ -40,14 +40,14 @@ from detector.version import __version__
 from reports.custody.format import mac
 from webapp.custody import custody_log
 from webapp.custody.startup import refuse_lost
+from webapp.downloads import quoted_extract
+from webapp.downloads.quoted_extract import ChosenExtract
 from webapp.errors import DamagedFile, UserError
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import REVISION, Database, copy_rows, open_copy, refuse_other_version
 from webapp.storage.object_store import NO_STORE
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Exhibit, State, now
-from webapp.validations import quoted_extract
-from webapp.validations.quoted_extract import ChosenExtract
 
 MANIFEST_FILE, SUMS_FILE = "backup.json", "sha256sums.txt"
 DATABASE, DATA, KEYS = "database.sqlite3", "data", "keys"

@@ -15,10 +15,10 @@ from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import VoiceVerdict
 from detector.version import __version__
 from webapp.accounts.permissions import Permission
-from webapp.analyses.schemas import MAX_METADATA_LENGTH, METADATA
 from webapp.http.error_responses import MEDIA_TYPE, ProblemDetails, problem_title
 from webapp.rest.idempotency import HEADER, REPLAYED
 from webapp.rest.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
+from webapp.rest.schemas import MAX_METADATA_LENGTH, METADATA
 from webapp.webhooks.delivery import DEADLINE, SIGNATURE, STEP
 from webapp.webhooks.messages import ANALYSIS_EVENTS, COMPARISON_EVENTS, OPERATIONS_EVENTS
 

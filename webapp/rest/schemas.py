@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from flask import request
@@ -16,13 +16,21 @@ from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import Session
 
 from detector import timestamps
+from detector.schema.analysis import Value
 from webapp.http.error_responses import FieldProblem, FieldsError
+from webapp.storage.tables import Priority, State
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # Text that PostgreSQL can store and pages can show.
 Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 Moment = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+# Syntax of the Upload-Metadata header, for validation and documentation.
+_PAIR = r"[A-Za-z0-9_.-]{1,60}( [A-Za-z0-9+/]{0,4000}={0,2})?"
+METADATA = f"^{_PAIR}(,{_PAIR}){{0,9}}$"
+MAX_METADATA_LENGTH = 8000
 
 
 def moment(value: datetime | None) -> str | None:
@@ -54,6 +62,27 @@ class Paged(RequestModel):
 
     limit: int = Field(default=25, ge=1, le=200)
     cursor: Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z0-9_-]*$")] = ""
+
+
+PriorityName = Literal["low", "normal", "high"]
+assert set(PriorityName.__args__) == {priority.words for priority in Priority}  # type: ignore[attr-defined]
+
+
+class JobStatus(Value):
+    """The status of a job."""
+
+    id: Id
+    state: State
+    priority: PriorityName = Field(description="waiting jobs of the highest priority start first")
+    stage: str = Field(description="the current step, in words; empty unless the job runs")
+    progress: float = Field(ge=0, le=1)
+    created: Moment
+    started: Moment | None
+    finished: Moment | None
+    attempt: int
+    ahead: int | None = Field(default=None, description="number of jobs before it, while it waits")
+    error: str | None = Field(default=None, description="why it failed")
+    remedy: str | None = Field(default=None, description="what to do about the error")
 
 
 def encode_cursor(created: datetime, key: str | int) -> str:

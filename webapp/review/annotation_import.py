@@ -21,13 +21,10 @@ from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, SavedAnnotat
 from reports.review.annotations import CLOCK_SKEW, Annotation, References, Withdrawal, verified
 from webapp import context
 from webapp.accounts.permissions import current, login_is_on
-from webapp.analyses.queries import reload_row
-from webapp.analyses.results import LoadedResult
 from webapp.custody import custody_log
 from webapp.errors import UserError
-from webapp.http.uploads import Incoming, UploadLimit
-from webapp.review import annotations as review_annotations
-from webapp.review.annotations import (
+from webapp.exhibits import annotations as review_annotations
+from webapp.exhibits.annotations import (
     MAX_ANNOTATIONS,
     annotated_result,
     annotation_row,
@@ -36,6 +33,9 @@ from webapp.review.annotations import (
     refuse_annotating,
     visible_annotations,
 )
+from webapp.exhibits.queries import reload_row
+from webapp.exhibits.results import LoadedResult
+from webapp.http.uploads import Incoming, UploadLimit
 from webapp.settings import Settings
 from webapp.storage.tables import AnalysisRow, now
 

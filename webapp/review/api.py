@@ -31,20 +31,21 @@ from reports.review.second_review import (
 from webapp import context
 from webapp.accounts import users
 from webapp.accounts.permissions import Permission, current
-from webapp.analyses import queries as analysis_queries
-from webapp.analyses.uploads import exhibits as exhibit_downloads
-from webapp.cases import access as case_queries
+from webapp.casework import access as case_queries
+from webapp.casework import reviewers as reviewer_service
+from webapp.casework import reviews
+from webapp.casework.blinding import Disclosure
+from webapp.casework.reviews import SecondReviewState, Standing, Task
 from webapp.errors import UserError
+from webapp.exhibits import annotations as annotation_service
+from webapp.exhibits import queries as analysis_queries
+from webapp.exhibits.uploads import exhibits as exhibit_downloads
 from webapp.http.request_values import row_number
 from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import JSON, Answer, Form, ViewFunction, operation, uploaded
 from webapp.rest.schemas import Id, Moment, RequestModel, Sha256, moment
-from webapp.review import annotation_import, queries
-from webapp.review import annotations as annotation_service
-from webapp.review import reviewers as reviewer_service
+from webapp.review import annotation_import
 from webapp.review import service as review_service
-from webapp.review.blinding import Disclosure
-from webapp.review.queries import SecondReviewState, Standing, Task
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow
 
 
@@ -270,7 +271,7 @@ reviews_blueprint = Blueprint("api_reviews", __name__)
 def waiting() -> WaitingReviews:
     """List the second reviews that wait for you."""
     with context.database().begin() as session:
-        tasks = queries.review_tasks(session, current())
+        tasks = reviews.review_tasks(session, current())
     return WaitingReviews(
         items=tuple(
             WaitingReview(
@@ -352,7 +353,7 @@ def get(analysis_id: str) -> ReviewShape:
     """Get the second review of an analysis; it contains the judgements once both are in."""
     row = _row(analysis_id)
     with context.database().begin() as session:
-        review = queries.find_review_or_404(session, row)
+        review = reviews.find_review_or_404(session, row)
     if review.row.id != row.id:
         _row(review.row.id)  # who sees one of them need not see the other
     return _shape(review)
@@ -448,7 +449,7 @@ def _reviewers(session: Session, case: CaseRow) -> Reviewers:
     naming = session.get(CaseReview, case.id)
     if naming is None:
         raise UserError(404, "Nobody reviews this case.", "Name its reviewers.")
-    people = {part: user.name for part, user in queries.reviewers_by_part(session, naming).items()}
+    people = {part: user.name for part, user in reviews.reviewers_by_part(session, naming).items()}
     return Reviewers.model_validate(
         {"third": None, **people, "case": case.id, "blind": naming.blind, "named": moment(naming.named)}
     )
@@ -459,7 +460,7 @@ def _shape(review: SecondReviewState) -> ReviewShape:
     part, disclosed = review.part_of(who), review.disclosed_to(who)
     joint = outcome(disclosed)
     return ReviewShape(
-        standing=queries.standing_of(review.statements),
+        standing=reviews.standing_of(review.statements),
         part=part,
         own=review.own_judgement(part),
         review=disclosed,

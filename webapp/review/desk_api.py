@@ -13,12 +13,12 @@ from pydantic import Field
 from language import translation
 from webapp import context
 from webapp.accounts.permissions import Permission
-from webapp.analyses.media.playback import Playback, read_playback
-from webapp.analyses.results import get_finished, load_result, record_view
+from webapp.casework.blinding import Disclosure
+from webapp.downloads import desk_data
+from webapp.exhibits.media.playback import Playback, read_playback
+from webapp.exhibits.results import get_finished, load_result, record_view
 from webapp.rest.operation import JSON, Answer, operation
 from webapp.rest.schemas import RequestModel
-from webapp.review import desk_data
-from webapp.review.blinding import Disclosure
 
 blueprint = Blueprint("api_desk", __name__)
 

@@ -35,10 +35,10 @@ from language.translation import N_, gettext, translated
 from reports.file_names import ANALYSIS
 from webapp import context
 from webapp.accounts.permissions import current
-from webapp.analyses.results import load_result, refuse_altered_files
 from webapp.custody.job_records import AlteredRecord
 from webapp.errors import UserError
-from webapp.models import service as model_service
+from webapp.exhibits.results import load_result, refuse_altered_files
+from webapp.installed_models import service as model_service
 from webapp.review.heatmaps_process import NOT_COMPUTED
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders

@@ -7,10 +7,10 @@ from pathlib import Path
 from flask import Blueprint, Response, url_for
 
 from webapp.accounts.permissions import Permission
-from webapp.analyses.results import get_finished, record_view
+from webapp.casework.blinding import Disclosure
+from webapp.exhibits.results import get_finished, record_view
 from webapp.rest.operation import Answer, operation
 from webapp.review import heatmaps as animated_heatmaps
-from webapp.review.blinding import Disclosure
 from webapp.review.heatmaps import AnimatedHeatmap
 from webapp.storage.tables import AnalysisRow
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -13,30 +13,26 @@ from language.translation import N_, gettext
 from reports.review.second_review import (
     CONCLUSIONS,
     VOICE_CONCLUSIONS,
-    Hidden,
     Judgement,
     Part,
     open_proposal,
 )
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
-from webapp.analyses import older_rows
-from webapp.analyses import queries as analysis_queries
-from webapp.analyses.media import playback
-from webapp.analyses.media.playback import Playback
-from webapp.analyses.uploads import exhibits as exhibit_downloads
-from webapp.cases import access, pages
-from webapp.cases import access as case_queries
+from webapp.casework import access, blinding, reviews
+from webapp.casework.blinding import Disclosure
+from webapp.casework.reviews import SecondReviewState
 from webapp.errors import UserError
+from webapp.exhibits import annotations as annotation_service
+from webapp.exhibits import older_rows
+from webapp.exhibits import queries as analysis_queries
+from webapp.exhibits.media import playback
+from webapp.exhibits.media.playback import Playback
+from webapp.exhibits.uploads import exhibits as exhibit_downloads
 from webapp.http.error_responses import show_form_again
-from webapp.http.request_values import row_number
 from webapp.http.uploads import Incoming, current_request
-from webapp.review import annotation_import, blinding, queries
-from webapp.review import annotations as annotation_service
-from webapp.review import reviewers as reviewer_service
+from webapp.review import annotation_import
 from webapp.review import service as review_service
-from webapp.review.blinding import Disclosure
-from webapp.review.queries import SecondReviewState
 from webapp.storage.tables import AnalysisRow
 
 blueprint = Blueprint("second_reviews", __name__)
@@ -56,7 +52,7 @@ _EMPTY_ROWS = 3  # rows of stretches in the empty form
 def listing() -> str:
     """Show a page of the tasks that wait for the caller."""
     with context.database().begin() as session:
-        tasks = queries.review_task_page(session, current(), request.args.get("page", 1, type=int))
+        tasks = reviews.review_task_page(session, current(), request.args.get("page", 1, type=int))
     return render_template("review/second_reviews.html", waiting=tasks, tasks=_TASKS)
 
 
@@ -118,37 +114,6 @@ def exhibit(analysis_id: str) -> Response:
     return exhibit_downloads.send_exhibit_under_review(_row(analysis_id))
 
 
-@blueprint.post("/cases/<int:case_id>/reviewers")
-@require(Permission.ARRANGE)
-@show_form_again(pages.show)
-def name(case_id: int) -> Response:
-    """Name the reviewers of a case, and what is ``blind``; without names, end its review."""
-    with context.database().alone() as session:
-        case = case_queries.find_or_404(session, current(), case_id)
-        first, second, third = (row_number(request.form.get(part, "")) for part in queries.PARTS)
-        if not (first or second or third):
-            reviewer_service.end_review(session, current(), case)
-        else:
-            if first is None or second is None:
-                raise UserError(
-                    400,
-                    gettext("A second review needs two reviewers."),
-                    gettext("Choose the first and the second."),
-                    field="first" if first is None else "second",
-                )
-            blind = request.form.get("blind", "")
-            if blind not in get_args(Hidden):
-                raise UserError(
-                    400,
-                    gettext("The form does not say what is hidden."),
-                    gettext("Choose it in the form."),
-                    field="blind",
-                )
-            chosen = reviewer_service.ChosenReviewers(first, second, third, cast(Hidden, blind))
-            reviewer_service.name_reviewers(session, current(), case, chosen)
-    return redirect(url_for("cases.show", case_id=case_id, _anchor="second-review"), 303)
-
-
 def _row(analysis_id: str) -> AnalysisRow:
     """Return the analysis under review. The exhibit is shown, anything else only if it is disclosed."""
     return analysis_queries.get_or_404(analysis_id, Disclosure.EXHIBIT)
@@ -160,14 +125,14 @@ def _page(row: AnalysisRow, problem: UserError | None = None) -> str | Response:
 
     who = current()
     with context.database().begin() as session:
-        review = queries.find_review_or_404(session, row)
+        review = reviews.find_review_or_404(session, row)
         hiding = None if who.sees_all else blinding.pending_judgement(session, who.user_id, row.exhibit_id)
         annotations = annotation_service.list_annotations(session, review.row.id)
     if review.row.id != row.id:
         if problem is None:
             return _redirect(review)
         row = _row(review.row.id)  # who sees one of them need not see the other
-    part, standing = review.part_of(who.user_id), queries.standing_of(review.statements)
+    part, standing = review.part_of(who.user_id), reviews.standing_of(review.statements)
     own, disclosed, length = review.own_judgement(part), review.disclosed, row.duration or 0.0
     active = part is not None and not review.case.closed
     judges, resolves = active and part != "third" and own is None, active and standing == "differs"

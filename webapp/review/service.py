@@ -27,13 +27,12 @@ from reports.review.second_review import (
 )
 from webapp import context
 from webapp.accounts.permissions import Principal
-from webapp.analyses.queries import reload_row
-from webapp.cases import access
+from webapp.casework import access, reviews
+from webapp.casework.reviews import SecondReviewState
 from webapp.custody import custody_log
 from webapp.errors import NotReady, UserError
-from webapp.review import queries
-from webapp.review.annotations import later_timestamp
-from webapp.review.queries import SecondReviewState
+from webapp.exhibits.annotations import later_timestamp
+from webapp.exhibits.queries import reload_row
 from webapp.storage.tables import AnalysisRow, ReviewStatement
 
 MAX_STATEMENTS = 1000  # per review
@@ -42,7 +41,7 @@ MAX_STATEMENTS = 1000  # per review
 def find_recorded(row: AnalysisRow, statement_id: str) -> SecondReviewState | None:
     """Return the review if it contains this statement already, because the request was repeated."""
     with context.database().begin() as session:
-        review = queries.find_review_or_404(session, reload_row(session, row.id))
+        review = reviews.find_review_or_404(session, reload_row(session, row.id))
         recorded = any(statement.id == statement_id for statement in review.statements)
         return review if recorded else None
 
@@ -159,7 +158,7 @@ def _review_and_part(session: Session, row: AnalysisRow, who: Principal) -> tupl
 
     Raises :class:`UserError` without a review or part, in a closed case, or if the review is full.
     """
-    review = queries.find_review_or_404(session, reload_row(session, row.id))
+    review = reviews.find_review_or_404(session, reload_row(session, row.id))
     access.refuse_closed(session, row.case_id)
     part = review.part_of(who.user_id)
     if part is None:
@@ -248,4 +247,4 @@ def _record(session: Session, review: SecondReviewState, statement: Statement) -
             assert_never(statement)
     custody_log.append(session, "second review", details, exhibit=row.exhibit.sha256, analysis=row.id)
     session.flush()
-    return queries.find_review_or_404(session, reload_row(session, row.id))
+    return reviews.find_review_or_404(session, reload_row(session, row.id))

@@ -337,7 +337,7 @@ class AnnotationRow(Base):
 class CaseReview(Base):
     """The reviewers of a case, and what the second reviewer must not see before judging.
 
-    ``blind`` is a :data:`reports.review.second_review.Hidden`, read by :mod:`webapp.review.blinding`.
+    ``blind`` is a :data:`reports.review.second_review.Hidden`, read by :mod:`webapp.casework.blinding`.
     """
 
     __tablename__ = "case_reviews"
@@ -473,7 +473,7 @@ class KeyedRequest(Base):
 
 
 class UploadRow(Base):
-    """A resumable upload; its bytes are in ``uploads/`` (:mod:`webapp.analyses.uploads.resumable`)."""
+    """A resumable upload; its bytes are in ``uploads/`` (:mod:`webapp.exhibits.uploads.resumable`)."""
 
     __tablename__ = "uploads"
     __table_args__ = (Index("uploads_expires", "expires"),)

@@ -22,13 +22,13 @@ from detector.process.signals import environment_of_child
 from language import translation
 from language.translation import gettext, translated
 from webapp import context
-from webapp.analyses import results
 from webapp.custody import custody_log
+from webapp.downloads import quoted_extract
 from webapp.errors import UserError
-from webapp.models import service as model_service
+from webapp.exhibits import results
+from webapp.installed_models import service as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, State
-from webapp.validations import quoted_extract
 
 COLUMNS = (
     "file", "label", "generator", "segments", "voice", "voice_generator", "voice_segments", "group",

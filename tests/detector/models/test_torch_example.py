@@ -11,7 +11,7 @@ import pytest
 from detector.files import ROOT
 from detector.models.loaded import load_model
 from detector.scoring.scorer import Scorer
-from webapp.models.check import check_model
+from webapp.installed_models.check import check_model
 
 
 def test_documented_example_creates_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

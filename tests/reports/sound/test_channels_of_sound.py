@@ -13,7 +13,7 @@ from detector.schema.voice import Voice
 from language import translation
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
-from webapp.review.desk_sound import sound_document
+from webapp.downloads.desk_sound import sound_document
 
 
 def text_of(analysis: Analysis, folder: Path, language: str = "en") -> str:

@@ -15,8 +15,8 @@ from detector.files import ROOT
 from webapp.accounts import permissions
 from webapp.accounts.permissions import Permission, Principal, Role
 from webapp.accounts.visibility import SAMPLE_FILE, visible, visible_session
-from webapp.analyses import library_search
 from webapp.analyses import statistics as library_statistics
+from webapp.exhibits import library_search
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseMember, CaseRow, Exhibit, User, now
 
 

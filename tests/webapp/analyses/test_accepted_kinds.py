@@ -10,8 +10,8 @@ from media_files import ACCEPTED, REFUSED
 
 from detector.files import ROOT
 from detector.media import acceptance
-from webapp.analyses.uploads import exhibits
 from webapp.errors import IntakeError
+from webapp.exhibits.uploads import exhibits
 from webapp.storage.data_folder import Folders
 
 pytestmark = pytest.mark.real_kinds

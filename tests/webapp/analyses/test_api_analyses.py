@@ -13,7 +13,7 @@ from detector.schema.analysis import Analysis, MediaKind
 from detector.schema.measurements import Answers, ManipulationKind
 from detector.schema.summary import EMPTY_SUMMARY, Summary, summarise
 from webapp.analyses.schemas import AnalysisStatus
-from webapp.cases import details as case_details
+from webapp.casework import details as case_details
 from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow

@@ -15,8 +15,8 @@ from voices import two_channels, voice
 from detector.schema.analysis import Analysis, MediaKind
 from language.languages import LANGUAGES
 from reports.custody.chain import check_export
-from webapp.analyses.downloads import reports as report_downloads
 from webapp.analyses.schemas import ReportSearch
+from webapp.downloads import reports as report_downloads
 from webapp.storage.data_folder import Folders
 
 

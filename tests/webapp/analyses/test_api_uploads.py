@@ -19,8 +19,8 @@ from sqlalchemy import select, update
 from webapp import create_app
 from webapp.accounts.permissions import Role
 from webapp.analyses import uploads_api
-from webapp.analyses.uploads import resumable
 from webapp.errors import UserError
+from webapp.exhibits.uploads import resumable
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, UploadRow, now
 
@@ -167,7 +167,7 @@ def test_uploads_are_limited_by_number_and_free_space(app, client, monkeypatch):
     class Full:
         free = app.extensions["settings"].spare + 19 * len(CONTENT)
 
-    monkeypatch.setattr("webapp.analyses.uploads.resumable.shutil.disk_usage", lambda _: Full)
+    monkeypatch.setattr("webapp.exhibits.uploads.resumable.shutil.disk_usage", lambda _: Full)
     assert begin(client).status_code == 507  # what the others announced is spoken for
     assert begin(client, b"").status_code == 400
 
@@ -179,7 +179,7 @@ def test_parts_leave_the_reserved_space_free(app, client, monkeypatch):
         free = app.extensions["settings"].spare - 1
 
     with monkeypatch.context() as patched:
-        patched.setattr("webapp.analyses.uploads.resumable.shutil.disk_usage", lambda _: Full)
+        patched.setattr("webapp.exhibits.uploads.resumable.shutil.disk_usage", lambda _: Full)
         assert send(client, place, 0, CONTENT).status_code == 507
     assert send(client, place, 0, CONTENT).status_code == 204
 
@@ -236,7 +236,7 @@ def test_one_account_cannot_reserve_all_space(lab, monkeypatch):
     class Some:
         free = app.extensions["settings"].spare + 32 * len(CONTENT)
 
-    monkeypatch.setattr("webapp.analyses.uploads.resumable.shutil.disk_usage", lambda _: Some)
+    monkeypatch.setattr("webapp.exhibits.uploads.resumable.shutil.disk_usage", lambda _: Some)
     for place in [begin(ada).headers["Location"] for _ in range(4)]:  # finished ones are no uploads any more
         assert send(ada, place, 0, CONTENT).status_code == 204
         assert ada.post(f"{place}/analysis", json={}).status_code == 202

@@ -19,11 +19,12 @@ from werkzeug.test import encode_multipart
 
 from detector.schema.analysis import MediaKind
 from verification.verify import verify
-from webapp.analyses.downloads import bundles as bundle_downloads
-from webapp.analyses.downloads import reports as report_downloads
-from webapp.analyses.media import playback
-from webapp.analyses.media.playback import Playback
-from webapp.custody import disclosure, integrity
+from webapp.custody import integrity
+from webapp.downloads import bundles as bundle_downloads
+from webapp.downloads import reports as report_downloads
+from webapp.exhibits import disclosure
+from webapp.exhibits.media import playback
+from webapp.exhibits.media.playback import Playback
 from webapp.storage.data_folder import Folders
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}
@@ -246,16 +247,12 @@ def test_the_bundle_matches_its_report(app, client, row, monkeypatch):
 
 
 def test_bundles_are_reproducible(client, row, monkeypatch):
-    monkeypatch.setattr(
-        "webapp.analyses.downloads.bundles.now", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC)
-    )
+    monkeypatch.setattr("webapp.downloads.bundles.now", lambda: datetime(2026, 11, 20, 12, tzinfo=UTC))
     first = client.get(f"/analyses/{row.id}/bundle.zip").data
     # The log has grown by that bundle, and so has the next one.
     log = unpacked(first)["custody.json"]
     assert len(unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)["custody.json"]) > len(log)
-    monkeypatch.setattr(
-        "webapp.analyses.downloads.kept_reports.log_beside", lambda _session, _exhibit, _place: log
-    )
+    monkeypatch.setattr("webapp.downloads.kept_reports.log_beside", lambda _session, _exhibit, _place: log)
     assert client.get(f"/analyses/{row.id}/bundle.zip").data == first
 
 

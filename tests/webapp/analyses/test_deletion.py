@@ -10,7 +10,7 @@ from made_results import engine, finished, hand_in
 from made_rows import count, row, say
 
 from detector.models.model_files import DEFAULT_MODEL
-from webapp.analyses import deletion
+from webapp.exhibits import deletion
 from webapp.jobs import claims, states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, Exhibit

@@ -23,8 +23,8 @@ from detector.schema.analysis import MediaKind
 from reports.errors import ReportError
 from reports.exports import spreadsheets
 from reports.exports.formats import FORMATS, Format
-from webapp.analyses.downloads import exports
-from webapp.analyses.results import load_result
+from webapp.downloads import exports
+from webapp.exhibits.results import load_result
 from webapp.http import in_turn
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import CustodyRow

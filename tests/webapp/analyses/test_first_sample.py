@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from webapp.analyses.uploads.sample import SAMPLE_FILE
+from webapp.exhibits.uploads.sample import SAMPLE_FILE
 from webapp.jobs import broker
 from webapp.serve import resend
 from webapp.storage.data_folder import Folders

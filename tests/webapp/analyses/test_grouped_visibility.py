@@ -15,8 +15,8 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.accounts.permissions import Principal, Role
 from webapp.accounts.visibility import visible_session
-from webapp.analyses import library_search
-from webapp.analyses.library_search import LibrarySearch, parse_search
+from webapp.exhibits import library_search
+from webapp.exhibits.library_search import LibrarySearch, parse_search
 from webapp.storage.tables import (
     AnalysisRow,
     CaseMember,

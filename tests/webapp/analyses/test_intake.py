@@ -24,8 +24,8 @@ from werkzeug.test import encode_multipart
 
 from detector.files import ROOT
 from webapp import create_app
-from webapp.analyses import deletion
-from webapp.analyses.uploads.exhibits import clean_file_name
+from webapp.exhibits import deletion
+from webapp.exhibits.uploads.exhibits import clean_file_name
 from webapp.http.uploads import Incoming
 from webapp.server import listen
 from webapp.storage.data_folder import Folders

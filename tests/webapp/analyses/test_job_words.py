@@ -8,7 +8,7 @@ import pytest
 
 from detector.files import ROOT
 from language import translation
-from webapp.analyses.queries import translate_status
+from webapp.exhibits.queries import translate_status
 
 
 def test_only_words_are_translated() -> None:

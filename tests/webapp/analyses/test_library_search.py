@@ -19,9 +19,9 @@ from werkzeug.datastructures import MultiDict
 
 from detector.schema.summary import EMPTY_SUMMARY
 from detector.schema.voice import VoiceSummary, VoiceVerdict
-from webapp.analyses import library_search
-from webapp.analyses.library_search import PAGE_SIZE, parse_search
-from webapp.analyses.uploads.sample import SAMPLE_FILE, add_sample
+from webapp.exhibits import library_search
+from webapp.exhibits.library_search import PAGE_SIZE, parse_search
+from webapp.exhibits.uploads.sample import SAMPLE_FILE, add_sample
 from webapp.jobs import claims, states
 from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
 
@@ -227,7 +227,7 @@ class TestSample:
             self.made += 1
             clip.write_bytes(b"sample")
 
-        monkeypatch.setattr("webapp.analyses.uploads.sample._create_clip", make)
+        monkeypatch.setattr("webapp.exhibits.uploads.sample._create_clip", make)
 
     def test_an_empty_library_offers_the_sample(self, app, client, database, sent):
         text = client.get("/analyses").text
@@ -268,7 +268,7 @@ class TestSample:
 
 
 def test_failure_to_create_the_sample_is_explained(client, monkeypatch):
-    monkeypatch.setattr("webapp.analyses.uploads.sample.sys.executable", "/nowhere/python")
+    monkeypatch.setattr("webapp.exhibits.uploads.sample.sys.executable", "/nowhere/python")
     answer = client.post("/sample")
     assert answer.status_code == 500 and "The sample could not be made" in answer.text
 
@@ -278,7 +278,7 @@ def test_the_sample_is_created_in_its_own_process(client, sent, sample, tmp_path
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\n[ "$1 $2 $3 $#" = "-m detector sample 4" ] && cp "{sample}" "$4"\n')
     python.chmod(0o755)
-    monkeypatch.setattr("webapp.analyses.uploads.sample.sys.executable", str(python))
+    monkeypatch.setattr("webapp.exhibits.uploads.sample.sys.executable", str(python))
     answer = client.post("/sample")
     assert answer.location == f"/analyses/{sent[0]}"
     assert client.get(f"/api/v1{answer.location}").json["file"] == SAMPLE_FILE

@@ -11,8 +11,8 @@ from http_servers import served
 from made_results import finished, hand_in
 from waiting import PATIENCE
 
-from webapp.analyses.media import playback
-from webapp.analyses.media.playback import Playback
+from webapp.exhibits.media import playback
+from webapp.exhibits.media.playback import Playback
 from webapp.storage.tables import AnalysisRow
 
 

@@ -16,7 +16,7 @@ from detector.schema.analysis import KEPT_WIDTH, Analysis, MediaKind, Verdict
 from language.languages import LANGUAGES
 from language.translation import gettext, speaking
 from reports.annex import reader_view_of_model
-from webapp.analyses.library_search import PAGE_SIZE
+from webapp.exhibits.library_search import PAGE_SIZE
 from webapp.jobs import claims, failures
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Milestone, now
@@ -305,7 +305,7 @@ def test_unexpected_errors_are_shown_as_a_page(app, client, monkeypatch, caplog)
 
 def test_unexpected_errors_are_logged_with_the_route_only(app, client, monkeypatch, caplog):
     app.testing = False
-    monkeypatch.setattr("webapp.analyses.queries.get_or_404", lambda *_args, **_more: 1 / 0)
+    monkeypatch.setattr("webapp.exhibits.queries.get_or_404", lambda *_args, **_more: 1 / 0)
     assert client.get("/analyses/a%0ab").status_code == 500
     assert "GET /analyses/<analysis_id> failed" in caplog.text and "a\nb" not in caplog.text
 

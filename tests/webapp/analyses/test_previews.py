@@ -21,8 +21,8 @@ from sounds import hum, write_recording
 from detector.media.acceptance import InputLimits
 from detector.media.open import open_media
 from detector.recordings import recording_facts
-from webapp.analyses.media.playback import Playback
-from webapp.analyses.media.preview_encoder import decide_playback
+from webapp.exhibits.media.playback import Playback
+from webapp.exhibits.media.preview_encoder import decide_playback
 
 VP9 = {"deadline": "realtime", "cpu-used": "8"}
 

@@ -19,10 +19,10 @@ from waiting import until
 from reports.custody.chain import check_export
 from reports.custody.format import read_export
 from webapp.accounts.permissions import Role
-from webapp.analyses import deletion
-from webapp.analyses.downloads import reports as report_downloads
 from webapp.custody import custody_log
+from webapp.downloads import reports as report_downloads
 from webapp.errors import UserError
+from webapp.exhibits import deletion
 from webapp.http import in_turn
 
 AGREE = {"kind": "segment", "segment": "A1", "verdict": "agree", "author": "Ann", "note": "seams at the jaw"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from made_results import finished
 
-from webapp.analyses import results
+from webapp.exhibits import results
 from webapp.storage.data_folder import Folders
 
 

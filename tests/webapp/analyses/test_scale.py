@@ -17,7 +17,7 @@ from warm import Script
 
 from webapp import create_app
 from webapp.analyses import statistics as library_statistics
-from webapp.analyses.library_search import LibrarySearch, find_page
+from webapp.exhibits.library_search import LibrarySearch, find_page
 from webapp.jobs import queue as job_queue
 from webapp.jobs import recovery
 from webapp.storage.data_folder import Folders

@@ -20,11 +20,12 @@ from voices import recording, voice
 
 from detector.schema.analysis import MediaKind, Verdict
 from language import translation
-from webapp.analyses import older_rows, statistics
+from webapp.analyses import statistics
 from webapp.analyses import statistics as library_statistics
 from webapp.analyses.statistics import Count
+from webapp.exhibits import annotations as review_annotations
+from webapp.exhibits import older_rows
 from webapp.jobs import claims, states
-from webapp.review import annotations as review_annotations
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, now
 

@@ -11,7 +11,7 @@ from statements import counted
 
 from webapp.accounts.permissions import Role
 from webapp.accounts.visibility import SAMPLE_FILE
-from webapp.cases import service
+from webapp.casework import service
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseMember, State

@@ -10,7 +10,7 @@ import pytest
 from made_results import finished
 
 from reports.inputs.case_fields import ASKED
-from webapp.cases import details as case_details
+from webapp.casework import details as case_details
 from webapp.custody import custody_log
 from webapp.storage.tables import CaseDetailsRow
 

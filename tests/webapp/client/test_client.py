@@ -20,7 +20,6 @@ from voices import voice
 
 from detector.files import ROOT
 from webapp import client
-from webapp.analyses.downloads import kept_reports, reports
 from webapp.client import (
     AnalysisFailed,
     Client,
@@ -36,6 +35,7 @@ from webapp.client import (
     connection,
     uploads,
 )
+from webapp.downloads import kept_reports, reports
 from webapp.http import in_turn
 from webapp.jobs import claims, failures
 from webapp.jobs.parameters import read_other_models

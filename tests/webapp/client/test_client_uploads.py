@@ -12,8 +12,6 @@ from unittest.mock import Mock
 import pytest
 from client_connections import CONTENT, Relay, clock, failing
 
-from webapp.analyses import service
-from webapp.analyses.uploads import resumable
 from webapp.client import (
     Client,
     ClientError,
@@ -26,6 +24,8 @@ from webapp.client import (
     connection,
     uploads,
 )
+from webapp.exhibits import service
+from webapp.exhibits.uploads import resumable
 from webapp.storage.data_folder import Folders
 
 

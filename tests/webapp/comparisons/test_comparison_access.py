@@ -8,7 +8,7 @@ from made_results import finished
 from people import account, signed_in, with_login
 
 from webapp.accounts.permissions import Role
-from webapp.comparisons import reference_comparisons
+from webapp.exhibits import reference_comparisons
 from webapp.jobs import states
 from webapp.storage.tables import AnalysisRow
 

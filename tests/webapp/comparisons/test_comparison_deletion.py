@@ -6,9 +6,9 @@ import pytest
 from made_comparisons import comparison_rows, queued
 
 from detector.models.model_files import DEFAULT_MODEL
-from webapp.analyses import deletion
 from webapp.custody import custody_log
 from webapp.custody.audit import Audit
+from webapp.exhibits import deletion
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseRow, ComparisonRow, now

@@ -12,10 +12,10 @@ from made_copies import matched
 from made_results import finished, hand_in
 
 from detector.schema.analysis import MediaKind
-from webapp.analyses.downloads import reports as report_downloads
-from webapp.analyses.media import playback
-from webapp.analyses.media.playback import Playback
 from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE
+from webapp.downloads import reports as report_downloads
+from webapp.exhibits.media import playback
+from webapp.exhibits.media.playback import Playback
 from webapp.jobs import claims
 from webapp.jobs import claims as jobs_claims
 from webapp.storage.data_folder import Folders

@@ -15,7 +15,7 @@ from detector.fingerprint.index import MOST_ALIKE, MOST_FOUND
 from detector.fingerprint.match import Piece, View
 from language import translation
 from webapp.accounts.permissions import Role
-from webapp.comparisons.copies import describe_changes
+from webapp.exhibits.copies import describe_changes
 from webapp.jobs import states
 from webapp.storage.tables import AnalysisRow, State, User
 

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from detector.fingerprint import match as fingerprint_match
 from detector.fingerprint.fingerprint import Fingerprint
 from detector.fingerprint.match import Match
-from webapp.analyses import deletion
 from webapp.comparisons import fingerprints
+from webapp.exhibits import deletion
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Exhibit, FingerprintBlock, FingerprintRow, MatchRow

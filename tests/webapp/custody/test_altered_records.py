@@ -14,9 +14,9 @@ from sqlalchemy import update
 from reports.bundle import manifest
 from reports.file_names import MANIFEST
 from webapp.accounts.permissions import Role
-from webapp.analyses import results
 from webapp.custody import custody_log, people_records
 from webapp.custody.audit import Audit
+from webapp.exhibits import results
 from webapp.review import desk_api
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseDetailsRow, User
 

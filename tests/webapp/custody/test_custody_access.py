@@ -10,7 +10,8 @@ from people import PASSWORD, sign_in, signed_in, with_accounts
 from reports.custody.chain import check_export
 from webapp.accounts import users as account_store
 from webapp.accounts.permissions import Role
-from webapp.custody import custody_log, disclosure
+from webapp.custody import custody_log
+from webapp.exhibits import disclosure
 from webapp.storage.tables import Exhibit
 
 SAME = b"the very same bytes"

@@ -15,8 +15,8 @@ from warm import Script
 
 from reports.custody.chain import check_export, check_log
 from reports.custody.format import read_export
-from webapp.analyses import deletion
 from webapp.custody import custody_log
+from webapp.exhibits import deletion
 from webapp.jobs import claims, recovery, states
 from webapp.jobs.failures import CRASHED
 from webapp.storage.data_folder import Folders

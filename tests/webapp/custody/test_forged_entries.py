@@ -19,6 +19,7 @@ from reports.custody.format import Action, entry_sha256, to_json
 from reports.review.annotation_file import checksum
 from webapp.accounts.permissions import Role
 from webapp.custody import custody_log, job_records, people_records
+from webapp.downloads import quoted_extract
 from webapp.storage.tables import (
     AnalysisRow,
     AnnotationRow,
@@ -32,7 +33,6 @@ from webapp.storage.tables import (
     User,
     now,
 )
-from webapp.validations import quoted_extract
 
 pytestmark = pytest.mark.usefixtures("quick_reports")
 

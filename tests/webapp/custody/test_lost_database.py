@@ -9,8 +9,8 @@ from made_results import finished, hand_in
 
 from cli.web import main as cli
 from webapp import create_app
-from webapp.analyses import deletion
 from webapp.custody.startup import LostDatabaseError
+from webapp.exhibits import deletion
 from webapp.settings import DATABASE
 
 

@@ -17,8 +17,8 @@ from sqlalchemy import insert, update
 
 from reports.custody.format import ZEROS, Entry
 from webapp import create_app
-from webapp.analyses import deletion
 from webapp.custody.audit import Audit
+from webapp.exhibits import deletion
 from webapp.jobs import claims, recovery, states
 from webapp.storage.tables import AnalysisRow, AnnotationRow, ComparisonRow, Exhibit, State
 

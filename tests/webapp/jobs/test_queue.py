@@ -13,7 +13,7 @@ from made_rows import change, earlier, retry, row
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.analyses.queries import count_ahead
+from webapp.exhibits.queries import count_ahead
 from webapp.jobs import broker, claims, failures, recovery, states
 from webapp.jobs import claims as jobs_claims
 from webapp.jobs import queue as job_queue

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER
-from webapp.models import service as model_service
+from webapp.installed_models import service as model_service
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from detector.models.loaded import CARD_LIMIT, check_pair
 from detector.models.model_files import DEFAULT_MODEL
 from detector.networks.base import architectures
-from webapp.models import service as model_service
+from webapp.installed_models import service as model_service
 from webapp.models.pages import _PAIR
 
 
@@ -165,7 +165,7 @@ class TestAdding:
         assert kept_models(folders) == []
 
     def test_a_crashed_check_adds_nothing(self, client, folders, monkeypatch):
-        monkeypatch.setattr("webapp.models.check.sys.executable", shutil.which("false"))
+        monkeypatch.setattr("webapp.installed_models.check.sys.executable", shutil.which("false"))
         answer = add_model(client, *pair("new"))
         assert answer.status_code == 400 and "was not added" in answer.text
         assert kept_models(folders) == []

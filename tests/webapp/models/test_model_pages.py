@@ -15,10 +15,10 @@ from detector.models.loaded import load_model
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SECOND_LOOK_FOLDER
 from language.formatting import number
 from webapp import create_app
-from webapp.analyses.results import load_result as load_result
-from webapp.analyses.uploads import sample as sample_service
+from webapp.exhibits.results import load_result as load_result
+from webapp.exhibits.uploads import sample as sample_service
+from webapp.installed_models import service as model_service
 from webapp.jobs import claims, states
-from webapp.models import service as model_service
 from webapp.storage.tables import AnalysisRow, Choice
 from webapp.worker import run_analysis, run_job
 
@@ -36,7 +36,7 @@ class TestPage:
             assert words in text, words
         assert "/remove" not in text and "/default" not in text
         assert ">not measured<" not in text, (
-            "the default's card lacks a figure of webapp.models.service.HEADLINES"
+            "the default's card lacks a figure of webapp.installed_models.service.HEADLINES"
         )
 
     def test_figures_include_the_second_look(self, client, tmp_path):

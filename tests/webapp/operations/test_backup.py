@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 from cli.web import main as cli
 from detector.files import hash_file
 from webapp import create_app
-from webapp.analyses import deletion
+from webapp.exhibits import deletion
 from webapp.jobs import recovery
 from webapp.operations import backup, restore
 from webapp.storage import database as storage_database

@@ -13,11 +13,11 @@ from made_validation import validation
 from cli.web import main as cli
 from detector.validation.rates import quoted_extract as extract_of
 from webapp.custody import custody_log
+from webapp.downloads import quoted_extract
 from webapp.operations import backup
 from webapp.storage import database as storage_database
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import open_database
-from webapp.validations import quoted_extract
 from webapp.validations import store as stored_validations
 
 

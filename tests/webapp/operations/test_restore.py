@@ -11,7 +11,7 @@ from made_results import finished, hand_in
 from sqlalchemy import select
 
 from webapp import create_app
-from webapp.analyses.downloads import reports as report_downloads
+from webapp.downloads import reports as report_downloads
 from webapp.errors import UserError
 from webapp.operations import backup
 from webapp.settings import read_settings

@@ -15,7 +15,7 @@ from detector.models.model_files import DEFAULT_MODEL
 from webapp.accounts import tokens
 from webapp.accounts.users import principal_of
 from webapp.analyses import api
-from webapp.analyses import service as analysis_service
+from webapp.exhibits import service as analysis_service
 from webapp.rest import idempotency
 from webapp.rest.idempotency import LARGEST_JSON
 from webapp.storage.tables import AnalysisRow, KeyedRequest

@@ -28,7 +28,7 @@ from reports.review.annotation_file import LARGEST_ANNOTATION_FILE, checksum, fi
 from reports.review.annotation_section import reviewer_view
 from reports.review.annotations import ANNOTATION, References, current
 from webapp.accounts.permissions import Role
-from webapp.analyses.results import load_result
+from webapp.exhibits.results import load_result
 from webapp.review import annotation_import
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database

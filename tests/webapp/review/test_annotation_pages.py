@@ -12,10 +12,10 @@ from annotated_analyses import AGREE, stored
 from made_results import hand_in
 
 from detector.schema.formatting import timecode
+from webapp.exhibits import annotations as annotation_service
+from webapp.exhibits import annotations as review_annotations
 from webapp.jobs import claims
 from webapp.jobs.failures import CRASHED
-from webapp.review import annotations as annotation_service
-from webapp.review import annotations as review_annotations
 from webapp.storage.tables import now
 
 

@@ -25,8 +25,8 @@ from reports.review.annotation_file import checksum, file_text
 from reports.review.annotations import ANNOTATION
 from reports.review.second_review import parse, statement_json
 from webapp.accounts.request_guard import Rates
-from webapp.analyses.downloads import kept_reports
-from webapp.analyses.results import load_result
+from webapp.downloads import kept_reports
+from webapp.exhibits.results import load_result
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, AnnotationRow, KeyedRequest, ReviewStatement, State, now
 

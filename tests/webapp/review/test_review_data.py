@@ -13,9 +13,9 @@ from made_results import finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
 from language.translation import speaking
-from webapp.analyses.media.playback import Playback
-from webapp.analyses.results import load_result
-from webapp.review import desk_data
+from webapp.downloads import desk_data
+from webapp.exhibits.media.playback import Playback
+from webapp.exhibits.results import load_result
 from webapp.storage.data_folder import Folders
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_results import finished, hand_in
 
-from webapp.review import desk_data
+from webapp.downloads import desk_data
 
 
 def made(count: int, seed: int) -> desk_data.Columns:

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from statements import counted
 
 from cli.web import main as cli
+from webapp.casework import blinding
 from webapp.custody import custody_log
 from webapp.custody.audit import Audit
-from webapp.review import blinding
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseReview, ReviewStatement, State, now
 
 pytestmark = pytest.mark.usefixtures("quick_reports")

@@ -10,8 +10,8 @@ import pytest
 from made_rows import change, row
 from second_review_case import Review
 
-from webapp.analyses.media import playback
-from webapp.analyses.media.playback import Playback
+from webapp.exhibits.media import playback
+from webapp.exhibits.media.playback import Playback
 from webapp.storage.data_folder import Folders
 
 pytestmark = pytest.mark.usefixtures("quick_reports")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from reports.review.second_review import parse, statement_json
 from webapp.accounts.permissions import Principal, Role
-from webapp.review import queries
+from webapp.casework import reviews
 from webapp.storage.database import Database
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, Exhibit, ReviewStatement, State
 
@@ -100,14 +100,14 @@ def test_tasks_of_each_reviewer(people, name):
         reviewed(session, case(session, who, closed=True), f"{name}, closed", statements)
     with database.begin() as session:
         for person, task in zip(("ada", "ben", "cleo"), expected, strict=True):
-            tasks = queries.review_tasks(session, who[person])
+            tasks = reviews.review_tasks(session, who[person])
             assert [entry.task for entry in tasks] == ([] if task is None else [task]), person
             named = third or person != "cleo"
-            assert queries.count_review_tasks(session, who[person]) == (len(tasks) if named else 0)
+            assert reviews.count_review_tasks(session, who[person]) == (len(tasks) if named else 0)
             for entry in tasks:  # of two analyses that of which something was said
                 spoken_of = f"{name}{1 if statements else 2}"
                 assert entry.row.id == hashlib.md5(spoken_of.encode()).hexdigest()
-        assert queries.count_review_tasks(session, who["dora"]) is None
+        assert reviews.count_review_tasks(session, who["dora"]) is None
 
 
 def test_counting_reads_only_relevant_statements(people, monkeypatch):
@@ -126,13 +126,13 @@ def test_counting_reads_only_relevant_statements(people, monkeypatch):
             parsed.append(body)
             return STATEMENT.validate_json(body)
 
-    STATEMENT = queries.STATEMENT
-    monkeypatch.setattr(queries, "STATEMENT", Counting)
+    STATEMENT = reviews.STATEMENT
+    monkeypatch.setattr(reviews, "STATEMENT", Counting)
     event.listen(database.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     event.listen(AnalysisRow, "load", on_load := lambda *_: loaded.append(1))
     try:
         with database.begin() as session:
-            assert queries.count_review_tasks(session, who["ben"]) == 6
+            assert reviews.count_review_tasks(session, who["ben"]) == 6
     finally:
         event.remove(AnalysisRow, "load", on_load)
     assert len(parsed) == 3 * 3 and loaded == []  # of those that differ, both judgements and a message
@@ -145,10 +145,10 @@ def test_tasks_are_paged(people, monkeypatch):
         case_id = case(session, who)
         for number in range(5):
             reviewed(session, case_id, f"clip {number}.mp4")
-    monkeypatch.setattr(queries, "PAGE_SIZE", 2)
+    monkeypatch.setattr(reviews, "PAGE_SIZE", 2)
     with app.extensions["database"].begin() as session:
-        everything = [task.row.id for task in queries.review_tasks(session, who["ada"])]
-        pages = [queries.review_task_page(session, who["ada"], number) for number in (0, 1, 2, 3, 9)]
+        everything = [task.row.id for task in reviews.review_tasks(session, who["ada"])]
+        pages = [reviews.review_task_page(session, who["ada"], number) for number in (0, 1, 2, 3, 9)]
     assert [(page.number, page.pages, page.total) for page in pages] == [
         (1, 3, 5), (1, 3, 5), (2, 3, 5), (3, 3, 5), (3, 3, 5)
     ]  # fmt: skip

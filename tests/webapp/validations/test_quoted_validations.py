@@ -18,9 +18,10 @@ from detector.schema.laboratory import Laboratory
 from detector.validation.validated_model import validated_model
 from webapp import create_app
 from webapp.custody import custody_log
+from webapp.downloads import quoted_extract
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Choice, now
-from webapp.validations import creation, quoted_extract
+from webapp.validations import creation
 from webapp.validations import store as stored_validations
 
 

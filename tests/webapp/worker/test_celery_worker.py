@@ -18,7 +18,7 @@ from made_rows import retry, row_of
 from waiting import PATIENCE, until
 
 from webapp import create_app
-from webapp.analyses.downloads import kept_reports
+from webapp.downloads import kept_reports
 from webapp.jobs import broker, claims, failures, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states

@@ -8,9 +8,9 @@ import threading
 import pytest
 from made_results import hand_in, made_result
 
-from webapp.analyses import deletion
-from webapp.analyses.downloads import kept_reports
-from webapp.analyses.downloads import reports as report_downloads
+from webapp.downloads import kept_reports
+from webapp.downloads import reports as report_downloads
+from webapp.exhibits import deletion
 from webapp.http import in_turn
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import prepared_report, run_analysis, run_job

@@ -15,10 +15,10 @@ from voices import voice
 
 from detector.errors import MediaError, ModelError
 from detector.files import publish_folder
-from webapp.analyses.uploads import sample as sample_service
 from webapp.custody import custody_log
+from webapp.exhibits.uploads import sample as sample_service
+from webapp.installed_models import service as model_service
 from webapp.jobs import claims, failures, recovery
-from webapp.models import service as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Exhibit
 from webapp.worker import prepared_report, run_analysis, run_job

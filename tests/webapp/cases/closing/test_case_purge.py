@@ -12,7 +12,7 @@ from second_review_case import review
 from sqlalchemy import select
 
 from cli.web import main as cli
-from webapp.analyses import deletion
+from webapp.exhibits import deletion
 from webapp.jobs import states
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, CaseMember, CaseReview, CaseRow, Exhibit, State, User, now

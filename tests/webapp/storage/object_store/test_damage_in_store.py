@@ -15,12 +15,12 @@ from made_rows import row_of
 from object_store_server import CONTENT, NAME, upload
 from sqlalchemy import select
 
-from webapp.analyses.media import playback
-from webapp.analyses.uploads import exhibits
 from webapp.custody import integrity
 from webapp.custody.integrity import DamagedExhibit
 from webapp.custody.job_records import AlteredRecord
 from webapp.errors import DamagedFile
+from webapp.exhibits.media import playback
+from webapp.exhibits.uploads import exhibits
 from webapp.jobs import failures
 from webapp.storage.tables import AnalysisRow, CaseRow, CustodyRow, Exhibit, now
 from webapp.worker import run_job

@@ -19,8 +19,8 @@ from made_rows import row_of
 from object_store_server import CONTENT, NAME, kept, upload
 
 from webapp import create_app
-from webapp.analyses import results
-from webapp.models import service as model_service
+from webapp.exhibits import results
+from webapp.installed_models import service as model_service
 from webapp.storage.data_folder import Folders
 from webapp.storage.object_store import RemoteStore
 from webapp.storage.tables import ComparisonRow

@@ -20,8 +20,8 @@ from object_store_server import CONTENT, kept, upload
 from s3fs import S3FileSystem
 from sqlalchemy import select
 
-from webapp.analyses import deletion
 from webapp.errors import StoreError
+from webapp.exhibits import deletion
 from webapp.operations import health
 from webapp.settings import SettingError, read_settings
 from webapp.storage import object_store
@@ -171,7 +171,7 @@ def test_missing_bucket_wrong_keys_and_full_store(app, client, bucket, folders, 
 
 
 def test_failed_upload_leaves_nothing(app, client, bucket, monkeypatch):
-    monkeypatch.setattr("webapp.analyses.service.states.create_analysis", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("webapp.exhibits.service.states.create_analysis", lambda *_, **__: 1 / 0)
     answer = client.post("/analyses", data={"file": (io.BytesIO(CONTENT), "clip.mp4")})
     assert answer.status_code == 500 and bucket.names() == []
 

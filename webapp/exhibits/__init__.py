@@ -1,0 +1,1 @@
+"""Exhibits and their analyses as all features use them: rows, results, annotations, deletion."""

@@ -1,0 +1,1 @@
+"""The models that analyses may use: listed, checked, added and removed."""
