@@ -15,7 +15,7 @@ from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from detector.schema.analysis import Analysis, Span, Voice
+from detector.schema.analysis import Analysis, Joint, Span, Voice
 from detector.schema.causes.cause import CODES, Cause, Words, render
 from detector.schema.formatting import N_ as N_
 from detector.schema.formatting import escape_directions
@@ -115,12 +115,12 @@ class _TranslatedWords(Words):
 WORDS = _TranslatedWords()
 
 
-def reason_text(result: Analysis | Voice | Span) -> str:
-    """Return the reason of an analysis, of its voices, or of a span in the current language.
+def reason_text(result: Analysis | Voice | Joint | Span) -> str:
+    """Return the reason of a verdict or a span in the current language.
 
     Analyses before schema 1.25 have sentences alone, which stay in English.
     """
-    causes = result.causes if isinstance(result, Analysis | Voice) else filter(None, (result.cause,))
+    causes = filter(None, (result.cause,)) if isinstance(result, Span) else result.causes
     return Quoted(" ".join(map(cause_text, causes)) or result.reason)
 
 

@@ -129,6 +129,7 @@ class ReportView:
     outcome: AnalysisOutcome = field(metadata=UNTRANSLATED)
     verdict_sentence: str
     reason: str
+    statements_note: str  # where they stay in English
     declared: DeclarationsView
     answers: tuple[summary.KeyAnswer, ...]
     next_steps: str  # as a page says it; a report has it among its answers
@@ -224,6 +225,15 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
         return translation.translated_view(_view(analysis, folder, inputs))
 
 
+def _statements_note(analysis: Analysis) -> str:
+    """Say in other languages that the statements of an earlier version, which have no codes, are in English."""
+    if analysis.causes or translation.current() == translation.DEFAULT:
+        return ""
+    return gettext(
+        "An earlier version of Reelproof made this analysis. Its statements stay in English, as it wrote them."
+    )
+
+
 def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     media, case, check = analysis.media, inputs.case or CaseDetails(), inputs.check
     quoted, review = inputs.quoted_laboratory(), inputs.parsed_review(media.sha256)
@@ -280,6 +290,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         verdict_sentence=(of_sound.sentence or of_sound.absent) if of_sound else verdict_sentence(analysis),
         reason=of_sound.reason if of_sound else reason_text(analysis),
         declared=declarations_view(analysis),
+        statements_note=_statements_note(analysis),
         answers=tuple(answers),
         next_steps=_next_steps(analysis, sound, in_report=False),
         figure=figure_view(analysis),

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 # Other modules import most names of an analysis from here.
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional  # noqa: F401
-from detector.schema.causes import reasons, remarks, spans, voices  # noqa: F401  # their codes
+from detector.schema.causes import joint, reasons, remarks, spans, voices  # noqa: F401  # their codes
 from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.schema.measurements import (  # noqa: F401
@@ -257,7 +257,12 @@ class Joint(Value):
 
     rule: JointRule
     verdict: Verdict
-    reason: str
+    reason: str = Field(default="", description="the texts of `causes`")
+    causes: tuple[Cause, ...] = Field(default=(), description="empty: an analysis before 1.27")
+
+    @model_validator(mode="after")
+    def _write_reason(self) -> Self:
+        return with_reason(self, self.causes)
 
 
 class Analysis(Document):

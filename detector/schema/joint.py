@@ -17,18 +17,7 @@ class JointRule(StrEnum):
     MAJORITY = "majority"
     ALL = "all"
 
-    @property
-    def words(self) -> str:
-        """Description of the rule that completes a sentence."""
-        return _WORDS[self]
 
-
-_WORDS = {
-    JointRule.FIRST: "the first model decides; the others are shown.",
-    JointRule.ANY: "manipulated if any model says so.",
-    JointRule.MAJORITY: "what more than half of the models say; else inconclusive.",
-    JointRule.ALL: "what all models say; else inconclusive.",
-}
 MOST_OTHERS = 8  # models of one analysis besides the first
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from detector.schema.analysis import Answers, Joint, Media, Person, Segment, Verdict
 from detector.schema.causes.cause import Cause
+from detector.schema.causes.joint import JointCode
 from detector.schema.joint import JointRule
 from detector.verdict import judged_persons, reasons
 from detector.verdict.judged_persons import (
@@ -124,7 +125,9 @@ def following_remarks(exhibit: JudgedExhibit, media: Media) -> list[Cause]:
 def joint_verdict(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Joint:
     """Return the joint verdict of models, given by title and verdict, primary model first."""
     decisions = [verdict for _, verdict in verdicts]
-    return Joint(rule=rule, verdict=combine_verdicts(rule, decisions), reason=_reason(rule, verdicts))
+    return Joint(
+        rule=rule, verdict=combine_verdicts(rule, decisions), causes=tuple(_joint_causes(rule, verdicts))
+    )
 
 
 def combine_verdicts(rule: JointRule, verdicts: Sequence[Verdict]) -> Verdict:
@@ -143,14 +146,18 @@ def combine_verdicts(rule: JointRule, verdicts: Sequence[Verdict]) -> Verdict:
             assert_never(rule)
 
 
-def _reason(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> str:
+_RULES = {
+    JointRule.FIRST: JointCode.RULE_FIRST,
+    JointRule.ANY: JointCode.RULE_ANY,
+    JointRule.MAJORITY: JointCode.RULE_MAJORITY,
+    JointRule.ALL: JointCode.RULE_ALL,
+}
+
+
+def _joint_causes(rule: JointRule, verdicts: Sequence[tuple[str, Verdict]]) -> Iterator[Cause]:
+    yield _RULES[rule].cause()
     by_verdict: dict[Verdict, list[str]] = {}
     for title, verdict in verdicts:
         by_verdict.setdefault(verdict, []).append(title)
-    if len(by_verdict) == 1:
-        quantifier = "Both" if len(verdicts) == 2 else f"All {len(verdicts)}"
-        statement = f"{quantifier} models say: {verdicts[0][1]}."
-    else:
-        statement = "; ".join(f"{verdict}: {', '.join(titles)}" for verdict, titles in by_verdict.items())
-        statement = f"{statement[:1].upper()}{statement[1:]}."
-    return f"Rule: {rule.words} {statement}"
+    for verdict, titles in by_verdict.items():
+        yield JointCode.MODELS_SAY.cause(verdict=str(verdict), models=tuple(titles))

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from detector.schema.analysis import Analysis, Model, Segment
-from detector.schema.joint import JointRule
 from detector.schema.model import OnnxNetwork
 from detector.verdict.judged_persons import flagged_segments
 from language import formatting
 from language.names import model_title
-from language.translation import N_, UNTRANSLATED, capitalize_first, gettext, reason_text
+from language.translation import UNTRANSLATED, gettext, reason_text
 from reports.inputs.pictures import ShownPicture
 from reports.persons.segments import PeakView, SegmentView, segment_view
 from reports.procedure.method import ModelView, model_view
@@ -89,33 +88,12 @@ def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | Non
     analyses = [analysis, *(analysis.by(other) for other in analysis.others)]
     return OtherModelsView(
         verdict=gettext(analysis.joint.verdict.value),
-        reason=rule_and_verdicts(analysis),
+        reason=reason_text(analysis.joint),
         rows=tuple(_row(number, by_model) for number, by_model in enumerate(analyses, start=1)),
         models=tuple(
             _other(number, by_model, folder) for number, by_model in enumerate(analyses[1:], start=2)
         ),
     )
-
-
-_RULES = {
-    JointRule.FIRST: N_("Rule: the primary model decides; the others are shown for comparison."),
-    JointRule.ANY: N_("Rule: manipulated if any model says so."),
-    JointRule.MAJORITY: N_("Rule: the verdict of more than half of the models; otherwise inconclusive."),
-    JointRule.ALL: N_("Rule: the verdict on which all models agree; otherwise inconclusive."),
-}
-
-
-def rule_and_verdicts(analysis: Analysis) -> str:
-    """State the rule by which several models decide together, and the verdict of each."""
-    assert analysis.joint is not None
-    by_verdict: dict[str, list[str]] = {}
-    verdicts = [(model_title(analysis.model.title), analysis.verdict)]
-    verdicts += [(model_title(other.model.title), other.verdict) for other in analysis.others]
-    for title, verdict in verdicts:
-        by_verdict.setdefault(capitalize_first(gettext(str(verdict))), []).append(title)
-    # Titles have commas of their own.
-    sentences = [f"{verdict}: {'; '.join(titles)}." for verdict, titles in by_verdict.items()]
-    return " ".join((gettext(_RULES[analysis.joint.rule]), *sentences))
 
 
 def _row(number: int, analysis: Analysis) -> ModelRow:

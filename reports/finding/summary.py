@@ -14,7 +14,6 @@ from language.translation import N_, capitalize_first, gettext, reason_text, tra
 from reports.annex import reader_view
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
-from reports.finding.other_models import rule_and_verdicts
 from reports.validation.error_rates import outside_of
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
 from reports.wording.verbal_scale import STRENGTHS, Strength, strength
@@ -105,7 +104,7 @@ def models_answer(analysis: Analysis) -> KeyAnswer:
     answer = gettext(
         "%(verdict)s. %(reason)s",
         verdict=capitalize_first(gettext(str(analysis.joint.verdict))),
-        reason=rule_and_verdicts(analysis),
+        reason=reason_text(analysis.joint),
     )
     return gettext("%(count)s models together", count=len(analysis.others) + 1), answer
 

@@ -190,5 +190,5 @@ def test_the_rules(rule: JointRule, verdicts: tuple[Verdict, ...], together: Ver
     joint = joint_verdict(
         rule, [(f"Model {number}", verdict) for number, verdict in enumerate(verdicts, start=1)]
     )
-    assert joint.verdict is together and joint.reason.startswith(f"Rule: {rule.words}")
+    assert joint.verdict is together and joint.causes[0].code == f"rule_{rule}"
     assert all(str(verdict) in joint.reason.lower() for verdict in verdicts)

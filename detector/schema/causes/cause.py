@@ -110,6 +110,7 @@ PARAMETERS = {
         int, "frames without which nothing is ruled out", "needed", Words.needed
     ),
     "missing": Parameter(float, "seconds missing at the end of the file"),
+    "models": Parameter(tuple, "titles of models"),
     "not_judged": Parameter(int, "number of faces that were not judged"),
     "other_flaws": Parameter(tuple, "why other faces were not judged"),
     "pages": Parameter(int, "further pictures in the file"),
@@ -125,6 +126,7 @@ PARAMETERS = {
     "undecodable": Parameter(int, "frames or packets that could not be used"),
     "unusable": Parameter(int, "number of faces that were not judged"),
     "usable": Parameter(int, "number of judged faces"),
+    "verdict": Parameter(str, "a verdict"),
 }
 
 _NAMES = {parameter.placeholder or name: name for name, parameter in PARAMETERS.items()}

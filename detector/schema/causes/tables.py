@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from detector.files import ROOT
 from detector.schema.causes.cause import PARAMETERS, CauseCode
+from detector.schema.causes.joint import JointCode
 from detector.schema.causes.reasons import ReasonCode
 from detector.schema.causes.remarks import RemarkCode
 from detector.schema.causes.spans import SpanCode
 from detector.schema.causes.voices import VoiceCode
 
-SUBJECTS: tuple[type[CauseCode], ...] = (ReasonCode, RemarkCode, SpanCode, VoiceCode)
+SUBJECTS: tuple[type[CauseCode], ...] = (ReasonCode, RemarkCode, JointCode, SpanCode, VoiceCode)
 DOCUMENT = ROOT / "docs" / "exhibit.md"
 _BEGIN, _END = "<!-- codes: written by `make schema` -->\n", "<!-- end of codes -->\n"
 

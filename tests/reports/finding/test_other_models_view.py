@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from analyses import build, with_stability
 
-from detector.schema.analysis import Analysis, Joint, MediaKind, OtherModel, Ran, Verdict
+from detector.schema.analysis import Analysis, MediaKind, OtherModel, Ran, Verdict
 from detector.schema.joint import JointRule
+from detector.verdict.verdict import joint_verdict
 from language import translation
 from reports.finding.other_models import other_models_view
 from reports.report_view import ReportInputs, report_view
@@ -28,7 +29,9 @@ def with_another(analysis: Analysis) -> Analysis:
     return analysis.model_copy(
         update={
             "others": (other,),
-            "joint": Joint(rule=JointRule.ALL, verdict=Verdict.MANIPULATED, reason=""),
+            "joint": joint_verdict(
+                JointRule.ALL, [(model.title, analysis.verdict) for model in (analysis.model, other.model)]
+            ),
         }
     )
 
@@ -83,7 +86,10 @@ def test_titles_with_commas_of_their_own_are_kept_apart(tmp_path: Path) -> None:
     other = analysis.others[0].model_copy(
         update={"model": titled.model_copy(update={"title": "Reelproof Lite0, first generation"})}
     )
-    analysis = analysis.model_copy(update={"model": titled, "others": (other,)})
+    joint = joint_verdict(
+        JointRule.ALL, [(titled.title, analysis.verdict), (other.model.title, other.verdict)]
+    )
+    analysis = analysis.model_copy(update={"model": titled, "others": (other,), "joint": joint})
     view = other_models_view(analysis, tmp_path)
     assert view is not None and view.reason.endswith(
         "Manipulated: Reelproof, fourth generation; Reelproof Lite0, first generation."
@@ -96,7 +102,8 @@ def test_titles_with_commas_of_their_own_are_kept_apart(tmp_path: Path) -> None:
     ]
     assert spoken.reason.endswith("Reelproof, vierte Generation; Reelproof Lite0, erste Generation.")
     calm = other.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
-    view = other_models_view(analysis.model_copy(update={"others": (calm,)}), tmp_path)
+    joint = joint_verdict(JointRule.ALL, [(titled.title, analysis.verdict), (calm.model.title, calm.verdict)])
+    view = other_models_view(analysis.model_copy(update={"others": (calm,), "joint": joint}), tmp_path)
     assert view is not None and view.reason.endswith(
         "Manipulated: Reelproof, fourth generation. Inconclusive: Reelproof Lite0, first generation."
     )
