@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -18,7 +19,7 @@ from markupsafe import Markup
 from detector.schema.analysis import Analysis, Joint, Span, Voice
 from detector.schema.causes.cause import CODES, Cause, Words, render
 from detector.schema.formatting import N_ as N_
-from detector.schema.formatting import escape_directions
+from detector.schema.formatting import Message, escape_directions
 from language.catalogues import SCRIPTS, catalogue, locale_of
 from language.filled_messages import translate
 from language.languages import DEFAULT as DEFAULT
@@ -28,6 +29,8 @@ from language.languages import LANGUAGES as LANGUAGES
 UNTRANSLATED = MappingProxyType({"untranslated": True})
 
 _Shown = TypeVar("_Shown")
+# With thousands set apart, a fraction, or per cent: of a bare number nothing changes.
+_FIGURE = re.compile(r"[-−+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+|\d+(?= ?%))(?: ?%)?")
 
 
 class Quoted(str):
@@ -85,14 +88,21 @@ def _from_catalogue(message: str) -> str:
 
 
 def translated(text: str) -> str:
-    """Translate stored English text; return it unchanged if no message matches.
-
-    The message may have filled placeholders and may be one of several sentences; the values of placeholders
-    are translated too.
-    """
+    """Translate a message, whose placeholders may be filled; return other text unchanged."""
     if current() == DEFAULT or not text or isinstance(text, Quoted):
         return text
+    if isinstance(text, Message) and text.template:
+        values = {name: _value(value) for name, value in text.values.items()}
+        return _from_catalogue(text.template) % values
     return translate(current(), text)
+
+
+def _value(value: object) -> object:
+    if isinstance(value, Message):
+        return translated(value)
+    if isinstance(value, str) and not isinstance(value, Quoted) and _FIGURE.fullmatch(value):
+        return WORDS.number(value)
+    return value
 
 
 class _TranslatedWords(Words):
@@ -109,7 +119,8 @@ class _TranslatedWords(Words):
 
     def number(self, text: str) -> str:
         symbols = locale().number_symbols["latn"]
-        return text.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
+        text = text.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})
+        return f"{text[:-1].rstrip()}\u00a0%" if text.endswith("%") else text
 
 
 WORDS = _TranslatedWords()
@@ -152,7 +163,7 @@ def translated_view(value: _Shown) -> _Shown:
 
 
 def _translated_value(value: Any) -> Any:
-    if type(value) is str:
+    if type(value) in (str, Message):
         return translated(value)
     if isinstance(value, tuple | list):
         parts = [_translated_value(element) for element in value]

@@ -226,11 +226,12 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
 
 
 def _statements_note(analysis: Analysis) -> str:
-    """Say in other languages that the statements of an earlier version, which have no codes, are in English."""
+    """Say in other languages that the statements of an earlier version are in English."""
     if analysis.causes or translation.current() == translation.DEFAULT:
         return ""
     return gettext(
-        "An earlier version of Reelproof made this analysis. Its statements stay in English, as it wrote them."
+        "An earlier version of Reelproof made this analysis. "
+        "Its statements stay in English, as it wrote them."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detector.errors import ReelproofError
+from detector.schema.formatting import sentences
 from language.translation import N_, gettext
 
 
@@ -19,7 +20,7 @@ class UserError(Exception):
         self.status, self.error, self.remedy, self.field = status, error, remedy, field
 
     def __str__(self) -> str:
-        return f"{self.error} {self.remedy}".rstrip()
+        return sentences(self.error, self.remedy) if self.remedy else self.error
 
 
 class NotReady(UserError):

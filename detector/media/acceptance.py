@@ -19,7 +19,7 @@ from detector.files import open_file
 from detector.media.container_types import PICTURE_BRANDS, RAW_BRANDS, SEQUENCE_BRANDS, Container
 from detector.media.sound_frames import behind_tags
 from detector.media.sound_types import SOUND_CONTAINERS, TAGGED_SOUND, UNDECODABLE_SOUND
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, sentences
 
 HEAD_BYTES = 1 << 16
 """Number of bytes read from the start of a file to recognise its type: zeros, or a tag, may come first."""
@@ -260,7 +260,7 @@ def refuse_other_types(head: bytes, accepted: str = ACCEPTED) -> None:
     for data, types in ((head, _OTHERS), (text, _TEXTS)):
         for start, name, remedy in types:
             if data.startswith(start):
-                raise MediaError(" ".join((N_("The file is %(name)s.") % {"name": name}, remedy, accepted)))
+                raise MediaError(sentences(N_("The file is %(name)s.") % {"name": name}, remedy, accepted))
 
 
 def refuse_type_mismatch(head: bytes, demuxer: str) -> None:
@@ -430,5 +430,7 @@ class InputLimits:
 
 def _words(seconds: float) -> str:
     if seconds >= 2 * _DAY:
-        return f"{seconds / _DAY:,.0f} days"
-    return f"{seconds / _HOUR:.0f} hours" if seconds >= 2 * _HOUR else f"{seconds:.0f} seconds"
+        return N_("%(days)s days") % {"days": f"{seconds / _DAY:,.0f}"}
+    if seconds >= 2 * _HOUR:
+        return N_("%(hours)s hours") % {"hours": f"{seconds / _HOUR:.0f}"}
+    return N_("%(seconds)s seconds") % {"seconds": f"{seconds:.0f}"}

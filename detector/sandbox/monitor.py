@@ -15,7 +15,7 @@ from detector.errors import ReelproofError
 from detector.process import signals
 from detector.process.resources import memory_of
 from detector.sandbox.kernel import MEGABYTE, Limits
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, sentences
 
 _CHECK_INTERVAL = 0.05  # seconds
 _WRITTEN_INTERVAL = 1.0  # seconds between two checks of how much was written
@@ -30,7 +30,7 @@ class LimitError(ReelproofError):
     """A confined process exceeded a limit; ``remedy`` says what to do about it."""
 
     def __init__(self, error: str, remedy: str, *, is_time_limit: bool = False) -> None:
-        super().__init__(f"{error} {remedy}")
+        super().__init__(sentences(error, remedy))
         self.error, self.remedy, self.is_time_limit = error, remedy, is_time_limit
 
 

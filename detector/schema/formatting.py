@@ -5,19 +5,51 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
 
 
-def N_(message: str) -> str:
-    """Mark a message of a result for translation; return it unchanged.
+class Message(str):
+    """A message of the catalogues in English; with ``%`` its placeholders are filled.
 
-    Results are in English, and whoever shows them translates them. Placeholders are named, as in
-    ``%(count)s``, and a percent sign is written ``%%``.
+    What is filled keeps the message and its values, so that whoever shows it can look up its translation.
+    Joining it to other text does not: join messages by a message.
     """
+
+    template: str = ""
+    values: Mapping[str, object]
+
+    def __mod__(self, values: Mapping[str, object]) -> Message:
+        return _filled(str.__str__(self), values)
+
+    def __str__(self) -> str:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[..., Message], tuple[object, ...]]:
+        return (_filled, (self.template, self.values)) if self.template else (Message, (str.__str__(self),))
+
+
+def _filled(template: str, values: Mapping[str, object]) -> Message:
+    message = Message(template % values)
+    message.template, message.values = template, values
     return message
+
+
+def N_(message: str) -> str:
+    """Mark a message for translation.
+
+    It is in English, and whoever shows it translates it. Placeholders are named, as in ``%(count)s``, and a
+    percent sign is written ``%%``.
+    """
+    return Message(message)
+
+
+def sentences(*messages: str) -> str:
+    """Join messages to a text."""
+    values = {f"sentence_{number}": message for number, message in enumerate(messages)}
+    return Message(" ".join(f"%({name})s" for name in values)) % values
 
 
 # As in static/js/formats.js: Arabic, Syriac, N'Ko, the scripts of India from Devanagari to Sinhala; Myanmar;

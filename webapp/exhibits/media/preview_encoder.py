@@ -30,7 +30,7 @@ from detector.media.unknown_sound import refuse_undecodable
 from detector.progress import Progress
 from detector.schema.analysis import Media
 from detector.schema.codec_names import codec_name
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, sentences
 from reports.exhibit.identity import CONTAINERS
 from webapp.exhibits.media.playable_sound import NotPlayable, sound_type
 from webapp.exhibits.media.playback import NO_PREVIEW, Playback
@@ -424,8 +424,8 @@ def decide_playback(
         raise MemoryError from problem
     except (NoPreview, MediaError, av.FFmpegError, OSError, ValueError) as problem:
         words = str(problem) if isinstance(problem, NoPreview | MediaError) else N_("Making one failed.")
-        return Playback("none", "", 0.0, 0, 0, f"{NO_PREVIEW} {words}")
-    return replace(preview, reason=f"{reason} {preview.reason}".strip())
+        return Playback("none", "", 0.0, 0, 0, sentences(NO_PREVIEW, words))
+    return replace(preview, reason=sentences(reason, preview.reason) if preview.reason else reason)
 
 
 def decide_playback_confined(
