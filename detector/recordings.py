@@ -38,8 +38,9 @@ from detector.metadata.unreadable import MetadataReaders
 from detector.models.loaded import LoadedModel
 from detector.progress import ReportShare
 from detector.schema.analysis import Analysis, Coverage, Declaration, Media, MediaKind, Parameters, Verdict
+from detector.schema.causes.anomalies import AnomalyCode
 from detector.schema.causes.cause import Cause
-from detector.schema.formatting import N_, printable_name, timecode
+from detector.schema.formatting import N_, printable_name
 from detector.schema.metadata import MOST_TAGS, Anomaly, Details, MarkSearch, Tag, location_of, tags_of
 
 _SAME_LENGTH = 0.5  # seconds
@@ -73,7 +74,7 @@ def analyze_recording(
         causes=(cause,),
         probability=None,
         declarations=declarations,
-        marks=MarkSearch(frames=0, sound=sound.seconds or None, note=sound.note),
+        marks=MarkSearch(frames=0, sound=sound.seconds or None, cause=sound.note),
         segments=(),
         persons=(),
         media=media,
@@ -176,37 +177,14 @@ def _length_anomalies(stated: float | None, seconds: float, end: float) -> Itera
     """Yield the anomaly of a stated duration that is neither the ``seconds`` of the sound nor its end."""
     if stated is None or min(abs(stated - seconds), abs(stated - end)) <= _SAME_LENGTH:
         return
-    is_short = seconds < stated
-    yield Anomaly(
-        kind=N_("durations disagree"),
-        observation=N_("The sound lasts %(duration)s, but %(stated)s is stated.")
-        % {"duration": timecode(seconds), "stated": timecode(stated)},
-        concern=N_("Sound is missing, or was cut away.")
-        if is_short
-        else N_("Sound was added, or recordings were joined."),
-        innocent=N_("Recording that broke off, a partial copy, or rounding by simple programs.")
-        if is_short
-        else N_(
-            "Downloads joined from parts, and programs that write the header before they know the length."
-        ),
-    )
+    code = AnomalyCode.SOUND_IS_SHORTER if seconds < stated else AnomalyCode.SOUND_IS_LONGER
+    yield Anomaly.of(code, duration=seconds, stated=stated)
 
 
 def _more_behind(file: BinaryIO) -> Iterator[Anomaly]:
     """Yield the anomaly of sound behind the stated end, which was examined as well."""
     if taken := sound_end(file).taken:
-        yield Anomaly(
-            kind=N_("more behind the sound"),
-            observation=N_(
-                "The header states an end of the sound behind which %(bytes)s more bytes of the same sound "
-                "lie. They were examined with it."
-            )
-            % {"bytes": f"{taken:,}"},
-            concern=N_("Players stop at the stated end, so others may not have heard the rest."),
-            innocent=N_(
-                "Recorders that broke off before they wrote the length, and recordings joined byte by byte."
-            ),
-        )
+        yield Anomaly.of(AnomalyCode.MORE_BEHIND_SOUND, behind_end=taken)
 
 
 def examined_sound(container: av.container.InputContainer) -> av.AudioStream:

@@ -121,12 +121,6 @@ NAMES = (
     N_("frames/s"),
 )
 
-# What comparisons of earlier versions say of their limits.
-UNRELATED_AT_FIRST = N_(
-    "It does not say that the exhibit is authentic: only that no part of this reference was found in it. "
-    "A part shorter than half a second, or one that fills less than a quarter of the picture, is not found."
-)
-
 # Messages of calls that stand inside other calls, which Babel's reader of Python does not look into;
 # tests/test_translations.py reads the syntax tree and names what lacks here.
 INSIDE = (

@@ -149,6 +149,16 @@ def code_text(code: str) -> str:
     return gettext(known.message) if known and isinstance(known.message, str) else code
 
 
+def text_of(cause: Cause | None, otherwise: str) -> str:
+    """Return the sentence of a cause in the current language; without one, that of an earlier version."""
+    return Quoted(otherwise) if cause is None else cause_text(cause)
+
+
+def texts_of(causes: tuple[Cause, ...], otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sentences of causes in the current language; without any, those of an earlier version."""
+    return tuple(map(cause_text, causes)) or tuple(map(Quoted, otherwise))
+
+
 def in_parts(text: str) -> str:
     """Translate comma-separated words one by one: the name of a figure with its data."""
     return ", ".join(map(translated, text.split(", ")))

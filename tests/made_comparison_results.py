@@ -9,6 +9,8 @@ import numpy as np
 
 from detector.comparison.statements import LIMITS, UNRELATED_LIMITS, segment_statement, summary
 from detector.schema.analysis import Library, MediaKind
+from detector.schema.causes.cause import join
+from detector.schema.causes.comparisons import GapCode
 from detector.schema.comparison import (
     ComparedFile,
     ComparedPeak,
@@ -88,7 +90,8 @@ def comparison_of(
         peaks=(peak,),
         statement="",
     )
-    segment = segment.model_copy(update={"statement": segment_statement(segment)})
+    cause = segment_statement(segment)
+    segment = segment.model_copy(update={"statement": cause.text, "cause": cause})
     face = FaceDifference(
         time=peak.time,
         reference_time=peak.reference_time,
@@ -103,14 +106,16 @@ def comparison_of(
     person = ComparedPerson(id="A", median_box=peak.box, frames=12, probability=0.97, differences=(face,))
     if related:
         write_pictures(folder, "A1-1")
+    limits = LIMITS if related else UNRELATED_LIMITS
     made = Comparison(
         related=related,
         statement="",
-        limits=LIMITS if related else UNRELATED_LIMITS,
+        limits=limits.text,
+        limits_cause=limits,
         exhibit=file_of(names[0], sums[0], still=still, duration=6.0),
         reference=file_of(names[1], sums[1], still=still and found_at is None, duration=8.0),
         time_map=_pieces(still, found_at) if related else (),
-        gaps=(UnmatchedInterval(file="exhibit", start=5.0, end=6.0, reason="shows nothing of the reference"),)
+        gaps=(UnmatchedInterval(file="exhibit", start=5.0, end=6.0, cause=GapCode.ONLY_IN_EXHIBIT.cause()),)
         if related and not still
         else (),
         transform=_TRANSFORM if related else None,
@@ -124,7 +129,8 @@ def comparison_of(
         libraries=(Library(name="numpy", version="2"),),
     )
     made = made.model_copy(update=dict.fromkeys(without, ()))
-    return made.model_copy(update={"statement": summary(made)})
+    causes = tuple(summary(made))
+    return made.model_copy(update={"statement": join(causes), "causes": causes})
 
 
 _TRANSFORM = Transform(

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from detector.schema.analysis import Analysis, Library, Parameters, Verdict
+from detector.schema.causes.validations import RepetitionCode
 from detector.schema.laboratory import (
     LabelledSegment,
     Repetition,
@@ -101,9 +102,13 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
         if (ratio := likelihood_ratios(kind, rates.scored_items([e for e in of if e.kind is kind])))
     )
     repetitions = (
-        Repetition(how="again, the same back end", items=5, verdicts_changed=0, largest_difference=0.0,
+        Repetition(cause=RepetitionCode.SAME_BACKEND.cause(backends=("OpenVINO",)), items=5,
+                   verdicts_changed=0, largest_difference=0.0,
                    segments_changed=0, largest_edge=0.0),
     )  # fmt: skip
+    limits, voice_limits = (
+        find_limits(of, levels, ratios, repetitions, LABELLED, voices=voices) for voices in (False, True)
+    )
     made = Validation(
         title="Material of the laboratory",
         laboratory="Forensic laboratory",
@@ -127,8 +132,10 @@ def validation(of: tuple[ValidationItem, ...] | None = None, **given: object) ->
         repetitions=repetitions,
         covered=conclude._covered(of),
         codecs=conclude._codecs(of),
-        limits=find_limits(of, levels, ratios, repetitions, LABELLED),
-        voice_limits=find_limits(of, levels, ratios, repetitions, LABELLED, voices=True),
+        limits=tuple(limit.text for limit in limits),
+        limit_causes=limits,
+        voice_limits=tuple(limit.text for limit in voice_limits),
+        voice_limit_causes=voice_limits,
         material_sha256=conclude._material_sha256(of),
         items=of,
     )  # fmt: skip

@@ -10,21 +10,23 @@ from statistics import fmean
 
 from detector.comparison import statements
 from detector.schema.analysis import Analysis
+from detector.schema.causes.cause import Cause, join, render
+from detector.schema.causes.comparisons import GapCode
 from detector.schema.comparison import ComparedSegment, Comparison, Region
 from detector.schema.formatting import timecode
-from language.stored_words import UNRELATED_AT_FIRST
 from reports.comparison.kept import FOLDER, RESULT, ComparisonFileError, files_of, parse_comparison
 from reports.file_names import REPORT_PDF
 from verification.checks import CheckResults, Source, Unreadable
 
 _GAPS = {
-    "exhibit": {"shows nothing of the reference"},
-    "reference": {
-        "is left out of the exhibit",
-        "comes before what the exhibit shows",
-        "comes after what the exhibit shows",
-    },
+    "exhibit": (GapCode.ONLY_IN_EXHIBIT,),
+    "reference": (GapCode.LEFT_OUT, GapCode.BEFORE_EXHIBIT, GapCode.AFTER_EXHIBIT),
 }
+# What comparisons of earlier versions say of their limits.
+_UNRELATED_AT_FIRST = (
+    "It does not say that the exhibit is authentic: only that no part of this reference was found in it. "
+    "A part shorter than half a second, or one that fills less than a quarter of the picture, is not found."
+)
 _ROUNDING = 1e-6  # of a mean; and of times, which are fractions stored as the nearest float
 _COUNT = re.compile(r"(\d[\d,]*) faces")
 
@@ -33,30 +35,47 @@ def contradictions(comparison: Comparison) -> Iterator[str]:
     """Return the sentences of a comparison that do not follow from its figures."""
     try:
         yield from _contradictions(comparison)
-    except (ArithmeticError, IndexError, ValueError):  # such as of a figure that is no number
+    except (ArithmeticError, LookupError, TypeError, ValueError):  # such as of a figure that is no number
         yield "no sentence can be made from its figures"
 
 
 def _contradictions(comparison: Comparison) -> Iterator[str]:
     for segment in comparison.segments:
-        if segment.statement not in (statements.segment_statement(segment), _segment_at_first(segment)):
+        due = statements.segment_statement(segment)
+        if not _states(segment.statement, segment.cause, due, _segment_at_first(segment)):
             yield f"what it says of segment {segment.id} does not follow from its figures"
         if not _is_mean(segment, comparison):
             yield f"the differences of segment {segment.id} are not those of its frames"
     for part in comparison.regions:
-        if part.statement not in (statements.region_statement(part), _region_at_first(part)):
+        if not _states(part.statement, part.cause, statements.region_statement(part), _region_at_first(part)):
             yield f"what it says of {part.id} does not follow from its figures"
-    if comparison.statement != statements.summary(comparison):
+    causes = tuple(statements.summary(comparison))
+    stated = comparison.causes or causes
+    is_same = len(stated) == len(causes) and all(map(_is_same, stated, causes))
+    if comparison.statement != join(causes) or not is_same:
         yield "its overall statement does not follow from its figures"
-    limits = (statements.LIMITS,) if comparison.related else (statements.UNRELATED_LIMITS, UNRELATED_AT_FIRST)
-    if comparison.limits not in limits:
+    limits = statements.LIMITS if comparison.related else statements.UNRELATED_LIMITS
+    at_first = "" if comparison.related else _UNRELATED_AT_FIRST
+    if not _states(comparison.limits, comparison.limits_cause, limits, at_first):
         yield "its statement on limits is not one that comparisons make"
     for gap in comparison.gaps:
-        if gap.reason not in _GAPS[gap.file]:
+        if not any(_states(gap.reason, gap.cause, code.cause()) for code in _GAPS[gap.file]):
             yield f"the reason of the gap at {timecode(gap.start)} is none that comparisons give"
-    for remark in comparison.not_compared:
-        if remark not in _remarks(remark, comparison.parameters.minimum_face):
-            yield "its statement on what was not compared is not one that comparisons make"
+    remarks, causes = comparison.not_compared, comparison.not_compared_causes
+    least = comparison.parameters.minimum_face
+    is_coded = not causes or list(remarks) == [*map(render, causes)] == [cause.text for cause in causes]
+    if not is_coded or not all(remark in _remarks(remark, least) for remark in remarks):
+        yield "its statement on what was not compared is not one that comparisons make"
+
+
+def _states(text: str, cause: Cause | None, due: Cause, at_first: str = "") -> bool:
+    """Return whether a sentence and its code are the ``due`` ones; ``at_first``: of the first version."""
+    return text in (due.text, at_first) and (cause is None or _is_same(cause, due))
+
+
+def _is_same(cause: Cause, due: Cause) -> bool:
+    """Return whether two causes say the same; the last digits of figures may differ by the machine."""
+    return cause.code == due.code and cause.text == render(cause) == due.text
 
 
 def _is_mean(segment: ComparedSegment, comparison: Comparison) -> bool:
@@ -83,8 +102,8 @@ def _remarks(remark: str, least: float) -> tuple[str, ...]:
     match = _COUNT.match(remark)
     count = int(match[1].replace(",", "")) if match else 1
     return (
-        statements.small_faces_remark(count, least),
-        statements.hidden_faces_remark(count),
+        statements.small_faces_remark(count, least).text,
+        statements.hidden_faces_remark(count).text,
         f"{count} faces are less than {least:g} pixels wide in one of the files.",
         f"{count} faces lie where the reference shows nothing.",
     )
@@ -103,7 +122,7 @@ def _segment_at_first(segment: ComparedSegment) -> str:
 
 def _region_at_first(region: Region) -> str:
     doubled = region.model_copy(update={"difference": 2 * region.difference})
-    return statements.region_statement(doubled)
+    return statements.region_statement(doubled).text
 
 
 def check_comparisons(

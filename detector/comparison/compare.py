@@ -43,6 +43,7 @@ from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import MediaKind
+from detector.schema.causes.cause import Cause, join
 from detector.schema.comparison import (
     ComparedFile,
     ComparedPeak,
@@ -105,7 +106,7 @@ class _Found:
     segments: tuple[ComparedSegment, ...] = ()
     regions: tuple[Region, ...] = ()
     example: ComparedPeak | None = None
-    not_compared: tuple[str, ...] = ()
+    not_compared: tuple[Cause, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,17 +237,20 @@ class _Comparing:
 
     def _finished(self, comparison: Comparison) -> Comparison:
         self.progress("finishing", 1.0)
-        return comparison.model_copy(update={"statement": statements.summary(comparison)})
+        causes = tuple(statements.summary(comparison))
+        return comparison.model_copy(update={"statement": join(causes), "causes": causes})
 
     def _result(
         self, exhibit_file: ComparedFile, reference_file: ComparedFile, findings: _Found | None
     ) -> Comparison:
         """Build the result without its statement; ``findings`` is None for unrelated files."""
         result = findings or _Found()
+        limits = statements.LIMITS if findings else statements.UNRELATED_LIMITS
         return Comparison(
             related=findings is not None,
             statement="",
-            limits=statements.LIMITS if findings else statements.UNRELATED_LIMITS,
+            limits=limits.text,
+            limits_cause=limits,
             exhibit=exhibit_file,
             reference=reference_file,
             time_map=result.time_map,
@@ -256,7 +260,8 @@ class _Comparing:
             segments=result.segments,
             regions=result.regions,
             example=result.example,
-            not_compared=result.not_compared,
+            not_compared=tuple(remark.text for remark in result.not_compared),
+            not_compared_causes=result.not_compared,
             parameters=self.parameters,
             reelproof=__version__,
             created=timestamps.iso_seconds(datetime.now(UTC)),

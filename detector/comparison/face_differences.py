@@ -22,6 +22,7 @@ from detector.faces.search.search import FaceSearch
 from detector.faces.tracks import Tracker, group_tracks
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Box, MediaKind, Parameters
+from detector.schema.causes.cause import Cause
 from detector.schema.comparison import ComparedPeak, ComparisonParameters
 from detector.schema.scores import round_box
 
@@ -326,7 +327,7 @@ class PersonTracker:
             return None
         return self.pairs[len(self.pairs) // 2].as_peak((0.0, 0.0, float(size[0]), float(size[1])))
 
-    def remarks(self) -> Iterator[str]:
+    def remarks(self) -> Iterator[Cause]:
         """Return remarks on faces that could not be compared."""
         if self._too_small:
             yield statements.small_faces_remark(self._too_small, self._parameters.minimum_face)

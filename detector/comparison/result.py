@@ -17,6 +17,7 @@ from detector.comparison.time_map import TimeMap
 from detector.files import hash_file
 from detector.media.reader import MediaReader
 from detector.schema.analysis import Box, MediaKind, Parameters
+from detector.schema.causes.comparisons import GapCode
 from detector.schema.comparison import (
     ComparedFile,
     ComparedPerson,
@@ -29,7 +30,7 @@ from detector.schema.comparison import (
     Transform,
     UnmatchedInterval,
 )
-from detector.schema.formatting import N_, person_letters, printable_name
+from detector.schema.formatting import person_letters, printable_name
 from detector.schema.scores import round_box, sigmoid
 from detector.segments import rules
 
@@ -128,7 +129,8 @@ def _segment(
         ),
         statement="",
     )
-    return segment.model_copy(update={"statement": statements.segment_statement(segment)})
+    cause = statements.segment_statement(segment)
+    return segment.model_copy(update={"statement": cause.text, "cause": cause})
 
 
 def _person(
@@ -216,20 +218,19 @@ def find_gaps(
     starts = [*(piece.exhibit.start for piece in pieces), seen_file.duration]
     for first, last, start, end in zip(firsts, lasts, ends, starts, strict=True):
         if first - last > _FRAMES * seen.interval:
-            yield UnmatchedInterval(
-                file="exhibit", start=start, end=end, reason=N_("shows nothing of the reference")
-            )
+            cause = GapCode.ONLY_IN_EXHIBIT.cause()
+            yield UnmatchedInterval(file="exhibit", start=start, end=end, cause=cause)
     reference_intervals = sorted((piece.reference.start, piece.reference.end) for piece in pieces)
     minimum = _FRAMES * max(seen.interval, known.interval)
     at = 0.0
     for start, end in [*reference_intervals, (known_file.duration, known_file.duration)]:
         if start - at > minimum:
-            reason = N_("is left out of the exhibit")
+            code = GapCode.LEFT_OUT
             if at == 0.0:
-                reason = N_("comes before what the exhibit shows")
+                code = GapCode.BEFORE_EXHIBIT
             elif start == known_file.duration:
-                reason = N_("comes after what the exhibit shows")
-            yield UnmatchedInterval(file="reference", start=at, end=start, reason=reason)
+                code = GapCode.AFTER_EXHIBIT
+            yield UnmatchedInterval(file="reference", start=at, end=start, cause=code.cause())
         at = max(at, end)
 
 
@@ -281,4 +282,5 @@ def build_region(pairs: Sequence[ComparedTimes], number: int, region_found: Foun
         peaks=(peak.as_peak(region_found.box),),
         statement="",
     )
-    return published.model_copy(update={"statement": statements.region_statement(published)})
+    cause = statements.region_statement(published)
+    return published.model_copy(update={"statement": cause.text, "cause": cause})

@@ -1,138 +1,105 @@
-"""The sentences that state the result of a comparison and its limits."""
+"""The statements of a comparison's result and its limits, derived from its figures."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
+from detector.schema.causes.cause import Cause, CauseParameter
+from detector.schema.causes.comparisons import ComparisonCode, ComparisonLimitCode, PictureChangeCode
 from detector.schema.comparison import ComparedSegment, Comparison, Region
-from detector.schema.formatting import N_, timecode
 
-LIMITS = N_(
-    "Nothing in the comparison says which of the two files is the original: what "
-    "differs may have been changed in either of them, unless Content Credentials "
-    "or a custody record say which came first. A face that does not differ may be "
-    "manipulated in both files alike."
-)
-UNRELATED_LIMITS = N_(
-    "It does not say that the exhibit is authentic: only that no part of this "
-    "reference was found in it. A part shorter than half a second, one that fills "
-    "less than a quarter of the picture, or one that runs backwards or more than "
-    "twice as fast or as slowly may not be found."
-)
+LIMITS = ComparisonLimitCode.NO_ORIGINAL.cause()
+UNRELATED_LIMITS = ComparisonLimitCode.NOT_AUTHENTIC.cause()
 
 
-def segment_statement(segment: ComparedSegment) -> str:
-    """Return the sentence about one segment."""
-    still = segment.start == segment.end
-    interval = (
-        N_("In the photo")
-        if still
-        else N_("Between %(start)s and %(end)s")
-        % {"start": timecode(segment.start), "end": timecode(segment.end)}
-    )
-    return N_(
-        "%(when)s the face of person %(person)s differs from the reference by "
-        "%(face_times)s what compression, colour and scaling explain, while its "
-        "surroundings differ by %(surroundings_times)s that."
-    ) % {
-        "when": interval,
+def segment_statement(segment: ComparedSegment) -> Cause:
+    """State the difference of one segment."""
+    differences: dict[str, CauseParameter] = {
         "person": segment.person,
-        "face_times": _times(segment.difference),
-        "surroundings_times": _times(segment.surroundings),
+        "face_factor": _factor(segment.difference),
+        "surroundings_factor": _factor(segment.surroundings),
     }
+    if segment.start == segment.end:
+        return ComparisonCode.FACE_DIFFERS.cause(**differences)
+    return ComparisonCode.FACE_DIFFERS_BETWEEN.cause(start=segment.start, end=segment.end, **differences)
 
 
-def _times(difference: float) -> str:
+def _factor(difference: float) -> float:
     """Convert the log of a ratio of squares to a ratio of levels."""
-    return N_("%(factor)s times") % {"factor": f"{math.exp(difference / 2):.1f}"}
+    return math.exp(difference / 2)
 
 
-def region_statement(region: Region) -> str:
-    """Return the sentence about one region."""
-    x0, y0, x1, y1 = (round(v) for v in region.box)
-    interval = (
-        ""
-        if region.start == region.end
-        else N_("between %(start)s and %(end)s ")
-        % {"start": timecode(region.start), "end": timecode(region.end)}
-    )
-    return N_(
-        "Part of the picture %(when)s(x %(x0)s to %(x1)s, y %(y0)s to %(y1)s) differs "
-        "from the reference by %(times)s what compression, colour and scaling explain."
-    ) % {"when": interval, "x0": x0, "x1": x1, "y0": y0, "y1": y1, "times": _times(region.difference)}
+def region_statement(region: Region) -> Cause:
+    """State the difference of one region."""
+    left, top, right, bottom = (round(v) for v in region.box)
+    part: dict[str, CauseParameter] = {
+        "left_edge": left,
+        "top": top,
+        "right": right,
+        "bottom": bottom,
+        "part_factor": _factor(region.difference),
+    }
+    if region.start == region.end:
+        return ComparisonCode.PART_DIFFERS.cause(**part)
+    return ComparisonCode.PART_DIFFERS_BETWEEN.cause(start=region.start, end=region.end, **part)
 
 
-def small_faces_remark(count: int, least: float) -> str:
+def small_faces_remark(count: int, least: float) -> Cause:
     """Return the remark on faces too small to compare, counted in each frame; ``least`` is in pixels."""
     if count == 1:
-        sentence = N_(
-            "In one compared frame one face is less than %(least)s pixels wide in one of the files."
-        )
-    else:
-        sentence = N_(
-            "%(count)s faces, counted frame by frame, are less than %(least)s pixels wide in one "
-            "of the files."
-        )
-    return sentence % {"count": f"{count:,}", "least": f"{least:g}"}
+        return ComparisonLimitCode.SMALL_FACE.cause(least_width=least)
+    return ComparisonLimitCode.SMALL_FACES.cause(seen_faces=count, least_width=least)
 
 
-def hidden_faces_remark(count: int) -> str:
+def hidden_faces_remark(count: int) -> Cause:
     """Return the remark on faces outside the reference."""
     if count == 1:
-        return N_("In one compared frame one face lies where the reference shows nothing.")
-    return N_("%(count)s faces, counted frame by frame, lie where the reference shows nothing.") % {
-        "count": f"{count:,}"
-    }
+        return ComparisonLimitCode.HIDDEN_FACE.cause()
+    return ComparisonLimitCode.HIDDEN_FACES.cause(seen_faces=count)
 
 
-def summary(comparison: Comparison) -> str:
-    """Return the result of the whole comparison."""
+def summary(comparison: Comparison) -> Iterator[Cause]:
+    """Yield the statements of the whole comparison."""
     if not comparison.related or comparison.transform is None:
-        return N_("The exhibit shows no part of the reference: the two files are unrelated.")
-    parts = [_shown(comparison)]
+        yield ComparisonCode.UNRELATED.cause()
+        return
+    yield _shown(comparison)
     if comparison.segments:
-        parts += [segment.statement for segment in comparison.segments]
+        yield from map(segment_statement, comparison.segments)
     elif comparison.persons:
-        parts.append(N_("No face differs by more than compression, colour and scaling explain."))
+        yield ComparisonCode.NO_FACE_DIFFERS.cause()
     else:
-        parts.append(N_("No face was found that could be compared."))
-    if comparison.regions:
-        count = len(comparison.regions)
-        sentence = (
-            N_("1 part of the picture beside the faces differs.")
-            if count == 1
-            else N_("%(count)s parts of the picture beside the faces differ.")
-        )
-        parts.append(sentence % {"count": count})
-    return " ".join(parts)
+        yield ComparisonCode.NO_FACE_COMPARED.cause()
+    if len(comparison.regions) == 1:
+        yield ComparisonCode.ONE_PART_DIFFERS.cause()
+    elif comparison.regions:
+        yield ComparisonCode.PARTS_DIFFER.cause(different_parts=len(comparison.regions))
 
 
-def _shown(comparison: Comparison) -> str:
-    transform = comparison.transform
+def _shown(comparison: Comparison) -> Cause:
+    how = tuple(_picture_changes(comparison))
+    if comparison.reference.duration == 0:
+        return ComparisonCode.SHOWS_PICTURE.cause(how=how)
+    if comparison.exhibit.duration == 0:
+        return ComparisonCode.SHOWS_MOMENT.cause(start=comparison.time_map[0].reference.start, how=how)
+    return ComparisonCode.SHOWS_STRETCHES.cause(
+        stretches=len(comparison.time_map),
+        shown=sum(piece.exhibit.end - piece.exhibit.start for piece in comparison.time_map),
+        how=how,
+    )
+
+
+def _picture_changes(comparison: Comparison) -> Iterator[Cause]:
+    transform, reference = comparison.transform, comparison.reference
     assert transform is not None
-    ways = []
     if transform.mirror:
-        ways.append(N_("mirrored"))
+        yield PictureChangeCode.MIRRORED.cause()
     if abs(transform.scale - 1) > 0.01:
-        ways.append(N_("at %(scale)s times the size") % {"scale": f"{transform.scale:.2f}"})
+        yield PictureChangeCode.RESIZED.cause(scale=transform.scale)
     if abs(transform.rotation) > 0.3:
-        ways.append(N_("turned by %(rotation)s degrees") % {"rotation": f"{transform.rotation:.1f}"})
-    reference = comparison.reference
+        yield PictureChangeCode.TURNED.cause(rotation=transform.rotation)
     x0, y0, x1, y1 = transform.crop
     share = (x1 - x0) * (y1 - y0) / (reference.width * reference.height)
     if share < 0.98:
-        ways.append(N_("cropped to %(share)s of its picture") % {"share": f"{share:.0%}"})
-    changes = f", {', '.join(ways)}" if ways else ""
-    if comparison.reference.duration == 0:
-        return N_("The exhibit shows the picture of the reference%(how)s.") % {"how": changes}
-    if comparison.exhibit.duration == 0:
-        at = comparison.time_map[0].reference.start
-        return N_("The exhibit shows the reference at %(at)s%(how)s.") % {"at": timecode(at), "how": changes}
-    count = len(comparison.time_map)
-    seconds = sum(piece.exhibit.end - piece.exhibit.start for piece in comparison.time_map)
-    stretches = N_("one stretch") if count == 1 else N_("%(count)s stretches") % {"count": count}
-    return N_("The exhibit shows %(stretches)s of the reference, %(shown)s seconds together%(how)s.") % {
-        "stretches": stretches,
-        "shown": f"{seconds:.1f}",
-        "how": changes,
-    }
+        yield PictureChangeCode.CROPPED.cause(shown_share=share)

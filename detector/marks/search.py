@@ -17,6 +17,7 @@ from detector.media.reader import ANIMATIONS, MediaReader
 from detector.metadata.embedded_text import EmbeddedText
 from detector.metadata.unreadable import MetadataReaders
 from detector.schema.analysis import MediaKind
+from detector.schema.causes.declarations import DeclarationCode, MeasureCode
 from detector.schema.formatting import N_
 from detector.schema.metadata import (
     Declaration,
@@ -72,7 +73,7 @@ class MarkWatch:
     @property
     def search(self) -> MarkSearch:
         """What was searched."""
-        return MarkSearch(frames=self._frames, sound=self._sound.seconds or None, note=self._sound.note)
+        return MarkSearch(frames=self._frames, sound=self._sound.seconds or None, cause=self._sound.note)
 
     def declarations(self) -> Iterator[Declaration]:
         """Yield a declaration for each program whose mark pixels or sound carry."""
@@ -82,15 +83,15 @@ class MarkWatch:
             chance = min(1.0, best.chance * self._frames)
             if chance > MOST_CHANCE:
                 continue
+            cause = DeclarationCode.PIXEL_MARK.cause(program=program)
+            measure = MeasureCode.MATCHED_BITS.cause(matched=best.matched, bits=best.length)
             yield Declaration(
                 kind=DeclarationKind.HIDDEN_MARK,
                 source=N_("hidden in the pixels"),
-                says=N_("%(matched)s of %(bits)s bits") % {"matched": best.matched, "bits": best.length},
-                means=N_(
-                    "This is the mark that %(program)s hides in its pictures. Anybody can write it; "
-                    "compression and resizing remove it."
-                )
-                % {"program": program},
+                says=measure.text,
+                means=cause.text,
+                cause=cause,
+                measure=measure,
                 program=program,
                 meaning=Meaning.GENERATED,
                 hidden=HiddenMark(
@@ -110,22 +111,19 @@ def declare_sound(search: SoundSearch) -> Iterator[Declaration]:
         return
     heard = sum(stretch.end - stretch.start for stretch in search.heard)
     channels = sorted({channel for stretch in search.heard for channel in stretch.channels})
-    says = N_("heard in %(heard)s of %(searched)s s")
+    lengths = {"heard": heard, "searched": search.seconds}
     if channels:
-        says = N_("heard in %(heard)s of %(searched)s s, channel %(channels)s")
+        measure = MeasureCode.HEARD_IN_CHANNELS.cause(**lengths, channels=tuple(channels))
+    else:
+        measure = MeasureCode.HEARD.cause(**lengths)
+    cause = DeclarationCode.SOUND_MARK.cause()
     yield Declaration(
         kind=DeclarationKind.HIDDEN_MARK,
         source=N_("hidden in the sound"),
-        says=says
-        % {
-            "heard": f"{heard:.0f}",
-            "searched": f"{search.seconds:.0f}",
-            "channels": ", ".join(map(str, channels)),
-        },
-        means=N_(
-            "This is the mark that Chatterbox hides in the sentences it speaks. Anybody can write it; human "
-            "voices seldom pass for it."
-        ),
+        says=measure.text,
+        means=cause.text,
+        cause=cause,
+        measure=measure,
         program="Chatterbox",
         meaning=Meaning.GENERATED,
         hidden=HiddenMark(

@@ -27,7 +27,8 @@ from detector.media.acceptance import InputLimits, open_exhibit
 from detector.media.channels import SILENT, Samples, alike_channels, mix, widen
 from detector.media.open import open_container
 from detector.progress import EndingReport, ReportShare
-from detector.schema.formatting import N_
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.declarations import NoteCode
 from detector.voice.samples import SoundReader
 from detector.voice.speech import FRAME, SPEECH, SpeechFinder
 
@@ -52,10 +53,6 @@ LEAST_SPEECH = 0.5
 _LINE_ABOVE, _LINE_QUANTILE, _AROUND = 6.0, 0.2, 15  # dB; share of moments; bins on each side
 _MOST_CHANNELS = 8  # of a stretch that are searched
 _STRETCHES_A_MARK = 20  # of a long recording one more must carry the mark for each so many
-_NOT_INSTALLED = N_(
-    "The mark of Chatterbox was not looked for in the sound: install the extra reelproof[marks] to do so."
-)
-_NOT_DECODED = N_("The sound could not be decoded, so no mark was looked for in it.")
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class SoundSearch:
 
     seconds: float
     heard: tuple[HeardStretch, ...]
-    note: str | None
+    note: Cause | None
 
 
 def search_sound(
@@ -94,7 +91,7 @@ def search_sound(
     try:
         weights = weights_path()
         if weights is None:
-            return SoundSearch(0.0, (), _NOT_INSTALLED)
+            return SoundSearch(0.0, (), NoteCode.MARKS_NOT_INSTALLED.cause())
         decoder = PerthDecoder(weights)
         for start, samples in _stretches(path, bounds, report):
             end = start + samples.shape[1] / RATE
@@ -108,7 +105,7 @@ def search_sound(
         if not isinstance(problem, MediaError):
             log.error("the search for a mark in the sound ended early", exc_info=problem)
         if not seconds:
-            return SoundSearch(0.0, (), _NOT_DECODED)
+            return SoundSearch(0.0, (), NoteCode.MARKS_NOT_DECODED.cause())
     judged.sort(key=lambda stretch: stretch.start)
     heard = tuple(stretch for stretch in judged if stretch.strength >= LEAST_STRENGTH)
     if len(heard) < 1 + len(judged) // _STRETCHES_A_MARK:

@@ -55,6 +55,7 @@ from detector.media.stream.packet_stats import Tally
 from detector.media.stream.packets import NeededPackets
 from detector.media.whole_files import holds_all_parts, last_block
 from detector.schema.analysis import MediaKind
+from detector.schema.causes.anomalies import UnusedCode
 from detector.schema.formatting import N_
 
 # GIF89a, sections 18 to 26.
@@ -183,7 +184,7 @@ class PillowReader(MediaReader):
                 yield frame
         except _DAMAGE:
             tally.undecodable += 1
-            tally.packets.add_failure(time, "a picture the decoder refused")
+            tally.packets.add_failure(time, UnusedCode.PICTURE_REFUSED)
 
     def _colours(self, frame: av.VideoFrame, width: int, height: int) -> Image:
         return self._plain(frame, width, height)  # _raw has converted the colours already

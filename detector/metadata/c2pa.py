@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, BinaryIO
 
-from detector.schema.formatting import N_
+from detector.schema.causes.declarations import NoteCode
 from detector.schema.metadata import Credentials, clean_text
 
 # Fetch no manifest and check no revocation online. Verify trust although there is no trust list, so that an
@@ -71,15 +71,12 @@ def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim
     """
     kind = _TYPES.get(container)
     if kind is None:
-        note = N_("Content Credentials are not defined for this kind of file.")
-        return Credentials(checked=False, note=note), ()
+        return Credentials(checked=False, cause=NoteCode.CREDENTIALS_UNDEFINED.cause()), ()
     try:
         import c2pa
     except (ImportError, OSError) as error:
-        note = N_("c2pa-python cannot be used here: %(error)s. Install it to check.") % {
-            "error": clean_text(error, 120)
-        }
-        return Credentials(checked=False, note=note), ()
+        note = NoteCode.CREDENTIALS_LIBRARY_MISSING.cause(import_error=clean_text(error, 120))
+        return Credentials(checked=False, cause=note), ()
     library = f"c2pa-python {clean_text(c2pa.__version__, 40)} (c2pa-rs {clean_text(c2pa.sdk_version(), 40)})"
     file.seek(0)
     try:
@@ -96,7 +93,7 @@ def read_store(file: BinaryIO, container: str) -> tuple[Credentials, tuple[Claim
                 checked=True,
                 library=library,
                 remote=clean_text(message.rpartition(" ")[2]),
-                note=N_("The file names a manifest elsewhere. It was not fetched."),
+                cause=NoteCode.CREDENTIALS_ELSEWHERE.cause(),
             )
             return remote, ()
         unreadable = Credentials(

@@ -31,7 +31,7 @@ from detector.metadata.embedded_text import EmbeddedText, embedded_texts, xmp_ta
 from detector.metadata.photo import PhotoFacts, read_photo
 from detector.metadata.unreadable import MetadataReaders
 from detector.schema.analysis import Declaration, Media, MediaKind
-from detector.schema.formatting import N_
+from detector.schema.causes.declarations import NoteCode
 from detector.schema.metadata import (
     MOST_TAGS,
     Credentials,
@@ -60,7 +60,6 @@ _UNREAD_SHARE, _UNREAD_SECONDS = (
     0.05,
     1.0,
 )  # least unread share of a file, and the seconds of pictures it could hold
-_UNREAD_CREDENTIALS = N_("The Content Credentials could not be read.")
 _UNSPECIFIED = 2  # ISO/IEC 23091-2
 
 
@@ -255,7 +254,8 @@ def read_declarations(
         with path.open("rb") as file:
             return read_store(file, container)
 
-    unread: tuple[Credentials, tuple[Claim, ...]] = Credentials(checked=False, note=_UNREAD_CREDENTIALS), ()
+    note = NoteCode.CREDENTIALS_UNREADABLE.cause()
+    unread: tuple[Credentials, tuple[Claim, ...]] = Credentials(checked=False, cause=note), ()
     credentials, claims = readers.read("C2PA", read, unread)
     declarations = readers.read(
         "declarations",

@@ -9,6 +9,7 @@ from functools import cache
 
 from detector.metadata.embedded_text import PNG_TEXT_PLACE as PNG_TEXT
 from detector.metadata.embedded_text import EmbeddedText
+from detector.schema.causes.declarations import DeclarationCode
 from detector.schema.formatting import N_
 from detector.schema.metadata import DeclarationKind, Meaning, Tag
 
@@ -114,7 +115,7 @@ class GeneratorMark:
     kind: DeclarationKind
     meaning: Meaning
     program: str | None
-    means: str
+    code: DeclarationCode
 
 
 def recognise_generator(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> GeneratorMark | None:
@@ -126,15 +127,10 @@ def recognise_generator(text: EmbeddedText, everything: Iterable[EmbeddedText]) 
     if program is None:
         return None
     if any(word in text.value for word in _INPAINTED_WORDS) and _INPAINTED.search(text.value):
-        meaning, means = Meaning.COMPOSITE_WITH_GENERATED, N_("A generator filled in a part of this picture")
+        meaning, code = Meaning.COMPOSITE_WITH_GENERATED, DeclarationCode.INPAINTING_SETTINGS
     else:
-        meaning, means = Meaning.GENERATED, N_("A generator made this picture")
-    return GeneratorMark(
-        DeclarationKind.GENERATION_PARAMETERS,
-        meaning,
-        program,
-        N_("%(means)s; these are the settings it was given and then wrote into the file.") % {"means": means},
-    )
+        meaning, code = Meaning.GENERATED, DeclarationCode.GENERATOR_SETTINGS
+    return GeneratorMark(DeclarationKind.GENERATION_PARAMETERS, meaning, program, code)
 
 
 def _web_ui(text: EmbeddedText) -> str | None:
@@ -148,11 +144,7 @@ def _web_ui(text: EmbeddedText) -> str | None:
     ends = text.value[:_EDGE] + "\n" + text.value[-_EDGE:]
     name = next((name for pattern, name in _WEB_UIS if pattern.search(ends)), _WEB_UI)
     model = _MODEL.search(ends)
-    return (
-        N_("%(generator)s, model %(model)s") % {"generator": name, "model": model[1].strip()}
-        if model
-        else name
-    )
+    return f"{name}, model {model[1].strip()}" if model else name
 
 
 def _comfy(text: EmbeddedText) -> str | None:
@@ -168,7 +160,7 @@ def _comfy(text: EmbeddedText) -> str | None:
     if not begun or not (is_graph or is_layout):
         return None
     model = _CHECKPOINT.search(value)
-    return N_("ComfyUI, model %(model)s") % {"model": model[1]} if model else "ComfyUI"
+    return f"ComfyUI, model {model[1]}" if model else "ComfyUI"
 
 
 def _program(text: EmbeddedText, everything: Iterable[EmbeddedText]) -> str | None:
@@ -208,7 +200,7 @@ def _ai_system(text: EmbeddedText) -> GeneratorMark | None:
         DeclarationKind.AI_LABEL,
         Meaning.GENERATED,
         text.value if text.name == "AISystemUsed" else None,
-        N_("The file says which AI system made the picture, or with what words it was asked."),
+        DeclarationCode.AI_SYSTEM_NAMED,
     )
 
 
@@ -223,9 +215,7 @@ def _aigc(text: EmbeddedText) -> GeneratorMark | None:
         DeclarationKind.AI_LABEL,
         Meaning.GENERATED if sure else Meaning.UNKNOWN,
         None,
-        N_("China's label for media made by AI (GB 45438-2025) says that it was generated or altered by AI.")
-        if sure
-        else N_("China's label for media made by AI (GB 45438-2025) says that it may be, or does not say."),
+        DeclarationCode.CHINESE_LABEL if sure else DeclarationCode.CHINESE_LABEL_UNSURE,
     )
 
 
@@ -238,8 +228,7 @@ def _google(text: EmbeddedText) -> GeneratorMark | None:
         DeclarationKind.AI_LABEL,
         Meaning.GENERATED if made else Meaning.COMPOSITE_WITH_GENERATED,
         "Google AI",
-        N_("The credit line says that Google's AI %(made_or_edited)s the picture.")
-        % {"made_or_edited": (N_("made") if made else N_("edited"))},
+        DeclarationCode.MADE_BY_GOOGLE_AI if made else DeclarationCode.EDITED_BY_GOOGLE_AI,
     )
 
 
@@ -248,7 +237,7 @@ def _ai_generated(text: EmbeddedText) -> GeneratorMark | None:
     if not is_about_making(text.name) or not _AI_GENERATED.match(text.value):
         return None
     return GeneratorMark(
-        DeclarationKind.AI_LABEL, Meaning.GENERATED, None, N_("The file says itself that AI generated it.")
+        DeclarationKind.AI_LABEL, Meaning.GENERATED, None, DeclarationCode.CALLED_AI_GENERATED
     )
 
 

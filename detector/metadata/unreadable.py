@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from detector.schema.formatting import N_
+from detector.schema.causes.anomalies import AnomalyCode
 from detector.schema.metadata import Anomaly, clean_text
 
 _Read = TypeVar("_Read")
@@ -45,12 +45,5 @@ class MetadataReaders:
     def anomalies(self) -> Iterator[Anomaly]:
         """Yield the anomaly of what could not be read, if there is any."""
         if self._reasons:
-            listed = "; ".join(f"{what} ({reason})" for what, reason in self._reasons)
-            yield Anomaly(
-                kind=N_("unreadable metadata"),
-                observation=N_("Metadata that cannot be read: %(listed)s.") % {"listed": listed},
-                concern=N_("What it says about the making of the file is missing from this result."),
-                innocent=N_(
-                    "Damage in storage or transfer, and programs that write metadata of their own kind."
-                ),
-            )
+            unreadable = tuple(f"{what} ({reason})" for what, reason in self._reasons)
+            yield Anomaly.of(AnomalyCode.UNREADABLE_METADATA, unreadable=unreadable)

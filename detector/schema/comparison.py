@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detector.schema.analysis import Box, MediaKind
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional
+from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.method import Library
 
-COMPARISON_SCHEMA_VERSION = "1.0"
+COMPARISON_SCHEMA_VERSION = "1.1"
 
 
 class ComparedFile(Value):
@@ -50,7 +52,12 @@ class UnmatchedInterval(Value):
     file: str = Field(pattern="^(exhibit|reference)$")
     start: Seconds
     end: Seconds
-    reason: str
+    reason: str = Field(default="", description="the text of `cause`")
+    cause: Cause | None = optional("null: a comparison before 1.1")
+
+    @model_validator(mode="after")
+    def _write_reason(self) -> Self:
+        return with_reason(self, (self.cause,) if self.cause else ())
 
 
 class Transform(Value):
@@ -127,6 +134,7 @@ class ComparedSegment(Value):
     frames: int = Field(gt=0)
     peaks: tuple[ComparedPeak, ...] = Field(max_length=3)
     statement: str
+    cause: Cause | None = optional("the statement as code and parameters; null: before 1.1")
 
 
 class Region(Value):
@@ -140,6 +148,7 @@ class Region(Value):
     frames: int = Field(gt=0)
     peaks: tuple[ComparedPeak, ...] = Field(max_length=1)
     statement: str
+    cause: Cause | None = optional("the statement as code and parameters; null: before 1.1")
 
 
 class ComparisonParameters(Value):
@@ -171,7 +180,11 @@ class Comparison(Document):
     schema_version: str = COMPARISON_SCHEMA_VERSION
     related: bool = Field(description="whether the exhibit shows any part of the reference")
     statement: str = Field(description="the result in words")
+    causes: tuple[Cause, ...] = optional(
+        "the statement as codes and parameters; empty: a comparison before 1.1", ()
+    )
     limits: str = Field(description="what the result does not say")
+    limits_cause: Cause | None = optional("the limits as code; null: before 1.1")
     exhibit: ComparedFile
     reference: ComparedFile
     time_map: tuple[TimePiece, ...]
@@ -184,6 +197,7 @@ class Comparison(Document):
         "if nothing differs, the compared moment with the greatest difference"
     )
     not_compared: tuple[str, ...] = Field(description="what could not be compared, and why")
+    not_compared_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 1.1", ())
     parameters: ComparisonParameters
     reelproof: str
     created: str = Field(description="UTC, ISO 8601")

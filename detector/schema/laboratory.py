@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from detector.schema.analysis import Verdict
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional
+from detector.schema.causes.cause import Cause
 from detector.schema.joint import JointRule
 from detector.schema.method import Library, Parameters, add_missing_parameters
 from detector.schema.model import Platt, Rate, SecondLookModel
@@ -250,13 +252,20 @@ class LikelihoodRatios(Value):
 class Repetition(Value):
     """Differences between repeated analyses of the same files."""
 
-    how: str = Field(description="how the analyses were repeated")
+    how: str = Field(default="", description="how the analyses were repeated: the text of `cause`")
+    cause: Cause | None = optional("null: a validation before 1.3")
     voices: bool = optional("verdicts on voices were compared, else on faces; since 1.3", False)
     items: int = Field(gt=0)
     verdicts_changed: int = Field(ge=0)
     largest_difference: float = Field(ge=0, description="of a probability")
     segments_changed: int = Field(ge=0, description="files with another number of segments")
     largest_edge: Seconds = Field(description="largest shift of the edge of a segment")
+
+    @model_validator(mode="after")
+    def _write_how(self) -> Self:
+        if self.cause is not None and not self.how:
+            object.__setattr__(self, "how", self.cause.text)
+        return self
 
 
 class CoveredRange(Value):
@@ -296,6 +305,7 @@ class Validation(Document):
     versions: Versions
     labelled: tuple[str, ...] = Field(description="attributes that the laboratory labelled as well")
     remarks: tuple[str, ...] = optional("on the material", ())
+    remark_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 1.3", ())
     levels: tuple[Level, ...]
     others: tuple[ByOther, ...] = optional("other models, side by side; since 1.1", ())
     joint: tuple[ByRule, ...] = optional("all models together, by rule; since 1.1", ())
@@ -313,7 +323,9 @@ class Validation(Document):
         "of videos, and of the sound of voices, the most frequent first; empty also before 1.2", ()
     )
     limits: tuple[str, ...] = Field(description="limits of the validation, in words")
+    limit_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 1.3", ())
     voice_limits: tuple[str, ...] = optional("the same of voices; since 1.3", ())
+    voice_limit_causes: tuple[Cause, ...] = ()
     material_sha256: Sha256 = Field(
         description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed; labels "
         "are manipulated and unmanipulated, of voices synthetic and human"
@@ -384,7 +396,9 @@ class Laboratory(Document):
         "of videos, and of the sound of voices, the most frequent first; empty also before 1.2", ()
     )
     limits: tuple[str, ...]
+    limit_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 1.3", ())
     voice_limits: tuple[str, ...] = optional("the same of voices; since 1.3", ())
+    voice_limit_causes: tuple[Cause, ...] = ()
     thresholds: tuple[OwnThreshold, ...] = ()
 
     _missing = model_validator(mode="before")(add_missing_parameters)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detector.schema.base import Probability, Seconds, Value, optional
+from detector.schema.causes.anomalies import AnomalyCode
+from detector.schema.causes.cause import Cause, CauseParameter
 from detector.schema.formatting import printable
 
 LONGEST_DECLARED = 300  # characters of any text of a declaration
@@ -76,7 +78,18 @@ class HiddenMark(Value):
     )
 
 
-class MarkSearch(Value):
+class _Noted(Value):
+    note: str | None = optional("why something was not searched or checked: the text of `cause`")
+    cause: Cause | None = optional("since 1.27")
+
+    @model_validator(mode="after")
+    def _write_note(self) -> Self:
+        if self.cause is not None and self.note is None:
+            object.__setattr__(self, "note", self.cause.text)
+        return self
+
+
+class MarkSearch(_Noted):
     """Where hidden marks were looked for; what was found is among the declarations."""
 
     frames: int = Field(
@@ -87,7 +100,6 @@ class MarkSearch(Value):
     sound: Seconds | None = optional(
         "seconds of sound that were searched; null: none, for the reason in note"
     )
-    note: str | None = optional("why no sound was searched")
 
 
 class Declaration(Value):
@@ -105,6 +117,10 @@ class Declaration(Value):
     meaning: Meaning
     hidden: HiddenMark | None = optional(
         "if it is hidden in pixels or sound, how; null: written openly, or before 1.26"
+    )
+    cause: Cause | None = optional("what it means as code and parameters; null: before 1.27")
+    measure: Cause | None = optional(
+        "what it says, if that was measured; null: quoted from the file, or before 1.27"
     )
 
     @property
@@ -264,7 +280,14 @@ class Failure(Value):
     """A packet or frame that could not be used; before 1.19 its time may be some frames late."""
 
     time: Seconds | None
-    what: str
+    what: str = Field(default="", description="the text of `cause`")
+    cause: Cause | None = optional("null: an analysis before 1.27")
+
+    @model_validator(mode="after")
+    def _write_text(self) -> Self:
+        if self.cause is not None and not self.what:
+            object.__setattr__(self, "what", self.cause.text)
+        return self
 
 
 class Timing(Value):
@@ -392,9 +415,17 @@ class Anomaly(Value):
     observation: str
     concern: str = Field(description="why it may matter")
     innocent: str = Field(description="an innocent explanation")
+    cause: Cause | None = optional("the observation as code and parameters; null: an analysis before 1.27")
+
+    @classmethod
+    def of(cls, code: AnomalyCode, **parameters: CauseParameter) -> Anomaly:
+        """State an anomaly."""
+        cause = code.cause(**parameters)
+        texts = {"concern": code.concern, "innocent": code.innocent}
+        return cls(kind=code.kind, observation=cause.text, cause=cause, **texts)
 
 
-class Credentials(Value):
+class Credentials(_Noted):
     """Content Credentials (C2PA) in the file, verified without a network."""
 
     checked: bool = Field(description="false: not possible; the note says why")
@@ -412,7 +443,6 @@ class Credentials(Value):
     ingredients: Count = 0
     remote: str | None = optional("address of a manifest elsewhere; never fetched")
     library: str | None = None
-    note: str | None = None
 
 
 LONGEST_TEXT = 300  # characters of one value

@@ -17,6 +17,8 @@ from detector.batch.results_file import ResultLine
 from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import MediaKind, Software, Verdict
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.validations import MaterialCode, RepetitionCode
 from detector.schema.formatting import N_
 from detector.schema.laboratory import (
     CoveredCodec,
@@ -92,18 +94,12 @@ def _of_analyses(made_with: Sequence[Software], backends: Sequence[str]) -> Vers
     )
 
 
-def version_remarks(made_with: Sequence[Software]) -> list[str]:
+def version_remarks(made_with: Sequence[Software]) -> list[Cause]:
     """Return a remark if the analyses were made by several versions of the program."""
     sources = {software.source_sha256 for software in made_with}
     if len(sources) == 1:
         return []
-    return [
-        N_(
-            "The analyses were made by %(versions)s versions of the program; named are the libraries of the "
-            "newest."
-        )
-        % {"versions": len(sources)}
-    ]
+    return [MaterialCode.SEVERAL_VERSIONS.cause(versions=len(sources))]
 
 
 _VOICE_ATTRIBUTES, _FACE_ATTRIBUTES = {"sex", "language"}, {"sex", "skin tone"}
@@ -186,6 +182,10 @@ def build_validation(
     repetitions = _repetitions(material, measurements)
     if other_machine is not None:
         repetitions += _elsewhere(items, other_machine)
+    limits, voice_limits = (
+        find_limits(items, levels, ratios, repetitions, material.labelled, voices=voices)
+        for voices in (False, True)
+    )
     return Validation(
         title=title or material.title,
         laboratory=laboratory,
@@ -195,7 +195,8 @@ def build_validation(
         parameters=run.parameters,
         versions=versions_of(made_with, _backends(measurements.first)),
         labelled=material.labelled,
-        remarks=material.remarks,
+        remarks=tuple(remark.text for remark in material.remarks),
+        remark_causes=material.remarks,
         levels=levels,
         others=beside,
         joint=together,
@@ -206,8 +207,10 @@ def build_validation(
         repetitions=repetitions,
         covered=_covered(items),
         codecs=_codecs(items),
-        limits=find_limits(items, levels, ratios, repetitions, material.labelled),
-        voice_limits=find_limits(items, levels, ratios, repetitions, material.labelled, voices=True),
+        limits=tuple(limit.text for limit in limits),
+        limit_causes=limits,
+        voice_limits=tuple(limit.text for limit in voice_limits),
+        voice_limit_causes=voice_limits,
         material_sha256=_material_sha256(items),
         items=items,
     )
@@ -321,15 +324,11 @@ def _temporal(
 
 
 def _repetitions(material: Material, measurements: Measurements) -> tuple[Repetition, ...]:
-    same_backend = N_("again, the same back end (%(backend)s)") % {
-        "backend": ", ".join(_backends(measurements.first))
-    }
+    same_backend = RepetitionCode.SAME_BACKEND.cause(backends=tuple(_backends(measurements.first)))
     passes = [(same_backend, measurements.again)]
     if measurements.other:
-        other_backend = ", ".join(_backends(measurements.other)) or measurements.other_backend
-        passes.append(
-            (N_("again, another back end (%(backend)s)") % {"backend": other_backend}, measurements.other)
-        )
+        names = tuple(_backends(measurements.other)) or (str(measurements.other_backend),)
+        passes.append((RepetitionCode.OTHER_BACKEND.cause(backends=names), measurements.other))
     numbers = material.numbers
     repeated: list[Repetition] = []
     for how, lines in passes:
@@ -345,7 +344,7 @@ def _repetitions(material: Material, measurements: Measurements) -> tuple[Repeti
         ]
         if lines is measurements.other:  # whose back end does not run the network of voices
             pairs = [pair for pair in pairs if pair[0].kind is not Subject.VOICE]
-        repeated += _compared(how, N_("voices, again"), pairs)
+        repeated += _compared(how, RepetitionCode.VOICES_AGAIN.cause(), pairs)
     return tuple(repeated)
 
 
@@ -357,9 +356,9 @@ def _elsewhere(items: Sequence[ValidationItem], other: Validation) -> tuple[Repe
         if (there := other_items.get((item.sha256, item.kind is Subject.VOICE))) is not None
     ]
     machine = {"processor": other.versions.processor, "version": other.versions.reelproof}
-    how = N_("on another machine (%(processor)s, Reelproof %(version)s)")
-    how_voices = N_("voices, on another machine (%(processor)s, Reelproof %(version)s)")
-    return tuple(_compared(how % machine, how_voices % machine, pairs))
+    how = RepetitionCode.OTHER_MACHINE.cause(**machine)
+    how_voices = RepetitionCode.VOICES_ON_OTHER_MACHINE.cause(**machine)
+    return tuple(_compared(how, how_voices, pairs))
 
 
 def _in_both(files: Sequence[LabelledFile], items: Sequence[ValidationItem]) -> set[str]:
@@ -367,7 +366,7 @@ def _in_both(files: Sequence[LabelledFile], items: Sequence[ValidationItem]) -> 
 
 
 def _compared(
-    how: str, how_voices: str, pairs: Sequence[tuple[ValidationItem, ValidationItem]]
+    how: Cause, how_voices: Cause, pairs: Sequence[tuple[ValidationItem, ValidationItem]]
 ) -> Iterator[Repetition]:
     """Yield what differs between analyses of the same faces, then of the same voices."""
     compared = [(a, b) for a, b in pairs if a.error is None and b.error is None]
@@ -377,7 +376,7 @@ def _compared(
 
 
 def _differences(
-    how: str, compared: Sequence[tuple[ValidationItem, ValidationItem]], *, voices: bool
+    how: Cause, compared: Sequence[tuple[ValidationItem, ValidationItem]], *, voices: bool
 ) -> Repetition:
     differences = [
         abs(a.probability - b.probability)
@@ -392,7 +391,7 @@ def _differences(
         for first, second in ((s.start, t.start), (s.end, t.end))
     ]
     return Repetition(
-        how=how,
+        cause=how,
         voices=voices,
         items=len(compared),
         verdicts_changed=sum(a.verdict != b.verdict for a, b in compared),

@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from detector.batch.input_files import is_exhibit, is_recording
 from detector.errors import ParameterError
 from detector.files import hash_file
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.validations import MaterialCode
 from detector.schema.formatting import N_, printable_name
 
 _LABELS = {
@@ -82,7 +84,7 @@ class Material:
     title: str
     files: tuple[LabelledFile, ...]
     labelled: tuple[str, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[Cause, ...]
 
     @property
     def has_voices(self) -> bool:
@@ -101,7 +103,7 @@ def read_material(data: Path) -> Material:
     Raises :class:`MaterialError` for an invalid folder or CSV file, missing files, and material with a single
     label.
     """
-    remarks: list[str] = []
+    remarks: list[Cause] = []
     if data.is_dir():
         files = list(_of_folder(data))
     elif data.is_file() and data.suffix.lower() == ".csv":
@@ -114,7 +116,7 @@ def read_material(data: Path) -> Material:
     return material_of(printable_name(data.stem or data.name), [_hashed(file) for file in files], remarks)
 
 
-def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[str] = ()) -> Material:
+def material_of(title: str, files: Sequence[LabelledFile], remarks: Sequence[Cause] = ()) -> Material:
     """Build the material from hashed files.
 
     Raises :class:`MaterialError` if all faces or all voices have the same label, or if files with the same
@@ -171,7 +173,7 @@ def _of_folder(data: Path) -> Iterator[LabelledFile]:
             yield LabelledFile(name, path, manipulated, "", generator=generator)
 
 
-def _of_table(table: Path, remarks: list[str]) -> Iterator[LabelledFile]:
+def _of_table(table: Path, remarks: list[Cause]) -> Iterator[LabelledFile]:
     missing = []
     try:
         text = table.read_text(encoding="utf-8-sig")
@@ -201,7 +203,7 @@ def without_picture(name: str) -> MaterialError:
 
 
 def labelled_rows(
-    text: str, where: str, remarks: list[str], *, empty_labels: bool = False
+    text: str, where: str, remarks: list[Cause], *, empty_labels: bool = False
 ) -> Iterator[LabelledFile]:
     """Read the rows of a CSV file, with file names as paths; ``where`` names it in messages.
 
@@ -218,7 +220,7 @@ def labelled_rows(
                 % {"where": where}
             )
         if unknown := sorted(columns.keys() - _KNOWN):
-            remarks.append(N_("Columns not used: %(columns)s.") % {"columns": ", ".join(unknown)})
+            remarks.append(MaterialCode.COLUMNS_NOT_USED.cause(columns=tuple(unknown)))
         for row in reader:
             cells = {column: (row[name] or "").strip() for column, name in columns.items()}
             if cells.get("label") or cells.get("voice") or not empty_labels:
@@ -294,7 +296,7 @@ def _hashed(file: LabelledFile) -> LabelledFile:
     return replace(file, bytes=size, sha256=sha256)
 
 
-def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[LabelledFile]:
+def _without_copies(files: Sequence[LabelledFile], remarks: list[Cause]) -> list[LabelledFile]:
     """Drop files with the same bytes; raise if they have different labels."""
     first: dict[str, LabelledFile] = {}
     copies = 0
@@ -308,11 +310,10 @@ def _without_copies(files: Sequence[LabelledFile], remarks: list[str]) -> list[L
                 % {"one": earlier.name, "other": file.name}
             )
         copies += 1
-    if copies:
-        words = N_("%(copies)s files are copies of others and were left out.")
-        if copies == 1:
-            words = N_("%(copies)s file is a copy of another and was left out.")
-        remarks.append(words % {"copies": copies})
+    if copies == 1:
+        remarks.append(MaterialCode.COPY_LEFT_OUT.cause())
+    elif copies:
+        remarks.append(MaterialCode.COPIES_LEFT_OUT.cause(copies=copies))
     return sorted(first.values(), key=lambda file: file.name)
 
 

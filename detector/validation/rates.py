@@ -15,6 +15,8 @@ import numpy as np
 
 from detector.errors import ParameterError
 from detector.schema.analysis import Rate
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.validations import LevelCode
 from detector.schema.codec_names import codec_name
 from detector.schema.formatting import N_
 from detector.schema.laboratory import (
@@ -157,13 +159,24 @@ def _by_measure(kind: Subject, items: Sequence[ValidationItem], threshold: float
 
 
 def _named(measure_: Measure, bounds: tuple[float | None, float | None]) -> str:
-    unit = f" {measure_.unit}" if measure_.unit else ""
-    lower, upper = bounds
+    return _range_of(*bounds, measure_.unit).text
+
+
+def _range_of(lower: float | None, upper: float | None, unit: str) -> Cause:
     if lower is None:
-        return N_("below %(most)s") % {"most": f"{upper:g}{unit}"}
+        assert upper is not None
+        return LevelCode.BELOW.cause(up_to_value=upper, unit=unit)
     if upper is None:
-        return N_("%(least)s and more%(unit)s") % {"least": f"{lower:g}", "unit": unit}
-    return N_("%(start)s to %(end)s") % {"start": f"{lower:g}", "end": f"{upper:g}{unit}"}
+        return LevelCode.AND_MORE.cause(from_value=lower, unit=unit)
+    return LevelCode.IN_RANGE.cause(from_value=lower, up_to_value=upper, unit=unit)
+
+
+def part_of(level: Level) -> Cause:
+    """Name the part of the material that ``level`` is about."""
+    if (level.least, level.most) == (None, None):
+        return LevelCode.LABELLED_AS.cause(label=level.name)
+    unit = next((measure_.unit for measure_ in MEASURES if measure_.name == level.attribute), "")
+    return _range_of(level.least, level.most, unit)
 
 
 def _values(values: Iterable[str | None]) -> list[str]:
@@ -291,7 +304,9 @@ def quoted_extract(
         covered=validation.covered,
         codecs=validation.codecs,
         limits=validation.limits,
+        limit_causes=validation.limit_causes,
         voice_limits=validation.voice_limits,
+        voice_limit_causes=validation.voice_limit_causes,
         thresholds=thresholds,
     )
 

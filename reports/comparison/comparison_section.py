@@ -11,7 +11,7 @@ from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedFile, ComparedSegment, Comparison, Outcome, Region, Transform
 from language import formatting
 from language.formatting import probability, shown, timecode
-from language.translation import UNTRANSLATED, Quoted, gettext, translated_view
+from language.translation import UNTRANSLATED, Quoted, cause_text, gettext, text_of, texts_of
 from reports.comparison.differences import (
     GapView,
     PieceView,
@@ -145,10 +145,6 @@ def comparison_view(
     ``folder`` holds the pictures of the report; ``below`` is the path in it to ``comparison.json`` and its
     pictures. Raise :class:`~reports.errors.PictureError` for a picture outside of it.
     """
-    return translated_view(_view(comparison, folder, sha256, below))
-
-
-def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> ComparisonView:
     still = comparison.exhibit.kind is MediaKind.IMAGE
     return ComparisonView(
         title=_title(comparison),
@@ -158,8 +154,8 @@ def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> Comp
         differs=bool(comparison.segments),
         outcome=comparison.outcome,
         faces_compared=bool(comparison.persons),
-        statement=comparison.statement,
-        limits=comparison.limits,
+        statement=Quoted(" ".join(map(cause_text, comparison.causes)) or comparison.statement),
+        limits=text_of(comparison.limits_cause, comparison.limits),
         exhibit_file=formatting.file_name(comparison.exhibit.file),
         reference_file=formatting.file_name(comparison.reference.file),
         reference_sha256=comparison.reference.sha256,
@@ -172,7 +168,7 @@ def _view(comparison: Comparison, folder: Path, sha256: str, below: str) -> Comp
         regions=tuple(_region(part, still) for part in comparison.regions),
         triples=tuple(picture_triples(comparison, folder, below)),
         drawing=time_map_view(comparison),
-        not_compared=comparison.not_compared,
+        not_compared=texts_of(comparison.not_compared_causes, comparison.not_compared),
         sha256=sha256,
         path=f"{below}comparison.json",
     )

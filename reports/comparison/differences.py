@@ -10,7 +10,7 @@ from pathlib import Path
 from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedPeak, Comparison, TimePiece, UnmatchedInterval
 from language.formatting import ratio, shown, time_span, timecode
-from language.translation import UNTRANSLATED, gettext
+from language.translation import UNTRANSLATED, gettext, text_of
 from reports.inputs.pictures import PNG_SIGNATURE, ShownPicture, find_picture
 
 _SAME_SPEED = 0.0015
@@ -83,7 +83,7 @@ def piece_view(piece: TimePiece) -> PieceView:
 
 def gap_view(gap: UnmatchedInterval) -> GapView:
     """Return the table row of a part that the other file does not show."""
-    return GapView(gap.file, time_span(gap.start, gap.end), gap.reason)
+    return GapView(gap.file, time_span(gap.start, gap.end), text_of(gap.cause, gap.reason))
 
 
 def time_map_view(comparison: Comparison) -> TimeMapView | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis
+from detector.schema.causes.anomalies import place
 from detector.schema.metadata import Declaration, DeclarationKind, HiddenPlace, MarkSearch, Meaning
 from language.formatting import file_name, plural, shown
-from language.translation import N_, Quoted, gettext, translated
+from language.translation import N_, WORDS, Quoted, gettext, text_of
 
 TITLE = N_("What the file declares")
 _MEANINGS = {
@@ -95,8 +96,8 @@ def _row(declaration: Declaration) -> DeclarationView:
         is_of_generation=declaration.is_of_generation,
         program=quote(file_name(declaration.program or "")),
         source=file_name(declaration.source) if is_measured else Quoted(_source(declaration)),
-        says=quote(file_name(declaration.says)),
-        means=declaration.means,
+        says=text_of(declaration.measure, file_name(declaration.says)),
+        means=text_of(declaration.cause, declaration.means),
     )
 
 
@@ -106,11 +107,11 @@ def _source(declaration: Declaration) -> str:
 
 
 def _place(text: str, kind: DeclarationKind) -> str:
-    place, comma, name = text.partition(", ")
+    where, comma, name = text.partition(", ")
     make, joined, model = name.partition(" and ")
     if joined and kind is DeclarationKind.CAMERA:
         name = gettext("%(first)s and %(second)s", first=make, second=model)
-    return f"{translated(place)}{comma}{name}" if comma else place
+    return f"{place(WORDS, where)}{comma}{name}" if comma else where
 
 
 def _search_words(search: MarkSearch) -> str:
@@ -121,7 +122,7 @@ def _search_words(search: MarkSearch) -> str:
             "Hidden marks were looked for in the pixels of %(pictures)s.",
             pictures=plural(search.frames, "picture", "pictures"),
         )
-    sound = translated(search.note) if search.note else ""
+    sound = text_of(search.cause, search.note or "")
     if search.sound:
         sound = gettext(
             "In %(seconds)s s of sound the mark of Chatterbox was looked for.",
@@ -137,7 +138,10 @@ def _search_words(search: MarkSearch) -> str:
 def _beside_verdict(declaration: Declaration) -> str:
     mark = declaration.hidden
     if mark is not None and mark.place is not HiddenPlace.LOWEST_BITS:
-        values = {"program": file_name(declaration.program or ""), "measure": translated(declaration.says)}
+        values = {
+            "program": file_name(declaration.program or ""),
+            "measure": text_of(declaration.measure, declaration.says),
+        }
         if mark.place is HiddenPlace.SOUND:
             return gettext(
                 "The sound carries the hidden mark that %(program)s writes; %(measure)s. Anybody can write "

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from detector.schema.analysis import Media
+from detector.schema.causes.anomalies import AnomalyCode, place
+from detector.schema.causes.cause import CODES
 from detector.schema.codec_names import codec_name
 from detector.schema.metadata import Anomaly, Credentials, Details, Moment, Stream
 from language import formatting
 from language.formatting import plural, shown, timecode
-from language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
+from language.translation import N_, UNTRANSLATED, WORDS, Quoted, gettext, text_of, translated
 from reports.exhibit.encoding import encoding_facts, timing_facts
 from reports.wording.sections import Fact
 
@@ -43,7 +45,7 @@ def credential_facts(credentials: Credentials | None) -> tuple[Fact, ...]:
         return ()
     facts = [Fact(gettext("Content Credentials"), short(credentials))]
     if credentials.note:
-        facts.append(Fact(gettext("Remark"), credentials.note))
+        facts.append(Fact(gettext("Remark"), text_of(credentials.cause, credentials.note)))
     if credentials.remote:
         facts.append(Fact(gettext("Stated location"), credentials.remote, exact=True))
     if credentials.found:
@@ -78,6 +80,15 @@ _MOST_FAILURES = 24  # listed; analysis.json has more
 
 
 @dataclass(frozen=True)
+class AnomalyView:
+    """An anomaly in the current language; in English if an earlier version stated it."""
+
+    observation: str
+    concern: str
+    innocent: str
+
+
+@dataclass(frozen=True)
 class MetadataView:
     """Metadata of the file; ``known`` is false for an older analysis."""
 
@@ -88,7 +99,7 @@ class MetadataView:
     tags: tuple[tuple[str, str, str], ...] = field(metadata=UNTRANSLATED)
     tags_note: str
     times: tuple[tuple[str, str, str], ...]
-    anomalies: tuple[Anomaly, ...]
+    anomalies: tuple[AnomalyView, ...]
     anomalies_note: str
     credentials: tuple[Fact, ...]
     credentials_note: str
@@ -107,22 +118,33 @@ def metadata_view(media: Media) -> MetadataView:
         timing=timing_facts(media, details),
         streams=tuple(_stream(stream) for stream in details.streams),
         tags=tuple(
-            (translated(tag.place), formatting.file_name(tag.name), formatting.file_name(tag.value))
+            (place(WORDS, tag.place), formatting.file_name(tag.name), formatting.file_name(tag.value))
             for tag in details.tags
         ),
         tags_note=_tags_note(details),
         times=tuple(_time(moment) for moment in details.times),
-        anomalies=media.anomalies,
+        anomalies=tuple(map(_anomaly, media.anomalies)),
         anomalies_note=ANOMALIES if media.anomalies else NO_ANOMALY,
         credentials=credential_facts(media.credentials),
         credentials_note=NOTE,
         credentials_short=short(media.credentials),
         failures=tuple(
-            (gettext("not known") if failure.time is None else timecode(failure.time), failure.what)
+            (
+                gettext("not known") if failure.time is None else timecode(failure.time),
+                text_of(failure.cause, failure.what),
+            )
             for failure in failures[:_MOST_FAILURES]
         ),
         failures_note=_failures_note(media),
     )
+
+
+def _anomaly(anomaly: Anomaly) -> AnomalyView:
+    code = CODES.get(anomaly.cause.code) if anomaly.cause else None
+    concern, innocent = anomaly.concern, anomaly.innocent
+    if isinstance(code, AnomalyCode):
+        concern, innocent = gettext(code.concern), gettext(code.innocent)
+    return AnomalyView(text_of(anomaly.cause, anomaly.observation), Quoted(concern), Quoted(innocent))
 
 
 def _tags_note(details: Details) -> str:
@@ -133,10 +155,10 @@ def _tags_note(details: Details) -> str:
 
 def _time(moment: Moment) -> tuple[str, str, str]:
     """Return the place of a time in the file, the time, and a remark."""
-    place = Quoted(f"{translated(moment.place)}, {moment.name}")
+    where = Quoted(f"{place(WORDS, moment.place)}, {moment.name}")
     if moment.utc is None:
-        return place, Quoted(formatting.file_name(moment.written)), gettext("as written; zone unknown")
-    return place, Quoted(moment.utc.replace("T", " ")), ""
+        return where, Quoted(formatting.file_name(moment.written)), gettext("as written; zone unknown")
+    return where, Quoted(moment.utc.replace("T", " ")), ""
 
 
 def _failures_note(media: Media) -> str:

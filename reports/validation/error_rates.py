@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from detector.schema.analysis import Analysis, Model, Rate
-from detector.schema.laboratory import Level, Subject
+from detector.schema.laboratory import Laboratory, Level, Subject, Validation
+from detector.validation.rates import part_of
 from detector.validation.validated_model import unmeasured_parameters
 from detector.verdict.validated_domain import (
     FACE_PROPERTIES,
@@ -17,7 +18,7 @@ from detector.verdict.validated_domain import (
 )
 from language import formatting
 from language.formatting import from_to, grouped, plural, shown
-from language.translation import N_, Quoted, gettext, in_parts, translated
+from language.translation import N_, Quoted, cause_text, gettext, in_parts, texts_of, translated
 from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import PHOTOGRAPHS, concerns
 from reports.wording.verdict_sentence import person_list
@@ -150,8 +151,7 @@ def level_row(level: Level, name: str = "") -> LevelRow:
 
 def level_name(level: Level) -> str:
     """Name a part of the material; ranges of measurements are translated, the laboratory's names are not."""
-    measured = (level.least, level.most) != (None, None)
-    return translated(level.name) if measured or not level.attribute else Quoted(level.name)
+    return cause_text(part_of(level)) if level.attribute else translated(level.name)
 
 
 def full_level_name(level: Level) -> str:
@@ -159,6 +159,18 @@ def full_level_name(level: Level) -> str:
     if not level.attribute:
         return level_name(level)
     return Quoted(f"{translated(level.attribute)} {level_name(level)}")
+
+
+def limit_texts(of: Validation | Laboratory, *, voices: bool) -> tuple[str, ...]:
+    """Return the limits of a validation of faces, or of voices."""
+    if voices:
+        return texts_of(of.voice_limit_causes, of.voice_limits)
+    return texts_of(of.limit_causes, of.limits)
+
+
+def all_limit_texts(of: Validation | Laboratory) -> tuple[str, ...]:
+    """Return the limits of a validation of faces and of voices, each once."""
+    return tuple(dict.fromkeys((*limit_texts(of, voices=False), *limit_texts(of, voices=True))))
 
 
 MEANINGS = (

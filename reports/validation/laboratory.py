@@ -31,6 +31,7 @@ from reports.validation.error_rates import (
     class_names,
     full_level_name,
     level_row,
+    limit_texts,
     property_of,
     rate_cell,
 )
@@ -157,9 +158,7 @@ def _view(
         thresholds=_thresholds(laboratory, finding) if applies else (),
         decision=_decision(laboratory, finding) if applies else "",
         outside=_outside(laboratory, finding) if applies else "",
-        limits=(laboratory.voice_limits if finding.kind is Subject.VOICE else laboratory.limits)
-        if applies
-        else (),
+        limits=limit_texts(laboratory, voices=finding.kind is Subject.VOICE) if applies else (),
     )
 
 

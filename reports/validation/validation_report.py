@@ -12,8 +12,17 @@ from detector.validation.validated_model import validates_faces
 from language import formatting, translation
 from language.formatting import grouped, plural, shown
 from language.names import model_title
-from language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
-from reports.validation.error_rates import KINDS, MEANINGS, ClassNames, LevelRow, class_names, level_row
+from language.translation import N_, UNTRANSLATED, Quoted, gettext, text_of, texts_of, translated
+from reports.validation.error_rates import (
+    KINDS,
+    MEANINGS,
+    ClassNames,
+    LevelRow,
+    all_limit_texts,
+    class_names,
+    level_row,
+    limit_texts,
+)
 from reports.validation.performance import KindView, RatioView, kind_view, ratio_view
 from reports.wording.sections import Fact, Section
 
@@ -228,7 +237,7 @@ def _view(validation: Validation) -> ValidationReport:
         reelproof=validation.versions.reelproof,
         material_sha256=validation.material_sha256,
         files=plural(validation.files, "file", "files"),
-        remarks=validation.remarks,
+        remarks=texts_of(validation.remark_causes, validation.remarks),
         labelled=", ".join(map(translated, validation.labelled)) or gettext("nothing"),
         meanings=MEANINGS,
         kinds=tuple(kind_view(validation, kind) for kind in KINDS if validation.level(kind)),
@@ -247,7 +256,7 @@ def _view(validation: Validation) -> ValidationReport:
         voice_time=_time(validation.voice_temporal),
         repetitions=tuple(
             RepetitionRow(
-                repetition.how,
+                text_of(repetition.cause, repetition.how),
                 str(repetition.items),
                 str(repetition.verdicts_changed),
                 shown(repetition.largest_difference, ".6f"),
@@ -257,7 +266,7 @@ def _view(validation: Validation) -> ValidationReport:
             for repetition in validation.repetitions
         ),
         caution=_gravest(validation),
-        limits=tuple(dict.fromkeys((*validation.limits, *validation.voice_limits))),
+        limits=all_limit_texts(validation),
         model=(
             replace(model_fact, name=N_("Name")),
             Fact(N_("Architecture"), Quoted(model.architecture)),
@@ -277,7 +286,7 @@ def _view(validation: Validation) -> ValidationReport:
 
 def _gravest(validation: Validation) -> tuple[str, ...]:
     """Return four limits, of faces and voices as many if both have some."""
-    of_faces, of_voices = validation.limits, validation.voice_limits
+    of_faces, of_voices = limit_texts(validation, voices=False), limit_texts(validation, voices=True)
     half = _MOST_GRAVE // 2
     faces = max(half, _MOST_GRAVE - len(of_voices))
     voices = max(half, _MOST_GRAVE - len(of_faces))

@@ -10,8 +10,9 @@ from analyses import build
 
 from detector.models.loaded import load_model
 from detector.schema.analysis import MediaKind, SecondLook
+from detector.schema.causes.anomalies import AnomalyCode, AnomalyPart
 from detector.schema.metadata import Details, Groups, Picture, Timing
-from language.translation import speaking, translated
+from language.translation import cause_text, speaking, translated
 from reports.exhibit.encoding import timing_facts
 from reports.report_view import ReportInputs, report_view
 
@@ -57,10 +58,12 @@ def test_nobody_is_named_without_a_face(code: str, beginning: str) -> None:
 )
 def test_durations_as_stated_name_their_places(code: str, ending: str) -> None:
     with speaking(code):
-        sentence = translated(
-            "Decoded frames last 00:00:10.280, but stated are: the file 00:00:10.859, the stream of pictures "
-            "00:00:10.859, sound (stream 1) 00:00:09.000."
+        stated = (
+            AnomalyPart.FILE_DURATION.cause(stated=10.859),
+            AnomalyPart.PICTURES_DURATION.cause(stated=10.859),
+            AnomalyPart.SOUND_DURATION.cause(index=1, stated=9.0),
         )
+        sentence = cause_text(AnomalyCode.DURATIONS_DISAGREE.cause(duration=10.28, durations=stated))
     assert sentence.endswith(ending)
 
 

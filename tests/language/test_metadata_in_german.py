@@ -9,10 +9,14 @@ import pytest
 from analyses import build
 from detailed_analysis import detailed
 
-from detector.metadata.anomalies import _USES, clock_anomalies, program_anomalies
+from detector.metadata.anomalies import clock_anomalies, program_anomalies
 from detector.metadata.video_anomalies import container_anomalies
 from detector.schema.analysis import MediaKind
+from detector.schema.causes.anomalies import AnomalyCode
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.declarations import NoteCode
 from detector.schema.metadata import (
+    Anomaly,
     Credentials,
     Details,
     Encoding,
@@ -21,7 +25,8 @@ from detector.schema.metadata import (
     Table,
     Tag,
 )
-from language.translation import speaking, translated
+from language.translation import gettext, speaking, text_of
+from reports.exhibit.metadata import AnomalyView
 from reports.report_view import ReportInputs, report_view
 
 
@@ -53,22 +58,22 @@ def test_a_video_without_sound_is_told_in_german(tmp_path: Path) -> None:
     ("note", "remark"),
     [
         (
-            "Content Credentials are not defined for this kind of file.",
+            NoteCode.CREDENTIALS_UNDEFINED.cause(),
             "Für diese Art von Datei sind Content Credentials nicht definiert.",
         ),
         (
-            "c2pa-python cannot be used here: No module named 'c2pa'. Install it to check.",
+            NoteCode.CREDENTIALS_LIBRARY_MISSING.cause(import_error="No module named 'c2pa'"),
             "c2pa-python ist hier nicht verwendbar: No module named 'c2pa'. Zum Prüfen muss es "
             "installiert werden.",
         ),
         (
-            "The file names a manifest elsewhere. It was not fetched.",
+            NoteCode.CREDENTIALS_ELSEWHERE.cause(),
             "Die Datei nennt ein Manifest an anderer Stelle. Es wurde nicht abgerufen.",
         ),
     ],
 )
-def test_the_remark_on_credentials_is_translated(tmp_path: Path, note: str, remark: str) -> None:
-    analysis = detailed(tmp_path, credentials=Credentials(checked=False, note=note))
+def test_the_remark_on_credentials_is_translated(tmp_path: Path, note: Cause, remark: str) -> None:
+    analysis = detailed(tmp_path, credentials=Credentials(checked=False, cause=note))
     view = report_view(analysis, tmp_path, ReportInputs(language_code="de"))
     assert ("Bemerkung", remark) in {(fact.name, fact.value) for fact in view.metadata.credentials}
 
@@ -98,10 +103,16 @@ def test_places_of_tags_and_times_are_translated(tmp_path: Path, place: str, lab
 
 
 @pytest.mark.parametrize("code", ["de", "es"])
-def test_every_use_of_programs_is_translated(code: str) -> None:
-    """Kinds of anomalies are headings; one that is not marked stays English without a word."""
+def test_every_kind_of_anomaly_is_translated(code: str) -> None:
     with speaking(code):
-        assert [kind for _, kind, *_ in _USES if translated(kind) == kind] == []
+        assert [anomaly for anomaly in AnomalyCode if gettext(anomaly.kind) == anomaly.kind] == []
+
+
+def test_anomalies_of_earlier_versions_stay_in_english(tmp_path: Path) -> None:
+    point = Anomaly(kind="edit list", observation="It waits.", concern="Hidden frames.", innocent="Trimming.")
+    analysis = detailed(tmp_path, anomalies=(point,))
+    view = report_view(analysis, tmp_path, ReportInputs(language_code="de")).metadata
+    assert view.anomalies == (AnomalyView("It waits.", "Hidden frames.", "Trimming."),)
 
 
 @pytest.mark.parametrize(("place", "label"), PLACES.items())
@@ -116,7 +127,7 @@ def test_points_to_check_are_translated_and_quote_values(place: str, label: str)
         *clock_anomalies((*times, never), datetime(2026, 11, 27, tzinfo=UTC)),
     )
     with speaking("de"):
-        points = [translated(anomaly.observation).partition(": ")[2] for anomaly in anomalies]
+        points = [text_of(anomaly.cause, "").partition(": ")[2] for anomaly in anomalies]
     assert points == [
         ", ".join(f"„video, (file, {name}) Lavf“ ({label}, {name})" for name in names[:4])
         + " und 1 weitere.",
@@ -137,4 +148,4 @@ def test_several_encoding_anomalies_are_translated(tmp_path: Path, code: str, en
     anomalies = container_anomalies(build(tmp_path, kept=False).media, Details(encoding=encoding))
     (point,) = (anomaly for anomaly in anomalies if anomaly.kind == "more than one encoding")
     with speaking(code):
-        assert translated(point.observation).endswith(f" {ending}.")
+        assert text_of(point.cause, "").endswith(f" {ending}.")

@@ -20,6 +20,7 @@ from detector.errors import ReelproofError
 from detector.process.signals import end_with_named_parent
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis, Parameters, Software
+from detector.schema.causes.cause import Cause
 from detector.schema.formatting import N_
 from detector.schema.laboratory import ValidatedVoiceModel
 from detector.validation.conclude import build_validation, version_remarks
@@ -71,7 +72,7 @@ def main(out: Path) -> int:
 class _Labelled:
     """The rows of the table and their analyses, all made with one model and the same parameters."""
 
-    remarks: list[str]
+    remarks: list[Cause]
     files: list[LabelledFile]
     lines: dict[str, ResultLine]  # by path of the file
     software: list[Software]

@@ -81,7 +81,7 @@ def make() -> Response:
 @require(Permission.CONFIGURE)
 def show(validation_id: str, problem: UserError | None = None) -> str:
     """Show the figures of a validation, whether it still applies, its files, and the own thresholds."""
-    from reports.validation.error_rates import KINDS, class_names, full_level_name, level_row
+    from reports.validation.error_rates import KINDS, all_limit_texts, class_names, full_level_name, level_row
     from reports.validation.validation_report import other_models_tables
 
     validation = store.find_or_404(validation_id)
@@ -98,6 +98,7 @@ def show(validation_id: str, problem: UserError | None = None) -> str:
     return render_template(
         "validations/validation.html",
         found=validation,
+        limits=all_limit_texts(about),
         tables=tables,
         others=other_models_tables(model_title(about.model.title), about.levels, about.others, about.joint),
         problem=problem,

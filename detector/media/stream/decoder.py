@@ -30,6 +30,7 @@ from detector.media.stream.packets import (
     read_ahead,
 )
 from detector.schema.analysis import MediaKind
+from detector.schema.causes.anomalies import UnusedCode
 from detector.schema.formatting import N_
 
 WHOLE_DURATION = frozenset({MATROSKA, "asf", "flv"})
@@ -250,7 +251,6 @@ def pixel_aspect(aspect: Fraction | None) -> Fraction:
 
 
 _MOST_THREADS = 64  # of a decoder
-_REFUSED = "a packet the decoder refused"
 _MOST_HELD, _HELD_BYTES = 16, 64 * 1024 * 1024  # frames without a time that are held back
 
 
@@ -319,7 +319,7 @@ class FrameDecoder(PictureStream):
             # A repeated time, or a clock that runs backwards.
             if tally.last_pts is not None and pts <= tally.last_pts:
                 tally.out_of_order += 1
-                tally.packets.add_failure(pts, "a frame whose time is not after the one before")
+                tally.packets.add_failure(pts, UnusedCode.FRAME_OUT_OF_ORDER)
                 continue
             tally.add_frame(pts, int(frame.pict_type), frame.duration or 0)
             tally.damage.add_frame(pts, packet_key(frame))
@@ -362,7 +362,7 @@ class FrameDecoder(PictureStream):
             self._bounds.refuse_count(tally.frames + tally.undecodable + tally.out_of_order)
             if frame.is_corrupt or (self.whole_pictures is not None and number >= self.whole_pictures):
                 tally.undecodable += 1
-                tally.packets.add_failure(frame.pts, "a frame decoded with errors")
+                tally.packets.add_failure(frame.pts, UnusedCode.FRAME_WITH_ERRORS)
                 tally.damage.add_corrupt_frame(packet_key(frame))
                 continue
             if frame.key_frame:
@@ -398,7 +398,7 @@ class FrameDecoder(PictureStream):
             tally.packets.add(packet, self.codec)
             tally.damage.add(packet)
             if self._is_cut_off(packet):
-                self._refuse(packet_key(packet), "a packet that the file holds in part", tally)
+                self._refuse(packet_key(packet), UnusedCode.PACKET_IN_PART, tally)
                 continue
             if needed is not None and (tally.undecodable or tally.out_of_order or tally.damage.is_met):
                 needed.stop_skipping()
@@ -406,7 +406,7 @@ class FrameDecoder(PictureStream):
         if needed is not None:
             yield from self._frames_of(needed.flush(), tally, fed, last)
         if self.kind is MediaKind.VIDEO:
-            yield from last.decode_remaining(lambda key: self._refuse(key, _REFUSED, tally))
+            yield from last.decode_remaining(lambda key: self._refuse(key, UnusedCode.PACKET_REFUSED, tally))
 
     def _step(self) -> int:
         """Return the average ticks from frame to frame."""
@@ -457,7 +457,7 @@ class FrameDecoder(PictureStream):
         """Record that the container ends within its contents."""
         tally.undecodable += 1
         tally.broke_off = True
-        tally.packets.add_failure(tally.end_pts, "the container breaks off")
+        tally.packets.add_failure(tally.end_pts, UnusedCode.CONTAINER_BREAKS_OFF)
 
     def _frames_of(
         self, packets: Iterable[av.Packet], tally: Tally, fed: deque[int | None], last: LastPackets
@@ -479,7 +479,7 @@ class FrameDecoder(PictureStream):
                     continue
                 refused = self._refused_of(fed) if packet.size else None
                 last.add_refusal(refused)
-                self._refuse(refused, _REFUSED, tally)
+                self._refuse(refused, UnusedCode.PACKET_REFUSED, tally)
                 self._bounds.refuse_count(tally.frames + tally.undecodable)
 
     def _is_cut_off(self, packet: av.Packet) -> bool:
@@ -492,7 +492,7 @@ class FrameDecoder(PictureStream):
         return self.kind is MediaKind.VIDEO and self.container_format == MP4 and is_cut
 
     @staticmethod
-    def _refuse(key: int | None, why: str, tally: Tally) -> None:
+    def _refuse(key: int | None, why: UnusedCode, tally: Tally) -> None:
         """Count a packet that yields no frame."""
         tally.undecodable += 1
         tally.packets.add_failure(key, why)

@@ -15,6 +15,7 @@ import av
 
 from detector.media.stream.damage import Damage
 from detector.media.stream.nal_units import sequence_headers
+from detector.schema.causes.anomalies import UnusedCode
 from detector.schema.metadata import (
     DamagedStretch,
     Encoding,
@@ -76,7 +77,7 @@ class PacketStats:
         self._begun = False
         self.kinds: Counter[int] = Counter()
         self.intervals: Counter[int] = Counter()
-        self._failures: list[tuple[int | None, str]] = []
+        self._failures: list[tuple[int | None, UnusedCode]] = []
         self._gaps: list[tuple[int, int]] = []
         self._lengths: Counter[int] = Counter()
         self._since_key: int | None = None
@@ -160,10 +161,10 @@ class PacketStats:
         elif gap > self._gaps[0][0]:
             heapq.heapreplace(self._gaps, (gap, pts - gap))
 
-    def add_failure(self, pts: int | None, what: str) -> None:
+    def add_failure(self, pts: int | None, why: UnusedCode) -> None:
         """Record a packet or frame that could not be used."""
         if len(self._failures) < MOST_FAILURES:
-            self._failures.append((pts, what))
+            self._failures.append((pts, why))
 
     def groups(self) -> Groups:
         """Return statistics of the groups of pictures, without the last one, which the file's end cuts."""
@@ -215,8 +216,8 @@ class PacketStats:
             packets_without_time=self.without_time,
             packets_not_shown=self.not_shown,
             failures=tuple(
-                Failure(time=None if at is None else max(0.0, place(at)), what=what)
-                for at, what in self._failures
+                Failure(time=None if at is None else max(0.0, place(at)), cause=why.cause())
+                for at, why in self._failures
             ),
             from_damaged=tuple(
                 DamagedStretch(start=place(start), length=float((end - start) * time_base))

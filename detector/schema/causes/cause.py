@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from detector.schema.base import Value
 from detector.schema.formatting import N_
 
-CauseParameter = bool | int | float | str | tuple[str, ...] | tuple[int, ...]
+CauseParameter = bool | int | float | str | tuple[str, ...] | tuple[int, ...] | tuple["Cause", ...]
 
 
 class Words:
@@ -129,7 +129,7 @@ PARAMETERS = {
     "verdict": Parameter(str, "a verdict"),
 }
 
-_NAMES = {parameter.placeholder or name: name for name, parameter in PARAMETERS.items()}
+_NAMES = {parameter.placeholder: name for name, parameter in PARAMETERS.items() if parameter.placeholder}
 _Reasoned = TypeVar("_Reasoned", bound=Value)
 Message = str | Callable[..., str]
 """A message with placeholders; or a function of :class:`Words` and parameters, whose docstring shows it."""
@@ -172,7 +172,8 @@ class CauseCode(Enum):
         """The names of its parameters; those of functions may be left out where they have a default."""
         if not isinstance(self.message, str):
             return tuple(inspect.signature(self.message).parameters)[1:]
-        return tuple(_NAMES[piece.partition(")")[0]] for piece in self.message.split("%(")[1:])
+        placeholders = (piece.partition(")")[0] for piece in self.message.split("%(")[1:])
+        return tuple(_NAMES.get(placeholder, placeholder) for placeholder in placeholders)
 
 
 class Cause(Value):

@@ -6,14 +6,38 @@ import inspect
 from collections.abc import Iterator
 
 from detector.files import ROOT
+from detector.schema.causes.anomalies import AnomalyCode, AnomalyPart, UnusedCode
 from detector.schema.causes.cause import PARAMETERS, CauseCode
+from detector.schema.causes.comparisons import (
+    ComparisonCode,
+    ComparisonLimitCode,
+    GapCode,
+    PictureChangeCode,
+)
+from detector.schema.causes.declarations import (
+    DeclarationCode,
+    MeasureCode,
+    NoteCode,
+    SignatureCode,
+    SourceTypeCode,
+)
 from detector.schema.causes.joint import JointCode
 from detector.schema.causes.reasons import ReasonCode
 from detector.schema.causes.remarks import RemarkCode
 from detector.schema.causes.spans import SpanCode
+from detector.schema.causes.validations import (
+    LevelCode,
+    MaterialCode,
+    RepetitionCode,
+    ValidationLimitCode,
+)
 from detector.schema.causes.voices import VoiceCode
 
-SUBJECTS: tuple[type[CauseCode], ...] = (ReasonCode, RemarkCode, JointCode, SpanCode, VoiceCode)
+SUBJECTS: tuple[type[CauseCode], ...] = (
+    ReasonCode, RemarkCode, JointCode, SpanCode, VoiceCode, AnomalyCode, AnomalyPart, UnusedCode,
+    DeclarationCode, MeasureCode, SourceTypeCode, SignatureCode, NoteCode, ComparisonCode, PictureChangeCode,
+    GapCode, ComparisonLimitCode, MaterialCode, LevelCode, RepetitionCode, ValidationLimitCode,
+)  # fmt: skip
 DOCUMENT = ROOT / "docs" / "exhibit.md"
 _BEGIN, _END = "<!-- codes: written by `make schema` -->\n", "<!-- end of codes -->\n"
 

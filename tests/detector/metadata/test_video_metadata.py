@@ -19,6 +19,7 @@ from detector.media.stream.packet_stats import PacketStats
 from detector.metadata.anomalies import find_anomalies
 from detector.metadata.exhibit import collect_facts, media_facts
 from detector.schema.analysis import Media
+from detector.schema.causes.anomalies import UnusedCode
 from detector.schema.metadata import Details, clean_text
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -120,7 +121,7 @@ class TestTiming:
         measured = PacketStats()
         for i in range(20_000):
             measured.add_frame(2, 10**9 + i * i, i or None)
-            measured.add_failure(i, "a packet the decoder refused")
+            measured.add_failure(i, UnusedCode.PACKET_REFUSED)
         timing = measured.timing(10**9, Fraction(1, 1000))
         assert len(timing.failures) == 100 and len(timing.gaps) <= 16
         assert len(measured.intervals) <= 4096

@@ -62,7 +62,7 @@ def test_table_holds_all_labels(tmp_path: Path) -> None:
     assert second.truth is None
     assert second.generator is None
     assert first.group == second.group != third.group, "they share a person"
-    assert material.remarks == ("Columns not used: camera.",)
+    assert [remark.text for remark in material.remarks] == ["Columns not used: camera."]
     assert {"generator", "group", "segments", "persons", "skin tone", "sex"} == set(material.labelled)
 
 
@@ -86,7 +86,7 @@ def test_identical_files_count_once(tmp_path: Path) -> None:
     file(tmp_path / "manipulated" / "c.mp4")
     material = read_material(tmp_path)
     assert len(material.files) == 2
-    assert material.remarks == ("1 file is a copy of another and was left out.",)
+    assert [remark.text for remark in material.remarks] == ["1 file is a copy of another and was left out."]
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ def test_rates_of_voices_stand_beside_those_of_faces() -> None:
 
 def test_limits_name_voices() -> None:
     spoken = tuple(entry.model_copy(update={"outside": ("bandwidth",)}) for entry in items(4, Subject.VOICE))
-    limits = find_limits(spoken, compute_levels(spoken, 0.65), (), (), ("sex",), voices=True)
+    causes = find_limits(spoken, compute_levels(spoken, 0.65), (), (), ("sex",), voices=True)
+    limits = [cause.text for cause in causes]
     assert "Only 4 human voices were measured: rates over them are hardly known." in limits
     assert any(limit.startswith("8 of 8 voices lie outside the range of bandwidth") for limit in limits)
     assert (
@@ -214,7 +215,7 @@ def test_failed_files_are_counted_once() -> None:
     )
     assert not any(level.kind is Subject.VOICE for level in compute_levels(both, 0.65))
     limits = find_limits(both, (), (), (), ())
-    assert limits[0] == "1 of 5 files could not be analysed and is in none of the figures."
+    assert limits[0].text == "1 of 5 files could not be analysed and is in none of the figures."
 
 
 def test_extract_holds_voices_and_their_thresholds() -> None:

@@ -10,6 +10,7 @@ from analyses import build
 
 from cli.engine.analyze import _print_analysis
 from detector.schema.analysis import Analysis
+from detector.schema.causes.declarations import MeasureCode
 from detector.schema.metadata import (
     Declaration,
     DeclarationKind,
@@ -40,6 +41,7 @@ TABLES = Declaration(
     says="standard tables, quality 90",
     means="Last compressed so.",
     meaning=Meaning.UNKNOWN,
+    measure=MeasureCode.TABLES_OF_QUALITY.cause(qualities=(90,)),
 )
 
 
@@ -84,7 +86,8 @@ def test_joined_names_are_translated(tmp_path: Path, language: str, both: str) -
             "meaning": Meaning.CAPTURED,
         }
     )
-    tables = TABLES.model_copy(update={"says": "standard tables, quality 90 and 92"})
+    measure = MeasureCode.TABLES_OF_QUALITY.cause(qualities=(90, 92))
+    tables = TABLES.model_copy(update={"measure": measure})
     own = GENERATED.model_copy(update={"source": "XMP, Bow and Arrow"})
     analysis = declaring(tmp_path, camera, tables, own)
     rows = report_view(analysis, tmp_path, ReportInputs(language_code=language)).declared.rows
@@ -132,6 +135,7 @@ MARK = Declaration(
     kind=DeclarationKind.HIDDEN_MARK,
     source="hidden in the pixels",
     says="47 of 48 bits",
+    measure=MeasureCode.MATCHED_BITS.cause(matched=47, bits=48),
     means="This is the mark that Stable Diffusion XL hides in its pictures. Anybody can write it; "
     "compression and resizing remove it.",
     program="Stable Diffusion XL",
@@ -142,6 +146,7 @@ VOICE_MARK = MARK.model_copy(
     update={
         "source": "hidden in the sound",
         "says": "heard in 5 of 15 s",
+        "measure": MeasureCode.HEARD.cause(heard=5.0, searched=15.0),
         "program": "Chatterbox",
         "hidden": HiddenMark(place=HiddenPlace.SOUND, strength=0.99, stretches=((5.0, 10.0),)),
     }

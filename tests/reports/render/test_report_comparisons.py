@@ -23,8 +23,9 @@ from detector.comparison.statements import (
     summary,
 )
 from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.causes.cause import join
+from detector.schema.causes.comparisons import ComparisonCode
 from detector.schema.comparison import Comparison, Region
-from language.stored_words import UNRELATED_AT_FIRST
 from reports import write_report
 from reports.bundle import manifest, review_bundle
 from reports.comparison.kept import ComparisonFileError, kept_comparisons
@@ -35,6 +36,7 @@ from reports.render.html import render_html
 from reports.render.pdf import render_pdf
 from reports.report_view import ReportInputs, report_view
 from reports.wording.sections import contents
+from verification import comparison_checks
 from verification.comparison_checks import contradictions
 from verification.recomparison import differences
 from verification.verify import verify
@@ -187,19 +189,27 @@ def test_sentences_must_follow_from_the_figures(tmp_path):
     region = Region(
         id="R1", box=(1, 2, 30, 40), start=1.0, end=2.0, difference=2.0, frames=8, peaks=(), statement=""
     )
-    region = region.model_copy(update={"statement": region_statement(region)})
-    remarks = (
-        *(small_faces_remark(count, 24.0) for count in (1, 1200)),
-        hidden_faces_remark(2),
-        "12 faces are less than 24 pixels wide in one of the files.",  # as before 26 November 2026
-    )
-    comparison = comparison.model_copy(update={"regions": (region,), "not_compared": remarks})
-    comparison = comparison.model_copy(update={"statement": summary(comparison)})
+    cause = region_statement(region)
+    region = region.model_copy(update={"statement": cause.text, "cause": cause})
+    remarks = (*(small_faces_remark(count, 24.0) for count in (1, 1200)), hidden_faces_remark(2))
+    left_out = {
+        "not_compared": tuple(remark.text for remark in remarks),
+        "not_compared_causes": remarks,
+    }
+    comparison = comparison.model_copy(update={"regions": (region,), **left_out})
+    causes = tuple(summary(comparison))
+    comparison = comparison.model_copy(update={"statement": join(causes), "causes": causes})
     assert list(contradictions(comparison)) == []
+    earlier = comparison.model_dump(exclude={"causes", "limits_cause", "not_compared_causes"})
+    for part in (*earlier["segments"], *earlier["regions"], *earlier["gaps"]):
+        del part["cause"]
+    at_first = "12 faces are less than 24 pixels wide in one of the files."  # before 26 November 2026
+    earlier["not_compared"] = (*earlier["not_compared"], at_first)
+    assert list(contradictions(Comparison.model_validate(earlier))) == []
     unrelated = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE), related=False)
     assert list(contradictions(unrelated)) == []
-    earlier = unrelated.model_copy(update={"limits": UNRELATED_AT_FIRST})
-    assert list(contradictions(earlier)) == []
+    first_limits = {"limits": comparison_checks._UNRELATED_AT_FIRST, "limits_cause": None}
+    assert list(contradictions(unrelated.model_copy(update=first_limits))) == []
 
     def told(part: dict[str, object]) -> list[str]:
         return list(contradictions(comparison.model_copy(update=part)))
@@ -211,12 +221,17 @@ def test_sentences_must_follow_from_the_figures(tmp_path):
         ({"limits": unrelated.limits}, "statement on limits"),
         ({"regions": (region.model_copy(update=claim),)}, "of R1"),
         ({"not_compared": ("Nothing was left out.",)}, "was not compared"),
+        ({"not_compared_causes": remarks[:1]}, "was not compared"),
+        ({"causes": (*causes[:-1], ComparisonCode.UNRELATED.cause())}, "its overall statement"),
+        ({"limits_cause": unrelated.limits_cause}, "statement on limits"),
+        ({"regions": (region.model_copy(update={"cause": causes[0]}),)}, "of R1"),
         ({"gaps": (comparison.gaps[0].model_copy(update={"reason": "was cropped"}),)}, "reason of the gap"),
     ):
         assert [words in problem for problem in told(forged)] == [True], (forged, told(forged))
     assert "of segment A1" in told({"segments": (segment.model_copy(update=claim),)})[0]
     stronger = segment.model_copy(update={"difference": 6.4})
-    stronger = stronger.model_copy(update={"statement": segment_statement(stronger)})
+    cause = segment_statement(stronger)
+    stronger = stronger.model_copy(update={"statement": cause.text, "cause": cause})
     assert told({"segments": (stronger,)})[0] == "the differences of segment A1 are not those of its frames"
     endless = segment.model_copy(update={"difference": 9e9})
     assert "no sentence can be made" in told({"segments": (endless,)})[-1]
