@@ -12,7 +12,7 @@ from detector.schema.formatting import never_rounding_up_to
 from detector.schema.laboratory import Laboratory
 from detector.schema.summary import AnalysisOutcome, verdicts_of
 from detector.schema.voice import VoiceVerdict
-from detector.verdict.judged_persons import flagged_segments
+from detector.verdict.finding import finding_of
 from language import translation
 from language.headlines import headline
 from language.languages import DEFAULT
@@ -255,7 +255,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         several=analysis.joint is not None,
         declared=bool(analysis.declarations),
         heard=sound is not None and sound.examined,
-        confirmed=not analysis.segments or bool(flagged_segments(analysis.persons, analysis.segments)),
+        confirmed=not analysis.segments or bool(finding_of(analysis).flagged),
         sound_only=media.sound_only,
     )
     of_sound = sound if media.sound_only else None
@@ -352,7 +352,7 @@ def _lead(analysis: Analysis, segments: Sequence[SegmentView]) -> Lead | None:
 
     It is one of a flagged segment, or beside an inconclusive verdict of what was looked at.
     """
-    eligible = flagged_segments(analysis.persons, analysis.segments)
+    eligible = finding_of(analysis).flagged
     if not eligible and analysis.verdict is Verdict.INCONCLUSIVE:
         eligible = analysis.segments
     with_peaks = [segment for segment in eligible if any(peak.frame for peak in segment.peaks)]

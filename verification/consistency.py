@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from detector.environment import software_contradictions, source_sha256
 from detector.schema.analysis import Analysis, Verdict
-from detector.verdict.judged_persons import flagged_persons
+from detector.verdict.finding import finding_of
 from detector.verdict.reproducibility.derived_fields import contradictions
 from detector.verdict.reproducibility.derived_verdict import verdict_contradictions
 from detector.voice.derived_fields import voice_contradictions
@@ -186,7 +186,7 @@ def _verdict_fits(analysis: Analysis) -> bool:
     The verdict stays open if all segments belong to persons without a finding: views disagree (since schema
     1.5), faces have no colour (since 1.20) or are partly covered (since 1.21).
     """
-    if flagged_persons(analysis.persons, analysis.segments):
+    if finding_of(analysis).flagged:
         return analysis.verdict is Verdict.MANIPULATED
     if analysis.segments:
         return analysis.verdict is Verdict.INCONCLUSIVE

@@ -194,15 +194,16 @@ def _print_findings(analysis: Analysis) -> None:
     from detector.schema.formatting import probability, timecode
     from detector.schema.metadata import first_statements
     from detector.schema.summary import verdicts_of
-    from detector.verdict.judged_persons import is_flagged
+    from detector.verdict.finding import finding_of
     from language.headlines import headline
 
+    finding = finding_of(analysis)
     print_line(f"{analysis.media.file}: {headline(verdicts_of(analysis))}")
     print_line(analysis.reason)
     for declaration in first_statements(analysis.declarations):
         print_line(f"The file declares (not used for the verdict): {declaration.short}")
     for segment in analysis.segments:
-        but = "" if is_flagged(analysis.persons, segment) else ", not flagged"
+        but = "" if segment.id in finding.flagged_ids else ", not flagged"
         print_line(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
             f"  probability {probability(segment.confidence)}{but}"
@@ -215,8 +216,9 @@ def _print_findings(analysis: Analysis) -> None:
         print_line(f"Voice: {voice.verdict}. {voice.reason}")
         if voice.channels:
             print_line("Channels carry different speech; the verdict is that of the worst:")
-            for finding in voice.findings:
-                print_line(f"  {name_channels(finding.channels, names)}: {finding.verdict}. {finding.reason}")
+            for of_channels in voice.findings:
+                name = name_channels(of_channels.channels, names)
+                print_line(f"  {name}: {of_channels.verdict}. {of_channels.reason}")
         if voice.stream and voice.stream.channels_left_out:
             print_line(f"Not examined: {name_channels(voice.stream.channels_left_out, names)}.")
         for heard in voice.segments:
@@ -236,7 +238,7 @@ def compact_form(analysis: Analysis) -> dict[str, object]:
     ``video_is_fake`` is null if the analysis is inconclusive.
     """
     from detector.schema.analysis import Verdict
-    from detector.verdict.judged_persons import flagged_segments
+    from detector.verdict.finding import finding_of
 
     def clock(seconds: float) -> str:
         return f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}"
@@ -248,7 +250,7 @@ def compact_form(analysis: Analysis) -> dict[str, object]:
         "overall_confidence": analysis.probability,
         "manipulated_segments": [
             {"start_time": clock(s.start), "end_time": clock(s.end), "confidence": s.confidence}
-            for s in flagged_segments(analysis.persons, analysis.segments)
+            for s in finding_of(analysis).flagged
         ],
     }
 
@@ -273,7 +275,7 @@ def add_annotate_command(add: AddCommand) -> None:
 
 def _annotate(options: argparse.Namespace) -> int:
     from detector.sandboxed_engine import annotate_confined, segment_maps_confined
-    from detector.verdict.judged_persons import flagged_segments
+    from detector.verdict.finding import finding_of
     from reports.exports.overlays import kept_maps
     from reports.inputs.input_files import parse_analysis, read_analysis
 
@@ -287,7 +289,7 @@ def _annotate(options: argparse.Namespace) -> int:
     with progress_bar() as show, tempfile.TemporaryDirectory() as scratch:
         moving = {}
         if options.animate:
-            for segment in flagged_segments(analysis.persons, analysis.segments):
+            for segment in finding_of(analysis).flagged:
                 moving[segment.id] = Path(scratch, segment.id)
                 moving[segment.id].mkdir()
                 segment_maps_confined(options.file, analysis, segment.id, moving[segment.id], show)

@@ -16,7 +16,7 @@ from detector.media.frame import Image
 from detector.schema.analysis import Analysis, Box, Person, Segment
 from detector.schema.formatting import probability
 from detector.schema.voice import ChannelFinding, Voice, VoiceSegment, VoiceVerdict
-from detector.verdict.judged_persons import flagged_segments
+from detector.verdict.finding import finding_of
 
 LONGEST_SIDE = 1280  # px of the picture
 LEAST_WIDTH = 640  # px of the whole, so that the header is legible
@@ -203,7 +203,7 @@ class DrawnLane:
 def build_lanes(analysis: Analysis) -> tuple[DrawnLane, ...]:
     """Build a lane for each person, in the analysis's order."""
     leave = analysis.parameters.exit_threshold
-    segments = flagged_segments(analysis.persons, analysis.segments)
+    segments = finding_of(analysis).flagged
     return tuple(DrawnLane(person, segments, leave) for person in analysis.persons)
 
 

@@ -19,7 +19,7 @@ from detector.files import append_ending, hash_file, temporary_folder
 from detector.sandbox import CrashError, UnexpectedError
 from detector.sandboxed_engine import WriteResult, analyze_confined
 from detector.schema.analysis import Analysis, Parameters
-from detector.verdict.judged_persons import flagged_segments
+from detector.verdict.finding import finding_of
 
 LOG = "watched.jsonl"
 LOOK_EVERY = 2.0
@@ -220,7 +220,7 @@ class Watch:
             "verdict": str(analysis.verdict),
             "reason": analysis.reason,
             "probability": analysis.probability,
-            "segments": len(flagged_segments(analysis.persons, analysis.segments)),
+            "segments": len(finding_of(analysis).flagged),
             "result": place.name,
         }
 

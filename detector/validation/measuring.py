@@ -26,8 +26,7 @@ from detector.schema.analysis import Analysis, Parameters, Voice
 from detector.schema.laboratory import Subject
 from detector.validation.material import LabelledFile, Material
 from detector.validation.other_models import other_model_fields
-from detector.verdict.judged_persons import flagged_segments
-from detector.verdict.validated_domain import criteria, measured_values
+from detector.verdict.finding import finding_of
 
 MEASURED = "measured.jsonl"
 AGAIN = "again.jsonl"
@@ -58,15 +57,13 @@ class Measurements:
 
 def validation_fields(analysis: Analysis) -> ResultLine:
     """Return the fields that a validation needs beside those of ``score``; runs in the confined process."""
-    values, _ = measured_values(analysis)
-    software = analysis.software
-    flagged = flagged_segments(analysis.persons, analysis.segments)
+    finding, software = finding_of(analysis), analysis.software
     return {
         "media": str(analysis.media.kind),
         "codec": None if analysis.media.still else analysis.media.codec,
-        "segments": [[item.start, item.end, item.confidence] for item in flagged],
-        "values": {name: float(value) for name, value in values.items() if name != "still images"},
-        "outside": [item.name for item in criteria(analysis) if item.inside is False],
+        "segments": [[item.start, item.end, item.confidence] for item in finding.flagged],
+        "values": {name: float(value) for name, value in finding.measured.items() if name != "still images"},
+        "outside": [item.name for item in finding.domain if item.inside is False],
         # Without a picture no back end ran.
         **(
             {"backend": f"{software.backend}, {software.precision}, {software.device}"}

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from detector.schema.analysis import Analysis, Media, Segment
 from detector.schema.formatting import N_, escape_directions, probability
 from detector.schema.voice import VoiceSegment
-from detector.verdict.judged_persons import flagged_segments, is_flagged
+from detector.verdict.finding import finding_of
 from language.formatting import file_name, shortened, timecode
 from reports.errors import ExportError
 from reports.exports.tables import (
@@ -241,7 +241,7 @@ def _time_range(grid: Grid, first: int, after: int) -> otio.opentime.TimeRange:
 def _marker(analysis: Analysis, segment: Segment, marked: otio.opentime.TimeRange) -> otio.schema.Marker:
     from opentimelineio.schema import Marker, MarkerColor
 
-    flagged = is_flagged(analysis.persons, segment)
+    flagged = segment.id in finding_of(analysis).flagged_ids
     return Marker(
         name=f"{file_name(segment.id)} person {file_name(segment.person)} {probability(segment.confidence)}",
         marked_range=marked,
@@ -294,7 +294,7 @@ def _span(segment: Segment | VoiceSegment, grid: Grid) -> tuple[int, int]:
 def _described(analysis: Analysis, segment: Segment | VoiceSegment) -> str:
     if isinstance(segment, VoiceSegment):
         return _described_voice(analysis, segment)
-    flagged = is_flagged(analysis.persons, segment)
+    flagged = segment.id in finding_of(analysis).flagged_ids
     strength = segment_phrase(analysis, segment) if flagged else NOT_FLAGGED
     return file_name(
         f"Segment {segment.id}, person {segment.person}, {timecode(segment.start)} to "
@@ -306,7 +306,7 @@ def _described(analysis: Analysis, segment: Segment | VoiceSegment) -> str:
 def _about(analysis: Analysis, grid: Grid) -> list[str]:
     heard = voice_segments(analysis)
     segments = len(analysis.segments) + len(heard)
-    flagged = len(flagged_segments(analysis.persons, analysis.segments))
+    flagged = len(finding_of(analysis).flagged)
     flagged += sum(segment.flagged for segment in heard)
     did = "Flagged" if flagged == segments else f"{flagged} of {segments} flagged, the others looked at,"
     start = "the start of the recording" if analysis.media.sound_only else "the first frame"

@@ -16,7 +16,7 @@ from detector.schema.analysis import Analysis, Media, Person, Segment
 from detector.schema.channel_names import name_channels
 from detector.schema.formatting import N_, escape_directions, probability
 from detector.schema.voice import ChannelFinding, VoiceSegment
-from detector.verdict.judged_persons import is_flagged, kind_from_second_look, unflagged_segments
+from detector.verdict.finding import finding_of
 from language.formatting import file_name, timecode
 from reports.errors import ExportError
 from reports.wording.verbal_scale import segment_phrase
@@ -255,7 +255,7 @@ def segment_rows(analysis: Analysis) -> list[_Row]:
                 model_sha256=analysis.model.sha256,
                 player_start_s=_player_time(segment.start, analysis.media),
                 player_end_s=_player_time(segment.end, analysis.media),
-                kind=kind_from_second_look(look),
+                kind=finding_of(analysis).kind_of(segment),
                 altered=None if figures is None else figures.altered,
                 synthesised=None if figures is None else figures.synthesised,
                 channels=None,
@@ -320,7 +320,6 @@ def _voice_rows(analysis: Analysis) -> Iterator[_Row]:
 def segments_json(analysis: Analysis) -> bytes:
     """Return the segments and their origin as JSON (UTF-8, two-space indent)."""
     media, model = analysis.media, analysis.model
-    looks = {person.id: person.second_look for person in analysis.persons}
     document: dict[str, Any] = {
         "format": JSON_FORMAT,
         "version": JSON_VERSION,
@@ -344,7 +343,7 @@ def segments_json(analysis: Analysis) -> bytes:
         else [declaration.model_dump(mode="json") for declaration in analysis.declarations],
         "segments": [
             _object(segment, segment_phrase(analysis, segment))
-            | {"kind": kind_from_second_look(looks.get(segment.person))}
+            | {"kind": finding_of(analysis).kind_of(segment)}
             for segment in in_order(analysis)
         ],
         "voice": _voice_object(analysis),
@@ -448,7 +447,7 @@ def _cues_of(analysis: Analysis) -> Iterator[str]:
     """Yield a sentence about the cues of faces, and one about those of the voice."""
     program, heard = _line(analysis.software.reelproof), voice_segments(analysis)
     if not analysis.media.sound_only:
-        others = bool(unflagged_segments(analysis.persons, analysis.segments))
+        others = bool(finding_of(analysis).unflagged)
         what = "Segments of faces" if heard else "Segments"
         yield f"{what} that Reelproof {program} flagged as manipulated{_and_others(others)}."
     if heard or analysis.media.sound_only:
@@ -475,7 +474,7 @@ def time_origin(media: Media) -> str:
 
 
 def _strength(analysis: Analysis, segment: Segment) -> str:
-    if not is_flagged(analysis.persons, segment):
+    if segment.id not in finding_of(analysis).flagged_ids:
         return NOT_FLAGGED
     return f"{segment_phrase(analysis, segment)} of manipulation"
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis
-from detector.verdict import left_open
-from detector.verdict.judged_persons import is_all_motionless, mostly_discarded
-from detector.verdict.left_open import LeftOpen
+from detector.verdict.finding import LeftOpen, finding_of
 from language.translation import N_, gettext
 from reports.wording.photographs import excluded_kinds
 
@@ -124,7 +122,8 @@ def photograph_next_steps() -> str:
 
 def _reason(analysis: Analysis) -> str:
     """Explain why the verdict is inconclusive; on a page this may follow that nothing was flagged."""
-    cause, still = left_open.cause_of(analysis), analysis.media.still
+    finding, still = finding_of(analysis), analysis.media.still
+    cause = finding.left_open
     if cause in _REASONS:
         return gettext(_REASONS[cause])
     # Faces of a photograph may be excluded as a kind the networks were not made for.
@@ -137,7 +136,7 @@ def _reason(analysis: Analysis) -> str:
             )
         return gettext("No face could be judged: the faces are too small or too unclear.")
     if cause is LeftOpen.MOSTLY_NOT_JUDGED:
-        if mostly_discarded(analysis.coverage):
+        if finding.mostly_discarded:
             return gettext(
                 "Most of what the face detector found was not accepted as a face and not judged, because "
                 "the detector was never certain."
@@ -161,8 +160,8 @@ def _reason(analysis: Analysis) -> str:
 
 def _remedy(analysis: Analysis) -> _Remedy:
     """Return what may allow a finding."""
-    still, cause = analysis.media.still, left_open.cause_of(analysis)
-    match cause:
+    still, finding = analysis.media.still, finding_of(analysis)
+    match finding.left_open:
         case LeftOpen.COLOURLESS:
             return _COLOUR_COPY
         case LeftOpen.COVERED | LeftOpen.ALL_COVERED:
@@ -177,7 +176,7 @@ def _remedy(analysis: Analysis) -> _Remedy:
             return _AS_PHOTOGRAPH
         case LeftOpen.NO_FACE:
             return _ORIGINAL_PHOTOGRAPH if still else _BETTER_COPY_WITH_FACES
-        case LeftOpen.UNCONFIRMED | LeftOpen.UNSTABLE | LeftOpen.DOUBTFUL if is_all_motionless(analysis):
+        case LeftOpen.UNCONFIRMED | LeftOpen.UNSTABLE | LeftOpen.DOUBTFUL if finding.all_motionless:
             return _AS_PHOTOGRAPH
         case _:
             return _ORIGINAL_PHOTOGRAPH if still else _BETTER_COPY

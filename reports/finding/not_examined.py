@@ -9,7 +9,7 @@ from detector.schema.analysis import Analysis, Media
 from detector.schema.codec_names import codec_name
 from detector.schema.metadata import LEAST_TRANSPARENT
 from detector.schema.method import SURELY_FOUND
-from detector.verdict.judged_persons import motionless_persons
+from detector.verdict.finding import finding_of
 from language.formatting import plural, shown, size, timecode
 from language.translation import code_text, gettext, reason_text, translated
 from reports.sound.channels import channel_words, left_out_channels
@@ -202,7 +202,7 @@ def _of_video(analysis: Analysis) -> Iterator[str]:
             interpolated=plural(coverage.faces_interpolated, "face", "faces"),
             below=shown(parameters.interpolate_below, "g"),
         )
-    if motionless := motionless_persons(parameters, analysis.persons):  # unknown before schema 1.20
+    if motionless := finding_of(analysis).motionless:  # unknown before schema 1.20
         yield gettext(
             "Stills: the picture of %(persons)s does not move. It was not judged by the rules for "
             "photographs, which find generated faces that the rules for videos miss.",

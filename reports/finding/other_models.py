@@ -7,7 +7,7 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis, Model, Segment
 from detector.schema.model import OnnxNetwork
-from detector.verdict.judged_persons import flagged_segments
+from detector.verdict.finding import finding_of
 from language import formatting
 from language.names import model_title
 from language.translation import UNTRANSLATED, gettext, reason_text
@@ -97,7 +97,7 @@ def other_models_view(analysis: Analysis, folder: Path) -> OtherModelsView | Non
 
 
 def _row(number: int, analysis: Analysis) -> ModelRow:
-    flagged = ", ".join(segment.id for segment in flagged_segments(analysis.persons, analysis.segments))
+    flagged = ", ".join(segment.id for segment in finding_of(analysis).flagged)
     persons = [
         PersonFigure(gettext("Person %(id)s", id=person.id), formatting.probability(person.probability))
         for person in analysis.persons[:_SHOWN_PERSONS]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
-from detector.verdict.judged_persons import averaged_persons, flagged_segments, representative_segment
+from detector.verdict.finding import finding_of
 from language import formatting
 from language.formatting import plural, shown, timecode
 from language.translation import N_, capitalize_first, gettext, reason_text, translated
@@ -60,7 +60,7 @@ def outside_words(analysis: Analysis) -> str:
 
 def figure_interval(analysis: Analysis) -> str:
     """Return the interval of the exhibit's probability as part of a sentence; "" if unknown."""
-    of = representative_segment(analysis)
+    of = finding_of(analysis).segment
     interval = exhibit_interval(analysis, of) if of else None
     return interval_words(interval) if interval else ""
 
@@ -83,10 +83,10 @@ KeyAnswer = tuple[str, str]
 def key_answers(analysis: Analysis) -> tuple[KeyAnswer, ...]:
     """Return the questions and answers of the first page."""
     answers: list[KeyAnswer] = [(gettext("Grounds"), reason_text(analysis))]
-    if segments := flagged_segments(analysis.persons, analysis.segments):
+    if segments := finding_of(analysis).flagged:
         if not analysis.media.still:
             answers.append((gettext("When"), _when(segments)))
-        answers.append((gettext("Which person"), _persons(analysis, segments)))
+        answers.append((gettext("Which person"), _persons(analysis)))
     certainty = filter(None, (_certainty(analysis), outside_words(analysis)))
     answers.append((gettext("How certain"), " ".join(certainty)))
     if wrong := how_often_wrong(analysis):
@@ -139,11 +139,11 @@ def _when(segments: Sequence[Segment]) -> str:
     )
 
 
-def _persons(analysis: Analysis, segments: Sequence[Segment]) -> str:
-    flagged = {segment.person for segment in segments}
+def _persons(analysis: Analysis) -> str:
+    flagged = finding_of(analysis).flagged_persons
     others = [person for person in analysis.persons if person.id not in flagged]
     calm = sum(person.probability is not None for person in others)
-    names = person_list(sorted(flagged, key=lambda name: (len(name), name)))
+    names = person_list(flagged)
     if len(flagged) > MOST_NAMED:
         names = gettext("%(flagged)s persons", flagged=len(flagged))
     rest = ""
@@ -189,8 +189,9 @@ def _certainty(analysis: Analysis) -> str:
 
 def _of_one_face(analysis: Analysis, of_all: Strength) -> str:
     """Name the word for the strongest face of a photograph, where that for all faces together is another."""
-    segment = representative_segment(analysis)
-    if segment is None or len(averaged_persons(analysis)) < 2:
+    finding = finding_of(analysis)
+    segment = finding.segment
+    if segment is None or finding.averaged < 2:
         return ""
     of_face = strength(analysis, segment.confidence)
     if of_face.phrase == of_all.phrase:

@@ -7,14 +7,7 @@ from pathlib import Path
 
 from detector.schema.analysis import Analysis, Box, CloseUp, HideAndRescore, Peak, Person, Segment
 from detector.schema.causes.cause import render
-from detector.verdict import reasons
-from detector.verdict.judged_persons import (
-    flagged_segments,
-    is_colourless,
-    is_covered,
-    is_flagged,
-    kind_from_second_look,
-)
+from detector.verdict.finding import finding_of
 from language import formatting
 from language.formatting import grouped, plural, shown, time_span, timecode
 from language.translation import WORDS, Quoted, gettext, ngettext
@@ -50,8 +43,8 @@ class PersonView:
 def person_view(analysis: Analysis, person: Person) -> PersonView:
     """Describe one person of ``analysis``."""
     still = analysis.media.still
-    own = [segment for segment in analysis.segments if segment.person == person.id]
-    segments = tuple(segment.id for segment in flagged_segments((person,), own))
+    finding = finding_of(analysis).persons[person.id]
+    segments = finding.flagged
     look = person.second_look
     if person.probability is None:
         phrase = gettext("not judged")
@@ -71,7 +64,7 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
         answered=look is not None,
         altered=formatting.probability(look.altered if look else None),
         synthesised=formatting.probability(look.synthesised if look else None),
-        kind=str(kind_from_second_look(look) or "") if segments else "",
+        kind=str(finding.kind or "") if segments else "",
     )
 
 
@@ -164,7 +157,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     """Describe one segment; ``folder`` holds its pictures."""
     still = analysis.media.still
     interval = segment_interval(analysis, segment)
-    flagged = is_flagged(analysis.persons, segment)
+    flagged = segment.id in finding_of(analysis).flagged_ids
     words = segment_phrase(analysis, segment)
     return SegmentView(
         id=segment.id,
@@ -249,11 +242,7 @@ def segment_meaning(analysis: Analysis, segment: Segment) -> str:
 
 def _why_not(analysis: Analysis, segment: Segment) -> str:
     """Explain why a segment is not flagged."""
-    persons = [person for person in analysis.persons if person.id == segment.person]
-    doubts = reasons.colourless_doubt([person.id for person in persons if is_colourless(person)])
-    if not doubts and is_covered(segment):
-        doubts = reasons.covered_doubt([segment.person])
-    doubts = doubts or reasons.unstable(analysis.parameters, persons)
+    doubts = finding_of(analysis).doubts[segment.id]
     return Quoted(" ".join(render(doubt, WORDS) for doubt in doubts))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from detector.schema.analysis import Analysis, Person, Scores, Segment
-from detector.verdict.judged_persons import flagged_segments
+from detector.verdict.finding import finding_of
 from language.formatting import number, plural, probability, time_span
 from language.translation import gettext
 from reports.persons.timeline_scale import (
@@ -111,7 +111,7 @@ def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model:
             plot,
             bar if still else None,
             analysis.model.name if model else "",
-            flagged={flagged_segment.id for flagged_segment in flagged_segments((person,), segments)},
+            flagged=finding_of(analysis).flagged_ids,
         ),
         usable=usable,
         unusable=unusable,
@@ -245,7 +245,7 @@ def brief_timeline(analysis: Analysis) -> Timeline | None:
     """
     if analysis.media.still or not analysis.persons:
         return None
-    flagged = {segment.person for segment in flagged_segments(analysis.persons, analysis.segments)}
+    flagged = finding_of(analysis).flagged_persons
     ranked = sorted(
         analysis.persons, key=lambda person: (person.id not in flagged, -(person.probability or 0.0))
     )[:BRIEF_LANES]
@@ -343,7 +343,7 @@ def _description(analysis: Analysis) -> str:
     if not analysis.persons:
         return gettext("No face was found, so there are no scores to show.")
     kind = gettext("bars of the score") if analysis.media.still else gettext("the score over time")
-    count = len(flagged_segments(analysis.persons, analysis.segments))
+    count = len(finding_of(analysis).flagged)
     flagged = plural(count, "flagged segment", "flagged segments")
     if analysis.media.still:
         flagged = plural(count, "flagged face", "flagged faces")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis
 from detector.schema.codec_names import codec_name
-from detector.verdict.judged_persons import averaged_persons
+from detector.verdict.finding import finding_of
 from language.formatting import number, plural, shown
 from language.translation import gettext
 from reports.wording.heatmaps import SEQUENCES, WINDOW_READERS, maps_of
@@ -126,7 +126,7 @@ def _scoring_of_photograph(analysis: Analysis) -> str:
 
 def _averaging(analysis: Analysis) -> str:
     """Describe how several faces are weighed together, in a sentence that another may follow."""
-    faces = len(averaged_persons(analysis))
+    faces = finding_of(analysis).averaged
     if not faces:
         return ""
     judged = sum(face.probability is not None for face in analysis.persons)

@@ -9,7 +9,7 @@ from typing import NamedTuple, assert_never
 
 from detector import timestamps
 from detector.schema.analysis import Analysis
-from detector.verdict.judged_persons import flagged_segments, unflagged_segments
+from detector.verdict.finding import finding_of
 from language import formatting
 from language.formatting import plural, time_span
 from language.names import direction, one_line, readable
@@ -57,7 +57,7 @@ def counts_in_words(analysis: Analysis, opinions: Sequence[Annotation], unverifi
 
 def _of_stretches(analysis: Analysis, spans: Sequence[SpanAnnotation]) -> Iterator[str]:
     """Count intervals marked as manipulated by how much of them the machine flagged."""
-    flagged = flagged_segments(analysis.persons, analysis.segments)
+    flagged = finding_of(analysis).flagged
     counted = Counter(flagged_of(span, flagged) for span in spans if span.verdict == "manipulated")
     if missed := counted[Flagged.NOTHING]:
         yield gettext(
@@ -81,7 +81,7 @@ def _of_reviewers(opinions: Sequence[Annotation]) -> str:
 def _of_segments(analysis: Analysis, annotated: Sequence[SegmentAnnotation]) -> list[str]:
     """Count opinions on flagged segments, and separately on segments that are not flagged."""
     still = analysis.media.still
-    unflagged = {segment.id for segment in unflagged_segments(analysis.persons, analysis.segments)}
+    unflagged = finding_of(analysis).unflagged_ids
     lines = []
     if of_flagged := [segment for segment in annotated if segment.segment not in unflagged]:
         count = len(analysis.segments) - len(unflagged)
@@ -274,7 +274,7 @@ def _of_span(analysis: Analysis, span: SpanAnnotation) -> _Content:
     about, when = gettext("Marked stretch%(who)s", who=person), time_span(span.start, span.end)
     if span.verdict != "manipulated":
         return _Content(about, gettext("Unsure"), "unsure", when)
-    how_much = flagged_of(span, flagged_segments(analysis.persons, analysis.segments))
+    how_much = flagged_of(span, finding_of(analysis).flagged)
     mark = "agree" if how_much is Flagged.ALL else "disagree"
     return _Content(about, gettext(_MARKED[how_much]), mark, when)
 
@@ -320,7 +320,7 @@ def _about_and_author(analysis: Analysis, annotation: Annotation) -> str:
 def _about_segment(analysis: Analysis, annotation: SegmentAnnotation) -> _Content:
     still = analysis.media.still
     segment = next((candidate for candidate in analysis.segments if candidate.id == annotation.segment), None)
-    flagged = segment not in unflagged_segments(analysis.persons, analysis.segments)
+    flagged = annotation.segment not in finding_of(analysis).unflagged_ids
     about, when = segment_name(annotation.segment, still=still, flagged=flagged), ""
     if segment is not None:
         about = gettext("%(name)s, person %(person)s", name=about, person=segment.person)

@@ -9,12 +9,11 @@ from detector.schema.analysis import Analysis, Model, Rate
 from detector.schema.laboratory import Laboratory, Level, Subject, Validation
 from detector.validation.rates import part_of
 from detector.validation.validated_model import unmeasured_parameters
+from detector.verdict.finding import finding_of
 from detector.verdict.validated_domain import (
     FACE_PROPERTIES,
     STILL_AS_VIDEO,
     Criterion,
-    criteria,
-    persons_outside,
 )
 from language import formatting
 from language.formatting import from_to, grouped, plural, shown
@@ -246,7 +245,7 @@ def measured_errors(analysis: Analysis) -> MeasuredErrors:
     """Return the model's error rates, and compare this exhibit with the validated ranges."""
     still = analysis.media.still
     of_videos = still and _ranges_are_of_videos(analysis.model)
-    domain = () if of_videos else criteria(analysis)
+    domain = () if of_videos else finding_of(analysis).domain
     rates = [rate for rate in analysis.model.rates if concerns(analysis.model, rate.data, still)]
     apart = ""
     if rates and (names := unmeasured_parameters(analysis)):
@@ -279,7 +278,7 @@ def outside_of(analysis: Analysis) -> tuple[str, ...]:
     """Name the properties by which this exhibit lies outside the validated ranges."""
     if analysis.media.still and _ranges_are_of_videos(analysis.model):
         return ()
-    return _outside(criteria(analysis))
+    return _outside(finding_of(analysis).domain)
 
 
 def _outside(domain: tuple[Criterion, ...]) -> tuple[str, ...]:
@@ -297,7 +296,7 @@ def property_of(name: str, person: str | None) -> str:
 
 def _others_outside(analysis: Analysis) -> str:
     """Name other judged persons whose faces lie outside the ranges."""
-    outside = persons_outside(analysis)
+    outside = finding_of(analysis).persons_outside
     if not outside:
         return ""
     if len(outside) > _MOST_NAMED:

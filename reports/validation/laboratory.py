@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detector.schema.analysis import Analysis, Verdict, Voice
-from detector.schema.causes.voices import VoiceCode
+from detector.schema.analysis import Analysis, Voice
 from detector.schema.codec_names import codec_name
 from detector.schema.laboratory import Laboratory, Level, OwnThreshold, Subject, stated_log10
 from detector.schema.method import is_shipped_threshold
-from detector.schema.voice import VoiceVerdict
 from detector.validation.validated_model import difference_to_analysis, difference_to_voice
-from detector.verdict import left_open
+from detector.verdict.finding import VoiceFinding, finding_of
 from detector.verdict.validated_domain import (
     BINARY_PROPERTIES,
     FACE_PROPERTIES,
     MEASURED_CODECS,
     OTHER_CODECS,
-    compared_person,
-    measured_values,
 )
 from language import formatting
 from language.formatting import plural, shown
@@ -72,7 +68,7 @@ class LaboratoryView:
 
 
 @dataclass(frozen=True)
-class _Finding:
+class _Compared:
     """What an analysis says of the faces or the voices of its exhibit, to compare with a validation."""
 
     kind: Subject
@@ -84,32 +80,28 @@ class _Finding:
     person: str | None = None  # whose faces ``values`` describes, if one of several
 
 
-def _of_faces(analysis: Analysis) -> _Finding:
-    media = analysis.media
-    values, _ = measured_values(analysis)
-    values["duration"] = media.duration
-    cause = left_open.cause_of(analysis) if analysis.verdict is Verdict.INCONCLUSIVE else None
-    return _Finding(
+def _of_faces(analysis: Analysis) -> _Compared:
+    media, finding = analysis.media, finding_of(analysis)
+    return _Compared(
         kind=Subject(media.kind),
-        values=values,
+        values={**finding.measured, "duration": media.duration},
         codec=None if media.still else media.codec,
-        probability=analysis.probability,
+        probability=finding.probability,
         used=analysis.parameters.enter_threshold,
-        open_whatever_score=cause is not None and left_open.is_independent_of_scores(cause),
-        person=compared_person(analysis),
+        open_whatever_score=finding.open_whatever_score,
+        person=finding.compared_person,
     )
 
 
-def _of_voices(voice: Voice) -> _Finding:
+def _of_voices(voice: Voice, finding: VoiceFinding) -> _Compared:
     values = {item.name: item.value for item in voice.properties if isinstance(item.value, float)}
-    doubtful = VoiceCode.DOUBTFUL.code in (cause.code for cause in voice.causes)
-    return _Finding(
+    return _Compared(
         kind=Subject.VOICE,
         values=values | {"speech": voice.speech},
         codec=voice.stream.codec if voice.stream else None,
-        probability=voice.probability,
+        probability=finding.probability,
         used=voice.scores.enter,
-        open_whatever_score=voice.verdict is VoiceVerdict.INCONCLUSIVE and not doubtful,
+        open_whatever_score=finding.open_whatever_score,
     )
 
 
@@ -124,14 +116,15 @@ def voices_view(laboratory: Laboratory, analysis: Analysis) -> LaboratoryView | 
 
     None if it measured no voices, or none were examined.
     """
-    model, voice = laboratory.voice_model, analysis.voice
-    if model is None or voice is None:
+    model, voice, finding = laboratory.voice_model, analysis.voice, finding_of(analysis).voices
+    if model is None or voice is None or finding is None:
         return None
-    return _view(laboratory, analysis, _of_voices(voice), difference_to_voice(model, voice), model.title)
+    compared = _of_voices(voice, finding)
+    return _view(laboratory, analysis, compared, difference_to_voice(model, voice), model.title)
 
 
 def _view(
-    laboratory: Laboratory, analysis: Analysis, finding: _Finding, refused: str, title: str
+    laboratory: Laboratory, analysis: Analysis, finding: _Compared, refused: str, title: str
 ) -> LaboratoryView:
     applies = not refused
     sources = {laboratory.source_sha256, analysis.software.source_sha256}
@@ -167,7 +160,7 @@ def fitting(laboratory: Laboratory, analysis: Analysis) -> list[Level]:
     return _fitting(laboratory, _of_faces(analysis))
 
 
-def _fitting(laboratory: Laboratory, finding: _Finding) -> list[Level]:
+def _fitting(laboratory: Laboratory, finding: _Compared) -> list[Level]:
     levels = []
     for level in laboratory.levels:
         if level.kind is not finding.kind:
@@ -185,7 +178,7 @@ def _fitting(laboratory: Laboratory, finding: _Finding) -> list[Level]:
     return levels
 
 
-def _rows(laboratory: Laboratory, finding: _Finding) -> tuple[LevelRow, ...]:
+def _rows(laboratory: Laboratory, finding: _Compared) -> tuple[LevelRow, ...]:
     """Return the rates that apply, with the person for parts by a property of faces."""
 
     def name(level: Level) -> str:
@@ -204,7 +197,7 @@ def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
     return _decision(laboratory, _of_faces(analysis))
 
 
-def _decision(laboratory: Laboratory, finding: _Finding) -> str:
+def _decision(laboratory: Laboratory, finding: _Compared) -> str:
     own = next(iter(_own(laboratory, finding)), None)
     if own is None:
         return ""
@@ -238,11 +231,11 @@ def _decision(laboratory: Laboratory, finding: _Finding) -> str:
     )
 
 
-def _own(laboratory: Laboratory, finding: _Finding) -> list[OwnThreshold]:
+def _own(laboratory: Laboratory, finding: _Compared) -> list[OwnThreshold]:
     return [entry for entry in laboratory.thresholds if entry.kind is finding.kind]
 
 
-def _thresholds(laboratory: Laboratory, finding: _Finding) -> tuple[OwnThresholdRow, ...]:
+def _thresholds(laboratory: Laboratory, finding: _Compared) -> tuple[OwnThresholdRow, ...]:
     return tuple(
         OwnThresholdRow(
             own=shown(own.threshold, "g"),
@@ -255,7 +248,7 @@ def _thresholds(laboratory: Laboratory, finding: _Finding) -> tuple[OwnThreshold
     )
 
 
-def _ratio(laboratory: Laboratory, finding: _Finding) -> str:
+def _ratio(laboratory: Laboratory, finding: _Compared) -> str:
     ratios = next((r for r in laboratory.likelihood_ratios if r.kind is finding.kind), None)
     if ratios is None or finding.probability is None:
         return ""
@@ -295,7 +288,7 @@ def _ratio(laboratory: Laboratory, finding: _Finding) -> str:
     )
 
 
-def _outside(laboratory: Laboratory, finding: _Finding) -> str:
+def _outside(laboratory: Laboratory, finding: _Compared) -> str:
     """Compare the exhibit with the ranges the laboratory measured, property by property."""
     covered = [entry for entry in laboratory.covered if entry.kind is finding.kind]
     if not covered:
@@ -336,7 +329,7 @@ def _outside(laboratory: Laboratory, finding: _Finding) -> str:
     )
 
 
-def _codec_was_measured(laboratory: Laboratory, finding: _Finding) -> bool | None:
+def _codec_was_measured(laboratory: Laboratory, finding: _Compared) -> bool | None:
     """Return whether exhibits in the codec of this one were measured; None before schema 1.2."""
     codec = finding.codec or ""
     if names := {codec_name(entry.name) for entry in laboratory.codecs if entry.kind is finding.kind}:

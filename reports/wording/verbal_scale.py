@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Model, Segment
-from detector.verdict.judged_persons import is_flagged
+from detector.verdict.finding import finding_of
 from language.formatting import shown
 from language.translation import N_, gettext
 
@@ -185,6 +185,6 @@ def _step(steps: Sequence[Strength], probability: float) -> Strength:
 
 def segment_phrase(analysis: Analysis, segment: Segment) -> str:
     """Return the phrase for a segment's confidence, or that it is not flagged."""
-    if not is_flagged(analysis.persons, segment):
+    if segment.id not in finding_of(analysis).flagged_ids:
         return gettext("not flagged")
     return strength(analysis, segment.confidence).phrase

@@ -6,12 +6,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Answers, ManipulationKind, Person, Verdict
-from detector.verdict.judged_persons import (
-    averaged_persons,
-    flagged_segments,
-    is_judged_enough,
-    representative_segment,
-)
+from detector.verdict.finding import finding_of
 from language.formatting import plural, probability, shown, time_span, timecode
 from language.translation import N_, gettext
 
@@ -65,8 +60,8 @@ def verdict_sentence(analysis: Analysis) -> str:
 
 def _manipulated(analysis: Analysis) -> str:
     still = analysis.media.still
-    segments = flagged_segments(analysis.persons, analysis.segments)
-    persons = sorted({segment.person for segment in segments}, key=lambda name: (len(name), name))
+    finding = finding_of(analysis)
+    segments, persons = finding.flagged, finding.flagged_persons
     if not persons:
         if still:
             return gettext("Faces in this photograph were judged to be manipulated.")
@@ -110,13 +105,14 @@ def figure_name(analysis: Analysis) -> str:
     if analysis.probability is None:
         return ""
     name = gettext("Calibrated probability of manipulation")
-    if faces := len(averaged_persons(analysis)):
-        return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=faces)
+    finding = finding_of(analysis)
+    if finding.averaged:
+        return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=finding.averaged)
     if analysis.media.still:
         return gettext("%(name)s, highest-scoring face", name=name)
-    if representative_segment(analysis) is not None:
+    if finding.segment is not None:
         return gettext("%(name)s, strongest segment", name=name)
-    brief = [person for person in analysis.persons if not is_judged_enough(analysis.parameters, person)]
+    brief = [person for person in analysis.persons if not finding.persons[person.id].judged_enough]
     if any((person.probability or 0.0) > analysis.probability for person in brief):
         return gettext(
             "%(name)s, all usable frames of the highest-scoring person with at least %(frames)s usable "

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from detector.schema.analysis import Analysis, Person
 from detector.schema.voice import ChannelFinding, Voice
-from detector.verdict.judged_persons import flagged_segments
+from detector.verdict.finding import finding_of
 from reports.exports import spreadsheets
 from reports.exports.formats import suited
 from webapp.accounts.permissions import Permission
@@ -77,7 +77,7 @@ def segments(analysis_id: str) -> Segments:
     row, folder = require_finished(analysis_id, Disclosure.FINDINGS)
     record_view(row)
     result = load_result(folder).analysis
-    flagged = {segment.id for segment in flagged_segments(result.persons, result.segments)}
+    flagged = finding_of(result).flagged_ids
     return Segments(
         segments=tuple(
             FoundSegment(**dict(segment), flagged=segment.id in flagged) for segment in result.segments

@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from detector.schema.analysis import Analysis, Segment
 from detector.schema.scores import overlap as box_overlap
-from detector.verdict.judged_persons import flagged_segments
+from detector.verdict.finding import finding_of
 from language.formatting import probability, shown, timecode
 from language.translation import gettext
 from reports.procedure.method import ParameterView, parameter_views
@@ -60,9 +60,7 @@ def match_persons(first: Analysis, second: Analysis) -> dict[str, str]:
 def match_segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
     """List the segments of both analyses by time, overlapping ones in one row."""
     persons = match_persons(first, second)
-    flagged_first, flagged_second = (
-        flagged_segments(analysis.persons, analysis.segments) for analysis in (first, second)
-    )
+    flagged_first, flagged_second = (finding_of(analysis).flagged_ids for analysis in (first, second))
     unmatched = {segment.id: segment for segment in second.segments}
     rows: list[tuple[float, SegmentRow]] = []
     for segment in first.segments:
@@ -75,11 +73,11 @@ def match_segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
         both = False
         if other is not None:
             del unmatched[other.id]
-            both = segment in flagged_first and other in flagged_second
+            both = segment.id in flagged_first and other.id in flagged_second
         row = SegmentRow(
             gettext("Person %(person)s", person=segment.person),
-            _describe(segment, segment in flagged_first),
-            _describe(other, other in flagged_second) if other else "",
+            _describe(segment, segment.id in flagged_first),
+            _describe(other, other.id in flagged_second) if other else "",
             shown(_overlap(segment, other), ".0%") if other and both else "",
         )
         rows.append((segment.start, row))
@@ -91,7 +89,8 @@ def match_segments(first: Analysis, second: Analysis) -> tuple[SegmentRow, ...]:
             if who
             else gettext("Person %(person)s of the second", person=segment.person)
         )
-        rows.append((segment.start, SegmentRow(name, "", _describe(segment, segment in flagged_second), "")))
+        words = _describe(segment, segment.id in flagged_second)
+        rows.append((segment.start, SegmentRow(name, "", words, "")))
     return tuple(row for _, row in sorted(rows, key=lambda pair: pair[0]))
 
 

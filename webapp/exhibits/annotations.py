@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Analysis
 from detector.schema.formatting import timecode
-from detector.verdict.judged_persons import unflagged_segments
+from detector.verdict.finding import finding_of
 from language.formatting import grouped
 from language.translation import gettext, translated
 from reports.review.annotation_file import AnnotationFileError, checksum, parse, to_json
@@ -56,9 +56,10 @@ def later_timestamp(earlier: Sequence[_Timed]) -> datetime:
 
 def store_unflagged(session: Session, analysis_id: str, analysis: Analysis) -> None:
     """Store the ids of unflagged segments in the row, once: an analysis never changes."""
-    ids = [segment.id for segment in unflagged_segments(analysis.persons, analysis.segments)]
-    if analysis.voice:
-        ids += [segment.id for segment in analysis.voice.segments if not segment.flagged]
+    finding = finding_of(analysis)
+    ids = [segment.id for segment in finding.unflagged]
+    if finding.voices:
+        ids += [segment.id for segment in finding.voices.unflagged]
     session.execute(
         update(AnalysisRow)
         .where(AnalysisRow.id == analysis_id, AnalysisRow.unflagged.is_(None))

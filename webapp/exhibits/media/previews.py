@@ -18,7 +18,7 @@ from detector.progress import Progress
 from detector.sandbox import AllowedPaths, LimitError, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis, Media
 from detector.schema.formatting import N_
-from detector.verdict.judged_persons import flagged_segments
+from detector.verdict.finding import finding_of
 from webapp.exhibits.media.playback import (
     NO_PREVIEW,
     Playback,
@@ -145,7 +145,7 @@ def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) ->
     It shows the first peak frame with its heatmap, preferably of a flagged segment. Without segments it shows
     an early frame of the exhibit, if possible with a face.
     """
-    segments = flagged_segments(analysis.persons, analysis.segments) or analysis.segments
+    segments = finding_of(analysis).flagged or analysis.segments
     overlays = [peak.overlay for segment in segments for peak in segment.peaks if peak.overlay]
     if overlays:
         with Image.open(folder / overlays[0]) as picture:
