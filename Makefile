@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 READY := $(VENV)/.ready
 BROWSER := $(VENV)/.browser
 
-.PHONY: setup run check test durations test-slow test-faults test-load lint bench schema screenshots routes settings translations docs dist fuzz FORCE
+.PHONY: setup run check test test-training durations test-slow test-faults test-load lint bench schema screenshots routes settings translations docs dist fuzz FORCE
 
 setup: $(READY)
 
@@ -36,8 +36,12 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 HANGS := -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true --max-worker-restart 0
 PARALLEL := --dist loadfile --no-loadscope-reorder $(HANGS)
 
+# Of the product; those of training are apart, because who changes the product needs no model to be trained.
 test: $(BROWSER)
 	$(PYTEST) -n 4 $(PARALLEL)
+
+test-training: $(READY)
+	$(PYTEST) -n 4 $(PARALLEL) training/tests
 
 # The inner loop: lint, and the quickest tests, about 40 s of them (tests/durations.py). They wait for
 # nothing, and each process more has to collect them.
@@ -46,11 +50,11 @@ check: lint
 
 # Measures every file anew, for the order and for what `make check` leaves out
 durations: $(BROWSER)
-	$(PYTEST) --write-durations
+	$(PYTEST) --write-durations tests training/tests
 
 test-slow: $(BROWSER)
-	$(BIN)/python -m pytest -m slow
-	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile thorough
+	$(BIN)/python -m pytest -m slow tests training/tests
+	$(BIN)/python -m pytest -m "hypothesis and not slow" --hypothesis-profile thorough tests training/tests
 
 # SIGKILL at random points; two hundred clips over four workers with servers that go away
 test-faults: $(BROWSER)

@@ -9,9 +9,11 @@ from torch's are measured as well.
 
 from __future__ import annotations
 
+import csv
 import json
 import statistics
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -90,12 +92,13 @@ def judged(model: LoadedModel, names: list[str], data: Path) -> dict[str, dict[s
 
     from detector.faces.patch import decode_jpeg
     from detector.scoring.scorer import framed_crop
-    from training.data.research_faces import dfdc_samples
 
-    samples = dfdc_samples(data / "dfdc-test.zip")
+    with (data / "dfdc-test.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
     size = model.card.input.size
-    crops = [framed_crop(decode_jpeg(sample.data), size) for sample in samples]
-    labels = [sample.label for sample in samples]
+    with zipfile.ZipFile(data / "dfdc-test.zip") as archive:
+        crops = [framed_crop(decode_jpeg(archive.read(row["file"])), size) for row in rows]
+    labels = [int(row["label"] == "fake") for row in rows]
     logits: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
     for name in names:
         scorer = Scorer(model, backend=name)

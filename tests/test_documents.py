@@ -16,11 +16,20 @@ from detector.schema.analysis import SCHEMA_VERSION
 from detector.schema.model import LEFT_OUT_FOUND
 from language.languages import DEFAULT, LANGUAGES
 
-DOCS = ROOT / "docs"
+DOCS, TRAINING_DOCS = ROOT / "docs", ROOT / "training" / "docs"
 DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "models").glob("*.md")],
+    [
+        path
+        for folder in (ROOT, DOCS, ROOT / "models", ROOT / "training", TRAINING_DOCS)
+        for path in folder.glob("*.md")
+    ],
     key=lambda path: path.as_posix(),
 )
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
 
 _FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`\n]+`")
@@ -40,10 +49,6 @@ _BARE_FILE = re.compile(r"`(\w+\.(?:py|js|html|css))`")
 _FOLDER = re.compile(rf"`((?:{_PACKAGES}|tests|templates|static)/[\w/]+?)/?`")
 
 
-def name(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
 def text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
@@ -60,11 +65,16 @@ def links(document: Path) -> list[str]:
     return [first or second for first, second in _LINK.findall(prose)]
 
 
-def test_every_document_is_in_the_index():
-    listed = re.findall(r"^- \[[^\]]+\]\(([^)#]+)\): \S", text(DOCS / "index.md"), re.MULTILINE)
+@pytest.mark.parametrize(
+    ("index", "folder"),
+    [(DOCS / "index.md", DOCS), (ROOT / "training" / "README.md", TRAINING_DOCS)],
+    ids=name,
+)
+def test_every_document_is_in_the_index(index: Path, folder: Path):
+    listed = re.findall(r"^- \[[^\]]+\]\(([^)#]+)\): \S", text(index), re.MULTILINE)
     assert len(listed) == len(set(listed)), "a document is listed twice"
-    there = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - {"index.md"}
-    assert there - set(listed) == set(), "put these into docs/index.md, one line each"
+    there = {path.resolve() for path in folder.rglob("*.md")} - {index}
+    assert there - {(index.parent / link).resolve() for link in listed} == set(), "list these in the index"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)

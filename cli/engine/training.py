@@ -73,7 +73,7 @@ def _from_checkout(run: Callable[[argparse.Namespace], int]) -> Callable[[argpar
         if find_spec("training") is None:
             raise ParameterError(
                 "This command needs the package training, which is not installed. Run it from a checkout of "
-                "the source."
+                "the source, or install reelproof-training."
             )
         return run(options)
 

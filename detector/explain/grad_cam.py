@@ -76,7 +76,7 @@ class UnscaledHiResCAM(UnscaledGradCAM):
 
     For transformers, where the meaning of a token and its gradient differ from place to place. With the mean
     over places, hiding the hottest area had no more effect than hiding any other
-    (docs/training/experiments.md).
+    (training/docs/experiments.md).
     """
 
     @staticmethod

@@ -3,7 +3,7 @@
 Generators leave traces in single pixels, which scaling removes. So two squares of 224 px are cut from the
 decoded frame and never scaled: around the mouth, and at the lower left of the head, where hair, neck, clothes
 and background meet. A third is the middle of the first, enlarged; a fourth is the whole head, scaled
-(docs/training/experiments.md compares them).
+(training/docs/experiments.md compares them).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class FramingNetwork(Network):
     """Base of networks of the second look: normalised crops to logits (n, readings · questions).
 
     Another architecture than the shipped one is fitted and shipped in the same way
-    (docs/training/training.md). It is registered under its ``architecture`` and has ``forward`` and, for
+    (training/docs/training.md). It is registered under its ``architecture`` and has ``forward`` and, for
     heatmaps, ``cam_layers``.
     """
 

@@ -1,4 +1,4 @@
-"""Steps of training the second look: ``python -m training.second_look STEP`` (docs/training/training.md)."""
+"""Steps of training the second look: ``python -m training.second_look STEP`` (training/docs/training.md)."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def scale_to_total(weights: Weights, chosen: NDArray[np.bool_], total: float) ->
 
 # The head `altered` of inner faces. Nine in ten examples are crops of the two large sets, whose people were
 # filmed alike, altered or not: a head that learns from clips of many places learns the places instead, and
-# hardly recognises unknown generators (docs/training/experiments.md).
+# hardly recognises unknown generators (training/docs/experiments.md).
 BLENDED = {"clips": 300, "videos": 66, "ffpp": 333, "dfdc": 233, "lfw": 116, "utkface": 116}
 """Numbers of blended unmanipulated faces by source."""
 BLENDS = 0.5
@@ -211,7 +211,7 @@ def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Repo
 # well, half of them by generators of portraits, whose traces most footage has lost: a head that learns from
 # clips only recognises talking heads of other people better. One that also learns from moved frames
 # (examples.pairs.MotionPair) recognises unknown generators that animate a picture better; the mean has most
-# of either (docs/training/experiments.md).
+# of either (training/docs/experiments.md).
 MOVED = 0.7
 """Share of weight of the pairs in the head that learns from them."""
 _FRAMES = 6  # of each clip: every other one of twelve patches, the first ones of eight

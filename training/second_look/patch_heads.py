@@ -46,7 +46,7 @@ class PatchTraining:
     """Settings of training the perceptron."""
 
     passes: int = (
-        2  # over all pairs; a third of the pairs, twice as often, is worse (docs/training/experiments.md)
+        2  # over all pairs; a third of the pairs, twice as often, is worse (training/docs/experiments.md)
     )
     pairs: int = 16  # in a batch
     rate: float = 1e-3  # falls to zero by a cosine

@@ -25,7 +25,7 @@ from training.second_look.fitting.patch_scores import read_network
 from training.second_look.runs import pretrained
 
 # Sentences of the card, written whatever was fitted, with figures typed in: review them before `ship`. The
-# step `sentences` writes changed ones to the shipped card (docs/training/training.md). A test recomputes
+# step `sentences` writes changed ones to the shipped card (training/docs/training.md). A test recomputes
 # those that follow from the card. Changed sentences need a translation (card words in reports).
 DOMAIN = (
     "Faces at least as wide as the smallest face judged, roughly frontal, in video: face swaps, reenactment, "

@@ -146,7 +146,7 @@ class BlockTraining:
 
 
 UPPER = BlockTraining(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
-# What the second tuning gains with reenactment it loses with talking heads (docs/training/experiments.md).
+# What the second tuning gains with reenactment it loses with talking heads (training/docs/experiments.md).
 UPPER_AGAIN = BlockTraining(
     examples=8_640, batch=24, rate=5e-5, betas=(0.9, 0.999), least=0.02, falling=0.95, share=0.8
 )

@@ -15,6 +15,7 @@ from engine_fixtures import (  # noqa: F401
     still,
     talking,
 )
+from network_fixtures import crops, networks  # noqa: F401
 
 from training.data import sources
 

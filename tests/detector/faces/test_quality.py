@@ -60,14 +60,6 @@ def test_blur_lowers_it_and_noise_raises_it(face: np.ndarray) -> None:
     assert all(a < 0.9 * b for a, b in zip(seen, seen[1:], strict=False))
 
 
-def test_strong_compression_lowers_it(face: np.ndarray) -> None:
-    """A video codec's, which smooths its blocks; those that a very strong JPEG leaves have edges."""
-    from training.synthesis.degradations import compress
-
-    (worn,) = compress([face], 45, 8)
-    assert measure_quality(worn).sharpness < 0.8 * measure_quality(face).sharpness
-
-
 class TestFlaws:
     def test_good_face_has_no_flaw(self, face: np.ndarray) -> None:
         assert crop_flaw(face, Parameters()) is None

@@ -73,16 +73,6 @@ class TestCard:
         assert hashlib.sha256(weights.read_bytes()).hexdigest() == card.sha256
         assert card.data and card.terms and card.recipe and card.limits and card.domain
 
-    def test_markdown_matches_the_card(self, tmp_path: Path) -> None:
-        from training.model_card import write_card
-
-        card, _ = load_card()
-        write_card(card, tmp_path)
-        for suffix in (".md", ".json"):
-            assert (tmp_path / f"{DEFAULT_MODEL}{suffix}").read_text() == (
-                MODELS_FOLDER / f"{DEFAULT_MODEL}{suffix}"
-            ).read_text()
-
     def test_part_for_an_analysis(self) -> None:
         card, _ = load_card()
         model = card.as_model()

@@ -10,11 +10,13 @@ import pytest
 from analyses import build
 
 from detector.faces.quality import is_grey
+from detector.models.model_files import load_card
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Range, Spread, Verdict
 from detector.schema.metadata import Details, Photo, Picture, Table
 from detector.verdict.judged_persons import representative_person
 from detector.verdict.validated_domain import FACE_PROPERTIES, criteria, measured_values, persons_outside
-from training.published_rates import VALIDATED
+
+VALIDATED = load_card("efficientnet-lstm")[0].validated
 
 
 def spread(median: float) -> Spread:

@@ -8,6 +8,7 @@ import pytest
 from analyses import build
 from made_validation import of_analysis, of_sixty
 
+from detector.models.model_files import load_card
 from detector.schema.analysis import Analysis, FaceQuality, Spread
 from detector.validation.rates import quoted_extract
 from reports.finding.summary import outside_words
@@ -15,8 +16,8 @@ from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 from reports.validation.error_rates import MeasuredErrors, measured_errors
 from reports.validation.laboratory import laboratory_view
-from training.published_rates import VALIDATED
 
+VALIDATED = load_card("efficientnet-lstm")[0].validated
 OUTSIDE = "is unlike the material on which the model was validated"
 
 

@@ -88,7 +88,7 @@ class MotionPair:
     """A frame of role ``train``, and the same frame made by moving another one of its clip.
 
     Generators that animate one picture move its pixels; a head that learns this recognises unknown ones of
-    them (docs/training/experiments.md).
+    them (training/docs/experiments.md).
 
     Raises :class:`~training.second_look.examples.patches.RoleError` for another role.
     """

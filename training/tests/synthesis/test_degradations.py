@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from training.synthesis.degradations import degrade
+from detector.faces.quality import measure_quality
+from training.synthesis.degradations import compress, degrade
 
 PICTURE = cv2.resize(
     np.random.default_rng(1).integers(20, 235, (16, 16, 3), np.uint8), (96, 96), interpolation=cv2.INTER_CUBIC
@@ -63,3 +64,10 @@ def test_red_stays_red() -> None:
     for seed in range(60):
         mean = degrade(red, np.random.default_rng(seed)).reshape(-1, 3).mean(axis=0)
         assert mean[0] >= mean[1] - 3 and mean[0] >= mean[2] - 3
+
+
+def test_strong_compression_lowers_sharpness(portrait: np.ndarray) -> None:
+    """A video codec's, which smooths its blocks; those that a very strong JPEG leaves have edges."""
+    face = cv2.resize(portrait, (128, 128), interpolation=cv2.INTER_AREA)
+    (worn,) = compress([face], 45, 8)
+    assert measure_quality(worn).sharpness < 0.8 * measure_quality(face).sharpness

@@ -1,4 +1,4 @@
-"""The example of docs/training/training.md creates a model that the Models page accepts."""
+"""The example of training/docs/training.md creates a model that the Models page accepts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from webapp.installed_models.check import check_model
 
 
 def test_documented_example_creates_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (ROOT / "docs" / "training" / "training.md").read_text("utf-8")
+    text = (ROOT / "training" / "docs" / "training.md").read_text("utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "docs/training/training.md", "exec"), {})
+    exec(compile(code, "training/docs/training.md", "exec"), {})
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "my-model.json",
         "my-model.md",
