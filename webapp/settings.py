@@ -244,6 +244,15 @@ class Settings(BaseSettings):
         "address of a timestamp authority (RFC 3161), whose [timestamps](evidence.md#trusted-time) signed "
         "bundles and `export-log` hold; without it none is asked",
     )
+    # None: nothing is deleted by itself
+    retention: Annotated[
+        timedelta | None, Number(0, 36_500, lambda days: timedelta(days=values.whole(days)) if days else None)
+    ] = _setting(
+        "REELPROOF_RETENTION_DAYS",
+        "0",
+        "days after which an analysis that is in no case is deleted, and a closed case purged "
+        "([rules](deployment.md#retention)); open cases are kept. 0: nothing is deleted by itself",
+    )
     # None: exhibits are not checked on a schedule
     integrity_every: Annotated[
         timedelta | None, Number(0, 100_000, lambda hours: in_hours(hours) if hours else None)

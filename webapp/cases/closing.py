@@ -68,8 +68,10 @@ def consequences(session: Session, case: CaseRow) -> Purged:
     return Purged(analyses, session.scalar(exhibits) or 0)
 
 
-def purge(database: Database, folders: Folders, case_id: int) -> Purged:
+def purge(database: Database, folders: Folders, case_id: int, reason: str = "") -> Purged:
     """Permanently delete a closed case, its analyses, and the exhibits that nothing else uses.
+
+    ``reason`` is recorded in the custody log, for the case and for each analysis.
 
     Raises :class:`UserError` if a comparison to be deleted belongs to another closed case. An interrupted
     purge leaves a closed case with the remaining analyses, and can be repeated. Reopening the case stops it.
@@ -79,7 +81,7 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
         case_rules.refuse_deleting_with(session, _own_exhibits(case), purging=case_id)
         purged = consequences(session, case)
         ids = session.scalars(select(AnalysisRow.id).where(AnalysisRow.case_id == case_id)).all()
-        details: custody_log.EntryDetails = {
+        details: dict[str, str | int | None] = {
             "what": "case",
             "case": case.id,
             "name": case.name,
@@ -87,12 +89,14 @@ def purge(database: Database, folders: Folders, case_id: int) -> Purged:
             "exhibits": purged.exhibits,
             "exported": case.exported.isoformat() if case.exported else "never",
         }
+        if reason:
+            details["reason"] = reason
         custody_log.append(session, "purge", details)  # before the deletions, since it is their reason
         name = case.name
     deleted = 0
     try:
         for analysis_id in ids:
-            deletion.delete_analysis(database, folders, analysis_id, purging=case_id)
+            deletion.delete_analysis(database, folders, analysis_id, purging=case_id, reason=reason)
             deleted += 1
         with database.alone() as session:
             _delete_empty_case(session, case_id)

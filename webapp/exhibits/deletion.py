@@ -108,9 +108,11 @@ def refuse_undeletable(session: Session, row: AnalysisRow, *, purging: int | Non
 
 
 def delete_analysis(
-    database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None
+    database: Database, folders: Folders, analysis_id: str, *, purging: int | None = None, reason: str = ""
 ) -> None:
     """Delete an ended or paused analysis. Raises :class:`UserError` if it is missing or protected.
+
+    ``reason`` is recorded in the custody log.
 
     Analyses of a closed case, or compared with one, are deleted only while that case, ``purging``, is
     purged. Then other analyses are refused, and all are once the case is open (:class:`PurgeStopped`).
@@ -137,7 +139,7 @@ def delete_analysis(
         if is_last:
             forget_fingerprint(session, exhibit.id)
             session.delete(exhibit)
-        details: custody_log.EntryDetails = {
+        details: dict[str, str | int | None] = {
             "name": row.file,
             "bytes": exhibit.bytes,
             "state": row.state,
@@ -146,6 +148,8 @@ def delete_analysis(
             "judgements": annotations,
             "exhibit": "deleted with it" if is_last else "kept, other analyses use it",
         }
+        if reason:
+            details["reason"] = reason
         for comparison in comparisons:
             side = "exhibit" if comparison.exhibit_id == exhibit.id else "reference"
             _log_comparison(session, comparison, {"reason": f"the {side} was deleted"})

@@ -8,8 +8,10 @@ from werkzeug.wrappers import Response
 from webapp import context
 from webapp.accounts.permissions import Permission, require
 from webapp.errors import UserError
+from webapp.exhibits import retention
 from webapp.http.error_responses import show_form_again
 from webapp.operations import alerts, health
+from webapp.storage.tables import now
 
 blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 
@@ -17,11 +19,14 @@ blueprint = Blueprint("operations", __name__, url_prefix="/operations")
 @blueprint.get("")
 @require(Permission.CONFIGURE)
 def show(problem: UserError | None = None) -> str:
-    """Show queue, workers, disk, backup, checks and versions, and which thresholds are passed."""
+    """Show queue, workers, disk, backup, retention, checks and versions, and which thresholds are passed."""
     settings, database = context.settings(), context.database()
     passed = alerts.check_alerts(settings, database)
     with database.begin() as session:
         limits, since = alerts.thresholds(session), alerts.raised_alerts(session)
+        due = None
+        if settings.retention is not None:
+            due = retention.due_until(session, settings.retention, now() + retention.NOTICE)
     return render_template(
         "operations/operations.html",
         found=alerts.gather_state(settings, database),
@@ -33,6 +38,8 @@ def show(problem: UserError | None = None) -> str:
         passed=passed,
         since=since,
         shared=settings.shared,
+        days=settings.retention.days if settings.retention is not None else None,
+        due=due,
     )
 
 

@@ -26,6 +26,7 @@ from webapp.rest import idempotency
 from webapp.settings import QUEUES, Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
+from webapp.worker import retention
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ WORKER = ["-m", "webapp.worker.celery_worker"]
 SENDER = ["-m", "webapp.webhooks.delivery"]
 _WATCH_INTERVAL = 0.25  # seconds
 _SWEEP_INTERVAL = 5.0
+_RETENTION_INTERVAL = 600.0
 _UNRESPONSIVE_AFTER = 20.0
 _BUSY_ABOVE = 0.1  # seconds of processor time; idle children use next to none
 _RESTART_AFTER = 2.0  # so that a process that dies at once is not started in a tight loop
@@ -204,7 +206,7 @@ def watch(
 ) -> None:
     """Watch the worker, the sender of webhooks and the queue until ``stopping`` returns True."""
     # The wall clock, as in heartbeats: the monotonic one stops while the machine sleeps.
-    last_sweep, woke_up, sweep_duration = time.time(), 0.0, 0.0
+    last_sweep, woke_up, sweep_duration, last_retention = time.time(), 0.0, 0.0, 0.0
     while not stopping():
         time.sleep(_WATCH_INTERVAL)
         with _logged_errors("looking after the worker"):
@@ -224,6 +226,10 @@ def watch(
             worker.restart_if_unresponsive(database)
         with _logged_errors("looking after the queue"):
             sweep(database, settings, send, requeue_silent=requeue_silent)
+        if time.time() - last_retention >= _RETENTION_INTERVAL:
+            with _logged_errors("deleting what is past its retention"):
+                if retention.delete_due(database, settings) < retention.MOST_AT_ONCE:
+                    last_retention = time.time()
         with _logged_errors("looking for what to alert about"):
             alerts.check_alerts(settings, database)
         sweep_duration = time.monotonic() - began  # waiting for a broker is not sleep
