@@ -11,9 +11,9 @@ from pydantic import ValidationError
 
 from detector.environment import software_contradictions, source_sha256
 from detector.schema.analysis import Analysis, Verdict
+from detector.verdict.derived_fields import contradictions
+from detector.verdict.derived_verdict import verdict_contradictions
 from detector.verdict.finding import finding_of
-from detector.verdict.reproducibility.derived_fields import contradictions
-from detector.verdict.reproducibility.derived_verdict import verdict_contradictions
 from detector.voice.derived_fields import voice_contradictions
 from reports.bundle.manifest import CustodyHead, Manifest
 from reports.bundle.review_bundle import sums_of

@@ -21,18 +21,18 @@ from detector.models.model_files import (
     retired_error,
 )
 from detector.sandboxed_engine import analyze_confined
+from detector.schema import tolerance
 from detector.schema.analysis import Analysis, OtherModel, Software
-from detector.verdict.reproducibility.agreement import (
-    TOLERANCE,
-    Agreement,
-    compare_analyses,
-    same_arithmetic,
-    same_engine_version,
-)
-from detector.verdict.reproducibility.segment_agreement import replaced_peaks
 from detector.voice.card import read_voice_card, voice_model_files
 from reports.errors import ReportError
 from reports.file_names import ANALYSIS
+from verification.agreement import (
+    Agreement,
+    compare_analyses,
+    replaced_peaks,
+    same_arithmetic,
+    same_engine_version,
+)
 from verification.checks import CheckResults, ProblemKind, Source
 from verification.repeated_pictures import compare_pictures
 
@@ -152,7 +152,7 @@ class Reanalysis:
         word = "agree" if self.agreement.agree and self.fits else "differ"
         return [
             f"The findings {word}. {self.agreement}.",
-            f"Tolerance: {TOLERANCE}.",
+            f"Tolerance: {tolerance.stated()}.",
             self.besides,
             f"Recorded on {self.recorded}; made again on {self.here}.",
         ]

@@ -19,7 +19,7 @@ from detector.sandbox import AllowedPaths, Sandbox, UnexpectedError
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Analysis, Box, MapMethod, Peak, Segment
 from detector.schema.voice import Voice
-from detector.verdict.reproducibility.segment_agreement import matching_peak
+from verification.agreement import matching_peak
 from verification.checks import CheckResults, Source, Unreadable
 
 # Other instructions change the last digits of what is resampled, and lines may lie a pixel further.

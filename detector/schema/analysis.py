@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -48,6 +48,20 @@ from detector.schema.peaks import (  # noqa: F401
     StripFace,
 )
 from detector.schema.scores import Box, Score, Scores  # noqa: F401
+from detector.schema.tolerance import (
+    APART,
+    BETWEEN,
+    COUNT,
+    COVERED,
+    FINDING,
+    FOLLOWS,
+    FOUND,
+    PICTURE,
+    PLACE,
+    SECONDS,
+    STABILITY,
+    Tolerance,
+)
 from detector.schema.voice import Voice
 
 SCHEMA_VERSION = "1.27"
@@ -127,8 +141,10 @@ class Media(Value):
     )
     has_sound: bool = Field(description="sound is present; `voice` says whether it was examined")
     details: Details | None = optional("since 1.2; null in older analyses")
-    anomalies: tuple[Anomaly, ...] = optional("facts that a person should look at; never evidence", ())
-    credentials: Credentials | None = optional("Content Credentials; since 1.2")
+    anomalies: Annotated[tuple[Anomaly, ...], APART] = optional(
+        "facts that a person should look at; never evidence", ()
+    )
+    credentials: Annotated[Credentials | None, APART] = optional("Content Credentials; since 1.2")
 
     @property
     def frames(self) -> int:
@@ -163,26 +179,28 @@ def is_mostly_covered(share: float | None) -> bool:
 class Person(Value):
     """One or more tracks judged to be the same face."""
 
-    id: str = Field(pattern=r"^[A-Z]+$", description="A, B, C … in order of screen time")
-    median_box: Box
-    screen_time: Seconds = Field(
+    id: Annotated[str, APART] = Field(pattern=r"^[A-Z]+$", description="A, B, C … in order of screen time")
+    median_box: Annotated[Box, PLACE]
+    screen_time: Annotated[Seconds, SECONDS] = Field(
         description="sum over the sampled frames with this face, each up to the next sampled frame"
     )
-    tracks: tuple[int, ...]
-    usable_frames: int = Field(ge=0, description="sampled frames in which this face was judged")
+    tracks: Annotated[tuple[int, ...], COUNT]
+    usable_frames: Annotated[int, COUNT] = Field(
+        ge=0, description="sampled frames in which this face was judged"
+    )
     motionless: bool | None = optional(
         "whether the face does not move for two seconds or more each time it is shown, as a "
         "still shown as a video; null in photographs; since 1.20"
     )
-    grey: Probability | None = optional(
+    grey: Annotated[Probability | None, COVERED] = optional(
         "share of the judged faces in sampled frames that are grey or monochrome; null if none "
         "was judged, and in photographs; since 1.20"
     )
-    covered: Probability | None = optional(
+    covered: Annotated[Probability | None, COVERED] = optional(
         "share of the judged faces in sampled frames with covered mouth or eyes, for instance by "
         "a mask, a hand or a caption; null if none was judged; since 1.21"
     )
-    quality: FaceQuality | None = optional(
+    quality: Annotated[FaceQuality | None, Tolerance(how="quality")] = optional(
         "as in the coverage, but of this person alone; null if none was judged; since 1.22"
     )
     probability: Probability | None = Field(
@@ -190,7 +208,7 @@ class Person(Value):
         "null if none was usable"
     )
     second_look: SecondLook | None = optional("null: no second look was taken")
-    scores: Scores
+    scores: Annotated[Scores, APART]
 
 
 class Segment(Value):
@@ -200,24 +218,30 @@ class Segment(Value):
     grey or covered (``detector.verdict.judged_persons``).
     """
 
-    id: str = Field(description="person and number, such as A1")
-    person: str
-    start: Seconds
-    end: Seconds = Field(description="equal to start in a still image")
-    start_frame: FrameIndex = None
-    end_frame: FrameIndex = None
-    confidence: Probability = Field(
+    id: Annotated[str, APART] = Field(description="person and number, such as A1")
+    person: Annotated[str, APART]
+    start: Annotated[Seconds, Tolerance(how="edge", finding=True)]
+    end: Annotated[Seconds, Tolerance(how="edge", finding=True)] = Field(
+        description="equal to start in a still image"
+    )
+    start_frame: Annotated[FrameIndex, Tolerance(how="edge_frame")] = None
+    end_frame: Annotated[FrameIndex, Tolerance(how="edge_frame")] = None
+    confidence: Annotated[Probability, FOUND] = Field(
         description="calibrated for segments, of the mean logit of its sampling intervals"
     )
-    frames: int = Field(gt=0, description="scored frames inside")
-    covered: Probability | None = optional("as for persons, of the faces inside; since 1.21")
-    peaks: tuple[Peak, ...] = Field(max_length=3)
-    calm: CalmFrame | None = optional(
+    frames: Annotated[int, Tolerance(share=BETWEEN, how="around")] = Field(
+        gt=0, description="scored frames inside"
+    )
+    covered: Annotated[Probability | None, COVERED] = optional(
+        "as for persons, of the faces inside; since 1.21"
+    )
+    peaks: Annotated[tuple[Peak, ...], Tolerance(how="peaks")] = Field(max_length=3)
+    calm: Annotated[CalmFrame | None, Tolerance(how="calm")] = optional(
         "the calmest judged face of the same person outside all segments; null: there is none, as in "
         "photographs; since 1.26"
     )
 
-    strip: tuple[StripFace, ...] = optional(
+    strip: Annotated[tuple[StripFace, ...], Tolerance(how="strip")] = optional(
         "faces evenly spaced from just before its start to just after its end; empty: not kept, or not "
         "flagged, as in analyses before 1.26",
         (),
@@ -256,9 +280,11 @@ class Joint(Value):
     """The joint verdict of all models of an analysis, by the chosen rule."""
 
     rule: JointRule
-    verdict: Verdict
-    reason: str = Field(default="", description="the texts of `causes`")
-    causes: tuple[Cause, ...] = Field(default=(), description="empty: an analysis before 1.27")
+    verdict: Annotated[Verdict, FINDING]
+    reason: Annotated[str, FOLLOWS] = Field(default="", description="the texts of `causes`")
+    causes: Annotated[tuple[Cause, ...], Tolerance(how="causes")] = Field(
+        default=(), description="empty: an analysis before 1.27"
+    )
 
     @model_validator(mode="after")
     def _write_reason(self) -> Self:
@@ -272,49 +298,55 @@ class Analysis(Document):
     """
 
     schema_version: str = SCHEMA_VERSION
-    verdict: Verdict
-    kind: ManipulationKind | None = optional(
+    verdict: Annotated[Verdict, FINDING]
+    kind: Annotated[ManipulationKind | None, Tolerance(how="kind", finding=True)] = optional(
         "with the verdict *manipulated*, the question that the second look answers with yes for "
         "all flagged faces, since 1.23 by its answers where they are flagged; null: neither clearly "
         "outweighs the other, or no second look was taken; since 1.8"
     )
-    reason: str = Field(default="", description="the reason for the verdict: the texts of `causes`")
-    causes: tuple[Cause, ...] = Field(
+    reason: Annotated[str, FOLLOWS] = Field(
+        default="", description="the reason for the verdict: the texts of `causes`"
+    )
+    causes: Annotated[tuple[Cause, ...], Tolerance(how="causes")] = Field(
         default=(), description="what the reason consists of; empty: an analysis before 1.25"
     )
-    probability: Probability | None = Field(
+    probability: Annotated[Probability | None, Tolerance(how="averaged", finding=True)] = Field(
         description="calibrated probability that some face was manipulated: the highest of any person that "
         "counts; in a photo (since 1.17) averaged over the odds of its judged faces; null: nothing could be "
         "judged"
     )
-    answers: Answers | None = optional("answers of the second look; null: no second look was taken")
-    stability: Probability | None = optional(
+    answers: Annotated[Answers | None, Tolerance(how="second_answers", finding=True)] = optional(
+        "answers of the second look; null: no second look was taken"
+    )
+    stability: Annotated[Probability | None, STABILITY] = optional(
         "the lowest stability of the persons on whom the verdict rests; null: not measured; since 1.5"
     )
-    declarations: tuple[Declaration, ...] | None = optional(
-        "what the file itself declares about how it was made, most telling first; never part of "
-        "verdict or probability; null: not read, as in analyses before 1.6"
+    declarations: Annotated[tuple[Declaration, ...] | None, Tolerance(how="declared", finding=True)] = (
+        optional(
+            "what the file itself declares about how it was made, most telling first; never part of "
+            "verdict or probability; null: not read, as in analyses before 1.6"
+        )
     )
     marks: MarkSearch | None = optional(
         "where hidden marks of generators were looked for; null: nowhere, as before 1.26"
     )
-    picture: str | None = optional(
+    picture: Annotated[str | None, PICTURE] = optional(
         f"PNG of a photo as it was examined, at most {KEPT_WIDTH} px wide, relative to "
         "analysis.json; null: a video, or not kept; since 1.8"
     )
-    boxed: str | None = optional("the same with a named box around each face; since 1.8")
-    segments: tuple[Segment, ...]
-    persons: tuple[Person, ...]
-    media: Media
-    model: Model
-    parameters: Parameters
+    boxed: Annotated[str | None, PICTURE] = optional("the same with a named box around each face; since 1.8")
+    segments: Annotated[tuple[Segment, ...], Tolerance(how="segments", finding=True)]
+    persons: Annotated[tuple[Person, ...], Tolerance(how="persons", finding=True)]
+    media: Annotated[Media, Tolerance(how="file", finding=True)]
+    model: Annotated[Model, Tolerance(how="card", finding=True)]
+    parameters: Annotated[Parameters, Tolerance(how="whole", finding=True)]
     coverage: Coverage
-    software: Software
-    others: tuple[OtherModel, ...] = optional(
+    software: Annotated[Software, FINDING]
+    others: Annotated[tuple[OtherModel, ...], Tolerance(how="others", finding=True)] = optional(
         "results of other models; since 1.10", (), max_length=MOST_OTHERS
     )
-    joint: Joint | None = optional("null: no other model took part; since 1.10")
-    voice: Voice | None = optional(
+    joint: Annotated[Joint | None, FINDING] = optional("null: no other model took part; since 1.10")
+    voice: Annotated[Voice | None, FINDING] = optional(
         "what was found about the voices, a question of its own; null: sound was not examined, because the "
         "exhibit is a photo, sound was left out, or the version is older; since 1.26"
     )

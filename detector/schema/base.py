@@ -8,8 +8,10 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from detector.schema.formatting import escape_directions
+from detector.schema.tolerance import PROBABILITY
 
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0), PROBABILITY]
 Seconds = Annotated[float, Field(ge=0.0)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from detector.schema.base import Probability, Seconds, Value, optional
 from detector.schema.causes.cause import Cause, with_reason
+from detector.schema.tolerance import (
+    BETWEEN,
+    FACES,
+    FOLLOWS,
+    INSTANT,
+    LOGIT,
+    QUALITY,
+    SPANS,
+    STABILITY,
+    Tolerance,
+)
 
 
 class Span(Value):
@@ -27,9 +38,9 @@ class Span(Value):
 class Spread(Value):
     """The 10th, 50th and 90th percentile of a measure."""
 
-    tenth: float
-    median: float
-    ninetieth: float
+    tenth: Annotated[float, QUALITY]
+    median: Annotated[float, QUALITY]
+    ninetieth: Annotated[float, QUALITY]
 
 
 class FaceQuality(Value):
@@ -56,26 +67,28 @@ class Coverage(Value):
     frames_from_damaged: int = optional(
         "frames that were not sampled because they depend on damaged or missing pictures; since 1.19", 0, ge=0
     )
-    frames_with_face: int = Field(ge=0)
-    frames_with_usable_face: int = Field(ge=0)
-    faces_found: int = Field(ge=0, description="faces in all sampled frames")
-    faces_unusable: int = Field(ge=0)
-    flaws: dict[str, int] = Field(
+    frames_with_face: Annotated[int, FACES] = Field(ge=0)
+    frames_with_usable_face: Annotated[int, FACES] = Field(ge=0)
+    faces_found: Annotated[int, FACES] = Field(ge=0, description="faces in all sampled frames")
+    faces_unusable: Annotated[int, FACES] = Field(ge=0)
+    flaws: Annotated[dict[str, int], FACES] = Field(
         default_factory=dict,
         description="number of faces that were not judged, by reason; the reason completes “faces …”; since "
         "1.8",
     )
-    faces_interpolated: int = optional(
+    faces_interpolated: Annotated[int, Tolerance(by=4, share=BETWEEN, of="faces_found")] = optional(
         "usable faces that the scan skipped because the scores around them were low; since 1.14", 0, ge=0
     )
-    faces_discarded: int = Field(
+    faces_discarded: Annotated[int, FACES] = Field(
         ge=0, description="large enough to judge, but never detected with confidence, so not taken for faces"
     )
-    frames_between: int = optional(
+    frames_between: Annotated[int, Tolerance(share=BETWEEN, how="around")] = optional(
         "judged frames between sampled ones, around the ends of segments; since 1.4", 0, ge=0
     )
-    cuts: tuple[Seconds, ...] = Field(description="times of scene cuts, at which tracks are broken")
-    not_examined: tuple[Span, ...]
+    cuts: Annotated[tuple[Seconds, ...], Tolerance(how="cuts")] = Field(
+        description="times of scene cuts, at which tracks are broken"
+    )
+    not_examined: Annotated[tuple[Span, ...], SPANS]
     quality: FaceQuality | None = optional("null: no usable face, or an analysis before 1.2")
 
 
@@ -94,17 +107,19 @@ class ManipulationKind(StrEnum):
 class SecondLookMoment(Value):
     """The second look at one face in one frame: logits of two framings with two outputs each."""
 
-    time: Seconds
+    time: Annotated[Seconds, INSTANT]
     pts: int
-    inner_altered: float = Field(description="face replaced or altered, from the inner face")
-    inner_synthesised: float | None = Field(
+    inner_altered: Annotated[float, LOGIT] = Field(
+        description="face replaced or altered, from the inner face"
+    )
+    inner_synthesised: Annotated[float | None, LOGIT] = Field(
         description="face synthesised, from the inner face; null since 1.27, where windows answer"
     )
-    head_altered: float | None = Field(
+    head_altered: Annotated[float | None, LOGIT] = Field(
         description="face replaced or altered, from the whole head and its surroundings; since 1.15 null if "
         "only the inner face was examined, since 1.27 also where windows answer"
     )
-    head_synthesised: float | None = Field(
+    head_synthesised: Annotated[float | None, LOGIT] = Field(
         description="face synthesised, since 1.27 from windows at native resolution and the whole head"
     )
     transformer_altered: float | None = optional(
@@ -150,7 +165,7 @@ class SecondLook(Value):
         "what was added to *altered* there; they decide the kind of manipulation; null: the threshold is not "
         "reached, or a version before 1.23, in which the two fields above decide"
     )
-    stability: Probability | None = Field(
+    stability: Annotated[Probability | None, STABILITY] = Field(
         description="share of views of the same moments (mirrored, shifted, scaled, re-encoded) that fall on "
         "the same side of the threshold; 0.5 if the networks contradict each other; null: so clear that "
         "other views were not examined"
@@ -160,11 +175,11 @@ class SecondLook(Value):
         "on, as with pictures made to mislead one of them; since 1.9",
         False,
     )
-    views_agree: bool | None = optional(
+    views_agree: Annotated[bool | None, FOLLOWS] = optional(
         "videos: whether enough of these views fall on that side for a finding; null: they were not "
         "examined, it is a photo, or a version before 1.26, in which a stability of 0.7 was needed"
     )
-    moments: tuple[SecondLookMoment, ...]
-    contrasts: tuple[SecondLookContrast, ...] = optional(
+    moments: Annotated[tuple[SecondLookMoment, ...], Tolerance(key="pts", alone=1.0)]
+    contrasts: Annotated[tuple[SecondLookContrast, ...], Tolerance(how="contrasts")] = optional(
         "intervals that stand out from their track, and were raised for it; since 1.7", ()
     )

@@ -9,10 +9,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from detector.schema.base import Probability, Seconds, Value, optional
+from detector.schema.base import Seconds, Share, Value, optional
 from detector.schema.causes.anomalies import AnomalyCode
 from detector.schema.causes.cause import Cause, CauseParameter
 from detector.schema.formatting import printable
+from detector.schema.tolerance import (
+    BOTH,
+    SECONDS,
+    Tolerance,
+)
 
 LONGEST_DECLARED = 300  # characters of any text of a declaration
 MOST_DECLARATIONS = 32  # kept of one file
@@ -61,7 +66,7 @@ class HiddenMark(Value):
     place: HiddenPlace
     matched: int | None = optional("bits that agree with the program's mark; null: not a mark of bits", ge=0)
     bits: int | None = optional("length of the program's mark", gt=0)
-    chance: Probability | None = optional(
+    chance: Share | None = optional(
         "of an accidental match of so many bits in any trial with this exhibit, with bits like tosses of a "
         "coin"
     )
@@ -69,7 +74,7 @@ class HiddenMark(Value):
         "it does not begin at the corner of the picture, which was cropped or moved", False
     )
     frames: int | None = optional("of a video, the searched frames that carry it", ge=1)
-    strength: Probability | None = optional("of a mark in sound, the highest output of its decoder")
+    strength: Share | None = optional("of a mark in sound, the highest output of its decoder")
     stretches: tuple[tuple[Seconds, Seconds], ...] = optional(
         "of a mark in sound, where it is heard: starts and ends in the sound, the first 32", (), max_length=32
     )
@@ -79,8 +84,10 @@ class HiddenMark(Value):
 
 
 class _Noted(Value):
-    note: str | None = optional("why something was not searched or checked: the text of `cause`")
-    cause: Cause | None = optional("since 1.27")
+    note: Annotated[str | None, BOTH] = optional(
+        "why something was not searched or checked: the text of `cause`"
+    )
+    cause: Annotated[Cause | None, BOTH] = optional("since 1.27")
 
     @model_validator(mode="after")
     def _write_note(self) -> Self:
@@ -97,7 +104,7 @@ class MarkSearch(_Noted):
         description="pictures whose pixels were searched: of a video the first sampled frame "
         "of each second, of an animation each",
     )
-    sound: Seconds | None = optional(
+    sound: Annotated[Seconds | None, Tolerance(by=SECONDS.by, share=SECONDS.share, both=True)] = optional(
         "seconds of sound that were searched; null: none, for the reason in note"
     )
 
@@ -200,7 +207,7 @@ class Picture(Value):
         "FFmpeg's estimate, from the header and the first frames, of the lowest rate that fits "
         "all time stamps, as a fraction; null: no video, or an animated GIF or WebP, which has no rate"
     )
-    transparent: Probability | None = optional(
+    transparent: Share | None = optional(
         "the largest transparent share of a frame; frames were examined on a white background, "
         "those of videos on a black one; null: none, or not measured; since 1.16"
     )
@@ -209,7 +216,7 @@ class Picture(Value):
         "square pixels, at most 16; each was fitted to the size of the media; since 1.16",
         (),
     )
-    interlaced: Probability | None = optional(
+    interlaced: Share | None = optional(
         "share of sampled frames that are stored as two fields; they were examined as stored; "
         "null: none, or not measured; since 1.24"
     )
@@ -222,7 +229,7 @@ class Picture(Value):
         "Dolby Vision profile and compatibility of an MP4 or QuickTime file, such as 8.4; not "
         "applied; null: not stated, or not read; since 1.24"
     )
-    ends_at: Probability | None = optional(
+    ends_at: Share | None = optional(
         "share of a transport stream or Flash video at which its pictures end, if that is well "
         "before the end of the file; null: otherwise, or not measured; since 1.24"
     )
@@ -355,7 +362,7 @@ class Thumbnail(Value):
         "relative to the contrast; since 1.6",
         ge=0,
     )
-    cropped: Probability | None = optional(
+    cropped: Share | None = optional(
         "if they are not, the share of the thumbnail of which the photo is a crop; since 1.6"
     )
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from detector.schema.base import Sha256, Value
 from detector.schema.formatting import N_
+from detector.schema.tolerance import (
+    FOLLOWS,
+    NOT_COMPARED,
+    Tolerance,
+)
 
 
 class Library(Value):
@@ -22,29 +27,43 @@ class Software(Value):
     """Software and machine of an analysis; all but the first four fields since 1.2."""
 
     reelproof: str
-    torch: str
-    device: str = Field(description="cpu or cuda, and the device's name")
-    created: str = Field(description="UTC, ISO 8601")
-    python: str | None = None
-    libraries: tuple[Library, ...] = ()
-    system: str | None = Field(default=None, description="operating system and kernel")
-    processor: str | None = None
-    instructions: str | None = Field(default=None, description="the widest vector instructions available")
-    commit: str | None = Field(default=None, description="of the source tree; null outside a git checkout")
-    source_sha256: Sha256 | None = Field(
+    torch: Annotated[str, NOT_COMPARED]
+    device: Annotated[str, NOT_COMPARED] = Field(description="cpu or cuda, and the device's name")
+    created: Annotated[str, NOT_COMPARED] = Field(description="UTC, ISO 8601")
+    python: Annotated[str | None, NOT_COMPARED] = None
+    libraries: Annotated[tuple[Library, ...], NOT_COMPARED] = ()
+    system: Annotated[str | None, NOT_COMPARED] = Field(
+        default=None, description="operating system and kernel"
+    )
+    processor: Annotated[str | None, NOT_COMPARED] = None
+    instructions: Annotated[str | None, NOT_COMPARED] = Field(
+        default=None, description="the widest vector instructions available"
+    )
+    commit: Annotated[str | None, NOT_COMPARED] = Field(
+        default=None, description="of the source tree; null outside a git checkout"
+    )
+    source_sha256: Annotated[Sha256 | None, NOT_COMPARED] = Field(
         default=None, description="over the engine's source; docs/exhibit.md says how it is made"
     )
-    face_proposals_sha256: Sha256 | None = Field(
+    face_proposals_sha256: Annotated[Sha256 | None, NOT_COMPARED] = Field(
         default=None, description="of the network that proposes where faces may be; since 1.13"
     )
-    covered_faces_sha256: Sha256 | None = Field(
+    covered_faces_sha256: Annotated[Sha256 | None, NOT_COMPARED] = Field(
         default=None, description="of the network that recognises covered faces; since 1.21"
     )
-    backend: str | None = Field(default=None, description="back end that ran the network; since 1.3")
-    precision: str | None = Field(default=None, description="of the network's arithmetic")
-    threads: int | None = Field(default=None, ge=1, description="of the network, on the processor")
-    batch: int | None = Field(default=None, ge=1, description="crops scored at once, at most")
-    command: str | None = Field(
+    backend: Annotated[str | None, NOT_COMPARED] = Field(
+        default=None, description="back end that ran the network; since 1.3"
+    )
+    precision: Annotated[str | None, Tolerance(how="arithmetic", finding=True)] = Field(
+        default=None, description="of the network's arithmetic"
+    )
+    threads: Annotated[int | None, NOT_COMPARED] = Field(
+        default=None, ge=1, description="of the network, on the processor"
+    )
+    batch: Annotated[int | None, NOT_COMPARED] = Field(
+        default=None, ge=1, description="crops scored at once, at most"
+    )
+    command: Annotated[str | None, FOLLOWS] = Field(
         default=None, description="for a POSIX shell in the exhibit's folder; repeats the analysis"
     )
 

@@ -9,6 +9,14 @@ from pydantic import Field
 
 from detector.schema.base import Probability, Seconds, Value, optional
 from detector.schema.scores import Box
+from detector.schema.tolerance import (
+    HEAT,
+    INSTANT,
+    LOGIT,
+    PICTURE,
+    PLACE,
+    Tolerance,
+)
 
 FrameIndex = Annotated[
     int | None,
@@ -36,15 +44,19 @@ class HideAndRescore(Value):
     probability: Probability = Field(description="before hiding")
     hidden_highlight: Probability = Field(description="after hiding the hottest area")
     hidden_random: Probability = Field(description="after hiding a random area, mean of several")
-    drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
-    drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
+    drop_highlight: Annotated[float, LOGIT] = Field(
+        description="logit before minus logit after hiding the hottest area"
+    )
+    drop_random: Annotated[float, LOGIT] = Field(
+        description="logit before minus mean logit after hiding random areas"
+    )
     areas: int = optional(
         "number of random areas in that mean; since 1.10 fewer than 8 if more than two faces of "
         "one photograph are explained",
         RANDOM_AREAS,
         ge=1,
     )
-    margin: float = optional(
+    margin: Annotated[float, LOGIT] = optional(
         "by how much the first drop must exceed the second one, at least, for the map to count as confirmed: "
         "0.5, since 1.26 at least twice the standard deviation of drops over random areas",
         0.5,
@@ -53,7 +65,9 @@ class HideAndRescore(Value):
     hidden_middle: Probability | None = optional(
         "after hiding a disc of the same size in the middle, where maps are hot in many faces; since 1.26"
     )
-    drop_middle: float | None = optional("logit before minus logit after hiding that disc; since 1.26")
+    drop_middle: Annotated[float | None, LOGIT] = optional(
+        "logit before minus logit after hiding that disc; since 1.26"
+    )
 
     @property
     def confirmed(self) -> bool:
@@ -66,7 +80,9 @@ class HideAndRescore(Value):
 class CloseUp(Value):
     """A small face and its surroundings at full size, for a photograph that is stored reduced."""
 
-    part: Box = Field(description="the part of the exhibit that is shown, in whole px")
+    part: Annotated[Box, Tolerance(by=PLACE.by)] = Field(
+        description="the part of the exhibit that is shown, in whole px"
+    )
     frame: str = Field(description="PNG of that part, relative to analysis.json")
     overlay: str = Field(description="PNG of that part with the heatmap, relative to analysis.json")
     map: str = Field(description="PNG of that part of the heatmap alone, relative to analysis.json")
@@ -98,16 +114,22 @@ class PeakMap(Value):
     """One heatmap of a peak frame."""
 
     method: MapMethod
-    networks: tuple[MapNetwork, ...] = Field(description="the networks it explains, strongest first")
+    networks: Annotated[tuple[MapNetwork, ...], Tolerance(how="set")] = Field(
+        description="the networks it explains, strongest first"
+    )
     question: Question | None = optional("the question whose answer it explains; null: there is only one")
     framing: str | None = optional(
         "the square that it covers: *inner face*, *whole head*, or since 1.27 a window (*mouth*, "
         "*close mouth*, *neck*)"
     )
-    share: Probability | None = optional("share of the networks it explains in the logit; null: all of it")
-    overlay: str | None = Field(description="PNG of the frame with this heatmap; null if not kept")
-    map: str | None = Field(description="PNG of this heatmap alone; null if not kept")
-    heat: Probability = Field(
+    share: Annotated[Probability | None, HEAT] = optional(
+        "share of the networks it explains in the logit; null: all of it"
+    )
+    overlay: Annotated[str | None, PICTURE] = Field(
+        description="PNG of the frame with this heatmap; null if not kept"
+    )
+    map: Annotated[str | None, PICTURE] = Field(description="PNG of this heatmap alone; null if not kept")
+    heat: Annotated[Probability, HEAT] = Field(
         description="highest value relative to that of the strongest map by this method in the analysis"
     )
     check: HideAndRescore | None = optional("null: not checked, since it explains no score")
@@ -116,18 +138,20 @@ class PeakMap(Value):
 class CalmFrame(Value):
     """A frame in which the same person's face has a low score, for comparison with peaks."""
 
-    time: Seconds
+    time: Annotated[Seconds, INSTANT]
     pts: int
     frame_index: FrameIndex = None
     probability: Probability
-    box: Box
-    frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
+    box: Annotated[Box, PLACE]
+    frame: Annotated[str | None, PICTURE] = Field(
+        description="PNG of the frame, relative to analysis.json; null if not kept"
+    )
 
 
 class StripFace(Value):
     """One face of the film strip of a segment."""
 
-    time: Seconds
+    time: Annotated[Seconds, INSTANT]
     pts: int
     probability: Probability | None = Field(description="calibrated, of this frame alone; null: not judged")
     picture: str = Field(description="PNG of the face, relative to analysis.json")
@@ -136,20 +160,26 @@ class StripFace(Value):
 class Peak(Value):
     """A frame in a segment whose smoothed score is a local maximum."""
 
-    time: Seconds
+    time: Annotated[Seconds, INSTANT]
     pts: int
     frame_index: FrameIndex = None
     probability: Probability
-    box: Box
-    frame: str | None = Field(description="PNG of the frame, relative to analysis.json; null if not kept")
-    overlay: str | None = Field(description="PNG of the frame with the heatmap; null if not kept")
-    map: str | None = optional(
+    box: Annotated[Box, PLACE]
+    frame: Annotated[str | None, PICTURE] = Field(
+        description="PNG of the frame, relative to analysis.json; null if not kept"
+    )
+    overlay: Annotated[str | None, PICTURE] = Field(
+        description="PNG of the frame with the heatmap; null if not kept"
+    )
+    map: Annotated[str | None, PICTURE] = optional(
         "PNG of the heatmap alone, as large as the frame and transparent where it is cold; null if not kept"
     )
-    close_up: CloseUp | None = optional(
+    close_up: Annotated[CloseUp | None, PICTURE] = optional(
         "null: the pictures above show the face large enough, or none is kept; since 1.16"
     )
-    heat: Probability = Field(description="highest value of this map on the scale of the whole analysis")
+    heat: Annotated[Probability, HEAT] = Field(
+        description="highest value of this map on the scale of the whole analysis"
+    )
     check: HideAndRescore | None = Field(description="null: there is no heatmap, since 1.26")
     maps: tuple[PeakMap, ...] = optional(
         "every heatmap of this frame; the first is the one that overlay, map, heat and check belong to; "

@@ -7,10 +7,24 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from detector.schema.base import Probability, Seconds, Sha256, Value, optional
+from detector.schema.base import Probability, Seconds, Sha256, Share, Value, optional
 from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.measurements import Span
+from detector.schema.tolerance import (
+    FINDING,
+    FOLLOWS,
+    FOUND,
+    FOUND_LOGIT,
+    HEAT,
+    LEVELS,
+    LOGIT,
+    PICTURE,
+    SECONDS,
+    SPANS,
+    STABILITY,
+    Tolerance,
+)
 
 # Seconds from the first frame, or from the start of a recording without picture. Negative where the sound
 # begins before the first frame.
@@ -35,12 +49,16 @@ class VoiceCheck(Value):
     recording and the window is scored again. The control is the mean over random areas of the same size.
     """
 
-    area: Probability = Field(description="share of the spectrogram that was hidden")
+    area: Share = Field(description="share of the spectrogram that was hidden")
     probability: Probability = Field(description="before hiding")
     hidden_highlight: Probability = Field(description="after hiding the hottest area")
     hidden_random: Probability = Field(description="after hiding a random area, mean of several")
-    drop_highlight: float = Field(description="logit before minus logit after hiding the hottest area")
-    drop_random: float = Field(description="logit before minus mean logit after hiding random areas")
+    drop_highlight: Annotated[float, FOUND_LOGIT] = Field(
+        description="logit before minus logit after hiding the hottest area"
+    )
+    drop_random: Annotated[float, FOUND_LOGIT] = Field(
+        description="logit before minus mean logit after hiding random areas"
+    )
     areas: int = Field(ge=1, description="number of random areas in that mean")
 
     @property
@@ -55,14 +73,18 @@ class VoicePeak(Value):
     time: Instant = Field(description="middle of the window")
     start: Instant
     end: Instant
-    probability: Probability
-    spectrogram: str | None = Field(
+    probability: Annotated[Probability, FOUND]
+    spectrogram: Annotated[str | None, PICTURE] = Field(
         description="PNG of the window's spectrogram, low frequencies at the bottom, relative to "
         "analysis.json; null if not kept"
     )
-    overlay: str | None = Field(description="PNG of the same with the heatmap; null if not kept")
-    heat: Probability = Field(description="highest value of this map on the scale of all maps of the voices")
-    check: VoiceCheck | None = optional("null: not checked")
+    overlay: Annotated[str | None, PICTURE] = Field(
+        description="PNG of the same with the heatmap; null if not kept"
+    )
+    heat: Annotated[Probability, Tolerance(by=HEAT.by, finding=True)] = Field(
+        description="highest value of this map on the scale of all maps of the voices"
+    )
+    check: Annotated[VoiceCheck | None, FINDING] = optional("null: not checked")
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -76,13 +98,19 @@ class VoiceSegment(Value):
     id: str = Field(
         pattern=r"^voice-[0-9]+$", description="such as voice-1; never that of a segment of a face"
     )
-    start: Instant
-    end: Instant
-    confidence: Probability = Field(description="calibrated, of the mean logit of its windows")
-    windows: int = Field(gt=0, description="scored windows whose middle lies inside")
+    start: Annotated[Instant, Tolerance(how="voice_edge", finding=True)]
+    end: Annotated[Instant, Tolerance(how="voice_edge", finding=True)]
+    confidence: Annotated[Probability, FOUND] = Field(
+        description="calibrated, of the mean logit of its windows"
+    )
+    windows: Annotated[int, Tolerance(by=2)] = Field(
+        gt=0, description="scored windows whose middle lies inside"
+    )
     flagged: bool = optional("false: a finding does not rest on it, because other views disagree", True)
-    peaks: tuple[VoicePeak, ...] = Field(default=(), max_length=3)
-    channels: tuple[ChannelNumber, ...] = optional(
+    peaks: Annotated[
+        tuple[VoicePeak, ...], Tolerance(key="time", alone=1.0, how="same_number", finding=True)
+    ] = Field(default=(), max_length=3)
+    channels: Annotated[tuple[ChannelNumber, ...], FINDING] = optional(
         "those in which it was found; empty: all were judged together; since 1.27", ()
     )
 
@@ -92,10 +120,10 @@ class VoiceScores(Value):
 
     window: Seconds = Field(description="length of a window")
     step: Seconds = Field(description="from one window to the next")
-    enter: Probability = Field(description="smoothed probability that opens a segment")
-    leave: Probability = Field(description="smoothed probability that closes it")
+    enter: Share = Field(description="smoothed probability that opens a segment")
+    leave: Share = Field(description="smoothed probability that closes it")
     time: tuple[Instant, ...] = Field(default=(), description="middle of each window")
-    logit: tuple[float, ...] = ()
+    logit: Annotated[tuple[float, ...], LOGIT] = ()
     probability: tuple[Probability, ...] = Field(default=(), description="calibrated, of this window alone")
     smoothed: tuple[Probability, ...] = Field(
         default=(), description="after the sliding median; segments are made from it"
@@ -116,8 +144,10 @@ class SoundStream(Value):
     codec: str
     sample_rate: int = Field(gt=0, description="hertz")
     channels: int = Field(gt=0)
-    start: Instant = Field(description="when it begins")
-    duration: Seconds = Field(description="of the samples that could be decoded")
+    start: Annotated[Instant, Tolerance(by=0.01)] = Field(description="when it begins")
+    duration: Annotated[Seconds, Tolerance(by=0.05)] = Field(
+        description="of the samples that could be decoded"
+    )
     others: int = optional("further sound tracks of the file, which were not examined", 0, ge=0)
     undecodable: int = optional("packets that the decoder refused", 0, ge=0)
     channel_names: tuple[str, ...] = optional(
@@ -148,10 +178,10 @@ class SoundStream(Value):
 class Waveform(Value):
     """The outline of the sound for drawing: its lowest and highest sample in each of equal steps."""
 
-    start: Instant
+    start: Annotated[Instant, Tolerance(by=0.01)]
     step: float = Field(gt=0, description="seconds")
-    low: tuple[int, ...] = Field(description="thousandths of full scale")
-    high: tuple[int, ...]
+    low: Annotated[tuple[int, ...], LEVELS] = Field(description="thousandths of full scale")
+    high: Annotated[tuple[int, ...], LEVELS]
 
 
 class Spectrogram(Value):
@@ -167,7 +197,9 @@ class VoiceProperty(Value):
     """A property of the sound, and whether the network was measured on such sound."""
 
     name: str = Field(description="such as bandwidth")
-    value: float | str | None = Field(description="null: not measured")
+    value: Annotated[float | str | None, Tolerance(by=1.0, share=0.02)] = Field(
+        description="null: not measured"
+    )
     unit: str = ""
     least: float | None = optional("of the range in which it was measured; null: no range")
     most: float | None = None
@@ -180,7 +212,7 @@ class VoiceModel(Value):
     name: str
     title: str
     architecture: str
-    sha256: Sha256
+    sha256: Annotated[Sha256, FINDING]
     card_sha256: Sha256 | None = optional(
         "of the deciding part of its card, as canonical JSON; null: not recorded"
     )
@@ -211,31 +243,37 @@ _SERIOUSNESS = (
 class ChannelFinding(Value):
     """The finding about channels that carry the same speech, or about all channels together."""
 
-    channels: tuple[ChannelNumber, ...] = optional(
+    channels: Annotated[tuple[ChannelNumber, ...], FINDING] = optional(
         "those that this is about; empty: all were judged together, as before 1.27; since 1.27", ()
     )
-    verdict: VoiceVerdict
-    reason: str = Field(default="", description="the reason for the verdict: the texts of `causes`")
-    causes: tuple[Cause, ...] = Field(default=(), description="what the reason consists of")
-    probability: Probability | None = Field(
+    verdict: Annotated[VoiceVerdict, FINDING]
+    reason: Annotated[str, FOLLOWS] = Field(
+        default="", description="the reason for the verdict: the texts of `causes`"
+    )
+    causes: Annotated[tuple[Cause, ...], Tolerance(how="causes")] = Field(
+        default=(), description="what the reason consists of"
+    )
+    probability: Annotated[Probability | None, FOUND] = Field(
         description="calibrated, of the strongest segment or else of all judged windows; null: nothing could "
         "be judged"
     )
-    stability: Probability | None = optional(
+    stability: Annotated[Probability | None, STABILITY] = optional(
         "share of views of the same sound (shifted, re-encoded, louder, softer) with the same verdict; null: "
         "not measured"
     )
-    speech: Seconds = Field(description="seconds of speech that were judged")
-    not_judged: dict[str, Seconds] = Field(
+    speech: Annotated[Seconds, Tolerance(by=0.1, share=0.01)] = Field(
+        description="seconds of speech that were judged"
+    )
+    not_judged: Annotated[dict[str, Seconds], SECONDS] = Field(
         default_factory=dict, description="seconds of sound that were not judged, by code, such as `silence`"
     )
-    gaps: tuple[Span, ...] = Field(
+    gaps: Annotated[tuple[Span, ...], SPANS] = Field(
         default=(), description="intervals of a second and more that were not judged"
     )
-    scores: VoiceScores
-    properties: tuple[VoiceProperty, ...] = ()
+    scores: Annotated[VoiceScores, Tolerance(key="time", alone=0.01)]
+    properties: Annotated[tuple[VoiceProperty, ...], Tolerance(key="name")] = ()
     waveform: Waveform | None = optional("null: not kept")
-    spectrogram: Spectrogram | None = optional("null: not kept")
+    spectrogram: Annotated[Spectrogram | None, PICTURE] = optional("null: not kept")
 
     @model_validator(mode="after")
     def _write_reason(self) -> Self:
@@ -261,11 +299,11 @@ class Voice(ChannelFinding):
     """
 
     stream: SoundStream | None = Field(description="null: the file has no sound")
-    segments: tuple[VoiceSegment, ...] = ()
-    other_channels: tuple[ChannelFinding, ...] = optional(
+    segments: Annotated[tuple[VoiceSegment, ...], Tolerance(key="id", finding=True)] = ()
+    other_channels: Annotated[tuple[ChannelFinding, ...], Tolerance(key="channels", finding=True)] = optional(
         "findings about the other channels, where they carry different speech; since 1.27", ()
     )
-    model: VoiceModel
+    model: Annotated[VoiceModel, FINDING]
 
     @model_validator(mode="after")
     def _worst_first(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, ManipulationKind, Person, Segment, Verdict
@@ -11,6 +11,7 @@ from detector.schema.causes.cause import Cause
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import VoiceSegment, VoiceVerdict
 from detector.verdict import judged_persons, reasons
+from detector.verdict.judged_persons import JudgedExhibit
 from detector.verdict.left_open import LeftOpen as LeftOpen
 from detector.verdict.left_open import cause_of, is_independent_of_scores
 from detector.verdict.validated_domain import (
@@ -20,6 +21,7 @@ from detector.verdict.validated_domain import (
     measured_values,
     persons_outside,
 )
+from detector.verdict.verdict import exhibit_probability
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ class Finding:
     """By id, in the order of the analysis."""
     segment: Segment | None
     """The one whose score represents the exhibit; None if a score over all frames does."""
-    averaged: int
-    """Number of faces of a photograph whose odds are averaged; 0 where the highest score counts."""
+    averaged: tuple[Person, ...]
+    """The faces of a photograph whose odds are averaged; empty where the highest score counts."""
     left_open: LeftOpen | None
     """What leaves an inconclusive verdict open; None also where that cannot be derived."""
     open_whatever_score: bool
@@ -176,7 +178,7 @@ def _derive(analysis: Analysis) -> Finding:
         doubts={segment.id: _doubts(analysis, segment) for segment in unflagged},
         persons={person.id: PersonFinding.of(person, flagged, analysis) for person in persons},
         segment=judged_persons.representative_segment(analysis),
-        averaged=len(judged_persons.averaged_persons(analysis)),
+        averaged=tuple(judged_persons.averaged_persons(analysis)),
         left_open=left_open,
         open_whatever_score=left_open is not None and is_independent_of_scores(left_open),
         mostly_discarded=judged_persons.mostly_discarded(analysis.coverage),
@@ -186,6 +188,27 @@ def _derive(analysis: Analysis) -> Finding:
         persons_outside=persons_outside(analysis),
         voices=_of_voices(analysis),
     )
+
+
+def averaged_figure_follows(figure: float, figures: Sequence[float], by: float) -> bool:
+    """Check whether a photograph's figure may average the odds of ``figures``, each off by ``by``."""
+    return bool(figures) and judged_persons.could_be_average(figure, figures, by)
+
+
+def kind_is_borderline(analysis: Analysis, by: float) -> bool:
+    """Check whether the kind of manipulation would change with a person's answers off by ``by``."""
+    return any(judged_persons.is_kind_borderline(person.second_look, by) for person in analysis.persons)
+
+
+def probability_as_counted_now(analysis: Analysis) -> float:
+    """Return the exhibit's probability by the present rules for who represents it."""
+    assert analysis.probability is not None
+    exhibit = JudgedExhibit.of(analysis)
+    figures = {person.probability for person in analysis.persons}
+    if exhibit.is_photo or analysis.probability not in figures:
+        return analysis.probability
+    now = exhibit_probability(exhibit, analysis.verdict)
+    return analysis.probability if now is None else now
 
 
 def _doubts(analysis: Analysis, segment: Segment) -> tuple[Cause, ...]:

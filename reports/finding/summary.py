@@ -191,7 +191,7 @@ def _of_one_face(analysis: Analysis, of_all: Strength) -> str:
     """Name the word for the strongest face of a photograph, where that for all faces together is another."""
     finding = finding_of(analysis)
     segment = finding.segment
-    if segment is None or finding.averaged < 2:
+    if segment is None or len(finding.averaged) < 2:
         return ""
     of_face = strength(analysis, segment.confidence)
     if of_face.phrase == of_all.phrase:

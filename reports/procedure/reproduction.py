@@ -9,8 +9,8 @@ from itertools import pairwise
 from detector.environment import protect_leading_hyphen
 from detector.environment import repeat_command as command_of
 from detector.models.model_files import DEFAULT_MODEL, RETIRED_MODELS
+from detector.schema import tolerance
 from detector.schema.analysis import Analysis, Parameters
-from detector.verdict.reproducibility.segment_agreement import TOLERANCE
 from language.formatting import in_utc
 from language.translation import UNTRANSLATED, gettext
 from reports.wording.sections import Fact
@@ -76,7 +76,7 @@ def reproduction_view(analysis: Analysis) -> ReproductionView:
                 protect_leading_hyphen(analysis.media.file),
             ]
         ),
-        tolerance=str(TOLERANCE),
+        tolerance=tolerance.stated(),
     )
 
 

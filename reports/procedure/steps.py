@@ -126,7 +126,7 @@ def _scoring_of_photograph(analysis: Analysis) -> str:
 
 def _averaging(analysis: Analysis) -> str:
     """Describe how several faces are weighed together, in a sentence that another may follow."""
-    faces = finding_of(analysis).averaged
+    faces = len(finding_of(analysis).averaged)
     if not faces:
         return ""
     judged = sum(face.probability is not None for face in analysis.persons)

@@ -107,7 +107,7 @@ def figure_name(analysis: Analysis) -> str:
     name = gettext("Calibrated probability of manipulation")
     finding = finding_of(analysis)
     if finding.averaged:
-        return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=finding.averaged)
+        return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=len(finding.averaged))
     if analysis.media.still:
         return gettext("%(name)s, highest-scoring face", name=name)
     if finding.segment is not None:

@@ -17,10 +17,10 @@ from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Analysis, MediaKind, Parameters, Verdict
 from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.scoring.scorer import Scorer
-from detector.verdict.reproducibility.agreement import compare_analyses
-from detector.verdict.reproducibility.derived_fields import contradictions
+from detector.verdict.derived_fields import contradictions
 from detector.verdict.verdict import joint_verdict
 from reports.report_view import report_view
+from verification.agreement import compare_analyses
 
 PARAMETERS = Parameters(**ALL_FLAGGED | {"second_look": 0})
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from detector import Parameters, analyze
 from detector.models.loaded import LoadedModel
-from detector.verdict.reproducibility.agreement import compare_analyses
-from detector.verdict.reproducibility.derived_fields import contradictions
+from detector.verdict.derived_fields import contradictions
+from verification.agreement import compare_analyses
 
 AT = 42  # number of the frame that stays: at 1.68 s, after one at 1.64 s in the same eighth of a second
 _FAST = {"crf": "16", "bf": "3", "b-pyramid": "normal", "preset": "veryfast"}

@@ -21,7 +21,6 @@ from detector.schema.analysis import Analysis, OtherModel, Parameters
 from detector.schema.joint import JointRule
 from detector.schema.method import Ran
 from detector.schema.voice import VoiceCheck
-from detector.verdict.reproducibility.agreement import compare_analyses
 from detector.verdict.verdict import joint_verdict
 from detector.voice import examine
 from detector.voice.channels import Heard, HeardChannels
@@ -29,6 +28,7 @@ from detector.voice.maps import VoiceMap
 from detector.voice.model import load_voice_model
 from detector.voice.outline import Outline
 from detector.voice.windows import Listening, Window
+from verification.agreement import compare_analyses
 from verification.checks import CheckResults
 from verification.consistency import check_fields
 

@@ -229,7 +229,7 @@ def test_forged_grounds_do_not_fit(
     media = there.media.model_copy(update={"has_sound": not there.media.has_sound})
     listed(folder, there.model_copy(update={"media": media}))
     assert main(with_pictures) == 1
-    assert "analysis.json: does not fit: read again, of the file, has_sound" in capsys.readouterr().out
+    assert "analysis.json: does not fit: read again, of the file, has sound" in capsys.readouterr().out
     software = there.software.model_copy(update={"libraries": (Library(name="FFmpeg", version="7"),)})
     listed(folder, there.model_copy(update={"media": media, "software": software}))
     assert main(with_pictures) == 1

@@ -28,7 +28,7 @@ from detector.networks.base import create
 from detector.networks.trace_graphs import SHIPPED_GRAPHS
 from detector.schema.analysis import Analysis, Parameters
 from detector.scoring.scorer import Scorer
-from detector.verdict.reproducibility.agreement import compare_analyses
+from verification.agreement import compare_analyses
 
 EXACT = [name for name in backends.BACKEND_NAMES if name not in backends.REDUCED_PRECISION]
 CLOSE = 5e-4

@@ -16,7 +16,7 @@ from detector.models.loaded import LoadedModel
 from detector.verdict import left_open
 from detector.verdict.judged_persons import flagged_persons
 from detector.verdict.left_open import LeftOpen
-from detector.verdict.reproducibility.agreement import compare_analyses
+from verification.agreement import compare_analyses
 
 GREY, SEPIA, NIGHT = (1.0, 1.0, 1.0), (0.95, 0.78, 0.55), (0.35, 1.0, 0.45)
 

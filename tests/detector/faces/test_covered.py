@@ -20,7 +20,7 @@ from detector.models.loaded import LoadedModel
 from detector.verdict import left_open
 from detector.verdict.judged_persons import flagged_persons
 from detector.verdict.left_open import LeftOpen
-from detector.verdict.reproducibility.agreement import compare_analyses
+from verification.agreement import compare_analyses
 
 Draw = Callable[[Image], None]
 

@@ -16,7 +16,7 @@ from detector.errors import MediaError
 from detector.marks import sound as marks
 from detector.media.sound import channels_of
 from detector.schema.voice import VoiceVerdict
-from detector.verdict.reproducibility.derived_verdict import verdict_contradictions
+from detector.verdict.derived_verdict import verdict_contradictions
 from detector.voice import examine
 from detector.voice.samples import RATE, SoundReader
 

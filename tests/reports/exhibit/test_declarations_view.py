@@ -21,11 +21,11 @@ from detector.schema.metadata import (
     first_statements,
 )
 from detector.schema.summary import summarise
-from detector.verdict.reproducibility.agreement import compare_analyses
 from language.translation import speaking, translated_view
 from reports.exports.tables import segments_json
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
+from verification.agreement import compare_analyses
 
 GENERATED = Declaration(
     kind=DeclarationKind.GENERATION_PARAMETERS,

@@ -30,8 +30,7 @@ from detector.schema.analysis import (
 )
 from detector.schema.measurements import Span
 from detector.schema.metadata import Anomaly
-from detector.verdict.reproducibility.agreement import Agreement, compare_analyses
-from detector.verdict.reproducibility.segment_agreement import replaced_peaks
+from verification.agreement import Agreement, compare_analyses, replaced_peaks
 
 FUTURE = Anomaly(kind="time in the future", observation="x", concern="x", innocent="x")
 CHANGED = Anomaly(kind="changed after it was made", observation="x", concern="x", innocent="x")
@@ -77,43 +76,46 @@ def rate(value: float) -> Rate:
 
 FORGED: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
     "reason": ("the reason is", lambda a: a.model_copy(update={"reason": "A specialist did it."})),
-    "probability of a person": ("probability of person A", lambda a: person(a, probability=0.5)),
-    "usable frames": ("the usable frames of person A", lambda a: person(a, usable_frames=9000)),
-    "time on screen": ("person A is seen for", lambda a: person(a, screen_time=5.0)),
-    "coverage": ("faces unusable", lambda a: changed(a, "coverage", faces_unusable=0)),
-    "found": ("faces found", lambda a: changed(a, "coverage", faces_found=9000)),
+    "probability of a person": ("person A: probability", lambda a: person(a, probability=0.5)),
+    "usable frames": ("person A: usable frames", lambda a: person(a, usable_frames=9000)),
+    "time on screen": ("person A: screen time", lambda a: person(a, screen_time=5.0)),
+    "coverage": ("coverage faces unusable", lambda a: changed(a, "coverage", faces_unusable=0)),
+    "found": ("coverage faces found", lambda a: changed(a, "coverage", faces_found=9000)),
     "cuts": ("cuts were found", lambda a: changed(a, "coverage", cuts=(1.0, 2.0, 3.0))),
     "examined": (
         "was not examined (it was dark) is not found",
         lambda a: changed(a, "coverage", not_examined=(Span(start=1.0, end=9.0, reason="it was dark"),)),
     ),
-    "check": ("hottest area", lambda a: peak(a, check=forged_check(a))),
-    "check left out": ("unlike the recorded frame", lambda a: peak(a, check=None)),
-    "maps": ("heatmaps by other methods", lambda a: peak(a, maps=(further_map(),))),
+    "check": ("check drop highlight is 3.11, where 9", lambda a: peak(a, check=forged_check(a))),
+    "check left out": ("check stands in one", lambda a: peak(a, check=None)),
+    "maps": ("maps has", lambda a: peak(a, maps=(further_map(),))),
     "heat": ("heat is", lambda a: peak(a, heat=0.123)),
     "time of a peak": ("none is found at", lambda a: peak(a, time=2.0, pts=25600)),
     "no frame": ("none is found at", lambda a: peak(a, pts=a.segments[0].peaks[0].pts + 1)),
-    "another time": ("peak 1 of segment A1 is at", lambda a: peak(a, time=3.0)),
-    "frame of a peak": ("peak 1 of segment A1 is at", lambda a: peak(a, frame_index=610)),
-    "place of a peak": ("the face lies elsewhere", lambda a: peak(a, box=(900.0, 100.0, 1100.0, 300.0))),
-    "frames of a segment": ("the start of segment A1 is frame", lambda a: segment(a, start_frame=5075)),
-    "place": ("A is elsewhere in the picture", lambda a: person(a, median_box=(0.0, 0.0, 90.0, 90.0))),
+    "another time": ("peak 1 of segment A1: time is", lambda a: peak(a, time=3.0)),
+    "frame of a peak": ("peak 1 of segment A1: frame index", lambda a: peak(a, frame_index=610)),
+    "place of a peak": (
+        "peak 1 of segment A1: box lies elsewhere",
+        lambda a: peak(a, box=(900.0, 100.0, 1100.0, 300.0)),
+    ),
+    "frames of a segment": ("segment A1: start frame is", lambda a: segment(a, start_frame=5075)),
+    "place": ("person A: median box lies elsewhere", lambda a: person(a, median_box=(0.0, 0.0, 90.0, 90.0))),
     "quality of a person": (
-        "the quality of the faces of person A stands in one of both only",
+        "person A: quality stands in one of both only",
         lambda a: person(a, quality=faces_of(300.0)),
     ),
     "logits": ("a logit at", lambda a: scores(a, lambda each: {"logit": each.logit + 3})),
     "places": ("faces lie elsewhere", lambda a: scores(a, lambda _: {"box": (420, 140, 610, 370)})),
-    "peaks": ("peaks, where", lambda a: fewer_peaks(a)),
-    "figures": ("states other figures", lambda a: changed(a, "model", figures={"AUC": 0.999})),
-    "limits": ("states other limits", lambda a: changed(a, "model", limits=("None known.",))),
-    "domain": ("what it was validated for", lambda a: changed(a, "model", domain="Every video.")),
-    "rates": ("states other error rates", lambda a: changed(a, "model", rates=(rate(0.001),))),
-    "temperature": ("states temperature", lambda a: changed(a, "model", temperature=9.0)),
+    "peaks": ("segment A1: peaks: ", lambda a: fewer_peaks(a)),
+    "figures": ("card of the model: figures", lambda a: changed(a, "model", figures={"AUC": 0.999})),
+    "limits": ("card of the model: limits", lambda a: changed(a, "model", limits=("None known.",))),
+    "domain": ("card of the model: domain", lambda a: changed(a, "model", domain="Every video.")),
+    "rates": ("card of the model: rates", lambda a: changed(a, "model", rates=(rate(0.001),))),
+    "temperature": ("card of the model: temperature", lambda a: changed(a, "model", temperature=9.0)),
 }
 OF_FILE: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
-    "variable": ("variable_frame_rate", lambda a: changed(a, "media", variable_frame_rate=True)),
-    "sound": ("has_sound", lambda a: changed(a, "media", has_sound=not a.media.has_sound)),
+    "variable": ("of the file, variable frame rate", lambda a: changed(a, "media", variable_frame_rate=True)),
+    "sound": ("of the file, has sound", lambda a: changed(a, "media", has_sound=not a.media.has_sound)),
     "anomalies": ("other anomalies", lambda a: changed(a, "media", anomalies=(CHANGED,))),
 }
 
@@ -174,36 +176,51 @@ def forged_part(analysis: Analysis, part: str, **values: Any) -> Analysis:
 
 
 EXPLANATIONS: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
-    "margin": ("margin is", lambda a: forged_part(a, "check", margin=0.5)),
-    "middle": ("drop without the middle is", lambda a: forged_part(a, "check", drop_middle=0.1)),
+    "margin": ("check margin is", lambda a: forged_part(a, "check", margin=0.5)),
+    "middle": ("check drop middle is", lambda a: forged_part(a, "check", drop_middle=0.1)),
     "middle's score": (
-        "probability without the middle",
+        "check hidden middle",
         lambda a: forged_part(a, "check", hidden_middle=0.2),
     ),
-    "middle left out": ("the middle was hidden in one", lambda a: forged_part(a, "check", drop_middle=None)),
+    "middle left out": (
+        "check drop middle stands in one",
+        lambda a: forged_part(a, "check", drop_middle=None),
+    ),
     "further check": (
-        "Grad-CAM: drop without the hottest area",
+        "maps 2 check drop highlight",
         lambda a: forged_map(a, 1, check=forged_check(a)),
     ),
-    "no further check": ("Grad-CAM: it has a heatmap", lambda a: forged_map(a, 1, check=None)),
+    "no further check": ("maps 2 check stands in one", lambda a: forged_map(a, 1, check=None)),
     "check of the first map": (
-        "hidden parts: drop without the hottest area",
+        "maps 1 check drop highlight",
         lambda a: forged_map(a, 0, check=forged_check(a)),
     ),
     "question": (
-        "question is altered, where synth",
+        "maps 1 question is altered, where synth",
         lambda a: forged_map(a, 0, question=Question.SYNTHESISED),
     ),
-    "framing": ("framing is inner face, where none", lambda a: forged_map(a, 0, framing=None)),
-    "networks": ("explains other networks", lambda a: forged_map(a, 0, networks=(MapNetwork.SECOND_LOOK,))),
-    "share": ("share is 0.8, where 0.4", lambda a: forged_map(a, 0, share=0.4)),
-    "heat of a further map": ("Grad-CAM: heat is", lambda a: forged_map(a, 1, heat=0.5)),
+    "framing": ("maps 1 framing stands in one", lambda a: forged_map(a, 0, framing=None)),
+    "networks": (
+        "maps 1 networks are scan, where second look",
+        lambda a: forged_map(a, 0, networks=(MapNetwork.SECOND_LOOK,)),
+    ),
+    "share": ("maps 1 share is 0.8, where 0.4", lambda a: forged_map(a, 0, share=0.4)),
+    "heat of a further map": ("maps 2 heat is", lambda a: forged_map(a, 1, heat=0.5)),
     "no calm frame": ("calm frame of segment A1 stands in one", lambda a: segment(a, calm=None)),
     "calm frame": ("the calm frame of segment A1: prob", lambda a: forged_part(a, "calm", probability=0.001)),
     "another calm frame": ("A1: none is found at", lambda a: forged_part(a, "calm", pts=1)),
-    "time of the calm frame": ("A1 is at", lambda a: forged_part(a, "calm", time=2.0)),
-    "place of the calm frame": ("elsewhere", lambda a: forged_part(a, "calm", box=(0.0, 0.0, 9.0, 9.0))),
-    "film strip": ("face 1 has another time or prob", lambda a: forged_part(a, "strip", probability=0.99)),
+    "time of the calm frame": (
+        "calm frame of segment A1: time is",
+        lambda a: forged_part(a, "calm", time=2.0),
+    ),
+    "place of the calm frame": (
+        "segment A1: box lies elsewhere",
+        lambda a: forged_part(a, "calm", box=(0.0, 0.0, 9.0, 9.0)),
+    ),
+    "film strip": (
+        "film strip of segment A1: face 1: prob",
+        lambda a: forged_part(a, "strip", probability=0.99),
+    ),
     "another face": ("film strip of segment A1: no face 1", lambda a: forged_part(a, "strip", pts=1)),
 }
 
@@ -296,7 +313,9 @@ def test_face_quality_is_compared_for_equal_or_many_faces(
 ) -> None:
     small, large = (person(recorded, quality=faces_of(width)) for width in (40.0, 300.0))
     agreement = compare_analyses(large, small)
-    assert agreement.problems == ("the quality of the faces of person A (width) differs",)
+    assert [problem.partition(" is")[0] for problem in agreement.problems] == [
+        f"person A: quality width {part}" for part in ("tenth", "median", "ninetieth")
+    ]
     assert compare_analyses(small, person(recorded, quality=faces_of(41.0))).agree
     few = person(large, usable_frames=4)
     assert not compare_analyses(few, person(few, quality=faces_of(40.0))).agree
@@ -350,7 +369,7 @@ def test_contrasts_are_compared(recorded: Analysis) -> None:
     assert compare_analyses(contrasts(recorded, (3.0, 2.0), (9.0, 0.05)), here).agree  # hardly raised
     for forged in (((0.5, 2.0),), ((3.0, 9.0),), (), ((3.0, 2.0), (9.0, 4.0))):
         problems = compare_analyses(contrasts(recorded, *forged), here).problems
-        assert problems and all("stands out from" in problem for problem in problems)
+        assert problems and all("stands out by" in problem for problem in problems)
 
 
 def test_answers_in_segments_are_compared(recorded: Analysis) -> None:
@@ -359,7 +378,7 @@ def test_answers_in_segments_are_compared(recorded: Analysis) -> None:
     assert subject.second_look is not None
     forged = subject.second_look.model_copy(update={"in_segments": Answers(altered=0.3, synthesised=0.9)})
     agreement = compare_analyses(person(here, second_look=forged), here)
-    assert any("second look (altered) in segments of person A" in problem for problem in agreement.problems)
+    assert any("person A: second look in segments altered" in problem for problem in agreement.problems)
 
 
 def with_answers(analysis: Analysis, altered: float, kind: ManipulationKind | None) -> Analysis:

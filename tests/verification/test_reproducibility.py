@@ -8,7 +8,8 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, Scores, Verdict
-from detector.verdict.reproducibility.agreement import TOLERANCE, compare_analyses
+from detector.schema.tolerance import PROBABILITY
+from verification.agreement import compare_analyses
 
 
 @pytest.fixture
@@ -46,16 +47,16 @@ def test_identical_analyses_agree(recorded: Analysis) -> None:
 
 @pytest.mark.parametrize(("by", "agree"), [(0.9, True), (1.1, False)])
 def test_scores_within_the_tolerance(recorded: Analysis, by: float, agree: bool) -> None:
-    agreement = compare_analyses(recorded, moved(recorded, -by * TOLERANCE.probability))
+    agreement = compare_analyses(recorded, moved(recorded, -by * PROBABILITY.by))
     assert agreement.agree is agree
-    assert agreement.score_difference == pytest.approx(by * TOLERANCE.probability)
+    assert agreement.score_difference == pytest.approx(by * PROBABILITY.by)
 
 
 def test_edge_may_move_by_one_sampled_frame(recorded: Analysis) -> None:
     interval = 60.0 / 480
     assert compare_analyses(recorded, with_edges(recorded, interval)).agree
     (problem,) = compare_analyses(recorded, with_edges(recorded, 2 * interval)).problems
-    assert problem.startswith("segment A1 is ")
+    assert problem.startswith("segment A1: start is ")
 
 
 def test_names_of_persons_and_tracks_are_irrelevant(recorded: Analysis) -> None:
@@ -84,7 +85,14 @@ def test_segments_verdicts_and_premises(recorded: Analysis) -> None:
         }
     )
     problems = " ".join(compare_analyses(recorded, other).problems)
-    for words in ("exhibits", "models", "settings", "segments are", "verdict is", "in one of both only"):
+    for words in (
+        "exhibits",
+        "models",
+        "parameters seed",
+        "segments are",
+        "verdict is",
+        "in one of both only",
+    ):
         assert words in problems
     weaker = recorded.segments[0].model_copy(update={"confidence": recorded.segments[0].confidence - 0.1})
     agreement = compare_analyses(

@@ -26,7 +26,7 @@ from detector.schema.model import SecondLookModel
 from detector.schema.scores import logit_of, sigmoid
 from detector.segments import rules
 from detector.segments.rules import interval_index, mean_per_interval, sample_weights
-from detector.verdict.reproducibility.derived_fields import contradictions
+from detector.verdict.derived_fields import contradictions
 
 
 def as_it_follows(analysis: Analysis) -> Analysis:

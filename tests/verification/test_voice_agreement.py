@@ -10,14 +10,13 @@ from analyses import build
 from voices import two_channels, voice
 
 from detector.schema.voice import Voice, VoiceVerdict
-from detector.verdict.reproducibility.segment_agreement import TOLERANCE
-from detector.verdict.reproducibility.voice_agreement import voice_problems
+from verification.agreement import compare_analyses
 
 
 def problems(tmp_path: Path, first: Voice | None, second: Voice | None) -> list[str]:
     analysis = build(tmp_path, segments=0)
     changed = (analysis.model_copy(update={"voice": finding}) for finding in (first, second))
-    return list(voice_problems(*changed, TOLERANCE))
+    return list(compare_analyses(*changed).problems)
 
 
 def test_the_same_finding_agrees(tmp_path: Path) -> None:
@@ -28,11 +27,11 @@ def test_the_same_finding_agrees(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"verdict": VoiceVerdict.INCONCLUSIVE}, "the verdict on the voices is inconclusive"),
-        ({"probability": 0.7}, "the probability of synthetic speech differs by 0.240"),
+        ({"verdict": VoiceVerdict.INCONCLUSIVE}, "voice verdict is inconclusive"),
+        ({"probability": 0.7}, "voice probability is 0.7, where 0.94"),
         ({"probability": None}, "stands in one of both only"),
-        ({"spans": ((3.0, 10.0),)}, "segment voice-1 is 00:00:03.000 to 00:00:10.000"),
-        ({"spans": ()}, "the voice has 0 segments, where 1 are recorded"),
+        ({"spans": ((3.0, 10.0),)}, "voice segments voice-1 end is 00:00:10.000"),
+        ({"spans": ()}, "voice segments has 1 item that stands in one"),
     ],
 )
 def test_differences_are_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -45,18 +44,18 @@ def test_findings_of_channels_are_compared(tmp_path: Path) -> None:
     (other,) = recorded.other_channels
     changed = other.model_copy(update={"probability": 0.4})
     (problem,) = problems(tmp_path, recorded, recorded.model_copy(update={"other_channels": (changed,)}))
-    assert problem == "the probability of synthetic speech of channel 1 differs by 0.260"
+    assert problem == "voice other channels (1,) probability is 0.4, where 0.14 is recorded"
     together = problems(tmp_path, recorded, voice())
-    assert "the verdict is that of all channels together, where that of channel 2 of 2" in together[0]
-    assert "voice-1 is of other channels than recorded" in together
+    assert together[0] == "voice channels has 0 items, where 1 is recorded"
+    assert "voice segments voice-1 channels has 0 items, where 1 is recorded" in together
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"probability": 0.5}, "peak 1 of voice-1: probability is 0.5"),
-        ({"heat": 0.1}, "peak 1 of voice-1: heat is 0.1"),
-        ({"check": None}, "peak 1 of voice-1: it has no check"),
+        ({"probability": 0.5}, "voice-1 peaks 5.75 probability is 0.5"),
+        ({"heat": 0.1}, "voice-1 peaks 5.75 heat is 0.1"),
+        ({"check": None}, "voice-1 peaks 5.75 check stands in one"),
     ],
 )
 def test_peaks_are_compared(tmp_path: Path, values: dict[str, Any], words: str) -> None:
@@ -70,7 +69,7 @@ def test_checks_of_heatmaps_are_compared(tmp_path: Path) -> None:
     near, far = (check.model_copy(update={"drop_highlight": check.drop_highlight + by}) for by in (0.05, 2))
     assert problems(tmp_path, voice(), with_peak(voice(), check=near)) == []
     (problem,) = problems(tmp_path, voice(), with_peak(voice(), check=far))
-    assert "peak 1 of voice-1: drop without the hottest area" in problem
+    assert "voice-1 peaks 5.75 check drop highlight" in problem
 
 
 def with_peak(finding: Voice, **values: Any) -> Voice:
@@ -82,4 +81,4 @@ def with_peak(finding: Voice, **values: Any) -> Voice:
 
 
 def test_voices_examined_once_only(tmp_path: Path) -> None:
-    assert problems(tmp_path, voice(), None) == ["voices were examined in one of both only"]
+    assert problems(tmp_path, voice(), None) == ["voice stands in one of both only"]

@@ -1,1 +1,0 @@
-"""Check whether a repeated analysis agrees with the recorded one, and whether an analysis is consistent."""
