@@ -41,7 +41,8 @@ class _Walk:
         self, value: Any, path: str, annotation: Any, put: Callable[[Any], Analysis]
     ) -> Iterator[tuple[str, str, Analysis]]:
         """Yield the changes of ``value``; ``put`` returns the analysis with another value in its place."""
-        if types.NoneType in get_args(annotation) and value is not None:
+        plain = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+        if types.NoneType in get_args(plain) and value is not None:
             yield from self._change(path, "removed", None, put)
         if value is None or value in ((), {}):
             example = self._examples.get(path) or _example(annotation)
