@@ -40,6 +40,7 @@ from webapp.storage.tables import Base, UtcDateTime, now
 
 CUSTODY_KEY = "custody key"  # in the info of a session: the key of the custody log
 REVISION = "0021"  # the newest migration; a test compares it with the files
+_RELEASE_0_1, _RELEASE_0_2 = "0007", "0020"  # migrations between them are in no release
 _POOL_SIZE = 8
 _LOCK = text("SELECT pg_advisory_xact_lock(7733661155)")  # an arbitrary number, the same everywhere
 _LOCK_SQLITE = text("BEGIN IMMEDIATE")  # Python's sqlite3 begins a transaction only at the first write
@@ -134,6 +135,12 @@ class Database:
         if (revision := self.revision()) == REVISION:
             return
         refuse_newer(revision)
+        if revision is not None and _RELEASE_0_1 < revision < _RELEASE_0_2:
+            raise UserError(
+                409,
+                f"The database has tables {revision}, which no release made.",
+                "Start release 0.2 on it once, or restore a backup of a release.",
+            )
         if self._is_sqlite:
             with self.engine.connect() as connection:
                 # Pages read while a worker writes. The mode is stored in the file.

@@ -7,20 +7,18 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from made_comparisons import compared, queued
-from made_results import finished
-from sqlalchemy import URL, NullPool, event, make_url, select, text
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy import URL, NullPool, event, make_url, text
+from sqlalchemy.exc import DatabaseError, IntegrityError, StatementError
 
 from detector.files import ROOT
 from webapp.errors import UserError
@@ -30,11 +28,8 @@ from webapp.storage.tables import (
     Base,
     CaseMember,
     CaseRow,
-    Choice,
-    ComparisonRow,
     Exhibit,
     Milestone,
-    Priority,
 )
 
 pytestmark = pytest.mark.usefixtures("not_quick")
@@ -73,97 +68,79 @@ def test_migrations_and_tables_agree_on_autoincrement(database, tmp_path):
     made.close()
 
 
-def test_recreating_the_cases_table_keeps_references(tmp_path):
-    database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
-    config = Config()
-    config.set_main_option("script_location", _MIGRATIONS)
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0015")
-        for statement in (
-            "INSERT INTO users (id, name, display, role, password, password_set, one_time, created) "
-            "VALUES (1, 'ada', 'Ada', 'reviewer', '-', '2026-11-20 10:00:00', 0, '2026-11-20 10:00:00')",
-            "INSERT INTO cases VALUES (3, 'K', '', '2026-11-20 10:00:00', 'a', '2026-11-21 00:00:00', NULL)",
-            "INSERT INTO cases VALUES (7, 'K 7', '', '2026-11-20 10:00:00', 'ada', NULL, NULL)",
-            "INSERT INTO case_members VALUES (3, 1), (7, 1)",
-        ):
-            connection.execute(text(statement))
+def of_release(version: str, folder: Path) -> Path:
+    """The database of the data folder that this release made."""
+    with zipfile.ZipFile(ROOT / "tests" / "data" / f"data-folder-{version}.zip") as archive:
+        return Path(archive.extract("data/reelproof.sqlite3", folder))
+
+
+def opened(path: Path) -> Database:
+    return Database(URL.create("sqlite", database=str(path)), {})
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+def test_databases_of_releases_get_the_declared_tables_and_keep_their_rows(tmp_path, version):
+    path = of_release(version, tmp_path)
+    with closing(sqlite3.connect(path)) as before:
+        tables = [name for (name,) in before.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [name for name in tables if not name.startswith(("sqlite_", "alembic_"))]
+        rows = {name: before.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+        columns = {name: [row[1] for row in before.execute(f"PRAGMA table_info({name})")] for name in tables}
+    database = opened(path)
+    database.migrate()
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": False})
+        assert compare_metadata(context, Base.metadata) == []
+        assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+        for name, kept in rows.items():
+            query = text(f"SELECT {', '.join(columns[name])} FROM {name}")
+            assert [tuple(row) for row in connection.execute(query)] == kept, name
+    assert rows["analyses"] and rows["cases"] and rows["custody"] and rows["annotations"]
+    with pytest.raises(DatabaseError, match="append-only"), database.begin() as session:
+        session.execute(text("DELETE FROM custody"))
+    database.close()
+
+
+def test_numbers_of_cases_of_the_first_release_are_given_once(tmp_path):
+    path = of_release("0.1", tmp_path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO cases VALUES (7, 'K 7', '', '2026-11-20 10:00:00', 'ada')")
+    database = opened(path)
     database.migrate()
     with database.begin() as session:
-        cases = {case.id: (case.name, case.closed) for case in session.query(CaseRow)}
-        assert cases == {3: ("K", datetime(2026, 11, 21, tzinfo=UTC)), 7: ("K 7", None)}
-        assert session.query(CaseMember).count() == 2
-        session.query(CaseMember).delete()
         session.delete(session.get_one(CaseRow, 7))
         session.flush()
         session.add(CaseRow(name="K 8", description="", created=datetime.now(UTC), created_by="ada"))
     with database.begin() as session:
-        assert [case.id for case in session.query(CaseRow).order_by(CaseRow.id)] == [3, 8]
+        assert [case.id for case in session.query(CaseRow).order_by(CaseRow.id)] == [1, 8]
     with pytest.raises(IntegrityError), database.begin() as session:
         session.add(CaseMember(case_id=7, user_id=1))
     database.close()
 
 
-def test_migration_sets_of_all_by_share(tmp_path):
-    database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
-    config = Config()
-    config.set_main_option("script_location", _MIGRATIONS)
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0017")
-        for number in range(1, 5):
-            exhibit = f"({number}, 'a{number}', 'x.mp4', 1, 'p', '2026-11-20 10:00:00')"
-            columns = "(id, sha256, name, bytes, path, created)"
-            connection.execute(text(f"INSERT INTO exhibits {columns} VALUES {exhibit}"))
-        for other, share, of_all in ((2, 0.96, 1), (3, 0.83, 1), (4, 0.4, 0)):
-            body = f'{{"share": 1.0, "other_share": {share}}}'
-            connection.execute(
-                text("INSERT INTO matches VALUES (1, :other, :of_all, '2026-11-20 10:00:00', :body)"),
-                {"other": other, "of_all": of_all, "body": body},
-            )
-    database.migrate()
-    with database.begin() as session:
-        rows = session.execute(text("SELECT other_id, of_all FROM matches ORDER BY other_id")).all()
-    assert [tuple(row) for row in rows] == [(2, 1), (3, 0), (4, 0)]
-    database.close()
-
-
-def test_migration_takes_outcomes_from_the_custody_log(app):
-    database = app.extensions["database"]
-    pair = finished(app), finished(app, file="other.mp4")
-    kept = {compared(app, *pair).id: "faces differ", queued(app, *pair).id: None}
-    config = Config()
-    config.set_main_option("script_location", _MIGRATIONS)
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0016")
-    database.migrate()
-    with database.begin() as session:
-        assert dict(session.execute(select(ComparisonRow.id, ComparisonRow.outcome)).all()) == kept
-
-
-def test_migration_removes_webhook_secrets(tmp_path):
-    path = tmp_path / "old.sqlite3"
-    database = Database(URL.create("sqlite", database=str(path)), {})
-    config = Config()
-    config.set_main_option("script_location", _MIGRATIONS)
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0018")
+def test_migration_of_the_first_release_removes_webhook_secrets(tmp_path):
+    path = of_release("0.1", tmp_path)
+    with closing(sqlite3.connect(path)) as connection, connection:
         for key, body in (("a", '{"id":"1","secret":"whsec_hidden"}'), ("b", '{"id":"2"}')):
-            connection.execute(
-                text(
-                    "INSERT INTO keyed_requests VALUES "
-                    "('ada', :key, 'f', 'i', '2026-11-20 10:00:00', 201, '{}', :body)"
-                ),
-                {"key": key, "body": body},
-            )
+            row = ("ada", key, "f", "i", "2026-11-20 10:00:00", 201, "{}", body)
+            connection.execute("INSERT INTO keyed_requests VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     assert b"whsec_hidden" in path.read_bytes()
+    database = opened(path)
     database.migrate()
     with database.begin() as session:
         assert session.execute(text("SELECT key FROM keyed_requests")).scalars().all() == ["b"]
     database.close()
-    assert b"whsec_hidden" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"whsec_hidden" not in b"".join(file.read_bytes() for file in path.parent.iterdir())
+
+
+def test_tables_between_releases_are_refused(tmp_path):
+    path = of_release("0.1", tmp_path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0012'")
+    database = opened(path)
+    with pytest.raises(UserError, match="tables 0012, which no release made.*Start release 0.2"):
+        database.migrate()
+    database.close()
 
 
 def test_repeated_migration_changes_nothing(database):
@@ -191,17 +168,11 @@ Database(URL.create("sqlite", database=sys.argv[1]), {}).migrate()
 
 @pytest.mark.parametrize(
     ("revision", "after"),
-    [(None, "CREATE TABLE analyses"), ("0011", "ALTER TABLE users"), ("0015", "DROP TABLE cases")],
+    [(None, "CREATE TABLE analyses"), ("0007", "ALTER TABLE users"), ("0007", "DROP TABLE cases")],
 )
 def test_killed_migration_completes_at_the_next_start(tmp_path, revision, after):
-    path = tmp_path / "rows.sqlite3"
-    database = Database(URL.create("sqlite", database=str(path)), {})
-    if revision is not None:
-        config = Config()
-        config.set_main_option("script_location", _MIGRATIONS)
-        with database.engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+    path = tmp_path / "rows.sqlite3" if revision is None else of_release("0.1", tmp_path)
+    database = opened(path)
     killed = [sys.executable, "-c", _KILLED, path, after]
     assert subprocess.run(killed, cwd=ROOT, check=False).returncode == -signal.SIGKILL
     assert database.revision() == revision
@@ -248,29 +219,6 @@ def test_newer_tables_are_not_touched(database):
     for refused in (database.migrate, lambda: refuse_other_version(database)):
         with pytest.raises(UserError, match=words):
             refused()
-
-
-def test_migrations_keep_rows_of_the_first_release(tmp_path):
-    database = Database(URL.create("sqlite", database=str(tmp_path / "old.sqlite3")), {})
-    config = Config()
-    config.set_main_option("script_location", _MIGRATIONS)
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(text("INSERT INTO exhibits VALUES (1, 'aa', 'x.mp4', 1, 'p', '2026-11-20')"))
-        connection.execute(
-            text(
-                "INSERT INTO analyses (id, exhibit_id, file, state, stage, progress, created, attempt) "
-                "VALUES ('a', 1, 'x.mp4', 'queued', '', 0, '2026-11-20 10:00:00', 0)"
-            )
-        )
-    database.migrate()
-    with database.begin() as session:
-        row = session.get_one(AnalysisRow, "a")
-        assert (row.file, row.model) == ("x.mp4", None)
-        assert (row.priority, row.queue) == (Priority.NORMAL, None)
-        assert session.query(Choice).count() == 0
-    database.close()
 
 
 def test_pragmas(database):

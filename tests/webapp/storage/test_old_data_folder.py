@@ -2,6 +2,11 @@
 
 ``data-folder-0.1.zip`` holds a portrait the engine analysed, a made-up finding with an annotation, an exhibit
 that waits, an account, a case, the recording of a live session, and the bundle of the finding.
+
+``data-folder-0.2.zip`` (commit 817ade89) holds a portrait that the engine analysed, two made-up findings,
+one with an annotation and one by ``reelproof-2``, which was the chosen default and is no longer part of
+Reelproof, their comparison, an exhibit that waits, an account, a case, and the bundle of the first finding
+without its report.
 """
 
 from __future__ import annotations
@@ -18,9 +23,11 @@ from sqlalchemy import text
 
 from cli.web import main as cli
 from detector.files import ROOT
+from detector.models.model_files import DEFAULT_MODEL
 from detector.schema.analysis import Analysis
 from verification.verify import verify
 from webapp.custody import custody_log
+from webapp.installed_models.service import default_model
 from webapp.operations import backup, restore
 from webapp.settings import read_settings
 from webapp.storage.data_folder import Folders
@@ -138,3 +145,38 @@ def test_bundle_matches_its_manifest(old):
     assert {problem.file for problem in problems} <= {"report.html", "report.pdf"}
     with zipfile.ZipFile(old / "bundle.zip") as bundle:
         assert "seams at the jaw" in bundle.read("annotations.json").decode()
+
+
+@pytest.fixture
+def folder_of_0_2(tmp_path) -> Path:
+    with zipfile.ZipFile(ROOT / "tests" / "data" / "data-folder-0.2.zip") as archive:
+        archive.extractall(tmp_path)
+    for key in ("custody.key", "secret.key"):
+        (tmp_path / "data" / key).chmod(0o600)
+    return tmp_path
+
+
+def test_a_folder_of_0_2_opens_as_it_is(folder_of_0_2, sent, monkeypatch, capsys):
+    app = with_login(folder_of_0_2 / "data", sent)
+    ada, numbers = signed_in(app, "ada"), ids(folder_of_0_2)
+    library = ada.get("/analyses").text
+    for file in ("portrait.jpg", "interview.mp4", "second generation.mp4", "waits.mp4"):
+        assert file in library
+    for file in ("portrait.jpg", "interview.mp4", "second generation.mp4"):
+        assert ada.get(f"/analyses/{numbers[file]}").status_code == 200
+        analysis = Analysis.from_json(ada.get(f"/analyses/{numbers[file]}/analysis.json").data)
+        assert analysis.media.file == file
+    assert "Case 7" in ada.get("/cases").text
+    assert "seams at the jaw" in ada.get(f"/api/v1/analyses/{numbers['interview.mp4']}/annotations").text
+    with app.extensions["database"].begin() as session:
+        (comparison,) = session.scalars(text("SELECT id FROM comparisons"))
+        assert default_model(session, Folders.local(folder_of_0_2 / "data")) == DEFAULT_MODEL
+    assert ada.get(f"/comparisons/{comparison}").status_code == 200
+    assert "reelproof-2" in ada.get(f"/analyses/{numbers['second generation.mp4']}/report.html").text
+    app.extensions["database"].close()
+    monkeypatch.setenv("REELPROOF_DATA", str(folder_of_0_2 / "data"))
+    assert cli.run(["verify-log"]) == 0, capsys.readouterr()
+    portrait = Folders.local(folder_of_0_2 / "data").result(numbers["portrait.jpg"])
+    assert verify(portrait).results.problems == []
+    problems = verify(folder_of_0_2 / "bundle.zip").results.problems
+    assert {problem.file for problem in problems} <= {"report.html", "report.pdf"}
