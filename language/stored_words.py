@@ -381,6 +381,8 @@ SECOND_LOOK = (
     N_("stills test at half size"),
     N_("generator left out of linear heads on the start"),
     N_("pages left out"),
+    N_("generators and sources of photographs left out"),
+    N_("found where 5 in 100 unmanipulated ones are flagged"),
     N_("AUC inside pages"),
     N_("films and stock footage"),
     N_("found where 5 in 100 unmanipulated clips are flagged"),

@@ -71,6 +71,8 @@ WHOLE_PROGRAM = "whole program"
 # kind of manipulation, and this ending or "AUC".
 PAGES_LEFT_OUT = "pages left out"
 LEFT_OUT_FOUND = "found where 5 in 100 unmanipulated clips are flagged"
+PHOTOGRAPHS_LEFT_OUT = "generators and sources of photographs left out"
+LEFT_OUT_PHOTOGRAPHS_FOUND = "found where 5 in 100 unmanipulated ones are flagged"
 
 
 class Platt(Value):

@@ -7,17 +7,24 @@ import json
 from collections.abc import Mapping
 
 from detector.errors import ParameterError
-from detector.schema.model import LEFT_OUT_FOUND, PAGES_LEFT_OUT
+from detector.schema.model import LEFT_OUT_FOUND, PAGES_LEFT_OUT, PHOTOGRAPHS_LEFT_OUT
 from training.second_look.measuring.verdicts import update_card
 from training.unseen.families import LIPS, SWAP, TALKING, VIDEO
 
 
 def write_figures(options: argparse.Namespace) -> None:
-    """Write the figures of ``unseen.json`` to the card; raise :class:`ParameterError` if it is missing."""
-    path = options.out / "unseen.json"
+    """Write the figures of ``unseen.json``, and those of ``photographs.json`` if it is there, to the card.
+
+    Raises :class:`ParameterError` without the first.
+    """
+    path, of_photographs = options.out / "unseen.json", options.out / "photographs.json"
     if not path.is_file():
         raise ParameterError(f"{path} is missing. Run the step `evaluate` first.")
-    print(update_card(options.scan, left_out_figures(json.loads(path.read_bytes()))))
+    figures = left_out_figures(json.loads(path.read_bytes()))
+    if of_photographs.is_file():
+        measured = json.loads(of_photographs.read_bytes())
+        figures |= {f"{PHOTOGRAPHS_LEFT_OUT}, {name}": value for name, value in measured.items()}
+    print(update_card(options.scan, figures))
 
 
 def left_out_figures(measured: Mapping[str, float]) -> dict[str, float]:

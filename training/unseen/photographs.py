@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
+from detector.scoring.fusion import Fusion
 from training.unseen.families import PORTRAIT, REAL
 from training.unseen.features import FeatureSet
 from training.unseen.heads import LinearHead
@@ -32,6 +35,7 @@ GENERATORS = (
 )
 """Generators that are left out together."""
 _SOURCE_FOLDS = 5
+_FAR = 200.0  # sum of the windows' logits
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,33 @@ def generated_head(pictures: Pictures) -> LinearHead:
     return head.standardised(photographs.features[~labels[: len(photographs)]])
 
 
-def left_out(windows: Sequence[Pictures]) -> Iterator[tuple[str, float, float, int]]:
-    """Yield AUC and share found at 5 % of each row of :data:`GENERATORS`, told from photographs of sources
-    left out as well.
+class LeftOut(NamedTuple):
+    """Generators that were left out, told from photographs of sources that were left out as well.
 
-    With the number of its pictures, of every role but ``test``. Each fifth of the sources in turn is left
-    out; figures are averaged by its number of photographs.
+    ``flagged`` and ``found`` are the shares of unmanipulated and of their own pictures that reach the shipped
+    threshold, ``count`` is the number of their pictures.
+    """
+
+    names: str
+    auc: float
+    found_at_five: float
+    flagged: float
+    found: float
+    count: int
+
+
+def left_out(windows: Sequence[Pictures], limit: float) -> Iterator[LeftOut]:
+    """Measure each row of :data:`GENERATORS`, on pictures of every role but ``test``.
+
+    ``limit`` is the sum of the windows' logits from which a picture is flagged. Each fifth of the sources in
+    turn is left out; figures are averaged by its number of photographs.
     """
     samples = windows[0].photographs.samples
     shown = np.array([sample.role != "test" for sample in samples])
     folds = _source_folds([s for s, keep in zip(samples, shown, strict=True) if keep and not s.fake])
     for names in GENERATORS:
         fake = shown & np.array([sample.family in names for sample in samples])
-        areas, shares, counts = [], [], []
+        figures, counts = [], []
         for fold in range(_SOURCE_FOLDS):
             outside = _outside(names, folds, fold)
             total = sum(
@@ -100,11 +118,29 @@ def left_out(windows: Sequence[Pictures]) -> Iterator[tuple[str, float, float, i
             )
             scores = np.asarray(total, np.float64)
             real = shown & np.array([not s.fake and folds.get(source_of(s)) == fold for s in samples])
-            areas.append(auc(scores[fake], scores[real]))
-            shares.append(float((scores[fake] > threshold(scores[real], 0.05)).mean()))
+            figures.append(
+                (
+                    auc(scores[fake], scores[real]),
+                    (scores[fake] > threshold(scores[real], 0.05)).mean(),
+                    (scores[real] >= limit).mean(),
+                    (scores[fake] >= limit).mean(),
+                )
+            )
             counts.append(int(real.sum()))
-        mean = [float(np.average(values, weights=counts)) for values in (areas, shares)]
-        yield ", ".join(names), mean[0], mean[1], int(fake.sum())
+        means = np.average(figures, axis=0, weights=counts).tolist()
+        yield LeftOut(", ".join(names), *means, int(fake.sum()))
+
+
+def synthesised_limit(formula: Fusion, enter: float) -> float:
+    """Return the sum of the windows' logits at which a photograph's *synthesised* half reaches ``enter``."""
+    (column,) = formula.synthesised.columns
+
+    def over(logit: float) -> float:
+        inputs = formula.neutral[None].copy()
+        inputs[0, column] = logit
+        return float(formula.halves(inputs)[1][0]) - enter
+
+    return float(brentq(over, -_FAR, _FAR))
 
 
 def _outside(names: Sequence[str], folds: dict[str, int], fold: int) -> Callable[[Sample], bool]:

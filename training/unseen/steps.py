@@ -22,6 +22,8 @@ from detector.networks.graphs import ALTERED, INNER, window_outputs
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.networks.vit_small_14_windows import ViTSmall14Windows
 from detector.schema.analysis import Parameters
+from detector.schema.model import LEFT_OUT_PHOTOGRAPHS_FOUND
+from detector.schema.scores import logit_of
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import Scorer
 from training.data.research_faces import clip_rows
@@ -35,7 +37,7 @@ from training.unseen.features import FeatureSet, Runner, keep_features
 from training.unseen.heads import fitted, learnable, network_with
 from training.unseen.native import native_patches
 from training.unseen.page_scores import measured, page_scores, synthesis_levels, synthesised_of_folds
-from training.unseen.photographs import Pictures, generated_head, left_out
+from training.unseen.photographs import Pictures, generated_head, left_out, synthesised_limit
 from training.unseen.sets import SETS, TOKEN_SETS, prepare_photos2
 from training.unseen.token_cache import TokenSet, keep, runner, start_network
 
@@ -221,9 +223,21 @@ def heads(options: argparse.Namespace) -> None:
 
 def photographs(options: argparse.Namespace) -> None:
     """Measure heads for photographs on generators and sources left out."""
-    areas, shares = [], []
-    for name, area, found, count in left_out(_pictures(options)):
-        areas.append(area)
-        shares.append(found)
-        say(f"{name} ({count} pictures) and sources left out: AUC {area:.3f}, found at 5 % {found:.2f}")
-    say(f"mean: {np.mean(areas):.3f}, {np.mean(shares):.2f}")
+    card = load_model(options.scan).card
+    if card.second_look is None:
+        raise ParameterError(f"{options.scan} has no second look.")
+    formula = Fusion.of(card.second_look, still=True)
+    limit = synthesised_limit(formula, logit_of(Parameters().enter_threshold))
+    rows = []
+    for row in left_out(_pictures(options), limit):
+        rows.append(row)
+        say(
+            f"{row.names} ({row.count} pictures) and sources left out: AUC {row.auc:.3f}, found at 5 % "
+            f"{row.found_at_five:.2f}; flagged {row.found:.2f}, of unmanipulated ones {row.flagged:.3f}"
+        )
+    names = ("AUC", LEFT_OUT_PHOTOGRAPHS_FOUND, "unmanipulated ones flagged", "manipulated ones flagged")
+    mean = np.mean([row[1:5] for row in rows], axis=0).tolist()
+    found = dict(zip(names, mean, strict=True))
+    for name, value in found.items():
+        say(f"mean, {name}: {value:.3f}")
+    write_atomically(options.out / "photographs.json", (json.dumps(found, indent=1) + "\n").encode())
