@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from detector.schema.analysis import Analysis, Joint, Span, Voice
 from detector.schema.causes.cause import CODES, Cause, Words, render
+from detector.schema.causes.failures import remedy_of
 from detector.schema.formatting import N_ as N_
 from detector.schema.formatting import Message, escape_directions
 from language.catalogues import SCRIPTS, catalogue, locale_of
@@ -159,6 +160,20 @@ def texts_of(causes: tuple[Cause, ...], otherwise: tuple[str, ...]) -> tuple[str
     return tuple(map(cause_text, causes)) or tuple(map(Quoted, otherwise))
 
 
+def failure_texts(failure: object, error: str | None, remedy: str | None) -> tuple[str, str]:
+    """Return why a job failed, and what to do, in the current language.
+
+    ``failure`` is a cause as JSON or as values of JSON; jobs that failed before 0.3 have none, and their
+    ``error`` and ``remedy`` stay in English.
+    """
+    with suppress(ValueError):  # such as of a later version
+        read = Cause.model_validate_json if isinstance(failure, str) else Cause.model_validate
+        cause = read(failure)  # type: ignore[arg-type]
+        if cause.code in CODES:
+            return cause_text(cause), Quoted(remedy_of(cause, WORDS))
+    return Quoted(error or ""), Quoted(remedy or "")
+
+
 def in_parts(text: str) -> str:
     """Translate comma-separated words one by one: the name of a figure with its data."""
     return ", ".join(map(translated, text.split(", ")))
@@ -201,7 +216,10 @@ def install(environment: Environment) -> None:
         _from_catalogue, _plural, newstyle=True
     )
     environment.globals.update(
-        language=current, languages=LANGUAGES, text_direction=lambda: locale().text_direction
+        language=current,
+        languages=LANGUAGES,
+        text_direction=lambda: locale().text_direction,
+        failure_texts=failure_texts,
     )
     environment.finalize = _without_directions
     environment.filters.update(translated=at_each_rendering(translated), capitalize_first=capitalize_first)

@@ -56,7 +56,7 @@ from detector.schema.comparison import (
     Transform,
     UnmatchedInterval,
 )
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, Message
 from detector.version import __version__
 
 RELATED = 0.5
@@ -275,7 +275,7 @@ def _about(name: str) -> Iterator[None]:
     try:
         yield
     except MediaError as error:
-        raise MediaError(f"{name}: {error}") from None
+        raise MediaError(Message("%(file)s: %(problem)s") % {"file": name, "problem": str(error)}) from None
 
 
 def _with_frames(strip: Strip) -> Strip:

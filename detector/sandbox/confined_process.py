@@ -39,6 +39,8 @@ from detector.sandbox.monitor import (
     too_much_memory,
     too_much_written,
 )
+from detector.schema.causes.cause import Cause, render
+from detector.schema.causes.failures import cause_of
 
 _PREFIX = ".reelproof-"  # followed by namespace, id and start time of the process that made the folder
 _ABANDONED_SECONDS = 24 * 3600  # seconds without a change after which a process elsewhere is taken to be gone
@@ -233,6 +235,8 @@ class Sandbox:
         if kind == "disk":
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if kind in _RAISED:
+            with contextlib.suppress(KeyError, RecursionError, TypeError, ValueError):  # of another version
+                words = render(Cause.model_validate(message.get("message")))
             return _RAISED[kind](words)
         return UnexpectedError(words)
 
@@ -340,12 +344,13 @@ def _send(writer: int, message: dict[str, Any]) -> None:
         data = data[os.write(writer, data) :]
 
 
-def _describe(problem: BaseException) -> dict[str, str]:
+def _describe(problem: BaseException) -> dict[str, Any]:
     """Describe an exception for the parent process by the name of its class and its message."""
     if isinstance(problem, ReelproofError):
         for kind in type(problem).__mro__:
             if _RAISED.get(kind.__name__) is kind:
-                return {"error": kind.__name__, "words": str(problem)}
+                words = str(problem)
+                return {"error": kind.__name__, "words": words, "message": cause_of(words).model_dump()}
     if is_out_of_memory(problem):
         return {"error": "memory", "words": ""}
     if isinstance(problem, OSError) and problem.errno == errno.EFBIG:

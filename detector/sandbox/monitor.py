@@ -15,6 +15,8 @@ from detector.errors import ReelproofError
 from detector.process import signals
 from detector.process.resources import memory_of
 from detector.sandbox.kernel import MEGABYTE, Limits
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import FailureCode, remedy_of
 from detector.schema.formatting import N_, sentences
 
 _CHECK_INTERVAL = 0.05  # seconds
@@ -29,9 +31,9 @@ _TORCH_MEMORY_ERRORS = ("can't allocate memory", "not enough memory", "bad_alloc
 class LimitError(ReelproofError):
     """A confined process exceeded a limit; ``remedy`` says what to do about it."""
 
-    def __init__(self, error: str, remedy: str, *, is_time_limit: bool = False) -> None:
-        super().__init__(sentences(error, remedy))
-        self.error, self.remedy, self.is_time_limit = error, remedy, is_time_limit
+    def __init__(self, cause: Cause, *, is_time_limit: bool = False) -> None:
+        self.cause, self.remedy, self.is_time_limit = cause, remedy_of(cause), is_time_limit
+        super().__init__(sentences(cause.text, self.remedy))
 
 
 class CrashError(ReelproofError):
@@ -62,43 +64,26 @@ class KilledError(ReelproofError):
 
 def too_much_memory(limits: Limits) -> LimitError:
     """Return the error for the memory limit."""
-    return LimitError(
-        N_("The analysis needed more memory than the %(memory)s MB allowed.")
-        % {"memory": f"{limits.memory // MEGABYTE:,}"},
-        N_("Hand in a shorter or smaller version, or raise REELPROOF_MEMORY_LIMIT_MB."),
-    )
+    return LimitError(FailureCode.MEMORY_LIMIT.cause(megabytes=limits.memory // MEGABYTE))
 
 
 def too_much_processor(limits: Limits) -> LimitError:
     """Return the error for the limit of processor time."""
-    return LimitError(
-        N_("The analysis needed more processor time than the one second allowed.")
-        if limits.cpu == 1
-        else N_("The analysis needed more processor time than the %(cpu)s seconds allowed.")
-        % {"cpu": f"{limits.cpu:,}"},
-        N_("Cut out the part in question and hand that in, or raise REELPROOF_CPU_LIMIT."),
-    )
+    if limits.cpu == 1:
+        return LimitError(FailureCode.PROCESSOR_SECOND.cause())
+    return LimitError(FailureCode.PROCESSOR_LIMIT.cause(processor_seconds=limits.cpu))
 
 
 def too_long(limits: Limits) -> LimitError:
     """Return the error for the limit of elapsed time."""
-    return LimitError(
-        N_("The analysis took longer than the one second allowed.")
-        if limits.wall == 1
-        else N_("The analysis took longer than the %(wall)s seconds allowed.")
-        % {"wall": f"{limits.wall:,g}"},
-        N_("Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT."),
-        is_time_limit=True,
-    )
+    if limits.wall == 1:
+        return LimitError(FailureCode.WALL_SECOND.cause(), is_time_limit=True)
+    return LimitError(FailureCode.WALL_LIMIT.cause(wall_seconds=limits.wall), is_time_limit=True)
 
 
 def too_much_written(limits: Limits) -> LimitError:
     """Return the error for the limit of written bytes."""
-    return LimitError(
-        N_("The analysis wrote more than the %(written)s MB allowed.")
-        % {"written": f"{limits.written // MEGABYTE:,}"},
-        N_("Hand in a shorter or smaller version, or raise REELPROOF_TEMP_LIMIT_MB."),
-    )
+    return LimitError(FailureCode.WRITTEN_LIMIT.cause(megabytes=limits.written // MEGABYTE))
 
 
 class Monitor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from language.formatting import exact_moment, in_utc, plural, shown
 from language.names import actor_name, one_line
-from language.translation import N_, UNTRANSLATED, gettext, ngettext, translated
+from language.translation import N_, UNTRANSLATED, failure_texts, gettext, ngettext, translated
 from reports.custody.chain import check_export, export_clock, exported_too_early
 from reports.custody.format import CustodyError, Entry, ExportedLog, read_export
 from reports.wording.sections import Fact
@@ -47,7 +47,7 @@ _WORDS = (
 # Whose values Reelproof gives; all others are names, numbers, checksums and what somebody wrote.
 _IN_WORDS = frozenset(
     (
-        "kept file", "state", "exhibit", "what", "reason", "priority", "before", "error", "verdict",
+        "kept file", "state", "exhibit", "what", "reason", "priority", "before", "verdict",
         "voice", "related", "outcome", "kind", "about", "hidden from the second", "part",
         "hidden until then", "conclusion", "result", "named",
     )
@@ -61,6 +61,10 @@ def details_in_words(details: Mapping[str, str | int]) -> Iterator[tuple[str, st
     """
     for name, value in details.items():
         text = str(value)
+        if name == "cause":  # says the same as the error, as code and parameters
+            continue
+        if name == "error":
+            text = failure_texts(details.get("cause"), text, None)[0]
         if name == "named" and text != "nobody":
             continue
         if name in _IN_WORDS or text == "removed":  # the latter of case details

@@ -69,7 +69,11 @@ Moment = Annotated[
     Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$"),
     AfterValidator(_in_calendar),
 ]
-Detail = Annotated[str, StringConstraints(max_length=4000)] | Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)]
+LONGEST_DETAIL = 4000  # characters
+Detail = (
+    Annotated[str, StringConstraints(max_length=LONGEST_DETAIL)]
+    | Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)]
+)
 
 
 class CustodyError(ReportError):

@@ -12,9 +12,10 @@ from typing import NamedTuple
 from werkzeug.test import TestResponse
 
 from detector.sandbox import Sandbox
+from detector.schema.causes.failures import FailureCode
 from webapp import create_app
 from webapp.exhibits.media import previews
-from webapp.jobs import failures, parameters
+from webapp.jobs import parameters
 from webapp.storage.tables import AnalysisRow
 from webapp.worker import run_analysis, run_job
 
@@ -140,12 +141,12 @@ def _kind(row: AnalysisRow) -> tuple[str, str]:
         return "examined", row.verdict or ""
     error = row.error or ""
     for failure, kind in (
-        (failures.CRASHED, "contained crash"),
-        (failures.UNEXPECTED, "unexpected error"),
-        (failures.OUT_OF_TIME, "hang"),
-        (failures.WORKER_LOST, "lost"),
+        (FailureCode.CRASHED.cause(), "contained crash"),
+        (FailureCode.UNEXPECTED_ERROR.cause(), "unexpected error"),
+        (FailureCode.OUT_OF_TIME.cause(), "hang"),
+        (FailureCode.WORKER_LOST.cause(), "lost"),
     ):
-        if error == failure.error:
+        if error == failure.text:
             return kind, error
     if "more memory than" in error:
         return "over the memory limit", error

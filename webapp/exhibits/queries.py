@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from detector.schema.summary import EMPTY_SUMMARY
 from detector.timestamps import iso_milliseconds
 from language import formatting
-from language.translation import gettext, translated
+from language.translation import failure_texts, gettext, translated
 from webapp import context
 from webapp.accounts import permissions, visibility
 from webapp.accounts.visibility import visible_session
@@ -140,7 +140,8 @@ def job_json(row: JobRow, *, ahead: bool = True) -> dict[str, Any]:
     if row.state == State.QUEUED and ahead:
         status["ahead"] = count_ahead(row)
     if row.state == State.FAILED:
-        status |= {"error": row.error, "remedy": row.remedy}
+        failure = json.loads(row.failure) | {"text": row.error} if row.failure else None
+        status |= {"error": row.error, "remedy": row.remedy, "failure": failure}
     return status
 
 
@@ -221,5 +222,8 @@ def status_json(row: AnalysisRow, *, ahead: bool = True) -> dict[str, Any]:
 
 def translate_status(status: dict[str, Any]) -> dict[str, Any]:
     """Translate stage, error and remedy in a job's JSON into the language of the request."""
-    words = {name: translated(status[name]) for name in ("stage", "error", "remedy") if status.get(name)}
+    words = {"stage": translated(status["stage"])} if status.get("stage") else {}
+    if "error" in status:
+        texts = failure_texts(status["failure"], status["error"], status["remedy"])
+        words |= dict(zip(("error", "remedy"), texts, strict=True))
     return status | words

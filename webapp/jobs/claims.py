@@ -11,13 +11,16 @@ from sqlalchemy import ColumnElement, update
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import brief_json, remedy_of
 from detector.schema.comparison import Comparison
 from detector.schema.formatting import N_
 from detector.timestamps import compact
+from reports.custody.format import LONGEST_DETAIL
 from webapp.custody import custody_log, job_records
 from webapp.jobs import parameters, states
 from webapp.jobs import queue as job_queue
-from webapp.jobs.failures import JobFailure, failure_for
+from webapp.jobs.failures import failure_for
 from webapp.jobs.parameters import OtherModels
 from webapp.storage.database import Database, shared_clock
 from webapp.storage.finding_columns import finding_columns
@@ -157,7 +160,7 @@ def _mark_done(session: Session, claim: JobClaim, **values: Any) -> JobRow:
     return session.get_one(claim.table, claim.job_id)
 
 
-def fail_job(database: Database, claim: JobClaim, failure: JobFailure) -> None:
+def fail_job(database: Database, claim: JobClaim, failure: Cause) -> None:
     """Mark the job failed. Does nothing if the attempt no longer owns it."""
     with database.begin() as session:
         values = failed_values(failure_for(claim.table.noun, failure))
@@ -174,15 +177,23 @@ def change_running(
         row = session.get_one(table, job_id, populate_existing=True)
         if row.state == State.FAILED:
             details = {"attempt": row.attempt, "worker": row.worker, "error": row.error}
+            if row.failure and len(row.failure) <= LONGEST_DETAIL:
+                details["cause"] = row.failure
             states.record_transition(session, row, "failed", details)
         else:
             details = {"reason": "its worker ended", "worker": row.worker}
             states.record_transition(session, row, "queued", details)
 
 
-def failed_values(failure: JobFailure) -> dict[str, Any]:
+def failed_values(failure: Cause) -> dict[str, Any]:
     """Return the column values of a failed job."""
-    return {"state": State.FAILED, "error": failure.error, "remedy": failure.remedy, "finished": now()}
+    return {
+        "state": State.FAILED,
+        "error": failure.text,
+        "remedy": remedy_of(failure),
+        "failure": brief_json(failure),
+        "finished": now(),
+    }
 
 
 def attempt_name(attempt: int, started: datetime) -> str:

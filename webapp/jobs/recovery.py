@@ -9,11 +9,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, func, select
 
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import FailureCode
 from webapp.jobs.claims import attempt_name, change_running, failed_values
-from webapp.jobs.failures import WORKER_LOST, JobFailure, failure_for
+from webapp.jobs.failures import failure_for
 from webapp.jobs.states import queued_values
 from webapp.storage.database import Database, shared_clock
-from webapp.storage.tables import JOBS, JobRow, State, WorkerRow, now
+from webapp.storage.tables import JOBS, JobRow, State, WorkerRow
 
 WORKER_TIMEOUT = timedelta(seconds=30)
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -52,7 +54,7 @@ MAX_ATTEMPTS = 3
 STALE_AFTER = timedelta(seconds=25)
 
 
-def fail_job_of_worker(database: Database, job_id: str, worker: str, failure: JobFailure) -> None:
+def fail_job_of_worker(database: Database, job_id: str, worker: str, failure: Cause) -> None:
     """Mark the job of an ended worker process failed."""
     with database.begin() as session:
         for table in JOBS:
@@ -123,12 +125,14 @@ def _held_by(table: type[JobRow], job_id: str, worker: str) -> tuple[ColumnEleme
 
 def _requeued_values(table: type[JobRow]) -> dict[str, Any]:
     """Return values that queue a job again or, after its last attempt, mark it failed."""
-    exhausted, failure = table.attempt >= MAX_ATTEMPTS, failure_for(table.noun, WORKER_LOST)
+    exhausted = table.attempt >= MAX_ATTEMPTS
+    failed = failed_values(failure_for(table.noun, FailureCode.WORKER_LOST.cause()))
     return {
         "state": case((exhausted, State.FAILED.value), else_=State.QUEUED.value),
-        "error": case((exhausted, failure.error), else_=None),
-        "remedy": case((exhausted, failure.remedy), else_=None),
-        "finished": case((exhausted, now()), else_=None),
+        **{
+            name: case((exhausted, failed[name]), else_=None)
+            for name in ("error", "remedy", "failure", "finished")
+        },
         "started": case((exhausted, table.started), else_=None),
         "stage": "",
         "progress": 0.0,

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from detector import timestamps
 from detector.schema.analysis import Value
+from detector.schema.causes.cause import Cause
 from webapp.http.error_responses import FieldProblem, FieldsError
 from webapp.storage.tables import Priority, State
 
@@ -83,6 +84,9 @@ class JobStatus(Value):
     ahead: int | None = Field(default=None, description="number of jobs before it, while it waits")
     error: str | None = Field(default=None, description="why it failed")
     remedy: str | None = Field(default=None, description="what to do about the error")
+    failure: Cause | None = Field(
+        default=None, description="the error as code and parameters; null: it failed before 0.3"
+    )
 
 
 def encode_cursor(created: datetime, key: str | int) -> str:

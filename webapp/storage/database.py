@@ -39,7 +39,7 @@ from webapp.storage.key_files import CustodyKey
 from webapp.storage.tables import Base, UtcDateTime, now
 
 CUSTODY_KEY = "custody key"  # in the info of a session: the key of the custody log
-REVISION = "0021"  # the newest migration; a test compares it with the files
+REVISION = "0022"  # the newest migration; a test compares it with the files
 _RELEASE_0_1, _RELEASE_0_2 = "0007", "0020"  # migrations between them are in no release
 _POOL_SIZE = 8
 _LOCK = text("SELECT pg_advisory_xact_lock(7733661155)")  # an arbitrary number, the same everywhere

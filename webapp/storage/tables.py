@@ -117,6 +117,7 @@ class JobRow(Base):
     progress: Mapped[float] = mapped_column(default=0.0)
     error: Mapped[str | None]
     remedy: Mapped[str | None]
+    failure: Mapped[str | None] = mapped_column(Text)  # the error's Cause as JSON; None: before 0.3
     created: Mapped[datetime]
     sent: Mapped[datetime | None]  # when the broker was last told about it
     started: Mapped[datetime | None]

@@ -23,13 +23,13 @@ from celery.worker.request import Request
 from detector.process.resources import gc_paused
 from detector.process.signals import CRASH_SIGNALS, end_with_named_parent, end_with_parent_process
 from detector.sandbox.kernel import capabilities
+from detector.schema.causes.failures import FailureCode
 from webapp import logs
 from webapp.comparisons import fingerprints as fingerprint_service
 from webapp.custody import custody_log
 from webapp.exhibits.uploads.sample import add_sample
 from webapp.jobs import broker, recovery
 from webapp.jobs import queue as job_queue
-from webapp.jobs.failures import CRASHED, OUT_OF_TIME
 from webapp.settings import Settings, read_settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, open_database
@@ -145,9 +145,9 @@ def _handle_dead_child(settings: Settings, process: int, error: BaseException) -
         for folder in (folders.unfinished(job_id, attempt), folders.fetched(job_id, attempt)):
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, TimeLimitExceeded):
-            recovery.fail_job_of_worker(database, job_id, worker, OUT_OF_TIME)
+            recovery.fail_job_of_worker(database, job_id, worker, FailureCode.OUT_OF_TIME.cause())
         elif match and int(match[1]) in CRASH_SIGNALS:
-            recovery.fail_job_of_worker(database, job_id, worker, CRASHED)
+            recovery.fail_job_of_worker(database, job_id, worker, FailureCode.CRASHED.cause())
         elif recovery.requeue_job_of_worker(database, job_id, worker):
             broker.Sender(settings, database)(job_id)
 

@@ -15,12 +15,13 @@ from sqlalchemy.exc import OperationalError
 
 from detector.progress import Progress
 from detector.sandbox import KilledError
+from detector.schema.causes.failures import FailureCode
 from detector.schema.summary import summarise
 from webapp.errors import StoreError
 from webapp.exhibits import deletion
 from webapp.jobs import claims
 from webapp.jobs.claims import AnyClaim, ComparisonClaim, JobClaim
-from webapp.jobs.failures import OUT_OF_TIME, WORKER_LOST, explain_failure
+from webapp.jobs.failures import explain_failure
 from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database, open_database
@@ -109,13 +110,13 @@ def work(
             log.warning("%s was cancelled, paused or given to another worker; this attempt ends", job)
             _remove_orphaned(database, folders, claim, job)
         except SoftTimeLimitExceeded:
-            claims.fail_job(database, claim, OUT_OF_TIME)
+            claims.fail_job(database, claim, FailureCode.OUT_OF_TIME.cause())
         except KilledError:
             # Most often the machine ran out of memory, which is worth another attempt. This process ends in
             # the same way, so that its parent handles it like its own death.
             if end is not None:
                 end()
-            claims.fail_job(database, claim, WORKER_LOST)
+            claims.fail_job(database, claim, FailureCode.WORKER_LOST.cause())
         except Exception as error:
             log.warning("%s failed: %s", job, error, exc_info=error)
             claims.fail_job(database, claim, explain_failure(error))

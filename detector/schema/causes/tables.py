@@ -21,6 +21,7 @@ from detector.schema.causes.declarations import (
     SignatureCode,
     SourceTypeCode,
 )
+from detector.schema.causes.failures import ErrorCode, FailureCode
 from detector.schema.causes.joint import JointCode
 from detector.schema.causes.reasons import ReasonCode
 from detector.schema.causes.remarks import RemarkCode
@@ -36,7 +37,8 @@ from detector.schema.causes.voices import VoiceCode
 SUBJECTS: tuple[type[CauseCode], ...] = (
     ReasonCode, RemarkCode, JointCode, SpanCode, VoiceCode, AnomalyCode, AnomalyPart, UnusedCode,
     DeclarationCode, MeasureCode, SourceTypeCode, SignatureCode, NoteCode, ComparisonCode, PictureChangeCode,
-    GapCode, ComparisonLimitCode, MaterialCode, LevelCode, RepetitionCode, ValidationLimitCode,
+    GapCode, ComparisonLimitCode, MaterialCode, LevelCode, RepetitionCode, ValidationLimitCode, FailureCode,
+    ErrorCode,
 )  # fmt: skip
 DOCUMENT = ROOT / "docs" / "exhibit.md"
 _BEGIN, _END = "<!-- codes: written by `make schema` -->\n", "<!-- end of codes -->\n"

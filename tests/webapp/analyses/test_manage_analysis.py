@@ -18,6 +18,7 @@ from waiting import PATIENCE, until
 from detector import sandboxed_engine
 from detector.errors import MediaError, NotOpenedError
 from detector.models.model_files import DEFAULT_MODEL
+from detector.schema.causes.failures import FailureCode, remedy_of
 from webapp.jobs import claims, failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit, Priority, State, now
@@ -46,13 +47,13 @@ class TestCancel:
         ):
             with pytest.raises(claims.LostClaim):
                 act()
-        claims.fail_job(database, held, failures.UNEXPECTED)
+        claims.fail_job(database, held, FailureCode.UNEXPECTED_ERROR.cause())
         stopped = row(database, held.job_id)
         assert (stopped.state, stopped.verdict, stopped.error) == ("cancelled", None, None)
 
     def test_ended_analyses_are_refused(self, app, client, database):
         done, failed = finished(app), hand_in(app)
-        claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
+        claims.fail_job(database, claims.claim_analysis(database, failed.id), FailureCode.CRASHED.cause())
         for ended in (done, failed):
             before = row(database, ended.id).state
             answer = client.post(f"/analyses/{ended.id}/cancel")
@@ -120,7 +121,7 @@ def silent(_model, _path, folder, _job, _progress):
 class TestRetry:
     def test_failed_and_cancelled_analyses_are_queued_again(self, app, client, database, sent):
         failed, cancelled = hand_in(app, b"1"), hand_in(app, b"2")
-        claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
+        claims.fail_job(database, claims.claim_analysis(database, failed.id), FailureCode.CRASHED.cause())
         claims.claim_analysis(database, cancelled.id)
         states.cancel(database, cancelled.id)
         for stopped in (failed, cancelled):
@@ -151,7 +152,7 @@ class TestRetry:
             claims.record_heartbeat(database, first, "scoring", 0.9)
         with pytest.raises(claims.LostClaim):
             claims.finish_analysis(database, first, claims.RecordedResult("manipulated", 0.9))
-        claims.fail_job(database, first, failures.UNEXPECTED)
+        claims.fail_job(database, first, FailureCode.UNEXPECTED_ERROR.cause())
         assert row(database, queued.id).state == "running"
         claims.record_heartbeat(database, second, "scoring", 0.1)
 
@@ -313,7 +314,10 @@ def test_the_library_filters_cancelled_analyses(app, client, database):
 
 @pytest.mark.parametrize(
     ("failure", "offered"),
-    [(failures.JobFailure("This file holds no picture.", ""), False), (failures.OUT_OF_MEMORY, True)],
+    [
+        (FailureCode.REFUSED.cause(message="This file holds no picture."), False),
+        (FailureCode.OUT_OF_MEMORY.cause(), True),
+    ],
 )
 def test_unreadable_files_offer_no_retry(app, client, database, failure, offered):
     failed = hand_in(app)
@@ -329,4 +333,4 @@ def test_unreadable_files_offer_no_retry(app, client, database, failure, offered
 
 def test_temporarily_missing_files_offer_a_retry():
     away, broken = NotOpenedError("It is not there."), MediaError("It holds no picture.")
-    assert failures.explain_failure(away).remedy and not failures.explain_failure(broken).remedy
+    assert remedy_of(failures.explain_failure(away)) and not remedy_of(failures.explain_failure(broken))

@@ -9,8 +9,9 @@ from made_results import hand_in
 from made_rows import change, row
 
 from detector.schema.analysis import Parameters
+from detector.schema.causes.failures import FailureCode
 from webapp.custody import custody_log
-from webapp.jobs import claims, failures, recovery
+from webapp.jobs import claims, recovery
 from webapp.storage.tables import State, now
 
 
@@ -73,6 +74,6 @@ def test_a_lost_attempt_cannot_change_its_successor(app, database):
         claims.record_heartbeat(database, first, "scoring", 0.9)
     with pytest.raises(claims.LostClaim):
         claims.finish_analysis(database, first, claims.RecordedResult("manipulated", 0.9))
-    claims.fail_job(database, first, failures.UNEXPECTED)
+    claims.fail_job(database, first, FailureCode.UNEXPECTED_ERROR.cause())
     job = row(database, queued.id)
     assert (job.state, job.stage, job.error) == ("running", "starting", None)

@@ -12,9 +12,10 @@ from made_results import hand_in
 from made_rows import change, earlier, retry, row
 from sqlalchemy import select
 
+from detector.schema.causes.failures import FailureCode
 from webapp import create_app
 from webapp.exhibits.queries import count_ahead
-from webapp.jobs import broker, claims, failures, recovery, states
+from webapp.jobs import broker, claims, recovery, states
 from webapp.jobs import claims as jobs_claims
 from webapp.jobs import queue as job_queue
 from webapp.settings import QUEUES, read_settings
@@ -204,7 +205,7 @@ class TestPause:
                 claims.record_heartbeat(database, held)
             with pytest.raises(claims.LostClaim):
                 claims.finish_analysis(database, held, claims.RecordedResult("manipulated", 0.9))
-            claims.fail_job(database, held, failures.UNEXPECTED)
+            claims.fail_job(database, held, FailureCode.UNEXPECTED_ERROR.cause())
             paused = row(database, queued)
             assert (paused.state, paused.stage, paused.progress) == ("paused", "", 0.0)
             assert (paused.error, paused.started, paused.verdict) == (None,) * 3

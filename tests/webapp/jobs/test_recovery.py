@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from failure_words import texts_of
 from made_results import hand_in
 from made_rows import change, row
 
+from detector.schema.causes.failures import FailureCode
 from webapp import create_app
 from webapp.custody import custody_log
-from webapp.jobs import claims, failures, recovery
+from webapp.jobs import claims, recovery
 from webapp.jobs import recovery as jobs_recovery
 from webapp.storage import database as storage
 from webapp.storage.tables import now
@@ -57,7 +59,10 @@ def test_three_lost_attempts_fail_the_job(app, database):
         change(database, queued.id, heartbeat=now() - timedelta(hours=1))
         recovery.requeue_stale(database)
     failed = row(database, queued.id)
-    assert (failed.state, failed.error, failed.remedy) == ("failed", *failures.WORKER_LOST)
+    assert (failed.state, failed.error, failed.remedy) == (
+        "failed",
+        *texts_of(FailureCode.WORKER_LOST.cause()),
+    )
     assert failed.finished is not None
     assert "Worker lost" in failed.error
 
@@ -73,7 +78,7 @@ def test_an_orderly_stop_is_not_counted(app, database):
 def test_an_ended_worker_loses_only_its_own_job(app, database):
     queued = hand_in(app)
     claims.claim_analysis(database, queued.id)
-    recovery.fail_job_of_worker(database, queued.id, "elsewhere:1", failures.CRASHED)
+    recovery.fail_job_of_worker(database, queued.id, "elsewhere:1", FailureCode.CRASHED.cause())
     assert not recovery.requeue_job_of_worker(database, queued.id, "elsewhere:1")
     assert row(database, queued.id).state == "running"
     assert recovery.requeue_job_of_worker(database, queued.id, custody_log.process_name())

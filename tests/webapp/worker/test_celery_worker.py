@@ -12,16 +12,19 @@ from pathlib import Path
 
 import pytest
 from billiard.exceptions import WorkerLostError
+from failure_words import texts_of
 from made_comparisons import queued
 from made_results import hand_in
 from made_rows import retry, row_of
 from waiting import PATIENCE, until
 
+from detector.schema.causes.failures import FailureCode
 from webapp import create_app
 from webapp.downloads import kept_reports
-from webapp.jobs import broker, claims, failures, recovery
+from webapp.jobs import broker, claims, recovery
 from webapp.jobs import queue as job_queue
 from webapp.jobs import states as jobs_states
+from webapp.jobs.failures import failure_for
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, ComparisonRow, Priority
 from webapp.worker import celery_worker
@@ -83,12 +86,18 @@ def test_one_worker_handles_results_and_failures(app, start):
         assert ended[file].state == "done" and ended[file].verdict == "manipulated"
         assert (Folders.local(app.extensions["settings"].data).result(ids[file]) / "analysis.json").is_file()
         assert Folders.local(app.extensions["settings"].data).thumbnail(ids[file]).is_file()
-    assert (ended["segfault.mp4"].error, ended["segfault.mp4"].remedy) == failures.CRASHED
+    assert (ended["segfault.mp4"].error, ended["segfault.mp4"].remedy) == texts_of(
+        FailureCode.CRASHED.cause()
+    )
     assert ended["segfault.mp4"].attempt == 1
     assert ended["broken.mp4"].error == "The file is no video or photo: it holds plain text."
-    assert (ended["bug.mp4"].error, ended["bug.mp4"].remedy) == failures.UNEXPECTED
-    assert (ended["memory.mp4"].error, ended["memory.mp4"].remedy) == failures.OUT_OF_MEMORY
-    assert (ended["killed.mp4"].error, ended["killed.mp4"].remedy) == failures.WORKER_LOST
+    assert (ended["bug.mp4"].error, ended["bug.mp4"].remedy) == texts_of(FailureCode.UNEXPECTED_ERROR.cause())
+    assert (ended["memory.mp4"].error, ended["memory.mp4"].remedy) == texts_of(
+        FailureCode.OUT_OF_MEMORY.cause()
+    )
+    assert (ended["killed.mp4"].error, ended["killed.mp4"].remedy) == texts_of(
+        FailureCode.WORKER_LOST.cause()
+    )
     assert ended["killed.mp4"].attempt == 3
     assert process.poll() is None
     unfinished = list(Folders.local(app.extensions["settings"].data).analyses.glob(".*"))
@@ -121,8 +130,11 @@ def test_one_worker_runs_comparisons(app, start):
     ended = until(all_ended, "one has not ended")
     assert (ended["a.mp4"].state, ended["a.mp4"].segments) == ("done", 1)
     outcomes = {file: (job.error, job.remedy, job.attempt) for file, job in ended.items()}
-    assert outcomes["segfault.mp4"] == (*failures.failure_for("comparison", failures.CRASHED), 1)
-    assert outcomes["killed.mp4"] == (*failures.failure_for("comparison", failures.WORKER_LOST), 3)
+    assert outcomes["segfault.mp4"] == (*texts_of(failure_for("comparison", FailureCode.CRASHED.cause())), 1)
+    assert outcomes["killed.mp4"] == (
+        *texts_of(failure_for("comparison", FailureCode.WORKER_LOST.cause())),
+        3,
+    )
     folders = Folders.local(app.extensions["settings"].data)
     assert list(folders.analyses.iterdir()) == [] and kept(folders) == [made["a.mp4"]]
 
@@ -233,7 +245,7 @@ def test_an_analysis_beyond_the_time_limit_fails(app, start):
     start(REELPROOF_TIME_LIMIT="20", REELPROOF_TEST_GRACE="1", REELPROOF_WORKERS="2")
     for analysis_id in [queue(app, "slow.mp4"), queue(app, "stuck.mp4")]:
         failed = wait(app, analysis_id, "failed")
-        assert (failed.error, failed.remedy) == failures.OUT_OF_TIME
+        assert (failed.error, failed.remedy) == texts_of(FailureCode.OUT_OF_TIME.cause())
     after = queue(app, "after.mp4")
     assert wait(app, after, "done", "failed").state == "done"
 

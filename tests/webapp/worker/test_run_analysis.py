@@ -7,6 +7,7 @@ import errno
 import pytest
 from analyses import build
 from celery.exceptions import SoftTimeLimitExceeded
+from failure_words import texts_of
 from made_failures import room_when_failing
 from made_results import digest, engine, hand_in, write_result
 from made_rows import row
@@ -15,10 +16,12 @@ from voices import voice
 
 from detector.errors import MediaError, ModelError
 from detector.files import publish_folder
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import FailureCode
 from webapp.custody import custody_log
 from webapp.exhibits.uploads import sample as sample_service
 from webapp.installed_models import service as model_service
-from webapp.jobs import claims, failures, recovery
+from webapp.jobs import claims, recovery
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import Exhibit
 from webapp.worker import prepared_report, run_analysis, run_job
@@ -68,10 +71,10 @@ def test_the_custody_log_holds_the_verdict_on_the_voices(app, settings, database
 @pytest.mark.parametrize(
     ("problem", "failure"),
     [
-        (SoftTimeLimitExceeded(), failures.OUT_OF_TIME),
-        (MemoryError(), failures.OUT_OF_MEMORY),
-        (OSError(errno.ENOSPC, "No space left on device"), failures.DISK_FULL),
-        (KeyError("a bug"), failures.UNEXPECTED),
+        (SoftTimeLimitExceeded(), FailureCode.OUT_OF_TIME.cause()),
+        (MemoryError(), FailureCode.OUT_OF_MEMORY.cause()),
+        (OSError(errno.ENOSPC, "No space left on device"), FailureCode.DISK_FULL.cause()),
+        (KeyError("a bug"), FailureCode.UNEXPECTED_ERROR.cause()),
     ],
 )
 def test_failures_are_explained(app, settings, database, folders, monkeypatch, problem, failure):
@@ -85,7 +88,11 @@ def test_failures_are_explained(app, settings, database, folders, monkeypatch, p
     run_job.work(settings)
     assert room == [True]  # for the row: what is unfinished may have filled the disk
     failed = row(database, analysis_id)
-    assert (failed.state, failed.error, failed.remedy) == ("failed", *failure)
+    assert (failed.state, failed.error, failed.remedy) == ("failed", *texts_of(failure))
+    assert Cause.model_validate_json(failed.failure) == failure
+    with database.begin() as session:
+        entry = custody_log.latest_entry(session, analysis_id, "analysis failed")
+    assert entry.details["cause"] == failed.failure and entry.details["error"] == failure.text
     assert list(folders.analyses.iterdir()) == []
 
 

@@ -6,18 +6,21 @@ import json
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
+from failure_words import texts_of
 from made_comparisons import engine, queued
 from made_failures import room_when_failing
 from made_results import hand_in
 from sqlalchemy.exc import OperationalError
 
 from detector.errors import MediaError
+from detector.schema.causes.failures import FailureCode
 from webapp.custody import custody_log
 from webapp.custody.audit import Audit
 from webapp.custody.job_records import COMPARISON_SUMS_FILE
-from webapp.jobs import claims, failures, recovery, states
+from webapp.jobs import claims, recovery, states
 from webapp.jobs import claims as jobs_claims
 from webapp.jobs import queue as job_queue
+from webapp.jobs.failures import failure_for
 from webapp.settings import QUEUES
 from webapp.storage.tables import ComparisonRow, CustodyRow, Priority, State, now
 from webapp.worker import run_analysis, run_job
@@ -98,7 +101,10 @@ def test_jobs_of_both_kinds_wait_in_one_queue(app, database, both):
 
 @pytest.mark.parametrize(
     ("problem", "failure"),
-    [(SoftTimeLimitExceeded(), failures.OUT_OF_TIME), (MemoryError(), failures.OUT_OF_MEMORY)],
+    [
+        (SoftTimeLimitExceeded(), FailureCode.OUT_OF_TIME.cause()),
+        (MemoryError(), FailureCode.OUT_OF_MEMORY.cause()),
+    ],
 )
 def test_failures_of_comparisons_are_explained(
     app, database, folders, waiting, monkeypatch, problem, failure
@@ -112,7 +118,7 @@ def test_failures_of_comparisons_are_explained(
     work(app)
     assert room == [True]  # for the row: what is unfinished may have filled the disk
     row = stored(database, waiting.id)
-    assert (row.state, row.error, row.remedy) == ("failed", *failures.failure_for("comparison", failure))
+    assert (row.state, row.error, row.remedy) == ("failed", *texts_of(failure_for("comparison", failure)))
     assert "analysis" not in f"{row.error} {row.remedy}"
     assert list(folders.comparisons.iterdir()) == [] == list(folders.analyses.iterdir())
 
@@ -149,7 +155,7 @@ def test_another_worker_takes_over_from_a_lost_one(app, database, waiting):
     row = stored(database, waiting.id)
     assert (row.state, row.error) == (
         "failed",
-        failures.failure_for("comparison", failures.WORKER_LOST).error,
+        failure_for("comparison", FailureCode.WORKER_LOST.cause()).text,
     )
 
 

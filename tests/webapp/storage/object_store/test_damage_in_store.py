@@ -32,7 +32,7 @@ def test_flipped_byte_in_the_store_is_detected_and_repaired(app, client, bucket,
     bucket.write(NAME, flipped)
     run_job.work(worker)
     failed = row_of(app, analysis_id)
-    assert (failed.state, failed.error) == ("failed", failures.explain_failure(DamagedExhibit()).error)
+    assert (failed.state, failed.error) == ("failed", failures.explain_failure(DamagedExhibit()).text)
     with database.begin() as session:
         exhibit = session.scalars(select(Exhibit)).one()
     assert integrity.check_exhibit(database, folders, exhibit).sha256 == digest(flipped)
