@@ -10,124 +10,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from detector.schema.comparison import Outcome
-from detector.schema.summary import AnalysisOutcome
-from detector.schema.voice import VoiceVerdict
 from detector.version import __version__
 from webapp.accounts.permissions import Permission
 from webapp.http.error_responses import MEDIA_TYPE, ProblemDetails, problem_title
 from webapp.rest.idempotency import HEADER, REPLAYED
 from webapp.rest.operation import JSON, OPERATIONS, PREFIX, Answer, Bytes, Form, Operation
 from webapp.rest.schemas import MAX_METADATA_LENGTH, METADATA
-from webapp.webhooks.delivery import DEADLINE, SIGNATURE, STEP
-from webapp.webhooks.messages import ANALYSIS_EVENTS, COMPARISON_EVENTS, OPERATIONS_EVENTS
-
-_TEXT: dict[str, Any] = {"type": "string"}
-_SHA256 = {"type": "string", "description": "SHA-256"}
-_VOICE = {
-    "type": ["object", "null"],
-    "description": "What is said of the voices, as the analysis has it; null: sound was not examined",
-    "properties": {
-        "verdict": {"enum": [*map(str, VoiceVerdict)]},
-        "probability": {"type": ["number", "null"]},
-        "segments": {"type": "integer"},
-        "speech": {"type": "number", "description": "Seconds of speech that were judged"},
-        "only": {"type": "boolean", "description": "The exhibit is a recording of sound without picture"},
-    },
-    "required": ["verdict", "probability", "segments", "speech", "only"],
-}
-_WITHHELD = "withheld"  # the only optional property
-_ARRIVED = (
-    f"It arrived. Sent again after any other answer, {DEADLINE} seconds without one, or {STEP:.0f} seconds "
-    "in which no connection is made, nothing is taken or nothing more is answered."
-)
-
-
-def webhooks() -> dict[str, Any]:
-    """Return the object ``webhooks``: messages about ended jobs, and about alerts that begin or end."""
-    return {
-        "analysisEnded": _message(
-            "analysisEnded",
-            "An analysis is done, failed or was cancelled",
-            ANALYSIS_EVENTS,
-            _of_job(
-                "analysis",
-                {
-                    "outcome": {"enum": [*map(str, AnalysisOutcome), None]},
-                    "verdict": {"type": ["string", "null"]},
-                    "kind": {"type": ["string", "null"]},
-                    "voice": _VOICE,
-                    "copies": {
-                        "type": "integer",
-                        "description": "How many other exhibits show the same or a part of it",
-                    },
-                },
-            ),
-        ),
-        "comparisonEnded": _message(
-            "comparisonEnded",
-            "A comparison is done, failed or was cancelled",
-            COMPARISON_EVENTS,
-            _of_job(
-                "comparison",
-                {
-                    "reference": _SHA256,
-                    "related": {"type": ["boolean", "null"]},
-                    "segments": {"type": ["integer", "null"]},
-                    "outcome": {"enum": [*map(str, Outcome), None]},
-                },
-            ),
-        ),
-        "operationsAlert": _message(
-            "operationsAlert",
-            "A threshold is passed, or no longer",
-            OPERATIONS_EVENTS,
-            {"alert": _TEXT, "words": _TEXT, "href": _TEXT},
-        ),
-    }
-
-
-def _of_job(noun: str, findings: dict[str, Any]) -> dict[str, Any]:
-    """Return the properties of a message about an ended job, with ``findings`` unless they are withheld."""
-    return {
-        noun: _TEXT,
-        "href": _TEXT,
-        "state": _TEXT,
-        "exhibit": _SHA256,
-        **findings,
-        _WITHHELD: {"const": True, "description": "Findings are hidden from a reviewer, and null"},
-    }
-
-
-def _message(
-    operation_id: str, summary: str, events: tuple[str, ...], of_event: dict[str, Any]
-) -> dict[str, Any]:
-    """Return one message: its events, its signature, and its properties."""
-    properties = {
-        "id": _TEXT,
-        "event": {"enum": list(events)},
-        "happened": {"type": "string", "format": "date-time"},
-        **of_event,
-    }
-    always = [name for name in properties if name != _WITHHELD]
-    schema = {"type": "object", "properties": properties, "required": always}
-    signature = {
-        "name": SIGNATURE,
-        "in": "header",
-        "required": True,
-        "description": "t=seconds since 1970, v1=hexadecimal HMAC-SHA256 of “t.body”",
-        "schema": _TEXT,
-    }
-    return {
-        "post": {
-            "operationId": operation_id,
-            "summary": summary,
-            "parameters": [signature],
-            "requestBody": {"content": {JSON: {"schema": schema}}},
-            "responses": {"2XX": {"description": _ARRIVED}},
-        }
-    }
-
+from webapp.rest.webhook_messages import MESSAGES, describe
 
 _REF = "#/components/schemas/{model}"
 # Schemas whose classes had other names when the document was first published, so that names in generated code
@@ -257,7 +146,9 @@ def document(*, login: bool) -> dict[str, Any]:
         "servers": [{"url": "/", "description": "This machine"}],
         "tags": [{"name": name, "description": text} for name, text in _AREAS.items() if name in used],
         "paths": paths,
-        "webhooks": webhooks(),
+        "webhooks": {
+            message.operation: describe(message, refs[message, "validation"]) for message in MESSAGES
+        },
         "components": {
             "schemas": schemas,
             "securitySchemes": {
@@ -277,6 +168,8 @@ _Refs = Mapping[tuple[type[BaseModel], JsonSchemaMode], dict[str, Any]]
 
 def _schemas() -> tuple[dict[str, Any], _Refs]:
     models: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(ProblemDetails, "serialization"): None}
+    # By validation: optional fields of a message may be absent.
+    models |= dict.fromkeys((message, "validation") for message in MESSAGES)
     for operation in OPERATIONS:
         for model in (operation.query, operation.body):
             if isinstance(model, Form):

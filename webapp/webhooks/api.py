@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from flask import Blueprint
 from pydantic import Field
 from sqlalchemy import select
@@ -15,6 +13,7 @@ from webapp.errors import UserError
 from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import Answer, operation
 from webapp.rest.schemas import Id, Moment, RequestModel, moment
+from webapp.rest.webhook_messages import ANALYSIS_EVENTS, EVENTS, OPERATIONS_EVENTS, Event
 from webapp.storage.tables import Delivery, WebhookRow
 from webapp.webhooks import messages
 from webapp.webhooks.delivery import webhook_secret
@@ -23,27 +22,15 @@ blueprint = Blueprint("api_webhooks", __name__)
 
 _MAX_DELIVERIES = 100
 
-Event = Literal[
-    "analysis.done",
-    "analysis.failed",
-    "analysis.cancelled",
-    "comparison.done",
-    "comparison.failed",
-    "comparison.cancelled",
-    "operations.alert",
-    "operations.resolved",
-]
-assert set(messages.EVENTS) == set(Event.__args__)  # type: ignore[attr-defined]
-
 
 class NewWebhook(RequestModel):
     """The address and the events of a new webhook."""
 
     url: str = Field(max_length=2000, pattern=r"^https?://[!-~]+$")
     events: tuple[Event, ...] = Field(
-        default=messages.ANALYSIS_EVENTS,  # type: ignore[arg-type]
+        default=ANALYSIS_EVENTS,
         min_length=1,
-        max_length=len(messages.EVENTS),
+        max_length=len(EVENTS),
     )
 
 
@@ -164,8 +151,8 @@ def deliveries(webhook_id: str) -> Deliveries:
         DeliveryShape(
             id=row.id,
             event=row.event,  # type: ignore[arg-type]
-            analysis=None if row.event in messages.OPERATIONS_EVENTS else row.about,
-            alert=row.about if row.event in messages.OPERATIONS_EVENTS else None,
+            analysis=None if row.event in OPERATIONS_EVENTS else row.about,
+            alert=row.about if row.event in OPERATIONS_EVENTS else None,
             happened=moment(row.happened) or "",
             attempts=row.attempts,
             due=moment(row.due),

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from detector.process.signals import end_with_named_parent
 from detector.version import __version__
 from webapp import logs, url_allowlist
+from webapp.rest.webhook_messages import DEADLINE, SIGNATURE, STEP
 from webapp.settings import Settings, read_settings
 from webapp.storage.database import Database, connect
 from webapp.storage.key_files import webhook_key
@@ -36,11 +37,8 @@ from webapp.webhooks import messages
 
 log = logging.getLogger(__name__)
 
-SIGNATURE = "Reelproof-Signature"
 # Seconds between attempts, about two days in all.
 BACK_OFF = (10, 60, 300, 1800, 7200, 21600, 43200, 86400)
-STEP = 10.0  # seconds for connecting, for sending, and for the next bytes of the response
-DEADLINE = 30  # seconds for a whole request, however slowly the response arrives
 _POLL_INTERVAL = 1.0  # seconds
 _BATCH = 20  # messages
 _SLOW = 2.0  # seconds; a faster failure delays no other message

@@ -23,6 +23,7 @@ from language.translation import gettext
 from webapp.custody import custody_log
 from webapp.errors import UserError
 from webapp.jobs.states import ENDED
+from webapp.rest.webhook_messages import AlertMessage, AnalysisMessage, ComparisonMessage
 from webapp.storage.second_reviews import hidden_exhibits
 from webapp.storage.tables import (
     JOBS,
@@ -36,9 +37,7 @@ from webapp.storage.tables import (
 )
 from webapp.url_allowlist import find_allowing
 
-ANALYSIS_EVENTS, COMPARISON_EVENTS = (tuple(f"{table.noun}.{state}" for state in ENDED) for table in JOBS)
-OPERATIONS_EVENTS = ("operations.alert", "operations.resolved")
-EVENTS = ANALYSIS_EVENTS + COMPARISON_EVENTS + OPERATIONS_EVENTS
+_Body = AlertMessage | AnalysisMessage | ComparisonMessage
 MAX_WEBHOOKS = 50
 MAX_QUEUED = 50  # messages per transaction, which locks out other writers
 _RETENTION = timedelta(days=30)
@@ -123,16 +122,10 @@ def queue_alert(session: Session, event: str, name: str, words: str, happened: d
     for hook in session.scalars(select(WebhookRow)):
         if event not in hook.events.split():
             continue
-        message_id = secrets.token_hex(16)
-        body = {
-            "id": message_id,
-            "event": event,
-            "happened": timestamps.iso_milliseconds(happened),
-            "alert": name,
-            "words": words,
-            "href": "/operations",
-        }
-        session.add(_delivery(hook, message_id, name, event, happened, body))
+        body = AlertMessage.model_validate(
+            _head(event, happened) | {"alert": name, "words": words, "href": "/operations"}
+        )
+        session.add(_delivery(hook, name, happened, body))
 
 
 def _queue_jobs(
@@ -174,14 +167,12 @@ def _job_delivery(
     With ``withheld`` it omits the finding, because a second reviewer who must not know it may see it.
     """
     assert row.finished is not None, "ended jobs were selected by this time"
-    message_id, event, happened = secrets.token_hex(16), f"{row.noun}.{row.state}", row.finished
-    body: dict[str, Any] = {
-        "id": message_id,
-        "event": event,
-        "happened": timestamps.iso_milliseconds(happened),
+    body: dict[str, Any] = _head(f"{row.noun}.{row.state}", row.finished) | {
         "state": str(row.state),
         "exhibit": row.exhibit.sha256,
     }
+    if withheld:
+        body["withheld"] = True
     if isinstance(row, ComparisonRow):
         body |= {
             "comparison": row.id,
@@ -191,34 +182,39 @@ def _job_delivery(
             "segments": None if withheld else row.segments,
             "outcome": None if withheld else row.outcome,
         }
-    else:
-        summary = json.loads(row.summary) if row.summary and not withheld else {}
-        copies = or_(MatchRow.exhibit_id == row.exhibit_id, MatchRow.other_id == row.exhibit_id)
-        body |= {
-            "analysis": row.id,
-            "href": f"/api/v1/analyses/{row.id}",
-            "outcome": None if withheld else row.outcome,
-            "verdict": None if withheld else row.verdict,
-            # All copies count: webhooks belong to administrators, who see everything.
-            "copies": session.scalar(select(func.count()).select_from(MatchRow).where(copies)) or 0,
-            "kind": summary.get("kind"),
-            "voice": summary.get("voice"),
-        }
-    if withheld:
-        body["withheld"] = True
-    return _delivery(hook, message_id, row.id, event, happened, body)
+        return _delivery(hook, row.id, row.finished, ComparisonMessage.model_validate(body))
+    summary = json.loads(row.summary) if row.summary and not withheld else {}
+    copies = or_(MatchRow.exhibit_id == row.exhibit_id, MatchRow.other_id == row.exhibit_id)
+    body |= {
+        "analysis": row.id,
+        "href": f"/api/v1/analyses/{row.id}",
+        "outcome": None if withheld else row.outcome,
+        "verdict": None if withheld else row.verdict,
+        # All copies count: webhooks belong to administrators, who see everything.
+        "copies": session.scalar(select(func.count()).select_from(MatchRow).where(copies)) or 0,
+        "kind": summary.get("kind"),
+        "voice": summary.get("voice"),
+    }
+    return _delivery(hook, row.id, row.finished, AnalysisMessage.model_validate(body))
 
 
-def _delivery(
-    hook: WebhookRow, message_id: str, about: str, event: str, happened: datetime, body: dict[str, Any]
-) -> Delivery:
+def _head(event: str, happened: datetime) -> dict[str, Any]:
+    """Return what every message has, with a new id."""
+    return {
+        "id": secrets.token_hex(16),
+        "event": event,
+        "happened": timestamps.iso_milliseconds(happened),
+    }
+
+
+def _delivery(hook: WebhookRow, about: str, happened: datetime, body: _Body) -> Delivery:
     return Delivery(
-        id=message_id,
+        id=body.id,
         webhook_id=hook.id,
         about=about,
-        event=event,
+        event=body.event,
         happened=happened,
-        body=json.dumps(body),
+        body=body.model_dump_json(exclude_unset=True),
         attempts=0,
         due=now(),
     )

@@ -21,6 +21,7 @@ from webapp.custody import custody_log, integrity
 from webapp.jobs import claims, recovery, states
 from webapp.jobs import recovery as jobs_recovery
 from webapp.operations import alerts, backup
+from webapp.rest import webhook_messages
 from webapp.storage.tables import CustodyRow, Delivery, Exhibit, Milestone, now
 from webapp.webhooks import messages
 
@@ -43,9 +44,9 @@ def told(database) -> list[tuple[str, str]]:
 def hook(app, database):
     with database.begin() as session:
         allowed, at = ["https://lab.example/"], "https://lab.example/hook"
-        messages.add_webhook(session, allowed, at, messages.OPERATIONS_EVENTS, "local user", "a" * 32)
+        messages.add_webhook(session, allowed, at, webhook_messages.OPERATIONS_EVENTS, "local user", "a" * 32)
         messages.add_webhook(
-            session, allowed, at, messages.ANALYSIS_EVENTS, "local user", "b" * 32
+            session, allowed, at, webhook_messages.ANALYSIS_EVENTS, "local user", "b" * 32
         )  # hears nothing
 
 

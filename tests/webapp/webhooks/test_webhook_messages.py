@@ -13,6 +13,7 @@ from made_webhooks import API, hook, trip
 
 from detector.schema.voice import VoiceSummary, VoiceVerdict
 from webapp.jobs import claims, failures, recovery, states
+from webapp.rest import webhook_messages
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, WebhookRow, now
 from webapp.webhooks import delivery, messages
 
@@ -33,18 +34,22 @@ def as_described(lab, receiver):
     """Whether every message that was sent is one that openapi.json describes, with no more and no less."""
 
     def check() -> None:
-        described = lab.test_client().get(f"{API}/openapi.json").json["webhooks"]
+        document = lab.test_client().get(f"{API}/openapi.json").json
+        shared = {"components": document["components"], "additionalProperties": False}
+        models = document["components"]["schemas"]
         schemas = {
-            event: {**schema, "additionalProperties": False}
-            for webhook in described.values()
+            event: models[name] | shared
+            for webhook in document["webhooks"].values()
             for schema in [webhook["post"]["requestBody"]["content"]["application/json"]["schema"]]
-            for event in schema["properties"]["event"]["enum"]
+            for name in [schema["$ref"].rpartition("/")[2]]
+            for event in models[name]["properties"]["event"]["enum"]
         }
+        assert schemas.keys() == set(webhook_messages.EVENTS)
         assert receiver.got
         for _, _, body in receiver.got:
             message = json.loads(body)
             if message.get("voice"):
-                schema = schemas[message["event"]]["properties"]["voice"]
+                schema = models["VoiceSummary"]
                 assert set(message["voice"]) == set(schema["properties"]) == set(schema["required"])
             jsonschema.Draft202012Validator(schemas[message["event"]]).validate(message)
 
@@ -52,7 +57,7 @@ def as_described(lab, receiver):
 
 
 def test_messages_match_the_openapi_schema(lab, receiver, as_described):
-    hook(lab, f"{receiver.address}/hooks/all", events=list(messages.EVENTS))
+    hook(lab, f"{receiver.address}/hooks/all", events=list(webhook_messages.EVENTS))
     database = lab.extensions["database"]
     exhibit, reference = with_voice(lab, finished(lab)), finished(lab, file="two.mp4")
     compared(lab, exhibit, reference)
