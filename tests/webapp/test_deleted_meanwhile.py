@@ -49,11 +49,11 @@ def test_actions_on_a_deleted_analysis(app, client, deleted_before, act):
     row = finished(app)
     address, app.testing = f"/analyses/{row.id}", False
     if act == "import":
-        client.post(f"{address}/annotations", json=SAID)
+        client.post(f"/api/v1{address}/annotations", json=SAID)
         saved = client.get(f"{address}/bundle.zip").data
     deleted_before(Database, "alone", row.id)
     if act == "annotate":
-        answer = client.post(f"{address}/annotations", json=SAID)
+        answer = client.post(f"/api/v1{address}/annotations", json=SAID)
     elif act == "import":
         boundary, form = encode_multipart({"file": FileStorage(io.BytesIO(saved), "bundle.zip")})
         kind = f"multipart/form-data; boundary={boundary}"

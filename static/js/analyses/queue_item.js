@@ -119,7 +119,7 @@ export class Item {
 
   /** The address of the analysis's page; null before there is one. */
   get address() {
-    return this.id && `/analyses/${this.id}`;
+    return this.id && `${window.location.origin}/analyses/${this.id}`;
   }
 
   /** The same page, which lists the earlier analyses. */

@@ -99,12 +99,12 @@ def test_a_bundle_is_complete(client, row, folders):
 def test_annotations_during_bundling_go_into_the_next_bundle(app, client, row, tmp_path, monkeypatch):
     """The log in the bundle ends before the annotation as well, because the files beside it lack it."""
     address, before = f"/analyses/{row.id}", bundle_downloads.current_report
-    client.post(f"{address}/annotations", json=AGREE)
+    client.post(f"/api/v1{address}/annotations", json=AGREE)
     client.get(f"{address}/report.html")  # a download is in the log of a bundle with the same report
 
     def meanwhile(*asked, **how):
         place = before(*asked, **how)
-        assert app.test_client().post(f"{address}/annotations", json=AGREE).status_code == 201
+        assert app.test_client().post(f"/api/v1{address}/annotations", json=AGREE).status_code == 201
         return place
 
     monkeypatch.setattr(bundle_downloads, "current_report", meanwhile)
@@ -227,13 +227,13 @@ def test_the_bundle_matches_its_report(app, client, row, monkeypatch):
     rendered = []
 
     def checked(*args, **more):
-        assert client.post(f"{address}/annotations", json=AGREE).status_code == 201
+        assert client.post(f"/api/v1{address}/annotations", json=AGREE).status_code == 201
         return check(*args, **more)
 
     def rendering(analysis, given, known, place):
         rendered.append(given)
         render(analysis, given, known, place)
-        assert client.post(f"{address}/annotations", json=AGREE | {"note": "later"}).status_code == 201
+        assert client.post(f"/api/v1{address}/annotations", json=AGREE | {"note": "later"}).status_code == 201
         assert client.post(f"{address}/case", data={"case_number": "later"}).status_code == 303
 
     monkeypatch.setattr(integrity, "check_exhibit", checked)

@@ -66,7 +66,7 @@ def check_log(app, row, report: bytes) -> None:
 def test_reports_contain_current_annotations(app, client, row, folders, calls):
     address = f"/analyses/{row.id}"
     stored = {path.name: path.read_bytes() for path in folders.result(row.id).glob("*.*")}
-    client.post(f"{address}/annotations", json=AGREE)
+    client.post(f"/api/v1{address}/annotations", json=AGREE)
     page = client.get(f"{address}/report.html")
     assert page.status_code == 200 and "seams at the jaw" in page.text
     assert "sandbox" in page.headers["Content-Security-Policy"]
@@ -80,7 +80,7 @@ def test_reports_contain_current_annotations(app, client, row, folders, calls):
 
     assert "Unchanged: the stored file is identical to the" in page.text
     client.post(f"{address}/case", data={"case_number": "ST/2026/0815", "paper": "Letter"})
-    client.post(f"{address}/annotations", json=AGREE | {"verdict": "disagree", "note": "not any more"})
+    client.post(f"/api/v1{address}/annotations", json=AGREE | {"verdict": "disagree", "note": "not any more"})
     again = client.get(f"{address}/report.html").text
     assert "not any more" in again and "Replaced" in again and len(calls) == 2
     assert "ST/2026/0815" in again
