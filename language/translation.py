@@ -130,7 +130,7 @@ WORDS = _TranslatedWords()
 def reason_text(result: Analysis | Voice | Joint | Span) -> str:
     """Return the reason of a verdict or a span in the current language.
 
-    Analyses before schema 1.25 have sentences alone, which stay in English.
+    Analyses before 0.2 have sentences alone, which stay in English.
     """
     causes = filter(None, (result.cause,)) if isinstance(result, Span) else result.causes
     return Quoted(" ".join(map(cause_text, causes)) or result.reason)

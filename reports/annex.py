@@ -233,7 +233,7 @@ GLOSSARY = (
         N_(
             "A test of a heatmap. Its hottest area is hidden and the face is scored again; the same is "
             "done with random areas of the same size. The map is confirmed if the logit falls clearly "
-            "more (by at least 0.5 and, since schema 1.26, twice the standard deviation over random areas), "
+            "more (by at least 0.5 and, since 0.3, twice the standard deviation over random areas), "
             "and at least %(ratio)s times as much, as it does for random areas, and since then also more "
             "than for the middle of the face."
         )
@@ -308,7 +308,7 @@ _UNKNOWN = N_(
 )
 _JOINED = N_(
     "The areas of the face without which the score would fall most, shown as colours over the picture "
-    "(method: map of hidden parts; before schema 1.26, Grad-CAM and HiResCAM)."
+    "(method: map of hidden parts; before 0.3, Grad-CAM and HiResCAM)."
 )
 _OCCLUSION = N_(
     "The areas of the face whose removal lowers the score most, shown as colours over the picture "

@@ -215,7 +215,7 @@ class _Comparison:
         The seconds in the reason of a verdict on voices follow from fields that are compared.
         """
         codes_alone = isinstance(before, ChannelFinding)
-        if not old and not new:  # before 1.25
+        if not old and not new:  # before 0.2
             same = before.reason == now.reason
         else:
             same = len(old) == len(new) and all(
@@ -570,7 +570,7 @@ def _same_parameters(old: Cause, new: Cause) -> bool:
 
 
 def _stated(span: Span) -> object:
-    """Return what a span states; before 1.25 its sentence alone."""
+    """Return what a span states; before 0.2 its sentence alone."""
     return (span.cause.code, span.cause.parameters) if span.cause else span.reason
 
 

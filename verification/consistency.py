@@ -183,8 +183,8 @@ def _is_of_this_version(analysis: Analysis) -> bool:
 def _verdict_fits(analysis: Analysis) -> bool:
     """Return whether the segments allow the first model's verdict by the rules of the engine.
 
-    The verdict stays open if all segments belong to persons without a finding: views disagree (since schema
-    1.5), faces have no colour (since 1.20) or are partly covered (since 1.21).
+    The verdict stays open if all segments belong to persons without a finding: views disagree, faces have no
+    colour or are partly covered (all since 0.2).
     """
     if finding_of(analysis).flagged:
         return analysis.verdict is Verdict.MANIPULATED

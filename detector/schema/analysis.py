@@ -92,12 +92,12 @@ class Media(Value):
     container: str = Field(description="format name as FFmpeg gives it")
     codec: str
     width: int = Field(
-        ge=0, description="square pixels of the upright frame; 0 for sound without picture, since 1.26"
+        ge=0, description="square pixels of the upright frame; 0 for sound without picture, since 0.3"
     )
     height: int = Field(ge=0, description="likewise")
     rotation: int = Field(description="degrees clockwise applied to make frames upright")
     turned: int = optional(
-        "part of the rotation that the file does not ask for, but that a face needed; since 1.6", 0
+        "part of the rotation that the file does not ask for, but that a face needed; since 0.2", 0
     )
     time_base: str = Field(description="seconds per PTS tick, as a fraction such as 1/12800")
     frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
@@ -105,22 +105,22 @@ class Media(Value):
     duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
     start_offset: Seconds | None = optional(
         "time of the first frame on a player's clock, which starts with the earliest stream, "
-        "such as sound; null: a photo, or not recorded; since 1.6"
+        "such as sound; null: a photo, or not recorded; since 0.2"
     )
     lost_at_start: Seconds = optional(
         "time before the first frame with pictures that cannot be decoded, as in a capture that "
-        "begins between two key frames; since 1.16",
+        "begins between two key frames; since 0.2",
         0.0,
     )
     lost_at_end: Seconds = optional(
         "time after the last frame with pictures of a damaged file that cannot be decoded; since "
-        "1.19, before counted as missing at its end",
+        "0.2, before counted as missing at its end",
         0.0,
     )
     frames_decoded: int = Field(ge=0)
     frames_passed_over: int = optional(
         "H.264 frames that were not decoded, because they were not sampled and no other frame "
-        "refers to them; since 1.11",
+        "refers to them; since 0.2",
         0,
         ge=0,
     )
@@ -129,22 +129,22 @@ class Media(Value):
     )
     frames_out_of_order: int = optional(
         "intact frames that are not later than the frame before; they are not examined; since "
-        "1.16, before counted as undecodable",
+        "0.2, before counted as undecodable",
         0,
         ge=0,
     )
     frames_from_damaged: int = optional(
         "decoded or skipped frames that depend on damaged or missing pictures, up to the next "
-        "key frame; they are not examined; since 1.19",
+        "key frame; they are not examined; since 0.2",
         0,
         ge=0,
     )
     has_sound: bool = Field(description="sound is present; `voice` says whether it was examined")
-    details: Details | None = optional("since 1.2; null in older analyses")
+    details: Details | None = optional("null: not read")
     anomalies: Annotated[tuple[Anomaly, ...], APART] = optional(
         "facts that a person should look at; never evidence", ()
     )
-    credentials: Annotated[Credentials | None, APART] = optional("Content Credentials; since 1.2")
+    credentials: Annotated[Credentials | None, APART] = optional("Content Credentials")
 
     @property
     def frames(self) -> int:
@@ -190,18 +190,18 @@ class Person(Value):
     )
     motionless: bool | None = optional(
         "whether the face does not move for two seconds or more each time it is shown, as a "
-        "still shown as a video; null in photographs; since 1.20"
+        "still shown as a video; null in photographs; since 0.2"
     )
     grey: Annotated[Probability | None, COVERED] = optional(
         "share of the judged faces in sampled frames that are grey or monochrome; null if none "
-        "was judged, and in photographs; since 1.20"
+        "was judged, and in photographs; since 0.2"
     )
     covered: Annotated[Probability | None, COVERED] = optional(
         "share of the judged faces in sampled frames with covered mouth or eyes, for instance by "
-        "a mask, a hand or a caption; null if none was judged; since 1.21"
+        "a mask, a hand or a caption; null if none was judged; since 0.2"
     )
     quality: Annotated[FaceQuality | None, Tolerance(how="quality")] = optional(
-        "as in the coverage, but of this person alone; null if none was judged; since 1.22"
+        "as in the coverage, but of this person alone; null if none was judged; since 0.2"
     )
     probability: Probability | None = Field(
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
@@ -233,17 +233,17 @@ class Segment(Value):
         gt=0, description="scored frames inside"
     )
     covered: Annotated[Probability | None, COVERED] = optional(
-        "as for persons, of the faces inside; since 1.21"
+        "as for persons, of the faces inside; since 0.2"
     )
     peaks: Annotated[tuple[Peak, ...], Tolerance(how="peaks")] = Field(max_length=3)
     calm: Annotated[CalmFrame | None, Tolerance(how="calm")] = optional(
         "the calmest judged face of the same person outside all segments; null: there is none, as in "
-        "photographs; since 1.26"
+        "photographs; since 0.3"
     )
 
     strip: Annotated[tuple[StripFace, ...], Tolerance(how="strip")] = optional(
         "faces evenly spaced from just before its start to just after its end; empty: not kept, or not "
-        "flagged, as in analyses before 1.26",
+        "flagged, as in analyses before 0.3",
         (),
     )
 
@@ -265,7 +265,7 @@ class OtherModel(Value):
     model: Model
     verdict: Verdict
     reason: str = Field(default="", description="the texts of `causes`")
-    causes: tuple[Cause, ...] = Field(default=(), description="as of the analysis; since 1.25")
+    causes: tuple[Cause, ...] = Field(default=(), description="as of the analysis; since 0.2")
     probability: Probability | None
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]
@@ -283,7 +283,7 @@ class Joint(Value):
     verdict: Annotated[Verdict, FINDING]
     reason: Annotated[str, FOLLOWS] = Field(default="", description="the texts of `causes`")
     causes: Annotated[tuple[Cause, ...], Tolerance(how="causes")] = Field(
-        default=(), description="empty: an analysis before 1.27"
+        default=(), description="empty: an analysis before 0.3"
     )
 
     @model_validator(mode="after")
@@ -301,40 +301,40 @@ class Analysis(Document):
     verdict: Annotated[Verdict, FINDING]
     kind: Annotated[ManipulationKind | None, Tolerance(how="kind", finding=True)] = optional(
         "with the verdict *manipulated*, the question that the second look answers with yes for "
-        "all flagged faces, since 1.23 by its answers where they are flagged; null: neither clearly "
-        "outweighs the other, or no second look was taken; since 1.8"
+        "all flagged faces, since 0.2 by its answers where they are flagged; null: neither clearly "
+        "outweighs the other, or no second look was taken; since 0.2"
     )
     reason: Annotated[str, FOLLOWS] = Field(
         default="", description="the reason for the verdict: the texts of `causes`"
     )
     causes: Annotated[tuple[Cause, ...], Tolerance(how="causes")] = Field(
-        default=(), description="what the reason consists of; empty: an analysis before 1.25"
+        default=(), description="what the reason consists of; empty: an analysis before 0.2"
     )
     probability: Annotated[Probability | None, Tolerance(how="averaged", finding=True)] = Field(
         description="calibrated probability that some face was manipulated: the highest of any person that "
-        "counts; in a photo (since 1.17) averaged over the odds of its judged faces; null: nothing could be "
+        "counts; in a photo (since 0.2) averaged over the odds of its judged faces; null: nothing could be "
         "judged"
     )
     answers: Annotated[Answers | None, Tolerance(how="second_answers", finding=True)] = optional(
         "answers of the second look; null: no second look was taken"
     )
     stability: Annotated[Probability | None, STABILITY] = optional(
-        "the lowest stability of the persons on whom the verdict rests; null: not measured; since 1.5"
+        "the lowest stability of the persons on whom the verdict rests; null: not measured; since 0.2"
     )
     declarations: Annotated[tuple[Declaration, ...] | None, Tolerance(how="declared", finding=True)] = (
         optional(
             "what the file itself declares about how it was made, most telling first; never part of "
-            "verdict or probability; null: not read, as in analyses before 1.6"
+            "verdict or probability; null: not read, as in analyses before 0.2"
         )
     )
     marks: MarkSearch | None = optional(
-        "where hidden marks of generators were looked for; null: nowhere, as before 1.26"
+        "where hidden marks of generators were looked for; null: nowhere, as before 0.3"
     )
     picture: Annotated[str | None, PICTURE] = optional(
         f"PNG of a photo as it was examined, at most {KEPT_WIDTH} px wide, relative to "
-        "analysis.json; null: a video, or not kept; since 1.8"
+        "analysis.json; null: a video, or not kept; since 0.2"
     )
-    boxed: Annotated[str | None, PICTURE] = optional("the same with a named box around each face; since 1.8")
+    boxed: Annotated[str | None, PICTURE] = optional("the same with a named box around each face; since 0.2")
     segments: Annotated[tuple[Segment, ...], Tolerance(how="segments", finding=True)]
     persons: Annotated[tuple[Person, ...], Tolerance(how="persons", finding=True)]
     media: Annotated[Media, Tolerance(how="file", finding=True)]
@@ -343,12 +343,12 @@ class Analysis(Document):
     coverage: Coverage
     software: Annotated[Software, FINDING]
     others: Annotated[tuple[OtherModel, ...], Tolerance(how="others", finding=True)] = optional(
-        "results of other models; since 1.10", (), max_length=MOST_OTHERS
+        "results of other models; since 0.2", (), max_length=MOST_OTHERS
     )
-    joint: Annotated[Joint | None, FINDING] = optional("null: no other model took part; since 1.10")
+    joint: Annotated[Joint | None, FINDING] = optional("null: no other model took part; since 0.2")
     voice: Annotated[Voice | None, FINDING] = optional(
         "what was found about the voices, a question of its own; null: sound was not examined, because the "
-        "exhibit is a photo, sound was left out, or the version is older; since 1.26"
+        "exhibit is a photo, sound was left out, or the version is older; since 0.3"
     )
 
     @property

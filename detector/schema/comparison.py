@@ -53,7 +53,7 @@ class UnmatchedInterval(Value):
     start: Seconds
     end: Seconds
     reason: str = Field(default="", description="the text of `cause`")
-    cause: Cause | None = optional("null: a comparison before 1.1")
+    cause: Cause | None = optional("null: a comparison before 0.3")
 
     @model_validator(mode="after")
     def _write_reason(self) -> Self:
@@ -134,7 +134,7 @@ class ComparedSegment(Value):
     frames: int = Field(gt=0)
     peaks: tuple[ComparedPeak, ...] = Field(max_length=3)
     statement: str
-    cause: Cause | None = optional("the statement as code and parameters; null: before 1.1")
+    cause: Cause | None = optional("the statement as code and parameters; null: before 0.3")
 
 
 class Region(Value):
@@ -148,7 +148,7 @@ class Region(Value):
     frames: int = Field(gt=0)
     peaks: tuple[ComparedPeak, ...] = Field(max_length=1)
     statement: str
-    cause: Cause | None = optional("the statement as code and parameters; null: before 1.1")
+    cause: Cause | None = optional("the statement as code and parameters; null: before 0.3")
 
 
 class ComparisonParameters(Value):
@@ -181,10 +181,10 @@ class Comparison(Document):
     related: bool = Field(description="whether the exhibit shows any part of the reference")
     statement: str = Field(description="the result in words")
     causes: tuple[Cause, ...] = optional(
-        "the statement as codes and parameters; empty: a comparison before 1.1", ()
+        "the statement as codes and parameters; empty: a comparison before 0.3", ()
     )
     limits: str = Field(description="what the result does not say")
-    limits_cause: Cause | None = optional("the limits as code; null: before 1.1")
+    limits_cause: Cause | None = optional("the limits as code; null: before 0.3")
     exhibit: ComparedFile
     reference: ComparedFile
     time_map: tuple[TimePiece, ...]
@@ -197,7 +197,7 @@ class Comparison(Document):
         "if nothing differs, the compared moment with the greatest difference"
     )
     not_compared: tuple[str, ...] = Field(description="what could not be compared, and why")
-    not_compared_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 1.1", ())
+    not_compared_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 0.3", ())
     parameters: ComparisonParameters
     reelproof: str
     created: str = Field(description="UTC, ISO 8601")

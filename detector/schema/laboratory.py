@@ -114,7 +114,7 @@ class ValidationItem(Value):
     probability: Probability | None = optional("null: nothing could be judged")
     stability: Probability | None = None
     duration: Seconds = 0.0
-    codec: str | None = optional("of a video, or of the sound, by FFmpeg's name; since 1.2")
+    codec: str | None = optional("of a video, or of the sound, by FFmpeg's name")
     faces: int = optional("persons found", 0, ge=0)
     segments: tuple[LabelledSegment, ...] = ()
     values: dict[str, float] = Field(
@@ -122,7 +122,7 @@ class ValidationItem(Value):
         description="face width, contrast, bits per pixel, seconds of speech …, as in the domain check",
     )
     outside: tuple[str, ...] = optional("properties outside the card's own ranges", ())
-    others: tuple[SaidByOther, ...] = optional("results of other models; since 1.1", ())
+    others: tuple[SaidByOther, ...] = optional("results of other models", ())
 
     @property
     def flagged(self) -> bool:
@@ -253,8 +253,8 @@ class Repetition(Value):
     """Differences between repeated analyses of the same files."""
 
     how: str = Field(default="", description="how the analyses were repeated: the text of `cause`")
-    cause: Cause | None = optional("null: a validation before 1.3")
-    voices: bool = optional("verdicts on voices were compared, else on faces; since 1.3", False)
+    cause: Cause | None = optional("null: a validation before 0.3")
+    voices: bool = optional("verdicts on voices were compared, else on faces; since 0.3", False)
     items: int = Field(gt=0)
     verdicts_changed: int = Field(ge=0)
     largest_difference: float = Field(ge=0, description="of a probability")
@@ -285,7 +285,7 @@ class CoveredRange(Value):
 class CoveredCodec(Value):
     """A codec of clips, or of the sound of voices, in the material."""
 
-    kind: Subject = optional("since 1.3", Subject.VIDEO)
+    kind: Subject = optional("since 0.3", Subject.VIDEO)
     name: str = Field(description="by FFmpeg's name")
     items: int = Field(gt=0)
 
@@ -300,31 +300,31 @@ class Validation(Document):
         description="UTC, ISO 8601; when the last file was measured or the figures were computed"
     )
     model: ValidatedModel
-    voice_model: ValidatedVoiceModel | None = optional("null: no voices were labelled; since 1.3")
+    voice_model: ValidatedVoiceModel | None = optional("null: no voices were labelled; since 0.3")
     parameters: Parameters
     versions: Versions
     labelled: tuple[str, ...] = Field(description="attributes that the laboratory labelled as well")
     remarks: tuple[str, ...] = optional("on the material", ())
-    remark_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 1.3", ())
+    remark_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 0.3", ())
     levels: tuple[Level, ...]
-    others: tuple[ByOther, ...] = optional("other models, side by side; since 1.1", ())
-    joint: tuple[ByRule, ...] = optional("all models together, by rule; since 1.1", ())
+    others: tuple[ByOther, ...] = optional("other models, side by side", ())
+    joint: tuple[ByRule, ...] = optional("all models together, by rule", ())
     curves: tuple[Curve, ...]
     likelihood_ratios: tuple[LikelihoodRatios, ...]
     temporal: dict[str, float | None] = Field(
         default_factory=dict, description="metrics in time, of clips with labelled segments"
     )
     voice_temporal: dict[str, float | None] = Field(
-        default_factory=dict, description="the same of voices; since 1.3"
+        default_factory=dict, description="the same of voices; since 0.3"
     )
     repetitions: tuple[Repetition, ...]
     covered: tuple[CoveredRange, ...]
     codecs: tuple[CoveredCodec, ...] = optional(
-        "of videos, and of the sound of voices, the most frequent first; empty also before 1.2", ()
+        "of videos, and of the sound of voices, the most frequent first", ()
     )
     limits: tuple[str, ...] = Field(description="limits of the validation, in words")
-    limit_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 1.3", ())
-    voice_limits: tuple[str, ...] = optional("the same of voices; since 1.3", ())
+    limit_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 0.3", ())
+    voice_limits: tuple[str, ...] = optional("the same of voices; since 0.3", ())
     voice_limit_causes: tuple[Cause, ...] = ()
     material_sha256: Sha256 = Field(
         description="over the lines 'SHA-256 label' of all items, sorted, each ended by a line feed; labels "
@@ -384,20 +384,20 @@ class Laboratory(Document):
     created: str
     files: int = Field(gt=0)
     model: ValidatedModel
-    voice_model: ValidatedVoiceModel | None = optional("null: no voices were labelled; since 1.3")
+    voice_model: ValidatedVoiceModel | None = optional("null: no voices were labelled; since 0.3")
     parameters: Parameters
     source_sha256: Sha256 | None
     levels: tuple[Level, ...]
-    others: tuple[ByOther, ...] = optional("other models, side by side; since 1.1", ())
-    joint: tuple[ByRule, ...] = optional("all models together, by rule; since 1.1", ())
+    others: tuple[ByOther, ...] = optional("other models, side by side", ())
+    joint: tuple[ByRule, ...] = optional("all models together, by rule", ())
     likelihood_ratios: tuple[LikelihoodRatios, ...] = Field(description="without their plots")
     covered: tuple[CoveredRange, ...]
     codecs: tuple[CoveredCodec, ...] = optional(
-        "of videos, and of the sound of voices, the most frequent first; empty also before 1.2", ()
+        "of videos, and of the sound of voices, the most frequent first", ()
     )
     limits: tuple[str, ...]
-    limit_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 1.3", ())
-    voice_limits: tuple[str, ...] = optional("the same of voices; since 1.3", ())
+    limit_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 0.3", ())
+    voice_limits: tuple[str, ...] = optional("the same of voices; since 0.3", ())
     voice_limit_causes: tuple[Cause, ...] = ()
     thresholds: tuple[OwnThreshold, ...] = ()
 

@@ -28,7 +28,7 @@ class Span(Value):
     start: Seconds
     end: Seconds
     reason: str = Field(default="", description="the text of `cause`")
-    cause: Cause | None = Field(default=None, description="null: an analysis before 1.25")
+    cause: Cause | None = Field(default=None, description="null: an analysis before 0.2")
 
     @model_validator(mode="after")
     def _write_reason(self) -> Self:
@@ -53,7 +53,7 @@ class FaceQuality(Value):
     contrast: Spread = Field(description="standard deviation of grey levels, of 255")
     sharpness: Spread = Field(description="fine detail, as a share of contrast")
     tilt: Spread = Field(description="angle of the line between the eyes, in degrees")
-    grey: Probability = Field(description="share of faces without colour, since 1.20 also of monochrome ones")
+    grey: Probability = Field(description="share of faces without colour, since 0.2 also of monochrome ones")
 
 
 class Coverage(Value):
@@ -61,11 +61,11 @@ class Coverage(Value):
 
     frames_sampled: int = Field(
         ge=0,
-        description="the first frame of each sampling interval, since 1.18 also others that are shown for "
+        description="the first frame of each sampling interval, since 0.2 also others that are shown for "
         "longer than one",
     )
     frames_from_damaged: int = optional(
-        "frames that were not sampled because they depend on damaged or missing pictures; since 1.19", 0, ge=0
+        "frames that were not sampled because they depend on damaged or missing pictures; since 0.2", 0, ge=0
     )
     frames_with_face: Annotated[int, FACES] = Field(ge=0)
     frames_with_usable_face: Annotated[int, FACES] = Field(ge=0)
@@ -74,22 +74,22 @@ class Coverage(Value):
     flaws: Annotated[dict[str, int], FACES] = Field(
         default_factory=dict,
         description="number of faces that were not judged, by reason; the reason completes “faces …”; since "
-        "1.8",
+        "0.2",
     )
     faces_interpolated: Annotated[int, Tolerance(by=4, share=BETWEEN, of="faces_found")] = optional(
-        "usable faces that the scan skipped because the scores around them were low; since 1.14", 0, ge=0
+        "usable faces that the scan skipped because the scores around them were low; since 0.2", 0, ge=0
     )
     faces_discarded: Annotated[int, FACES] = Field(
         ge=0, description="large enough to judge, but never detected with confidence, so not taken for faces"
     )
     frames_between: Annotated[int, Tolerance(share=BETWEEN, how="around")] = optional(
-        "judged frames between sampled ones, around the ends of segments; since 1.4", 0, ge=0
+        "judged frames between sampled ones, around the ends of segments", 0, ge=0
     )
     cuts: Annotated[tuple[Seconds, ...], Tolerance(how="cuts")] = Field(
         description="times of scene cuts, at which tracks are broken"
     )
     not_examined: Annotated[tuple[Span, ...], SPANS]
-    quality: FaceQuality | None = optional("null: no usable face, or an analysis before 1.2")
+    quality: FaceQuality | None = optional("null: no usable face")
 
 
 # If the fused logit of a person of a video lies this near to the threshold for a finding, stability is
@@ -113,14 +113,14 @@ class SecondLookMoment(Value):
         description="face replaced or altered, from the inner face"
     )
     inner_synthesised: Annotated[float | None, LOGIT] = Field(
-        description="face synthesised, from the inner face; null since 1.27, where windows answer"
+        description="face synthesised, from the inner face; null since 0.3, where windows answer"
     )
     head_altered: Annotated[float | None, LOGIT] = Field(
-        description="face replaced or altered, from the whole head and its surroundings; since 1.15 null if "
-        "only the inner face was examined, since 1.27 also where windows answer"
+        description="face replaced or altered, from the whole head and its surroundings; since 0.2 null if "
+        "only the inner face was examined, since 0.3 also where windows answer"
     )
     head_synthesised: Annotated[float | None, LOGIT] = Field(
-        description="face synthesised, since 1.27 from windows at native resolution and the whole head"
+        description="face synthesised, since 0.3 from windows at native resolution and the whole head"
     )
     transformer_altered: float | None = optional(
         "from the whole head, by a second network; versions 1.6 and 1.7"
@@ -129,7 +129,7 @@ class SecondLookMoment(Value):
 
 
 class SecondLookContrast(Value):
-    """An interval of a track whose scores stand out from the rest of the track; since 1.7."""
+    """An interval of a track whose scores stand out from the rest of the track; since 0.2."""
 
     track: int
     start: Seconds
@@ -139,20 +139,20 @@ class SecondLookContrast(Value):
 
 
 class Answers(Value):
-    """Probabilities of the two questions about faces, over all persons that count for the exhibit; since 1.6.
+    """Probabilities of the two questions about faces, over all persons that count for the exhibit; since 0.2.
 
     The larger of the two is the probability of a photo of one face.
     """
 
     altered: Probability = Field(
-        description="face replaced or altered: the highest of any person; in a photo since 1.17 averaged "
+        description="face replaced or altered: the highest of any person; in a photo since 0.2 averaged "
         "over the odds of all"
     )
     synthesised: Probability = Field(description="face synthesised as a whole, computed in the same way")
 
 
 class SecondLook(Value):
-    """The second look at one person, beside the result of the scan; since 1.5."""
+    """The second look at one person, beside the result of the scan; since 0.2."""
 
     scan: Probability = Field(
         description="calibrated probability of the scan (the fast network) alone, over all usable frames of "
@@ -163,7 +163,7 @@ class SecondLook(Value):
     in_segments: Answers | None = optional(
         "both, over the frames in which the person reaches the threshold for a finding, with "
         "what was added to *altered* there; they decide the kind of manipulation; null: the threshold is not "
-        "reached, or a version before 1.23, in which the two fields above decide"
+        "reached, or a version before 0.2, in which the two fields above decide"
     )
     stability: Annotated[Probability | None, STABILITY] = Field(
         description="share of views of the same moments (mirrored, shifted, scaled, re-encoded) that fall on "
@@ -172,14 +172,14 @@ class SecondLook(Value):
     )
     contradiction: bool = optional(
         "the networks disagree more on the same question than on any person they were measured "
-        "on, as with pictures made to mislead one of them; since 1.9",
+        "on, as with pictures made to mislead one of them; since 0.2",
         False,
     )
     views_agree: Annotated[bool | None, FOLLOWS] = optional(
         "videos: whether enough of these views fall on that side for a finding; null: they were not "
-        "examined, it is a photo, or a version before 1.26, in which a stability of 0.7 was needed"
+        "examined, it is a photo, or a version before 0.3, in which a stability of 0.7 was needed"
     )
     moments: Annotated[tuple[SecondLookMoment, ...], Tolerance(key="pts", alone=1.0)]
     contrasts: Annotated[tuple[SecondLookContrast, ...], Tolerance(how="contrasts")] = optional(
-        "intervals that stand out from their track, and were raised for it; since 1.7", ()
+        "intervals that stand out from their track, and were raised for it; since 0.2", ()
     )

@@ -79,7 +79,7 @@ class HiddenMark(Value):
         "of a mark in sound, where it is heard: starts and ends in the sound, the first 32", (), max_length=32
     )
     channels: tuple[int, ...] = optional(
-        "of a mark in sound, the channels that carry it, from 1; empty: all of them alike; since 1.27", ()
+        "of a mark in sound, the channels that carry it, from 1; empty: all of them alike; since 0.3", ()
     )
 
 
@@ -87,7 +87,7 @@ class _Noted(Value):
     note: Annotated[str | None, BOTH] = optional(
         "why something was not searched or checked: the text of `cause`"
     )
-    cause: Annotated[Cause | None, BOTH] = optional("since 1.27")
+    cause: Annotated[Cause | None, BOTH] = optional("since 0.3")
 
     @model_validator(mode="after")
     def _write_note(self) -> Self:
@@ -123,11 +123,11 @@ class Declaration(Value):
     program: str | None = optional("the program named as the maker, if known", max_length=LONGEST_DECLARED)
     meaning: Meaning
     hidden: HiddenMark | None = optional(
-        "if it is hidden in pixels or sound, how; null: written openly, or before 1.26"
+        "if it is hidden in pixels or sound, how; null: written openly, or before 0.3"
     )
-    cause: Cause | None = optional("what it means as code and parameters; null: before 1.27")
+    cause: Cause | None = optional("what it means as code and parameters; null: before 0.3")
     measure: Cause | None = optional(
-        "what it says, if that was measured; null: quoted from the file, or before 1.27"
+        "what it says, if that was measured; null: quoted from the file, or before 0.3"
     )
 
     @property
@@ -188,7 +188,7 @@ class Stream(Value):
     channels: Count | None = None
     sample_rate: Count | None = optional("of sound, in hertz")
     duration: Seconds | None = optional("as stated for the stream")
-    cover: bool = optional("a picture beside the recording; since 1.6", False)
+    cover: bool = optional("a picture beside the recording; since 0.2", False)
 
 
 class Picture(Value):
@@ -209,29 +209,29 @@ class Picture(Value):
     )
     transparent: Share | None = optional(
         "the largest transparent share of a frame; frames were examined on a white background, "
-        "those of videos on a black one; null: none, or not measured; since 1.16"
+        "those of videos on a black one; null: none, or not measured; since 0.2"
     )
     sizes: tuple[tuple[int, int], ...] = optional(
         "if the size changes, width and height of sampled frames in the file, upright and in "
-        "square pixels, at most 16; each was fitted to the size of the media; since 1.16",
+        "square pixels, at most 16; each was fitted to the size of the media; since 0.2",
         (),
     )
     interlaced: Share | None = optional(
         "share of sampled frames that are stored as two fields; they were examined as stored; "
-        "null: none, or not measured; since 1.24"
+        "null: none, or not measured; since 0.2"
     )
     shown: tuple[Count, Count] | None = optional(
         "width and height in stored pixels of the part that players should show according to an "
         "MP4, QuickTime or Matroska file; the whole picture was examined; null: not cropped, or not read; "
-        "since 1.24"
+        "since 0.2"
     )
     dolby_vision: str | None = optional(
         "Dolby Vision profile and compatibility of an MP4 or QuickTime file, such as 8.4; not "
-        "applied; null: not stated, or not read; since 1.24"
+        "applied; null: not stated, or not read; since 0.2"
     )
     ends_at: Share | None = optional(
         "share of a transport stream or Flash video at which its pictures end, if that is well "
-        "before the end of the file; null: otherwise, or not measured; since 1.24"
+        "before the end of the file; null: otherwise, or not measured; since 0.2"
     )
     bit_rate: Count | None = optional("bits a second, measured from the packets")
     declared_bit_rate: Count | None = None
@@ -252,7 +252,7 @@ class Groups(Value):
     packets: Count
     key_frames: Count
     begins_with_key: bool | None = optional(
-        "the first packet to be shown is a key frame; null: none, or before 1.16"
+        "the first packet to be shown is a key frame; null: none, or before 0.2"
     )
     shortest: Count | None = Field(
         description="frames from one key frame to the next, the last group left out; null with one key frame"
@@ -284,11 +284,11 @@ class DamagedStretch(Value):
 
 
 class Failure(Value):
-    """A packet or frame that could not be used; before 1.19 its time may be some frames late."""
+    """A packet or frame that could not be used; before 0.2 its time may be some frames late."""
 
     time: Seconds | None
     what: str = Field(default="", description="the text of `cause`")
-    cause: Cause | None = optional("null: an analysis before 1.27")
+    cause: Cause | None = optional("null: an analysis before 0.3")
 
     @model_validator(mode="after")
     def _write_text(self) -> Self:
@@ -311,7 +311,7 @@ class Timing(Value):
     packets_not_shown: Count = optional("cut away by an edit list", 0)
     failures: tuple[Failure, ...] = optional("the first 100", ())
     from_damaged: tuple[DamagedStretch, ...] = optional(
-        "frames that depend on damaged or missing pictures; since 1.19", ()
+        "frames that depend on damaged or missing pictures; since 0.2", ()
     )
 
 
@@ -359,11 +359,11 @@ class Thumbnail(Value):
     correlation: float | None = Field(description="of the grey levels of both, reduced; -1 to 1")
     difference: float | None = optional(
         "if they are similar as a whole, the difference of the least similar of 8 × 8 parts, "
-        "relative to the contrast; since 1.6",
+        "relative to the contrast; since 0.2",
         ge=0,
     )
     cropped: Share | None = optional(
-        "if they are not, the share of the thumbnail of which the photo is a crop; since 1.6"
+        "if they are not, the share of the thumbnail of which the photo is a crop; since 0.2"
     )
 
 
@@ -372,7 +372,7 @@ class Photo(Value):
 
     format: str
     mode: str
-    frames: Count = optional("pictures in the file, since 1.20 including those appended to the first", 1)
+    frames: Count = optional("pictures in the file, since 0.2 including those appended to the first", 1)
     orientation: int | None = optional("EXIF 2.3, tag 0x0112")
     progressive: bool | None = optional("of a JPEG")
     subsampling: str | None = optional("chroma subsampling of a JPEG, such as 4:2:0")
@@ -380,12 +380,12 @@ class Photo(Value):
     colour_profile: str | None = optional("name of the ICC profile; empty: unnamed")
     colours: Literal["converted", "unusable"] | None = optional(
         "if the file states by a profile or otherwise that its colours are not sRGB, whether "
-        "they could be converted before they were examined; null: it does not, or before 1.20"
+        "they could be converted before they were examined; null: it does not, or before 0.2"
     )
     thumbnail: Thumbnail | None = None
     appended_video: Count | None = optional(
         "bytes of a video behind the picture, as in motion photos, which is not examined; null: "
-        "none, or before 1.16, for other formats than JPEG before 1.20"
+        "none, or before 0.2, for other formats than JPEG before 0.2"
     )
 
 
@@ -422,7 +422,7 @@ class Anomaly(Value):
     observation: str
     concern: str = Field(description="why it may matter")
     innocent: str = Field(description="an innocent explanation")
-    cause: Cause | None = optional("the observation as code and parameters; null: an analysis before 1.27")
+    cause: Cause | None = optional("the observation as code and parameters; null: an analysis before 0.3")
 
     @classmethod
     def of(cls, code: AnomalyCode, **parameters: CauseParameter) -> Anomaly:

@@ -24,7 +24,7 @@ class Library(Value):
 
 
 class Software(Value):
-    """Software and machine of an analysis; all but the first four fields since 1.2."""
+    """Software and machine of an analysis."""
 
     reelproof: str
     torch: Annotated[str, NOT_COMPARED]
@@ -46,13 +46,13 @@ class Software(Value):
         default=None, description="over the engine's source; docs/exhibit.md says how it is made"
     )
     face_proposals_sha256: Annotated[Sha256 | None, NOT_COMPARED] = Field(
-        default=None, description="of the network that proposes where faces may be; since 1.13"
+        default=None, description="of the network that proposes where faces may be; since 0.2"
     )
     covered_faces_sha256: Annotated[Sha256 | None, NOT_COMPARED] = Field(
-        default=None, description="of the network that recognises covered faces; since 1.21"
+        default=None, description="of the network that recognises covered faces; since 0.2"
     )
     backend: Annotated[str | None, NOT_COMPARED] = Field(
-        default=None, description="back end that ran the network; since 1.3"
+        default=None, description="back end that ran the network"
     )
     precision: Annotated[str | None, Tolerance(how="arithmetic", finding=True)] = Field(
         default=None, description="of the network's arithmetic"
@@ -143,7 +143,7 @@ class Parameters(Value):
             "seconds between searches of whole frames, a quarter of it in frames so large that a smaller "
             "network, which proposes faces in between, may miss one that is judged; known faces are looked "
             "for once a second where they were, and followed by their pictures from one such look to the "
-            "next; 0: every sampled frame is searched whole; since 1.3, with proposals since 1.12"
+            "next; 0: every sampled frame is searched whole; with proposals since 0.2"
         ),
     )
     edge_window: float = Field(
@@ -153,7 +153,7 @@ class Parameters(Value):
         description=N_(
             "seconds before and after each end of an interval that reaches the threshold, besides "
             "a sampling interval, in which every frame is judged, which moves the ends to where they "
-            "are; 0: sampled frames only; not for networks that judge sequences; since 1.4"
+            "are; 0: sampled frames only; not for networks that judge sequences"
         ),
     )
     minimum_face: float = Field(
@@ -176,7 +176,7 @@ class Parameters(Value):
         ge=0,
         description=N_(
             "photos: least mean distance of a judged face's colours from a function of their "
-            "brightness, levels of 255; below it is black and white or toned; 0: any; since 1.8"
+            "brightness, levels of 255; below it is black and white or toned; 0: any; since 0.2"
         ),
     )
     minimum_detail: float = Field(
@@ -184,7 +184,7 @@ class Parameters(Value):
         ge=0,
         description=N_(
             "photos: least share of a judged face's contrast that is lost at a width of 32 px; below "
-            "it is enlarged or far out of focus; 0: any; since 1.8"
+            "it is enlarged or far out of focus; 0: any; since 0.2"
         ),
     )
     maximum_flatness: float = Field(
@@ -193,7 +193,7 @@ class Parameters(Value):
         le=1,
         description=N_(
             "photos: most of a judged face's pixels that equal all their neighbours; above it is "
-            "drawn; 0: any; since 1.8"
+            "drawn; 0: any; since 0.2"
         ),
     )
     median_window: float = Field(default=1.2, ge=0, description=N_("sliding median, seconds"))
@@ -210,7 +210,7 @@ class Parameters(Value):
         description=N_(
             "a segment begins and ends where its smoothed logit lies this far between the threshold that "
             "closes a segment (0) and its level (1), the median of its logits at or above the threshold that "
-            "opens one; not for live sources; since 1.26"
+            "opens one; not for live sources; since 0.3"
         ),
     )
     merge_gap: float = Field(
@@ -243,14 +243,14 @@ class Parameters(Value):
         description=N_(
             "moments of each person that a second, stronger network judges as well, if the model has "
             "one; its logits are fused with those of the scan; of eight or more only half where these leave "
-            "no doubt; 0: none; since 1.5"
+            "no doubt; 0: none; since 0.2"
         ),
     )
     skip_unreferenced: bool = Field(
         default=True,
         description=N_(
             "H.264 frames that are not sampled and to which no other frame refers are not decoded, in "
-            "MP4, QuickTime and Matroska; 0: every frame is decoded; since 1.11"
+            "MP4, QuickTime and Matroska; 0: every frame is decoded; since 0.2"
         ),
     )
     interpolate_below: float = Field(
@@ -260,7 +260,7 @@ class Parameters(Value):
         description=N_(
             "videos: of a track the scan is given every fourth face, and, where its probability of "
             "one of both ends of such a gap is this high, the middle one, and so on; scores of others lie on "
-            "the line between; 0: every face is scored; not for networks that judge sequences; since 1.14"
+            "the line between; 0: every face is scored; not for networks that judge sequences; since 0.2"
         ),
     )
     alternate_heads: bool = Field(
@@ -268,19 +268,19 @@ class Parameters(Value):
         description=N_(
             "videos: the second network sees the inner face in each of its moments, the whole head in every "
             "other one of a track, or windows in every fourth, and in between takes it from these; 0: in "
-            "each as well; since 1.15"
+            "each as well; since 0.2"
         ),
     )
     average_odds: bool = Field(
         default=True,
         description=N_(
             "photos: of several judged faces the odds are averaged, so that their number makes false "
-            "findings less likely than the highest one would; 0: the highest one counts; since 1.17"
+            "findings less likely than the highest one would; 0: the highest one counts; since 0.2"
         ),
     )
     sound: bool = Field(
         default=True,
-        description=N_("voices are examined, if the file has sound; 0: sound is left out; since 1.26"),
+        description=N_("voices are examined, if the file has sound; 0: sound is left out; since 0.3"),
     )
     seed: int = Field(default=0, description=N_("of the random areas that heatmaps are compared with"))
 

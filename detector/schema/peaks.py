@@ -36,7 +36,7 @@ class HideAndRescore(Value):
     """The effect on the score of hiding what the heatmap highlights.
 
     The hottest area, a share ``area`` of the face, is hidden and the face is scored again. The control is the
-    mean over random areas of the same size. Transformers leave hidden patches out (since 1.26); from other
+    mean over random areas of the same size. Transformers leave hidden patches out (since 0.3); from other
     networks an area is hidden by a blur.
     """
 
@@ -51,22 +51,22 @@ class HideAndRescore(Value):
         description="logit before minus mean logit after hiding random areas"
     )
     areas: int = optional(
-        "number of random areas in that mean; since 1.10 fewer than 8 if more than two faces of "
+        "number of random areas in that mean; since 0.2 fewer than 8 if more than two faces of "
         "one photograph are explained",
         RANDOM_AREAS,
         ge=1,
     )
     margin: Annotated[float, LOGIT] = optional(
         "by how much the first drop must exceed the second one, at least, for the map to count as confirmed: "
-        "0.5, since 1.26 at least twice the standard deviation of drops over random areas",
+        "0.5, since 0.3 at least twice the standard deviation of drops over random areas",
         0.5,
         gt=0,
     )
     hidden_middle: Probability | None = optional(
-        "after hiding a disc of the same size in the middle, where maps are hot in many faces; since 1.26"
+        "after hiding a disc of the same size in the middle, where maps are hot in many faces; since 0.3"
     )
     drop_middle: Annotated[float | None, LOGIT] = optional(
-        "logit before minus logit after hiding that disc; since 1.26"
+        "logit before minus logit after hiding that disc; since 0.3"
     )
 
     @property
@@ -119,7 +119,7 @@ class PeakMap(Value):
     )
     question: Question | None = optional("the question whose answer it explains; null: there is only one")
     framing: str | None = optional(
-        "the square that it covers: *inner face*, *whole head*, or since 1.27 a window (*mouth*, "
+        "the square that it covers: *inner face*, *whole head*, or since 0.3 a window (*mouth*, "
         "*close mouth*, *neck*)"
     )
     share: Annotated[Probability | None, HEAT] = optional(
@@ -175,18 +175,18 @@ class Peak(Value):
         "PNG of the heatmap alone, as large as the frame and transparent where it is cold; null if not kept"
     )
     close_up: Annotated[CloseUp | None, PICTURE] = optional(
-        "null: the pictures above show the face large enough, or none is kept; since 1.16"
+        "null: the pictures above show the face large enough, or none is kept; since 0.2"
     )
     heat: Annotated[Probability, HEAT] = Field(
         description="highest value of this map on the scale of the whole analysis"
     )
-    check: HideAndRescore | None = Field(description="null: there is no heatmap, since 1.26")
+    check: HideAndRescore | None = Field(description="null: there is no heatmap, since 0.3")
     maps: tuple[PeakMap, ...] = optional(
         "every heatmap of this frame; the first is the one that overlay, map, heat and check belong to; "
-        "empty in analyses before 1.26",
+        "empty in analyses before 0.3",
         (),
     )
-    no_map: str | None = optional("why there is no heatmap, in words; since 1.26")
+    no_map: str | None = optional("why there is no heatmap, in words; since 0.3")
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -111,7 +111,7 @@ class VoiceSegment(Value):
         tuple[VoicePeak, ...], Tolerance(key="time", alone=1.0, how="same_number", finding=True)
     ] = Field(default=(), max_length=3)
     channels: Annotated[tuple[ChannelNumber, ...], FINDING] = optional(
-        "those in which it was found; empty: all were judged together; since 1.27", ()
+        "those in which it was found; empty: all were judged together; since 0.3", ()
     )
 
 
@@ -152,24 +152,24 @@ class SoundStream(Value):
     undecodable: int = optional("packets that the decoder refused", 0, ge=0)
     channel_names: tuple[str, ...] = optional(
         "FFmpeg's names of the channels in order, such as FL for front left; an empty one has none; empty "
-        "also for one channel, and before 1.27",
+        "also for one channel, and before 0.3",
         (),
     )
     channels_left_out: tuple[ChannelNumber, ...] = optional(
-        "channels that carry other speech, but were not examined, because eight were; since 1.27", ()
+        "channels that carry other speech, but were not examined, because eight were; since 0.3", ()
     )
     restarts: int = optional(
-        "times at which the clock went back, as where recordings were joined; it was continued; since 1.27",
+        "times at which the clock went back, as where recordings were joined; it was continued; since 0.3",
         0,
         ge=0,
     )
     closed_gaps: int = optional(
-        "gaps of more than ten minutes, which were closed up as errors of the clock; since 1.27", 0, ge=0
+        "gaps of more than ten minutes, which were closed up as errors of the clock; since 0.3", 0, ge=0
     )
-    repeated: int = optional("packets that were left out because they repeat one before; since 1.27", 0, ge=0)
+    repeated: int = optional("packets that were left out because they repeat one before; since 0.3", 0, ge=0)
     unread: int = optional(
         "bytes behind the end that the file states for its sound, or between its packets, that hold nothing "
-        "known and were not examined; since 1.27",
+        "known and were not examined; since 0.3",
         0,
         ge=0,
     )
@@ -244,7 +244,7 @@ class ChannelFinding(Value):
     """The finding about channels that carry the same speech, or about all channels together."""
 
     channels: Annotated[tuple[ChannelNumber, ...], FINDING] = optional(
-        "those that this is about; empty: all were judged together, as before 1.27; since 1.27", ()
+        "those that this is about; empty: all were judged together, as before 0.3; since 0.3", ()
     )
     verdict: Annotated[VoiceVerdict, FINDING]
     reason: Annotated[str, FOLLOWS] = Field(
@@ -301,7 +301,7 @@ class Voice(ChannelFinding):
     stream: SoundStream | None = Field(description="null: the file has no sound")
     segments: Annotated[tuple[VoiceSegment, ...], Tolerance(key="id", finding=True)] = ()
     other_channels: Annotated[tuple[ChannelFinding, ...], Tolerance(key="channels", finding=True)] = optional(
-        "findings about the other channels, where they carry different speech; since 1.27", ()
+        "findings about the other channels, where they carry different speech; since 0.3", ()
     )
     model: Annotated[VoiceModel, FINDING]
 

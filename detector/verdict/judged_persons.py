@@ -114,7 +114,7 @@ def all_motionless(parameters: Parameters, persons: Sequence[Person]) -> bool:
 
 
 def is_all_motionless(analysis: Analysis) -> bool:
-    """Apply :func:`all_motionless` to a finished analysis; False before schema 1.20, where it is unknown."""
+    """Apply :func:`all_motionless` to a finished analysis; False before 0.2, where it is unknown."""
     return all_motionless(analysis.parameters, analysis.persons)
 
 
@@ -143,7 +143,7 @@ def is_covered(item: Person | Segment) -> bool:
     """Check whether mouth or eyes are covered in most judged faces of a person or segment.
 
     Coverings raise scores of unmanipulated faces and lower those of manipulated ones (docs/models.md).
-    Unknown, and therefore False, before schema 1.21.
+    Unknown, and therefore False, before 0.2.
     """
     return is_mostly_covered(item.covered)
 
@@ -311,8 +311,8 @@ _CLEARLY_BEFORE = 0.15
 def kind_from_second_look(look: SecondLook | None) -> ManipulationKind | None:
     """Return the kind of manipulation if one answer of the second look clearly exceeds the other.
 
-    It is decided within segments, because the rest of a video may be unmanipulated. Analyses before schema
-    1.23 have answers over all moments only.
+    It is decided within segments, because the rest of a video may be unmanipulated. Analyses before 0.2
+    have answers over all moments only.
     """
     if look is None:
         return None

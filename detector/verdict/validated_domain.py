@@ -88,7 +88,7 @@ def measured_values(analysis: Analysis) -> tuple[dict[str, float], dict[str, Spr
     """Return the exhibit's values by name of the range; unknown ones are missing.
 
     Faces are those of the person whose score represents the exhibit, because the validation must hold for
-    these. If several persons represent it, or before schema 1.22, they are the faces of all persons.
+    these. If several persons represent it, or before 0.2, they are the faces of all persons.
     """
     media, figured = analysis.media, representative_person(analysis)
     values = {"shorter side": float(min(media.width, media.height)), "still images": 1.0}

@@ -62,7 +62,7 @@ def not_examined(analysis: Analysis) -> tuple[str, ...]:
 
 
 def was_judged_from_damaged(analysis: Analysis) -> bool:
-    """Return whether frames that depend on damaged ones may have been judged, as before schema 1.19."""
+    """Return whether frames that depend on damaged ones may have been judged, as before 0.2."""
     if made_since(analysis, "1.19") or analysis.media.still:
         return False
     timing = analysis.media.details.timing if analysis.media.details else None
@@ -202,7 +202,7 @@ def _of_video(analysis: Analysis) -> Iterator[str]:
             interpolated=plural(coverage.faces_interpolated, "face", "faces"),
             below=shown(parameters.interpolate_below, "g"),
         )
-    if motionless := finding_of(analysis).motionless:  # unknown before schema 1.20
+    if motionless := finding_of(analysis).motionless:  # unknown before 0.2
         yield gettext(
             "Stills: the picture of %(persons)s does not move. It was not judged by the rules for "
             "photographs, which find generated faces that the rules for videos miss.",

@@ -330,7 +330,7 @@ def _outside(laboratory: Laboratory, finding: _Compared) -> str:
 
 
 def _codec_was_measured(laboratory: Laboratory, finding: _Compared) -> bool | None:
-    """Return whether exhibits in the codec of this one were measured; None before schema 1.2."""
+    """Return whether exhibits in the codec of this one were measured; None if it is not recorded."""
     codec = finding.codec or ""
     if names := {codec_name(entry.name) for entry in laboratory.codecs if entry.kind is finding.kind}:
         return codec_name(codec) in names

@@ -144,7 +144,7 @@ def kind_view(validation: Validation, kind: Subject) -> KindView:
             _covered(entry)
             for entry in validation.covered
             if entry.kind is kind
-            and entry.name not in BINARY_PROPERTIES  # which validations before schema 1.2 list
+            and entry.name not in BINARY_PROPERTIES  # which validations of development versions list
         ),
         codecs=codecs,
     )

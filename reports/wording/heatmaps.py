@@ -25,7 +25,7 @@ def is_joined(model: Model) -> bool:
 def maps_of(model: Model, *, hides_parts: bool = True) -> str:
     """Name the method of a model's heatmaps, as the subject of "shows".
 
-    ``hides_parts`` is false for analyses before schema 1.26.
+    ``hides_parts`` is false for analyses before 0.3.
     """
     if model.onnx is not None:
         return gettext(

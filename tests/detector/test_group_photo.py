@@ -74,7 +74,7 @@ def test_photo_probability_is_the_mean_of_odds(analysed: Analysed) -> None:
 
 
 def test_outweighed_face_leaves_the_verdict_open(tmp_path: Path, model: LoadedModel) -> None:
-    """By the scan alone. Where the highest face counts, as in analyses before 1.17, it is flagged."""
+    """By the scan alone. Where the highest face counts, as in analyses before 0.2, it is flagged."""
     cv2.imwrite(str(tmp_path / "group.png"), group_photo(2, 1)[0][:, :, ::-1])
 
     def told(enter_threshold: float, **given: bool) -> Analysis:

@@ -251,7 +251,7 @@ def test_another_fusion_is_refused_before_anything_is_computed(
         reanalyse(there.model_copy(update={"model": model}), case[1], weights, CheckResults())
 
     repeated(second.as_model())
-    repeated(second.as_model().model_copy(update={"card_sha256": None}))  # before 1.13
+    repeated(second.as_model().model_copy(update={"card_sha256": None}))  # before 0.2
     refitted = second.model_copy(update={"reserve": second.reserve + 0.1}).as_model()
     with pytest.raises(ReanalysisError, match=f"where {refitted.card_sha256} is recorded"):
         repeated(refitted)

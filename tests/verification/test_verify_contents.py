@@ -67,7 +67,7 @@ def test_files_that_contradict_each_other(folder: Path) -> None:
     [
         (0, {}, {Verdict.NOT_FOUND, Verdict.INCONCLUSIVE}),
         (0, {"A": 0.6}, {Verdict.NOT_FOUND, Verdict.INCONCLUSIVE}),
-        (3, {}, {Verdict.MANIPULATED}),  # as before schema 1.5: no second look
+        (3, {}, {Verdict.MANIPULATED}),  # as before 0.2: no second look
         (3, {"A": 1.0, "B": 0.8}, {Verdict.MANIPULATED}),
         (3, {"B": 0.6}, {Verdict.MANIPULATED}),
         (3, {"A": 0.6, "B": 0.6}, {Verdict.INCONCLUSIVE}),

@@ -196,7 +196,7 @@ def _rules(parameters: Parameters) -> dict[str, float]:
 def _photo(analysis: Analysis, view: ReportView, playback: Playback | None, pictures: str) -> dict[str, Any]:
     """Return the stored picture of a photo, whether the photo has JPEG blocks, and whether it is a copy."""
     path = view.clean.path if view.clean else None
-    # Analyses before 1.8 stored the photo once for each flagged face.
+    # Analyses before 0.2 stored the photo once for each flagged face.
     path = path or next((p.frame.path for s in view.segments for p in s.peaks if p.frame.path), None)
     return {
         "blocks": analysis.media.codec == "mjpeg",

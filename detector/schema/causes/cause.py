@@ -181,11 +181,11 @@ class Cause(Value):
 
     code: str
     parameters: dict[str, CauseParameter] = Field(default_factory=dict)
-    text: str = Field(default="", description="the sentence in English; since 1.27")
+    text: str = Field(default="", description="the sentence in English; since 0.3")
 
     @model_validator(mode="after")
     def _write_text(self) -> Self:
-        """Write the sentence, which engines do not give and results before 1.27 lack."""
+        """Write the sentence, which engines do not give and results before 0.3 lack."""
         if not self.text:
             with suppress(KeyError, TypeError, ValueError):  # a code of a later version
                 object.__setattr__(self, "text", render(self))

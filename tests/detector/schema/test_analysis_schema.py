@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,11 @@ def test_fields_belong_to_the_exhibit_or_a_model(tmp_path: Path) -> None:
         "schema_version", "declarations", "marks", "picture", "boxed", "media", "parameters", "coverage",
         "software", "voice",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["analysis", "comparison", "validation"])
+def test_notes_of_fields_name_releases(kind: str) -> None:
+    """Not versions of the schema, which no reader has."""
+    text = (ROOT / "docs" / f"{kind}.schema.json").read_text("utf-8")
+    named = set(re.findall(r"\b(?:since|before) (?:schema |version )?(\d+\.\d+)\b", text))
+    assert named <= {"0.2", "0.3"}

@@ -46,7 +46,7 @@ GREY = FREE.model_copy(update={"grey": 0.9})
         (VIDEO, [HIDDEN], [segment("A", 0.0)], None),  # by what is seen of a person mostly covered
         (VIDEO, [FREE], [segment("B")], LeftOpen.COVERED),  # by what is covered of one mostly free
         (VIDEO, [FREE], [segment("B"), segment("B", 0.2, 2)], None),
-        (VIDEO, [FREE], [segment("B", None)], None),  # of before schema 1.21
+        (VIDEO, [FREE], [segment("B", None)], None),  # of before 0.2
         (VIDEO, [HIDDEN], [], LeftOpen.ALL_COVERED),
         (VIDEO, [HIDDEN, person("B", 0.0, usable=2)], [], LeftOpen.ALL_COVERED),
         (VIDEO, [HIDDEN, FREE], [], None),

@@ -330,7 +330,7 @@ def test_mostly_damaged_frames_are_inconclusive() -> None:
 @pytest.mark.parametrize(
     ("stability", "views_agree", "with_segment", "without"),
     [
-        (0.6, None, LeftOpen.UNCONFIRMED, LeftOpen.UNSTABLE),  # before schema 1.26
+        (0.6, None, LeftOpen.UNCONFIRMED, LeftOpen.UNSTABLE),  # before 0.3
         (0.6, True, None, LeftOpen.UNSTABLE),
         (0.5, False, LeftOpen.UNCONFIRMED, LeftOpen.UNSTABLE),
         (0.8, True, None, None),

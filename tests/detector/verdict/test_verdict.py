@@ -112,7 +112,7 @@ def test_kind_requires_one_clear_answer_for_all_flagged() -> None:
 @pytest.mark.parametrize(
     ("where_flagged", "kind"),
     [
-        (None, ManipulationKind.GENERATED),  # before schema 1.23
+        (None, ManipulationKind.GENERATED),  # before 0.2
         ((1.0, 0.93), ManipulationKind.EDITED),
         ((0.93, 1.0), ManipulationKind.GENERATED),
         ((0.65, 0.5), ManipulationKind.EDITED),
