@@ -39,6 +39,7 @@ from detector.progress import EndingReport, Progress, ReportShare
 from detector.recordings import analyze_recording
 from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Segment
 from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import cause_of
 from detector.schema.causes.reasons import ReasonCode
 from detector.schema.formatting import never_rounding_up_to, printable_name
 from detector.schema.joint import JointRule
@@ -168,7 +169,7 @@ def _without_faces(job: _Job, problem: Exception) -> Cause:
     if job.fingerprint:
         job.fingerprint.unlink(missing_ok=True)
     if isinstance(problem, PicturesNotReadError):
-        return ReasonCode.PICTURES_NOT_READ.cause(problem=str(problem))
+        return ReasonCode.PICTURES_NOT_READ.cause(problem=(cause_of(str(problem)),))
     if isinstance(problem, MemoryError):
         return ReasonCode.FACES_OUT_OF_MEMORY.cause()
     log.error("the faces could not be examined", exc_info=problem)

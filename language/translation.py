@@ -115,9 +115,6 @@ class _TranslatedWords(Words):
     def count(self, number: int, noun: str) -> str:
         return f"{number} {_plural(noun, f'{noun}s', number)}"
 
-    def stored(self, text: str) -> str:
-        return translated(text)
-
     def number(self, text: str) -> str:
         symbols = locale().number_symbols["latn"]
         text = text.translate({ord("."): symbols["decimal"], ord(","): symbols["group"]})

@@ -14,6 +14,7 @@ from detector.media.sound_clock import plausible_start
 from detector.progress import EndingReport, ReportShare
 from detector.schema.analysis import Media, Parameters
 from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import cause_of
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import ChannelFinding, SoundStream, Voice, VoiceSegment, VoiceVerdict
 from detector.voice.channels import Heard, HeardChannels, listen_to_channels
@@ -69,7 +70,7 @@ def examine_voice(
 def _cause(problem: Exception) -> Cause:
     """Say why sound was not examined."""
     if isinstance(problem, MediaError):
-        return VoiceCode.REFUSED.cause(problem=str(problem))
+        return VoiceCode.REFUSED.cause(problem=(cause_of(str(problem)),))
     if isinstance(problem, MemoryError):
         return VoiceCode.OUT_OF_MEMORY.cause()
     log.error("the sound could not be examined", exc_info=problem)

@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from detector.schema.causes.cause import CODES, Cause, CauseCode, CauseParameter, join, render
+from detector.schema.causes.anomalies import AnomalyPart
+from detector.schema.causes.cause import (
+    CODES,
+    PARAMETERS,
+    Cause,
+    CauseCode,
+    CauseParameter,
+    join,
+    render,
+)
+from detector.schema.causes.comparisons import PictureChangeCode
+from detector.schema.causes.declarations import SignatureCode, SourceTypeCode
+from detector.schema.causes.failures import cause_of
 from detector.schema.causes.reasons import ReasonCode
 from detector.schema.causes.remarks import RemarkCode
 from detector.schema.causes.spans import SpanCode
+from detector.schema.causes.tables import SUBJECTS
+from detector.schema.causes.validations import LevelCode, RepetitionCode
 from detector.schema.causes.voices import VoiceCode
+from detector.schema.formatting import N_
 from detector.schema.measurements import Span
 from language.languages import DEFAULT, LANGUAGES
 from language.translation import cause_text, reason_text, speaking
 
 ONE, TWO = ("A",), ("A", "B")
 FLAWS = ("too small", "too dark or too flat")
-LONG = (
-    "The recording lasts 3 days by the times in it; at most 24 hours are examined at once. Cut out the part "
-    "in question, or convert the file if its times are wrong."
-)
+LONG = N_("The file is empty (0 bytes). Copy or download it again.")
 SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("manipulated", {"persons": ONE, "segments": 1, "traces": "face swap or edit", "contrast": True}),
     ("manipulated", {"persons": TWO, "segments": 12}),
@@ -83,10 +95,10 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("damaged", {"lost_at_start": 1.52, "between_key_frames": True, "undecodable": 1234}),
     ("damaged", {"lost_at_start": 1.5, "from_damaged": 12, "lost_at_end": 2.0, "missing": 3.26}),
     ("no_picture", {}),
-    ("pictures_not_read", {"problem": LONG}),
+    ("pictures_not_read", {"problem": (cause_of(LONG),)}),
     ("voice_no_sound", {}),
     ("voice_not_decoded", {}),
-    ("voice_refused", {"problem": LONG}),
+    ("voice_refused", {"problem": (cause_of(LONG),)}),
     ("faces_error", {"error": "ArgumentError"}),
     ("faces_out_of_memory", {}),
     ("voice_error", {"error": "ArgumentError"}),
@@ -116,12 +128,49 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
 )  # fmt: skip
 
 
-def test_every_code_has_a_sample() -> None:
-    assert {code for code, _ in SAMPLES} == set(CODES)
+# Of all other codes, parameters by name, or else by type.
+LISTS: dict[str, CauseParameter] = {
+    "backends": ("OpenVINO",),
+    "changes": (AnomalyPart.HIDDEN_FRAME.cause(),),
+    "channels": (1, 2),
+    "columns": ("camera",),
+    "durations": (AnomalyPart.FILE_DURATION.cause(stated=2.0),),
+    "edits": (AnomalyPart.WAITS.cause(delay=1.0),),
+    "gaps": (AnomalyPart.GAP.cause(length=1.0, start=2.0),),
+    "how": (PictureChangeCode.MIRRORED.cause(),),
+    "lacking": ("generator",),
+    "level": (LevelCode.BELOW.cause(up_to_value=80.0, unit="px"),),
+    "message": (cause_of(LONG),),
+    "moments": (AnomalyPart.MOMENT.cause(time="1904", place="file", name="date"),),
+    "qualities": (90, 95),
+    "remedy": (cause_of(LONG),),
+    "repetition": (RepetitionCode.VOICES_AGAIN.cause(),),
+    "signature": (SignatureCode.SIGNER_TRUSTED.cause(),),
+    "signs": (AnomalyPart.CODEC_HEADERS.cause(different=2),),
+    "sizes": ("2×2", "4×4"),
+    "source_type": (SourceTypeCode.PRINT.cause(),),
+    "tags": (AnomalyPart.TAG.cause(value="Lavf", place="file", name="encoder"),),
+    "tracks": (AnomalyPart.PICTURE_TRACK.cause(index=1, codec="H.264"),),
+    "unreadable": ("EXIF (OSError)",),
+}
+WORDS = {"place": "file", "material": "human voices", "subjects": "clips", "subjects_first": "clips"}
+WITHOUT_WORDS = {"error_message", "error_value", "labelled_as"}  # say what their parameters say
+
+
+def sample(code: CauseCode) -> tuple[str, dict[str, CauseParameter]]:
+    values: dict[str, CauseParameter] = {}
+    for name in code.parameters:
+        by_type: dict[type, CauseParameter] = {int: 3, float: 2.5, str: WORDS.get(name, "x"), bool: True}
+        values[name] = LISTS[name] if PARAMETERS[name].type is tuple else by_type[PARAMETERS[name].type]
+    return code.code, values
+
+
+SAMPLED = {code for code, _ in SAMPLES} | WITHOUT_WORDS
+OTHERS = tuple(sample(code) for subject in SUBJECTS for code in subject if code.code not in SAMPLED)
 
 
 @pytest.mark.parametrize("language", [code for code in LANGUAGES if code != DEFAULT])
-@pytest.mark.parametrize(("code", "parameters"), SAMPLES)
+@pytest.mark.parametrize(("code", "parameters"), (*SAMPLES, *OTHERS))
 def test_every_code_is_written_in_every_language(
     code: str, parameters: dict[str, CauseParameter], language: str
 ) -> None:

@@ -31,10 +31,6 @@ class Words:
         """Return a number with its noun, which takes a plural s; stored results have no separators."""
         return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
-    def stored(self, text: str) -> str:
-        """Return a message whose placeholders are filled, such as that of an error."""
-        return text
-
     def number(self, text: str) -> str:
         """Return a formatted number."""
         return text
@@ -86,6 +82,10 @@ def _counted(noun: str) -> Callable[[Words, int], str]:
     return lambda words, number: words.count(number, noun)
 
 
+def _problem(words: Words, problem: str | tuple[Cause]) -> str:
+    return problem if isinstance(problem, str) else render(problem[0], words)
+
+
 PARAMETERS = {
     "codec": Parameter(str, "name of a codec"),
     "contrast": Parameter(bool, "the face differs there from the rest of its track"),
@@ -115,7 +115,7 @@ PARAMETERS = {
     "other_flaws": Parameter(tuple, "why other faces were not judged"),
     "pages": Parameter(int, "further pictures in the file"),
     "persons": Parameter(tuple, "letters of persons", "who", Words.persons),
-    "problem": Parameter(str, "message of an error", "problem", Words.stored),
+    "problem": Parameter(tuple, "message of an error; before 1.27 its English text", form=_problem),
     "seconds": Parameter(float, "seconds", "seconds", _decimals(".1f")),
     "segments": Parameter(int, "number of segments", "segments", _counted("segment")),
     "share": Parameter(int, "per cent of the file"),
