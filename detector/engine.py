@@ -28,6 +28,7 @@ from detector.fingerprint.sampling import FingerprintSampler
 from detector.marks.search import MarkWatch
 from detector.media.acceptance import InputLimits
 from detector.media.completeness import missing_seconds
+from detector.media.enlargement import EnlargementMeter
 from detector.media.frame import Image, Size
 from detector.media.open import open_media
 from detector.media.prefetch import prefetch
@@ -250,8 +251,9 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
             reader, parameters, scorer, keeper=keeper, others=other_scorers, on_first_face=prepare
         )
         marks = MarkWatch(reader)
+        meter = EnlargementMeter(reader.expected_duration)
         photo, (first_pass_result, *other_results) = _run_first_pass(
-            job, reader, first_pass, parameters, marks, progress
+            job, reader, first_pass, parameters, marks, meter, progress
         )
         if job.turn is None and (turn := _turn_wanted(first_pass_result, reader, parameters)):
             raise _OnTheirSideError(turn)
@@ -264,6 +266,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         if parameters.sound:
             marks.search_sound(job.path, job.bounds)
         facts = media_facts(reader, printable_name(job.name or job.path.name), size, digest)
+        facts = facts.model_copy(update={"enlarged": meter.factor})
         media, declarations = add_metadata(
             facts, reader, job.path, marks.texts, marks.declarations(), marks.readers
         )
@@ -336,6 +339,7 @@ def _run_first_pass(
     first_pass: FirstPass,
     parameters: Parameters,
     marks: MarkWatch,
+    meter: EnlargementMeter,
     progress: Progress,
 ) -> tuple[Image | None, list[FirstPassResult]]:
     """Feed all sampled frames to the first pass, the search for hidden marks, and the fingerprint.
@@ -352,6 +356,8 @@ def _run_first_pass(
         for frame, is_cut in frames:
             first_pass.process_frame(frame, is_cut)
             marks.process_frame(frame)
+            if not still:
+                meter.process_frame(frame)
             if sampler is not None:
                 sampler.process_frame(frame)
             if still and job.images:

@@ -139,6 +139,12 @@ class Media(Value):
         0,
         ge=0,
     )
+    enlarged: float = optional(
+        "times by which the pictures seem enlarged before they were encoded, by the spectra of their "
+        "strongest edges; blurring looks the same; 1: not enlarged, or not recognised; since 1.27",
+        1.0,
+        ge=1,
+    )
     has_sound: bool = Field(description="sound is present; `voice` says whether it was examined")
     details: Details | None = optional("null: not read")
     anomalies: Annotated[tuple[Anomaly, ...], APART] = optional(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from detector.faces.quality import PHOTO_FLAWS, TOO_SMALL
-from detector.schema.analysis import Coverage, Parameters, Person, Segment
+from detector.schema.analysis import Coverage, Media, Parameters, Person, Segment
 from detector.schema.causes.cause import Cause, CauseCode, CauseParameter
 from detector.schema.causes.reasons import ReasonCode
 from detector.schema.causes.remarks import RemarkCode
@@ -260,3 +260,11 @@ def other_codec_note(codec: str, coverage: Coverage) -> list[Cause]:
     if codec in MEASURED_CODECS or not coverage.frames_with_usable_face:
         return []
     return [RemarkCode.OTHER_CODEC.cause(codec=codec_name(codec))]
+
+
+def enlarged_note(media: Media, coverage: Coverage) -> list[Cause]:
+    """Return the note for a video whose pictures seem enlarged."""
+    if media.enlarged <= 1 or not coverage.faces_found:
+        return []
+    width, height = (round(side / media.enlarged) for side in (media.width, media.height))
+    return [RemarkCode.ENLARGED.cause(width=width, height=height)]

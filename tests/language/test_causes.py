@@ -81,6 +81,7 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("motionless", {"persons": ONE}),
     ("covered", {"persons": TWO}),
     ("other_codec", {"codec": "HEVC"}),
+    ("enlarged", {"width": 426, "height": 240}),
     ("rotated", {"turned": 90}),
     ("other_tracks", {"streams": (1,)}),
     ("other_tracks", {"streams": (1, 3)}),

@@ -96,6 +96,10 @@ class RemarkCode(CauseCode):
         "The video is encoded in %(codec)s; scores depend on the codec, and thresholds and error rates rest "
         "on footage in H.264 and MPEG-4."
     )
+    ENLARGED = N_(
+        "The pictures hold no more detail than about %(width)s × %(height)s pixels, as after enlarging from "
+        "that size, or blurring."
+    )
     ROTATED = N_(
         "Its faces do not stand upright as the file is stored; it was examined turned by %(turned)s° "
         "clockwise."
