@@ -97,20 +97,22 @@ class Media(Value):
     height: int = Field(ge=0, description="likewise")
     rotation: int = Field(description="degrees clockwise applied to make frames upright")
     turned: int = optional(
-        "part of the rotation that the file does not ask for, but that a face needed; since 0.2", 0
+        "part of the rotation that the file does not ask for, but that a face needed", 0, since="0.2"
     )
     time_base: str = Field(description="seconds per PTS tick, as a fraction such as 1/12800")
     frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
     variable_frame_rate: bool
     duration: Seconds = Field(description="last frame's end minus first frame's start; 0 for a still")
     start_offset: Seconds | None = optional(
-        "time of the first frame on a player's clock, which starts with the earliest stream, "
-        "such as sound; null: a photo, or not recorded; since 0.2"
+        "time of the first frame on a player's clock, which starts with the earliest stream, such"
+        " as sound; null: a photo, or not recorded",
+        since="0.2",
     )
     lost_at_start: Seconds = optional(
         "time before the first frame with pictures that cannot be decoded, as in a capture that "
-        "begins between two key frames; since 0.2",
+        "begins between two key frames",
         0.0,
+        since="0.2",
     )
     lost_at_end: Seconds = optional(
         "time after the last frame with pictures of a damaged file that cannot be decoded; since "
@@ -119,10 +121,10 @@ class Media(Value):
     )
     frames_decoded: int = Field(ge=0)
     frames_passed_over: int = optional(
-        "H.264 frames that were not decoded, because they were not sampled and no other frame "
-        "refers to them; since 0.2",
+        "H.264 frames that were not decoded, because they were not sampled and no other frame refers to them",
         0,
         ge=0,
+        since="0.2",
     )
     frames_undecodable: int = Field(
         ge=0, description="packets or frames that the decoder refused, that have no time, or that are missing"
@@ -134,10 +136,11 @@ class Media(Value):
         ge=0,
     )
     frames_from_damaged: int = optional(
-        "decoded or skipped frames that depend on damaged or missing pictures, up to the next "
-        "key frame; they are not examined; since 0.2",
+        "decoded or skipped frames that depend on damaged or missing pictures, up to the next key"
+        " frame; they are not examined",
         0,
         ge=0,
+        since="0.2",
     )
     enlarged: float = optional(
         "times by which the pictures seem enlarged before they were encoded, by the spectra of their "
@@ -195,19 +198,22 @@ class Person(Value):
         ge=0, description="sampled frames in which this face was judged"
     )
     motionless: bool | None = optional(
-        "whether the face does not move for two seconds or more each time it is shown, as a "
-        "still shown as a video; null in photographs; since 0.2"
+        "whether the face does not move for two seconds or more each time it is shown, as a still"
+        " shown as a video; null in photographs",
+        since="0.2",
     )
     grey: Annotated[Probability | None, COVERED] = optional(
         "share of the judged faces in sampled frames that are grey or monochrome; null if none "
-        "was judged, and in photographs; since 0.2"
+        "was judged, and in photographs",
+        since="0.2",
     )
     covered: Annotated[Probability | None, COVERED] = optional(
         "share of the judged faces in sampled frames with covered mouth or eyes, for instance by "
-        "a mask, a hand or a caption; null if none was judged; since 0.2"
+        "a mask, a hand or a caption; null if none was judged",
+        since="0.2",
     )
     quality: Annotated[FaceQuality | None, Tolerance(how="quality")] = optional(
-        "as in the coverage, but of this person alone; null if none was judged; since 0.2"
+        "as in the coverage, but of this person alone; null if none was judged", since="0.2"
     )
     probability: Probability | None = Field(
         description="calibrated for exhibits, of the strongest segment or else of all usable frames; "
@@ -239,12 +245,13 @@ class Segment(Value):
         gt=0, description="scored frames inside"
     )
     covered: Annotated[Probability | None, COVERED] = optional(
-        "as for persons, of the faces inside; since 0.2"
+        "as for persons, of the faces inside", since="0.2"
     )
     peaks: Annotated[tuple[Peak, ...], Tolerance(how="peaks")] = Field(max_length=3)
     calm: Annotated[CalmFrame | None, Tolerance(how="calm")] = optional(
-        "the calmest judged face of the same person outside all segments; null: there is none, as in "
-        "photographs; since 0.3"
+        "the calmest judged face of the same person outside all segments; null: there is none, as"
+        " in photographs",
+        since="0.3",
     )
 
     strip: Annotated[tuple[StripFace, ...], Tolerance(how="strip")] = optional(
@@ -307,8 +314,9 @@ class Analysis(Document):
     verdict: Annotated[Verdict, FINDING]
     kind: Annotated[ManipulationKind | None, Tolerance(how="kind", finding=True)] = optional(
         "with the verdict *manipulated*, the question that the second look answers with yes for "
-        "all flagged faces, since 0.2 by its answers where they are flagged; null: neither clearly "
-        "outweighs the other, or no second look was taken; since 0.2"
+        "all flagged faces, since 0.2 by its answers where they are flagged; null: neither "
+        "clearly outweighs the other, or no second look was taken",
+        since="0.2",
     )
     reason: Annotated[str, FOLLOWS] = Field(
         default="", description="the reason for the verdict: the texts of `causes`"
@@ -325,7 +333,7 @@ class Analysis(Document):
         "answers of the second look; null: no second look was taken"
     )
     stability: Annotated[Probability | None, STABILITY] = optional(
-        "the lowest stability of the persons on whom the verdict rests; null: not measured; since 0.2"
+        "the lowest stability of the persons on whom the verdict rests; null: not measured", since="0.2"
     )
     declarations: Annotated[tuple[Declaration, ...] | None, Tolerance(how="declared", finding=True)] = (
         optional(
@@ -340,7 +348,9 @@ class Analysis(Document):
         f"PNG of a photo as it was examined, at most {KEPT_WIDTH} px wide, relative to "
         "analysis.json; null: a video, or not kept; since 0.2"
     )
-    boxed: Annotated[str | None, PICTURE] = optional("the same with a named box around each face; since 0.2")
+    boxed: Annotated[str | None, PICTURE] = optional(
+        "the same with a named box around each face", since="0.2"
+    )
     segments: Annotated[tuple[Segment, ...], Tolerance(how="segments", finding=True)]
     persons: Annotated[tuple[Person, ...], Tolerance(how="persons", finding=True)]
     media: Annotated[Media, Tolerance(how="file", finding=True)]
@@ -349,12 +359,13 @@ class Analysis(Document):
     coverage: Coverage
     software: Annotated[Software, FINDING]
     others: Annotated[tuple[OtherModel, ...], Tolerance(how="others", finding=True)] = optional(
-        "results of other models; since 0.2", (), max_length=MOST_OTHERS
+        "results of other models", (), max_length=MOST_OTHERS, since="0.2"
     )
-    joint: Annotated[Joint | None, FINDING] = optional("null: no other model took part; since 0.2")
+    joint: Annotated[Joint | None, FINDING] = optional("null: no other model took part", since="0.2")
     voice: Annotated[Voice | None, FINDING] = optional(
-        "what was found about the voices, a question of its own; null: sound was not examined, because the "
-        "exhibit is a photo, sound was left out, or the version is older; since 0.3"
+        "what was found about the voices, a question of its own; null: sound was not examined, "
+        "because the exhibit is a photo, sound was left out, or the version is older",
+        since="0.3",
     )
 
     @property

@@ -22,8 +22,14 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def optional(description: str, default: Any = None, **constraints: Any) -> Any:
-    """Return a field with a default, null if not given, and its description in the JSON schema."""
+def optional(description: str, default: Any = None, *, since: str = "", **constraints: Any) -> Any:
+    """Return a field with a default, null if not given, and its description in the JSON schema.
+
+    ``since`` is the first release that has it, also in the JSON schema (key ``since``).
+    """
+    if since:
+        description = f"{description}; since {since}"
+        constraints["json_schema_extra"] = {"since": since}
     return Field(default=default, description=description, **constraints)
 
 

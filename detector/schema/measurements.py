@@ -65,7 +65,10 @@ class Coverage(Value):
         "longer than one",
     )
     frames_from_damaged: int = optional(
-        "frames that were not sampled because they depend on damaged or missing pictures; since 0.2", 0, ge=0
+        "frames that were not sampled because they depend on damaged or missing pictures",
+        0,
+        ge=0,
+        since="0.2",
     )
     frames_with_face: Annotated[int, FACES] = Field(ge=0)
     frames_with_usable_face: Annotated[int, FACES] = Field(ge=0)
@@ -77,7 +80,7 @@ class Coverage(Value):
         "0.2",
     )
     faces_interpolated: Annotated[int, Tolerance(by=4, share=BETWEEN, of="faces_found")] = optional(
-        "usable faces that the scan skipped because the scores around them were low; since 0.2", 0, ge=0
+        "usable faces that the scan skipped because the scores around them were low", 0, ge=0, since="0.2"
     )
     faces_discarded: Annotated[int, FACES] = Field(
         ge=0, description="large enough to judge, but never detected with confidence, so not taken for faces"
@@ -172,8 +175,9 @@ class SecondLook(Value):
     )
     contradiction: bool = optional(
         "the networks disagree more on the same question than on any person they were measured "
-        "on, as with pictures made to mislead one of them; since 0.2",
+        "on, as with pictures made to mislead one of them",
         False,
+        since="0.2",
     )
     views_agree: Annotated[bool | None, FOLLOWS] = optional(
         "videos: whether enough of these views fall on that side for a finding; null: they were not "
@@ -181,5 +185,5 @@ class SecondLook(Value):
     )
     moments: Annotated[tuple[SecondLookMoment, ...], Tolerance(key="pts", alone=1.0)]
     contrasts: Annotated[tuple[SecondLookContrast, ...], Tolerance(how="contrasts")] = optional(
-        "intervals that stand out from their track, and were raised for it; since 0.2", ()
+        "intervals that stand out from their track, and were raised for it", (), since="0.2"
     )

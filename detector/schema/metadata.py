@@ -79,7 +79,7 @@ class HiddenMark(Value):
         "of a mark in sound, where it is heard: starts and ends in the sound, the first 32", (), max_length=32
     )
     channels: tuple[int, ...] = optional(
-        "of a mark in sound, the channels that carry it, from 1; empty: all of them alike; since 0.3", ()
+        "of a mark in sound, the channels that carry it, from 1; empty: all of them alike", (), since="0.3"
     )
 
 
@@ -188,7 +188,7 @@ class Stream(Value):
     channels: Count | None = None
     sample_rate: Count | None = optional("of sound, in hertz")
     duration: Seconds | None = optional("as stated for the stream")
-    cover: bool = optional("a picture beside the recording; since 0.2", False)
+    cover: bool = optional("a picture beside the recording", False, since="0.2")
 
 
 class Picture(Value):
@@ -209,29 +209,35 @@ class Picture(Value):
     )
     transparent: Share | None = optional(
         "the largest transparent share of a frame; frames were examined on a white background, "
-        "those of videos on a black one; null: none, or not measured; since 0.2"
+        "those of videos on a black one; null: none, or not measured",
+        since="0.2",
     )
     sizes: tuple[tuple[int, int], ...] = optional(
         "if the size changes, width and height of sampled frames in the file, upright and in "
-        "square pixels, at most 16; each was fitted to the size of the media; since 0.2",
+        "square pixels, at most 16; each was fitted to the size of the media",
         (),
+        since="0.2",
     )
     interlaced: Share | None = optional(
         "share of sampled frames that are stored as two fields; they were examined as stored; "
-        "null: none, or not measured; since 0.2"
+        "null: none, or not measured",
+        since="0.2",
     )
     shown: tuple[Count, Count] | None = optional(
         "width and height in stored pixels of the part that players should show according to an "
-        "MP4, QuickTime or Matroska file; the whole picture was examined; null: not cropped, or not read; "
-        "since 0.2"
+        "MP4, QuickTime or Matroska file; the whole picture was examined; null: not cropped, or "
+        "not read",
+        since="0.2",
     )
     dolby_vision: str | None = optional(
         "Dolby Vision profile and compatibility of an MP4 or QuickTime file, such as 8.4; not "
-        "applied; null: not stated, or not read; since 0.2"
+        "applied; null: not stated, or not read",
+        since="0.2",
     )
     ends_at: Share | None = optional(
         "share of a transport stream or Flash video at which its pictures end, if that is well "
-        "before the end of the file; null: otherwise, or not measured; since 0.2"
+        "before the end of the file; null: otherwise, or not measured",
+        since="0.2",
     )
     bit_rate: Count | None = optional("bits a second, measured from the packets")
     declared_bit_rate: Count | None = None
@@ -311,7 +317,7 @@ class Timing(Value):
     packets_not_shown: Count = optional("cut away by an edit list", 0)
     failures: tuple[Failure, ...] = optional("the first 100", ())
     from_damaged: tuple[DamagedStretch, ...] = optional(
-        "frames that depend on damaged or missing pictures; since 0.2", ()
+        "frames that depend on damaged or missing pictures", (), since="0.2"
     )
 
 
@@ -359,11 +365,12 @@ class Thumbnail(Value):
     correlation: float | None = Field(description="of the grey levels of both, reduced; -1 to 1")
     difference: float | None = optional(
         "if they are similar as a whole, the difference of the least similar of 8 × 8 parts, "
-        "relative to the contrast; since 0.2",
+        "relative to the contrast",
         ge=0,
+        since="0.2",
     )
     cropped: Share | None = optional(
-        "if they are not, the share of the thumbnail of which the photo is a crop; since 0.2"
+        "if they are not, the share of the thumbnail of which the photo is a crop", since="0.2"
     )
 
 

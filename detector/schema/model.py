@@ -124,11 +124,12 @@ class SecondLookModel(Value):
     sha256: Sha256
     transformer: TransformerModel | None = optional("its second network, if it had two; versions 1.6 and 1.7")
     card_sha256: Sha256 | None = optional(
-        "over the part of its card that affects results: input, fusion, calibration; since 0.2"
+        "over the part of its card that affects results: input, fusion, calibration", since="0.2"
     )
     codecs: dict[str, float] | None = optional(
         "subtracted from the raw *altered* score (logit) of videos by codec (FFmpeg's name), "
-        "because encoding adds as much on average; since 0.2"
+        "because encoding adds as much on average",
+        since="0.2",
     )
 
 
@@ -148,13 +149,13 @@ class Model(Value):
     domain: str = Field(description="what it was validated on, in words")
     limits: tuple[str, ...]
     learnt: tuple[str, ...] = optional(
-        "generators and methods from whose photographs it learned, in words; since 0.2", ()
+        "generators and methods from whose photographs it learned, in words", (), since="0.2"
     )
     rates: tuple[Rate, ...] = optional("error rates with intervals", ())
     validated: tuple[Range, ...] = optional("ranges it was validated in", ())
     onnx: OnnxNetwork | None = optional(
-        "framing and output of a network in an ONNX file; null: one of Reelproof's architectures; since 0.2"
+        "framing and output of a network in an ONNX file; null: one of Reelproof's architectures", since="0.2"
     )
     second_look: SecondLookModel | None = optional(
-        "the network whose logits are fused with this one's; null: this one decided alone; since 0.2"
+        "the network whose logits are fused with this one's; null: this one decided alone", since="0.2"
     )

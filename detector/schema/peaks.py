@@ -63,10 +63,10 @@ class HideAndRescore(Value):
         gt=0,
     )
     hidden_middle: Probability | None = optional(
-        "after hiding a disc of the same size in the middle, where maps are hot in many faces; since 0.3"
+        "after hiding a disc of the same size in the middle, where maps are hot in many faces", since="0.3"
     )
     drop_middle: Annotated[float | None, LOGIT] = optional(
-        "logit before minus logit after hiding that disc; since 0.3"
+        "logit before minus logit after hiding that disc", since="0.3"
     )
 
     @property
@@ -175,7 +175,7 @@ class Peak(Value):
         "PNG of the heatmap alone, as large as the frame and transparent where it is cold; null if not kept"
     )
     close_up: Annotated[CloseUp | None, PICTURE] = optional(
-        "null: the pictures above show the face large enough, or none is kept; since 0.2"
+        "null: the pictures above show the face large enough, or none is kept", since="0.2"
     )
     heat: Annotated[Probability, HEAT] = Field(
         description="highest value of this map on the scale of the whole analysis"
@@ -186,7 +186,7 @@ class Peak(Value):
         "empty in analyses before 0.3",
         (),
     )
-    no_map: str | None = optional("why there is no heatmap, in words; since 0.3")
+    no_map: str | None = optional("why there is no heatmap, in words", since="0.3")
 
     @property
     def pictures(self) -> tuple[str, ...]:

@@ -36,8 +36,9 @@ class Score(Value):
     )
     interpolated: bool = optional(
         "true: the scan skipped this face; its logit, from which the other values follow, is "
-        "interpolated between the scores before and after it; since 0.2",
+        "interpolated between the scores before and after it",
         False,
+        since="0.2",
     )
 
 

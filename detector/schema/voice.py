@@ -111,7 +111,7 @@ class VoiceSegment(Value):
         tuple[VoicePeak, ...], Tolerance(key="time", alone=1.0, how="same_number", finding=True)
     ] = Field(default=(), max_length=3)
     channels: Annotated[tuple[ChannelNumber, ...], FINDING] = optional(
-        "those in which it was found; empty: all were judged together; since 0.3", ()
+        "those in which it was found; empty: all were judged together", (), since="0.3"
     )
 
 
@@ -156,22 +156,26 @@ class SoundStream(Value):
         (),
     )
     channels_left_out: tuple[ChannelNumber, ...] = optional(
-        "channels that carry other speech, but were not examined, because eight were; since 0.3", ()
+        "channels that carry other speech, but were not examined, because eight were", (), since="0.3"
     )
     restarts: int = optional(
-        "times at which the clock went back, as where recordings were joined; it was continued; since 0.3",
+        "times at which the clock went back, as where recordings were joined; it was continued",
         0,
         ge=0,
+        since="0.3",
     )
     closed_gaps: int = optional(
-        "gaps of more than ten minutes, which were closed up as errors of the clock; since 0.3", 0, ge=0
+        "gaps of more than ten minutes, which were closed up as errors of the clock", 0, ge=0, since="0.3"
     )
-    repeated: int = optional("packets that were left out because they repeat one before; since 0.3", 0, ge=0)
+    repeated: int = optional(
+        "packets that were left out because they repeat one before", 0, ge=0, since="0.3"
+    )
     unread: int = optional(
-        "bytes behind the end that the file states for its sound, or between its packets, that hold nothing "
-        "known and were not examined; since 0.3",
+        "bytes behind the end that the file states for its sound, or between its packets, that "
+        "hold nothing known and were not examined",
         0,
         ge=0,
+        since="0.3",
     )
 
 
@@ -244,7 +248,7 @@ class ChannelFinding(Value):
     """The finding about channels that carry the same speech, or about all channels together."""
 
     channels: Annotated[tuple[ChannelNumber, ...], FINDING] = optional(
-        "those that this is about; empty: all were judged together, as before 0.3; since 0.3", ()
+        "those that this is about; empty: all were judged together, as before 0.3", (), since="0.3"
     )
     verdict: Annotated[VoiceVerdict, FINDING]
     reason: Annotated[str, FOLLOWS] = Field(
@@ -301,7 +305,7 @@ class Voice(ChannelFinding):
     stream: SoundStream | None = Field(description="null: the file has no sound")
     segments: Annotated[tuple[VoiceSegment, ...], Tolerance(key="id", finding=True)] = ()
     other_channels: Annotated[tuple[ChannelFinding, ...], Tolerance(key="channels", finding=True)] = optional(
-        "findings about the other channels, where they carry different speech; since 0.3", ()
+        "findings about the other channels, where they carry different speech", (), since="0.3"
     )
     model: Annotated[VoiceModel, FINDING]
 
