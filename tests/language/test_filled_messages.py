@@ -51,9 +51,11 @@ def test_every_message_is_taken_apart_as_an_expression_takes_it(code: str) -> No
 
 def test_a_repeated_placeholder_has_one_value() -> None:
     form = next(form for form in _forms("de") if len(set(form.names)) < len(form.names))
-    text = filled(form, ("model", "224"))
-    assert _placeholders(form, text) == {"name": "model", "size": "224"}
-    assert _placeholders(form, text.replace("224", "112", 1)) is None
+    values = {name: f"value {number}" for number, name in enumerate(dict.fromkeys(form.names), 1)}
+    text = filled(form, tuple(values.values()))
+    assert _placeholders(form, text) == values
+    repeated = next(name for name in form.names if form.names.count(name) > 1)
+    assert _placeholders(form, text.replace(values[repeated], "other", 1)) is None
 
 
 class Counted(str):
