@@ -121,6 +121,17 @@ def average_rate(fraction: str | None) -> str:
     )
 
 
+def duration(seconds: float) -> str:
+    """Format a duration as people say it: ``4.5 s``, ``1 min 5 s``, ``2 h 3 min``."""
+    if round(seconds, 1) < 60:
+        return gettext("%(seconds)s s", seconds=shown(seconds, ".1f"))
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return gettext("%(minutes)s min %(seconds)s s", minutes=minutes, seconds=rest)
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return gettext("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
+
+
 def time_span(start: float, end: float) -> str:
     """Format an interval of times in seconds."""
     return from_to(timecode(start), timecode(end))

@@ -157,7 +157,7 @@ def _hundred(title: str, rate: Rate | None) -> Hundred:
         words = gettext("This was not measured for this model, so the rate is unknown.")
         return Hundred(title, 0, words, measured=False)
     words = gettext(
-        "%(share)s of 100, measured: %(events)s of %(counted)s.",
+        "%(events)s of %(counted)s, about %(share)s %%.",
         share=shown(100 * rate.value, ".0f"),
         events=grouped(rate.events if rate.events is not None else round(rate.value * rate.items)),
         counted=plural(rate.items, rate.unit.removesuffix("s"), rate.unit),

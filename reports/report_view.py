@@ -14,6 +14,7 @@ from detector.schema.summary import AnalysisOutcome, verdicts_of
 from detector.schema.voice import VoiceVerdict
 from detector.verdict.finding import finding_of
 from language import translation
+from language.formatting import probability
 from language.headlines import headline
 from language.languages import DEFAULT
 from language.translation import UNTRANSLATED, gettext, reason_text
@@ -29,6 +30,7 @@ from reports.finding import summary
 from reports.finding.meaning import MeaningView, meaning_view
 from reports.finding.not_examined import NotExaminedView, not_examined_view
 from reports.finding.other_models import OtherModelsView, other_models_view
+from reports.finding.reliability import face_reliability
 from reports.finding.summary import FigureView, figure_view
 from reports.inputs.case import CaseDetails
 from reports.inputs.input_files import ExhibitCheck, parse_laboratory
@@ -42,6 +44,7 @@ from reports.review.annotation_section import ReviewerView, reviewer_view
 from reports.review.annotations import Annotation
 from reports.review.second_review import SecondReview, review_of
 from reports.review.second_review_section import SecondReviewView, second_review_view
+from reports.sound.network_rates import voice_reliability
 from reports.sound.sound_section import SoundView, sound_view
 from reports.sound.words import first_page_sentence, recording_answers
 from reports.validation.error_rates import MeasuredErrors, measured_errors
@@ -54,6 +57,7 @@ from reports.validation.laboratory import (
 )
 from reports.wording.lengths import FULL, SUMMARY, Length
 from reports.wording.sections import Fact, Section, contents, of_length
+from reports.wording.verbal_scale import flagged_phrase
 from reports.wording.verdict_sentence import MARKS, verdict_sentence
 
 
@@ -107,10 +111,19 @@ __all__ = ["PeakView", "ReportView", "SegmentView", "report_view"]
 
 @dataclass(frozen=True)
 class Lead:
-    """What the first page shows: the strongest peak of the strongest flagged segment or face."""
+    """What the first page shows: the leading peak of the strongest flagged segment or face."""
 
     segment: SegmentView
     peak: PeakView
+
+
+@dataclass(frozen=True)
+class StrengthView:
+    """The probability of one verdict, and how strong a finding it is; "" for other verdicts."""
+
+    about: str
+    figure: str
+    strength: str
 
 
 @dataclass(frozen=True)
@@ -132,6 +145,8 @@ class ReportView:
     statements_note: str  # where they stay in English
     declared: DeclarationsView
     answers: tuple[summary.KeyAnswer, ...]
+    strengths: tuple[StrengthView, ...]  # of the verdicts on faces and on voices
+    reliability: tuple[str, ...]  # how often verdicts like these were wrong
     next_steps: str  # as a page says it; a report has it among its answers
     figure: FigureView
     figure_words: str
@@ -293,6 +308,8 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         declared=declarations_view(analysis),
         statements_note=_statements_note(analysis),
         answers=tuple(answers),
+        strengths=_strengths(analysis),
+        reliability=_reliability(analysis),
         next_steps=_next_steps(analysis, sound, in_report=False),
         figure=figure_view(analysis),
         figure_words=summary.figure_words(analysis),
@@ -334,6 +351,30 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     )
 
 
+def _strengths(analysis: Analysis) -> tuple[StrengthView, ...]:
+    """Return the probabilities of both verdicts, and how strong they are as findings."""
+    voice, strengths = analysis.voice, []
+    if not analysis.media.sound_only:
+        faces = figure_view(analysis)
+        figure = faces.text if faces.name else gettext("not judged")
+        phrase = faces.strength.phrase if faces.strength else ""
+        strengths.append(StrengthView(gettext("Faces"), figure, phrase))
+    if voice is not None:
+        figure, phrase = gettext("not judged"), ""
+        if voice.probability is not None:
+            figure = probability(voice.probability)
+            if voice.verdict is VoiceVerdict.SYNTHETIC:
+                phrase = flagged_phrase(voice.probability, voice.scores.enter)
+        strengths.append(StrengthView(gettext("Voices"), figure, phrase))
+    return tuple(strengths)
+
+
+def _reliability(analysis: Analysis) -> tuple[str, ...]:
+    voice = analysis.voice
+    faces = "" if analysis.media.sound_only else face_reliability(analysis)
+    return tuple(filter(None, (faces, voice_reliability(voice.verdict, voice.model) if voice else "")))
+
+
 def _next_steps(analysis: Analysis, sound: SoundView | None, *, in_report: bool) -> str:
     """Recommend what to do about what was found: on faces, on voices or on both."""
     if sound and analysis.media.sound_only:
@@ -355,13 +396,12 @@ def _lead(analysis: Analysis, segments: Sequence[SegmentView]) -> Lead | None:
     eligible = finding_of(analysis).flagged
     if not eligible and analysis.verdict is Verdict.INCONCLUSIVE:
         eligible = analysis.segments
-    with_peaks = [segment for segment in eligible if any(peak.frame for peak in segment.peaks)]
+    with_peaks = [segment for segment in eligible if segment.lead]
     if not with_peaks:
         return None
     strongest = max(with_peaks, key=lambda segment: segment.confidence)
     view = next(view for view in segments if view.id == strongest.id)
-    highest = max(range(len(strongest.peaks)), key=lambda place: strongest.peaks[place].probability)
-    return Lead(view, view.peaks[highest])
+    return Lead(view, view.peaks[strongest.peaks.index(strongest.lead)])
 
 
 def _kept(analysis: Analysis, folder: Path) -> tuple[str, ...]:

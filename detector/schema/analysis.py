@@ -261,6 +261,12 @@ class Segment(Value):
     )
 
     @property
+    def lead(self) -> Peak | None:
+        """The peak to show first: one whose map is confirmed, then the one with the highest score."""
+        kept = [peak for peak in self.peaks if peak.frame]
+        return max(kept, key=lambda peak: (peak.confirmed, peak.probability), default=None)
+
+    @property
     def pictures(self) -> tuple[str, ...]:
         """Paths of all stored pictures."""
         of_peaks = (path for peak in self.peaks for path in peak.pictures)

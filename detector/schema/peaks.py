@@ -189,6 +189,11 @@ class Peak(Value):
     no_map: str | None = optional("why there is no heatmap, in words", since="0.3")
 
     @property
+    def confirmed(self) -> bool:
+        """Whether a check confirmed the map."""
+        return self.check is not None and self.check.confirmed
+
+    @property
     def pictures(self) -> tuple[str, ...]:
         """Paths of all stored pictures."""
         further = [path for heatmap in self.maps[1:] for path in (heatmap.overlay, heatmap.map)]

@@ -58,6 +58,7 @@ class Summary(TypedDict):
 
     outcome: str | None  # an AnalysisOutcome
     no_face: bool | None  # see Verdicts
+    sound_only: bool | None
     kind: str | None
     answers: dict[str, float] | None
     declarations: list[str] | None
@@ -66,7 +67,14 @@ class Summary(TypedDict):
 
 
 EMPTY_SUMMARY: Final = Summary(
-    outcome=None, no_face=None, kind=None, answers=None, declarations=None, marks=None, voice=None
+    outcome=None,
+    no_face=None,
+    sound_only=None,
+    kind=None,
+    answers=None,
+    declarations=None,
+    marks=None,
+    voice=None,
 )
 
 
@@ -76,6 +84,7 @@ def summarise(analysis: Analysis) -> Summary:
     return Summary(
         outcome=verdicts.outcome.value,
         no_face=verdicts.no_face,
+        sound_only=analysis.media.sound_only,
         kind=None if analysis.kind is None else analysis.kind.value,
         answers=None if analysis.answers is None else analysis.answers.model_dump(),
         declarations=None

@@ -11,9 +11,9 @@ from detector.verdict.finding import finding_of
 from language import formatting
 from language.formatting import plural, shown, timecode
 from language.translation import N_, capitalize_first, gettext, reason_text, translated
-from reports.annex import reader_view
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
+from reports.finding.reliability import face_reliability
 from reports.validation.error_rates import outside_of
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
 from reports.wording.verbal_scale import STRENGTHS, Strength, strength
@@ -89,7 +89,7 @@ def key_answers(analysis: Analysis) -> tuple[KeyAnswer, ...]:
         answers.append((gettext("Which person"), _persons(analysis)))
     certainty = filter(None, (_certainty(analysis), outside_words(analysis)))
     answers.append((gettext("How certain"), " ".join(certainty)))
-    if wrong := how_often_wrong(analysis):
+    if wrong := face_reliability(analysis):
         answers.append((gettext("How often wrong"), wrong))
     return (
         *answers,
@@ -221,24 +221,6 @@ def figure_words(analysis: Analysis) -> str:
         figure=formatting.probability(figure),
         between=between,
     )
-
-
-def how_often_wrong(analysis: Analysis) -> str:
-    """State how often verdicts like this one were wrong in tests; "" beside an inconclusive one."""
-    reader = reader_view(analysis)
-    if analysis.verdict is Verdict.INCONCLUSIVE:
-        return ""
-    if reader.apart:
-        return reader.apart
-    false_alarms, misses = reader.errors
-    error = false_alarms if analysis.verdict is Verdict.MANIPULATED else misses
-    if not error.measured:
-        return error.words
-    if analysis.verdict is Verdict.MANIPULATED:
-        words = gettext("Of unmanipulated files in tests, the model flagged %(words)s", words=error.words)
-    else:
-        words = gettext("Of manipulated files in tests, the model missed %(words)s", words=error.words)
-    return " ".join(filter(None, (words, reader.one_person)))
 
 
 def _not_examined(analysis: Analysis) -> str:

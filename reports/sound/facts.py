@@ -5,7 +5,7 @@ from __future__ import annotations
 from detector.schema.analysis import Analysis
 from detector.schema.codec_names import codec_name
 from detector.schema.voice import ChannelFinding, Voice
-from language.formatting import plural, shown, timecode
+from language.formatting import duration, plural, shown, timecode
 from language.translation import Quoted, capitalize_first, gettext
 from reports.sound.channels import channel_words
 from reports.wording.sections import Fact
@@ -22,8 +22,8 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
             facts.append(_of_channels(voice, finding))
             continue
         facts += [
-            Fact(gettext("Speech judged"), timecode(finding.speech)),
-            Fact(gettext("Sound not judged"), timecode(sum(finding.not_judged.values()))),
+            Fact(gettext("Speech judged"), duration(finding.speech)),
+            Fact(gettext("Sound not judged"), duration(sum(finding.not_judged.values()))),
             Fact(gettext("Windows scored"), shown(len(finding.scores.time), ",")),
         ]
         if finding.stability is not None:
@@ -73,8 +73,8 @@ def judged_words(finding: ChannelFinding) -> str:
     """State how much of the sound of a finding was judged."""
     return gettext(
         "%(speech)s of speech were judged; %(left)s of the sound were not.",
-        speech=timecode(finding.speech),
-        left=timecode(sum(finding.not_judged.values())),
+        speech=duration(finding.speech),
+        left=duration(sum(finding.not_judged.values())),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from detector.schema.voice import VoiceModel, VoiceVerdict
 from language.formatting import shown
 from language.translation import N_, gettext, translated
 
@@ -64,3 +65,20 @@ def _row(figures: Mapping[str, float], sound: str, ending: str, auc: str) -> Rat
     return RateRow(
         sound, rate(_FLAGGED), rate(_FOUND), rate(_OPEN), "–" if area is None else shown(area, ".2f")
     )
+
+
+def voice_reliability(verdict: VoiceVerdict, model: VoiceModel) -> str:
+    """State how often verdicts on voices like this one were wrong; "" where none was given or measured."""
+    figures = model.figures
+    if verdict is VoiceVerdict.SYNTHETIC and _FLAGGED in figures:
+        return gettext(
+            "Of 100 human recordings from sources that nothing had learnt from, %(share)s were flagged.",
+            share=shown(100 * figures[_FLAGGED], ".0f"),
+        )
+    if verdict is VoiceVerdict.NOT_FOUND and _FOUND in figures:
+        return gettext(
+            "Of 100 synthetic recordings from sources that nothing had learnt from, %(share)s were not "
+            "flagged.",
+            share=shown(100 * (1 - figures[_FOUND]), ".0f"),
+        )
+    return ""

@@ -9,10 +9,11 @@ from typing import assert_never
 from detector.schema.analysis import Analysis, Voice
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
-from language.formatting import plural, probability, shown, time_span, timecode
+from language.formatting import duration, plural, probability, shown, time_span
 from language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.sound.channels import channel_sentences, channel_words
 from reports.sound.facts import judged_words
+from reports.sound.network_rates import voice_reliability
 from reports.wording.photographs import made_since
 
 EXAMINED_SINCE = "1.26"  # schema version
@@ -74,14 +75,14 @@ def further_reason(voice: Voice) -> str:
 
 def verdict_sentence(voice: Voice) -> str:
     """State the verdict on the voices in a sentence."""
-    speech = timecode(voice.speech)
+    speech = duration(voice.speech)
     match voice.verdict:
         case VoiceVerdict.SYNTHETIC:
             flagged = voice.flagged
             return gettext(
                 "Speech was judged to be synthetic in %(segments)s, %(flagged)s of the recording.",
                 segments=plural(len(flagged), "segment", "segments"),
-                flagged=timecode(_covered(flagged)),
+                flagged=duration(_covered(flagged)),
             )
         case VoiceVerdict.NOT_FOUND:
             return gettext(
@@ -143,6 +144,8 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
             "recording is synthetic, which also depends on where it comes from.",
             figure=probability(voice.probability),
         )
+    if wrong := voice_reliability(voice.verdict, voice.model):
+        answers.append((gettext("How often wrong"), wrong))
     judged = " ".join(_judged(voice, finding) for finding in voice.findings)
     if voice.stream is not None and voice.stream.unread:
         unread = gettext(

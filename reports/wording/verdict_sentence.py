@@ -7,7 +7,7 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Answers, ManipulationKind, Person, Verdict
 from detector.verdict.finding import finding_of
-from language.formatting import plural, probability, shown, time_span, timecode
+from language.formatting import duration, plural, probability, shown, time_span
 from language.translation import N_, gettext
 
 # Names of verdicts in style sheets and of their icons.
@@ -83,11 +83,11 @@ def _manipulated(analysis: Analysis) -> str:
         total += max(0.0, segment.end - max(segment.start, reached))
         reached = max(reached, segment.end)
     return gettext(
-        "%(who)s judged to be manipulated in %(segments)s of this video, %(flagged)s of its %(whole)s.",
+        "%(who)s judged to be manipulated in %(segments)s of this video: %(flagged)s of %(whole)s.",
         who=subject,
         segments=plural(len(segments), "segment", "segments"),
-        flagged=timecode(total),
-        whole=timecode(analysis.media.duration),
+        flagged=duration(total),
+        whole=duration(analysis.media.duration),
     )
 
 

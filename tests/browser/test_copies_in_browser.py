@@ -101,7 +101,7 @@ def test_what_was_found_before_is_told(app: Served, page: Page, seen: Seen, clip
     page.wait_for_url(re.compile(r"/comparisons/[0-9a-f]{32}$"))
 
     page.goto(f"{app.address}/analyses")
-    page.get_by_role("link", name="1 like it").first.click()
+    page.get_by_role("link", name="1 similar").first.click()
     expect(page.locator("tr[data-analysis]")).to_have_count(2)
     page.get_by_role("link", name="original.mp4").click()
     expect(page.get_by_role("region", name="Other exhibits show the same")).to_contain_text(

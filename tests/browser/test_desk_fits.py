@@ -68,7 +68,7 @@ def test_the_history_has_room_in_its_panel(desk: Page) -> None:
     desk.keyboard.press("Shift+ArrowRight")
     desk.keyboard.press("o")
     desk.locator("#span-person").select_option("A")
-    desk.get_by_role("button", name="Mark the stretch").click()
+    desk.get_by_role("button", name="Mark the passage").click()
     sign(desk, "Fay")
     entry = desk.locator("#history li").first
     expect(entry).to_contain_text("flagged by the machine")

@@ -34,7 +34,7 @@ def test_annotations_are_kept(reviewed: tuple[Served, str], desk: Page, seen) ->
     go_to(desk, 8.0)
     desk.keyboard.press("o")
     desk.locator("#span-note").fill("The mouth lags")
-    desk.get_by_role("button", name="Mark the stretch").click()
+    desk.get_by_role("button", name="Mark the passage").click()
     expect(desk.locator("#history")).to_contain_text("missed by the machine")
     desk.get_by_role("tabpanel", name="Annotations").get_by_role("button", name="Unsure", exact=True).click()
     expect(desk.locator("#history")).to_contain_text("Whole exhibit")
@@ -183,7 +183,7 @@ def test_a_held_key_or_a_second_press_records_nothing_twice(reviewed: tuple[Serv
     desk.get_by_role("tab", name="Annotations").click()
     desk.locator("#span-start").fill("0.5")
     desk.locator("#span-end").fill("1.5")
-    desk.get_by_role("button", name="Mark the stretch").dblclick()
+    desk.get_by_role("button", name="Mark the passage").dblclick()
     expect(desk.locator("#history li").first).to_contain_text("missed by the machine")
     # What is asked for while another is under way waits, and is not lost.
     desk.locator("#exhibit-buttons [data-verdict=agree]").click()

@@ -100,7 +100,7 @@ def test_handing_in_to_a_case_and_cancelling(
     page.get_by_label("Name or number").fill(name)
     page.get_by_role("button", name="Create the case").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
-    page.get_by_role("link", name="Hand in files").click()
+    page.get_by_role("link", name="Upload files").click()
     page.wait_for_load_state()  # the script takes a file chosen from then on
     photo = tmp_path / "photo.png"
     photo.write_bytes(b"\x89PNG\r\n\x1a\n" + os.urandom(200))

@@ -46,6 +46,9 @@ class AnalysisStatus(JobStatus):
     no_face: bool | None = Field(
         default=None, description="no face of a photo or video was judged; null: made by 0.2 or earlier"
     )
+    sound_only: bool | None = Field(
+        default=None, description="a recording of sound without picture; null: made by 0.2 or earlier"
+    )
     kind: ManipulationKind | None = Field(
         default=None, description="of manipulation, if that is the verdict and the kind could be determined"
     )

@@ -247,7 +247,7 @@ def _segment(
         if segment_view.flagged
         else segment_view.meaning,
         "peaks": [
-            _peak(segment_view, peak, view, pictures, "" if still else f", {view.time}")
+            _peak(segment, segment_view, peak, view, pictures, "" if still else f", {view.time}")
             for peak, view in zip(segment.peaks, segment_view.peaks, strict=True)
         ],
         "strip": [
@@ -273,7 +273,9 @@ def _moment(view: MomentView, time: float, pictures: str) -> dict[str, Any]:
     }
 
 
-def _peak(segment_view: SegmentView, peak: Peak, view: PeakView, pictures: str, when: str) -> dict[str, Any]:
+def _peak(
+    segment: Segment, segment_view: SegmentView, peak: Peak, view: PeakView, pictures: str, when: str
+) -> dict[str, Any]:
     def address(picture: ShownPicture) -> str | None:
         return pictures + picture.path if picture.path else None
 
@@ -290,6 +292,7 @@ def _peak(segment_view: SegmentView, peak: Peak, view: PeakView, pictures: str, 
         "close_up": _close_up(peak.box),
         "near": _near(peak, view, address),
         "confirmed": view.confirmed,
+        "leads": peak is segment.lead,
         "effect": view.effect,
         "check": [list(row) for row in view.check],
         "caption": gettext(

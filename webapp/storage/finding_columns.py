@@ -20,19 +20,25 @@ def read_verdicts(verdict: str | None, summary: str | None) -> Verdicts | None:
     fields = json.loads(summary) if summary else {}
     voice = fields.get("voice") or {}
     return Verdicts(
-        None if voice.get("only") else Verdict(verdict),
+        None if _is_sound_only(fields) else Verdict(verdict),
         VoiceVerdict(voice["verdict"]) if voice else None,
         no_face=bool(fields.get("no_face")),
     )
 
 
+def _is_sound_only(fields: dict[str, Any]) -> bool:
+    # Summaries of 0.2 and earlier do not say it of recordings whose sound was left out.
+    return bool(fields.get("sound_only") or (fields.get("voice") or {}).get("only"))
+
+
 def finding_columns(verdict: str | None, summary: str | None) -> dict[str, Any]:
     """Return the values of the columns that follow from the verdict and from the JSON of the summary."""
     verdicts = read_verdicts(verdict, summary)
-    voice = (json.loads(summary).get("voice") if summary else None) or {}
+    fields = json.loads(summary) if summary else {}
+    voice = fields.get("voice") or {}
     return {
         "outcome": None if verdicts is None else verdicts.outcome.value,
-        "sound_only": bool(voice.get("only")),
+        "sound_only": _is_sound_only(fields),
         "voice_verdict": voice.get("verdict"),
         "voice_probability": voice.get("probability"),
     }

@@ -72,7 +72,7 @@ export class AnnotationPanel {
   #persons() {
     const choice = byId("span-person");
     const before = choice.value;
-    choice.replaceChildren(el("option", { value: "" }, _("Nobody in particular")),
+    choice.replaceChildren(el("option", { value: "" }, _("No one")),
       ...this.desk.persons.map(({ id, name }) => el("option", { value: id }, name)));
     choice.value = this.desk.persons.some(({ id }) => id === before) ? before : "";
   }

@@ -15,6 +15,7 @@ import { sampleOf } from "./explore.js";
 import { FaceView } from "./face_view.js";
 import { LaneList, lanesOf } from "./lanes.js";
 import { PersonPanel } from "./persons.js";
+import { leading } from "./pictures.js";
 import { showFor } from "./playback.js";
 import { Player } from "./player.js";
 import { Inspector, SegmentList } from "./segments.js";
@@ -138,7 +139,7 @@ class Desk {
     this.sound?.list();
     this.drawLanes();
     byId("rename-reviewer").hidden = Boolean(this.store.author);
-    byId("reviewer-name").textContent = this.author() || _("not given yet");
+    byId("reviewer-name").textContent = this.author() || _("No name set");
     if (this.store.offline) byId("save-annotations").disabled = !this.store.unsaved;
     this.player.draw();
   }
@@ -164,7 +165,7 @@ class Desk {
     this.list.mark();
     this.inspector.draw();
     this.drawLanes();
-    if (seek && !this.data.still) this.player.seek(segment.peaks[0]?.time ?? segment.start);
+    if (seek && !this.data.still) this.player.seek(leading(segment.peaks)?.time ?? segment.start);
     this.face?.choose(this.personOf(segment)?.id);
     if (scroll) this.tab("segments");
   }

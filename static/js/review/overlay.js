@@ -133,7 +133,7 @@ export class Overlay {
     if (state === "unusable") return _("%(name)s: not judged", { name });
     const known = { name, score: figure };
     if (state !== "high") return `${name}: ${known.score}`;
-    return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s, as high as a finding", known);
+    return this.photo ? _("%(name)s: %(score)s flagged", known) : _("%(name)s: %(score)s, above the threshold", known);
   }
 
   // A label is above its box, below one at the upper edge, or inside one without room on both sides; a box outside

@@ -14,6 +14,9 @@ const inSight = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "200px" });
 
+/** The peak to show first: one whose map is confirmed, if there is any. */
+export const leading = (peaks) => peaks.find((peak) => peak.leads) ?? peaks[0];
+
 /**
  * The face cut out of a picture of a peak, a `frame`, `overlay` or `map`. Empty `alt`: decoration.
  * `lazy`: fetched when visible. Not for paper, because printing does not wait for it.

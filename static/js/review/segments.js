@@ -4,7 +4,7 @@ import { byId, el, icon } from "../dom.js";
 import { _ } from "../language.js";
 import { annotationWords, byline } from "./annotations.js";
 import { keepFocus } from "./focus.js";
-import { closeUp, enlarge } from "./pictures.js";
+import { closeUp, enlarge, leading } from "./pictures.js";
 
 function opinions(desk, segment) {
   const annotations = desk.annotationsOf(segment.id);
@@ -32,7 +32,7 @@ export class SegmentList {
   }
 
   #row(segment) {
-    const peak = segment.peaks[0];
+    const peak = leading(segment.peaks);
     const button = el("button", { type: "button", class: "segment-row", "data-segment": segment.id, "data-focus": `row-${segment.id}`, onclick: () => this.desk.choose(segment.id, true) },
       el("span", { class: "segment-thumb" }, peak ? closeUp(peak, "overlay", this.desk.data.raw.media, "", true) : icon("none")),
       el("span", { class: "segment-words" },

@@ -144,6 +144,7 @@ export class SoundLane {
     this.canvas.height = Math.round(this.height * dense);
     const pen = this.canvas.getContext("2d");
     const inks = colours(this.body);
+    pen.font = "11px system-ui, sans-serif";
     this.voice.lanes.forEach((lane, number) => {
       pen.setTransform(dense, 0, 0, dense, 0, Math.round(number * HEIGHT * dense));
       pen.clearRect(0, 0, width, HEIGHT);
@@ -151,6 +152,7 @@ export class SoundLane {
       this.#wave(pen, width, inks, lane.waveform);
       this.#spectrum(pen, width, lane.spectrogram, this.pictures[number]);
       this.#scores(pen, width, inks, lane);
+      this.#names(pen, width, inks, number);
     });
     this.setTime(this.timeline.time);
   }
@@ -169,6 +171,18 @@ export class SoundLane {
       pen.strokeRect(x + 0.5, 0.5, wide - 1, HEIGHT - 1);
     }
     pen.lineWidth = 1;
+  }
+
+  #names(pen, width, inks, lane) {
+    for (const { name, start, end, flagged } of this.segments.filter((one) => one.lane === lane)) {
+      const x = Math.max(0, this.timeline.x(start));
+      const wide = pen.measureText(name).width + 8;
+      if (this.timeline.x(end) < 0 || x > width || this.timeline.x(end) - x < wide) continue;
+      pen.fillStyle = flagged ? inks.flag : inks.muted;
+      pen.fillRect(x, 0, wide, 15);
+      pen.fillStyle = flagged ? inks["flag-ground"] : inks.ground;
+      pen.fillText(name, x + 4, 11);
+    }
   }
 
   /** Grey the scores where nothing was judged, and all strips before the sound begins and after it ends. */
@@ -235,6 +249,8 @@ export class SoundLane {
       pen.moveTo(0, y(value));
       pen.lineTo(width, y(value));
       pen.stroke();
+      pen.fillStyle = inks.muted;
+      pen.fillText(decimal(value, 2), 2, y(value) - 2);
     }
     pen.setLineDash([]);
     pen.strokeStyle = inks.line;

@@ -1,6 +1,7 @@
 // The drawing of the timeline: visible part of ruler, lanes and cuts on a canvas.
 
 import { timecode } from "../formats.js";
+import { decimal } from "../language.js";
 import { clamp, lowerBound } from "../numbers.js";
 
 export const RULER = 22; // px above the lanes
@@ -151,6 +152,8 @@ export class TimelineDrawing {
       pen.moveTo(0, Math.round(y(value)) + 0.5);
       pen.lineTo(timeline.width, Math.round(y(value)) + 0.5);
       pen.stroke();
+      pen.fillStyle = this.colours.muted;
+      pen.fillText(decimal(value, 2), 2, y(value) - 6); // at the left, where the ruler has no label either
     }
     pen.setLineDash([]);
   }

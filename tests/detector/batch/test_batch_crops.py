@@ -33,7 +33,18 @@ from detector.scoring.scorer import CROP_SCALE, CropScorer, Scorer, framed_crop
 
 KEYS = (
     *("file", "verdict", "probability", "stability", "faces", "duration"),
-    *("reason", "outcome", "no_face", "kind", "answers", "declarations", "marks", "voice", "seconds"),
+    *(
+        "reason",
+        "outcome",
+        "no_face",
+        "sound_only",
+        "kind",
+        "answers",
+        "declarations",
+        "marks",
+        "voice",
+        "seconds",
+    ),
 )
 DEFAULT = Parameters()
 SCAN = Parameters(second_look=0)

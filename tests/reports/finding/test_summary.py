@@ -48,8 +48,7 @@ def test_only_confirmed_persons_are_named_as_flagged(tmp_path: Path) -> None:
     built = with_stability(build(tmp_path, persons=2, segments=3, kept=False), A=1.0, B=0.6)
     view = report_view(built, tmp_path)
     assert view.verdict_sentence == (
-        "The face of person A was judged to be manipulated in 2 segments of this video, "
-        "00:00:24.000 of its 00:01:00.000."
+        "The face of person A was judged to be manipulated in 2 segments of this video: 24.0 s of 1 min 0 s."
     )
     answers = dict(view.answers)
     assert answers["When"] == "00:00:06.000 to 00:00:18.000; 00:00:36.000 to 00:00:48.000"

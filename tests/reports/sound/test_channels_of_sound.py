@@ -39,7 +39,7 @@ def test_each_channel_has_its_lane_and_verdict(tmp_path: Path) -> None:
     answers = dict(view.answers)
     assert answers["When"] == "00:00:03.000 to 00:00:08.500, channel 2 (right)"
     assert "Channel 1 (left): no synthetic speech found; channel 2 (right): synth" in answers["Grounds"]
-    assert answers["How much was judged"].startswith("Channel 1 (left): 00:00:17.500 of speech were judged;")
+    assert answers["How much was judged"].startswith("Channel 1 (left): 17.5 s of speech were judged;")
     assert [fact.name for fact in view.sound.facts[:2]] == ["Channel 1 (left)", "Channel 2 (right)"]
     assert view.sound.facts[1].value.endswith("of the sound were not.") and "windows; sta" in (
         view.sound.facts[1].note

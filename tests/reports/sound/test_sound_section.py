@@ -171,7 +171,7 @@ def test_photographs_have_no_section_on_sound(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("de", "synthetische Sprache gefunden"), ("es", "habla sintética")]
+    ("language", "words"), [("de", "Synthetische Sprache gefunden"), ("es", "habla sintética")]
 )
 def test_other_languages(tmp_path: Path, language: str, words: str) -> None:
     page = text_of(recording(tmp_path), tmp_path, language)

@@ -178,7 +178,7 @@ class TestPause:
     def test_a_running_analysis_is_stopped(self, app, client, database):
         held = claims.claim_analysis(database, hand_in(app).id)
         claims.record_heartbeat(database, held, "scoring", 0.4)
-        assert "A pause keeps nothing" in client.get(f"/analyses/{held.job_id}").text
+        assert "Pausing restarts the analysis" in client.get(f"/analyses/{held.job_id}").text
         answer = client.post(f"/api/v1/analyses/{held.job_id}/pause")
         assert (answer.json["state"], answer.json["progress"], answer.json["attempt"]) == ("paused", 0.0, 0)
         with pytest.raises(claims.LostClaim):

@@ -176,7 +176,7 @@ def test_library_finds_and_groups_copies(app, client, original, copy):
     part = finished(app, file="part.mp4", segments=0)
     matched(app, part, original, share=0.3, pieces=(PART,))
     every = client.get("/analyses").text
-    assert "2 like it" in every and "1 like it" in every and f"like={original.id}" in every
+    assert "2 similar" in every and "1 similar" in every and f"like={original.id}" in every
     like = client.get(f"/analyses?like={original.id}").text
     for file, there in (("original.mp4", True), ("copy.mp4", True), ("part.mp4", True), ("other.mp4", False)):
         assert (f'title="{file}"' in like) == there
@@ -260,7 +260,7 @@ def test_hidden_copies_are_not_shown(people):
     page = bob.get(f"/analyses/{rows['bob'].id}").text
     assert "secret.mp4" not in page and "examined before" not in page
     assert bob.get(f"/api/v1/analyses/{rows['bob'].id}").json["copies"] == 0
-    assert "like it" not in bob.get("/analyses").text
+    assert "similar</a>" not in bob.get("/analyses").text
     assert bob.get(f"/api/v1/exhibits/{rows['bob'].exhibit.sha256}/copies").json["copies"] == []
     assert f'data-id="{rows["bob"].id}"' in bob.get("/analyses?grouped=yes").text
     assert "known.mp4" not in bob.get(f"/analyses?like={rows['ada'].id}").text
@@ -294,7 +294,7 @@ def test_bytes_of_somebody_else_reveal_no_copies_until_they_are_analysed(people,
         assert other.file not in bob.get(f"/analyses?like={row.id}").text
         listed = bob.get(f"/api/v1/analyses?like={row.id}").json["items"]
         assert [item["id"] for item in listed] == [row.id]
-    assert "like it" not in bob.get("/analyses").text
+    assert "similar</a>" not in bob.get("/analyses").text
     grouped = bob.get("/analyses?grouped=yes").text
     assert all(f'data-id="{row.id}"' in grouped for row in (probe, near))
     choices = bob.get(f"/analyses/{near.id}/compare").text

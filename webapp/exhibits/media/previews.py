@@ -142,11 +142,14 @@ def _make(analysis: Analysis, folder: Path, exhibit: Path, to: Path, _report: ob
 def make_thumbnail(analysis: Analysis, folder: Path, exhibit: Path, to: Path) -> None:
     """Write the thumbnail, a JPEG of at most 320 by 180 px.
 
-    It shows the first peak frame with its heatmap, preferably of a flagged segment. Without segments it shows
+    It shows a leading peak frame with its heatmap, preferably of a flagged segment. Without segments it shows
     an early frame of the exhibit, if possible with a face.
     """
     segments = finding_of(analysis).flagged or analysis.segments
-    overlays = [peak.overlay for segment in segments for peak in segment.peaks if peak.overlay]
+    leads = sorted(
+        (segment.lead for segment in segments if segment.lead), key=lambda peak: not peak.confirmed
+    )
+    overlays = [peak.overlay for peak in leads if peak.overlay]
     if overlays:
         with Image.open(folder / overlays[0]) as picture:
             small = picture.convert("RGB")
