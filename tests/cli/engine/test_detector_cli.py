@@ -98,7 +98,7 @@ class TestAnalyze:
         assert main(["analyze", str(hostile)]) == 0
         lines = capsys.readouterr().out.splitlines()
         assert all(line.isprintable() for line in lines)
-        assert lines[0] == r"\x1b[8mclip\nclip.mp4: no manipulation found\u202e.mp4: inconclusive"
+        assert lines[0] == r"\x1b[8mclip\nclip.mp4: no manipulation found\u202e.mp4: Inconclusive"
         assert main(["analyze", str(hostile.with_suffix(".mov"))]) == 2
         assert r"\x1b[8mclip clip.mp4" in (output := capsys.readouterr().err) and output[:-1].isprintable()
 
