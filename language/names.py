@@ -6,7 +6,7 @@ import unicodedata
 from typing import Literal
 
 from detector.schema.formatting import escape_directions
-from language.translation import N_, gettext, translated
+from language.translation import N_, gettext
 
 # The normal forms make one character of at most so many.
 _COMPOSED_OF = 4
@@ -63,25 +63,6 @@ _SHIPPED = (
     N_("Reelproof, second generation"),
     N_("Reelproof Lite0, first generation"),
 )
-
-
-# Sentences on the cards of networks for faces, from before voices were examined.
-_FACES_ALONE = {
-    N_("Sound, and anything outside the head, are not examined."): N_(
-        "This model judges heads alone, and nothing else in the picture."
-    ),
-    N_("Sound, and anything outside the inner face, are not examined."): N_(
-        "This model judges inner faces alone, and nothing else in the picture."
-    ),
-    N_("Sound, lip-sync to altered sound, and anything outside the face are not examined."): N_(
-        "This model judges faces alone: neither lip-sync to altered sound nor anything else in the picture."
-    ),
-}
-
-
-def model_limit(limit: str) -> str:
-    """Translate a limit on the card of a model for faces, which says nothing about voices."""
-    return translated(_FACES_ALONE.get(limit, limit))
 
 
 def model_title(title: str) -> str:

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from detector.models.card import Card, SecondLookCard
-from detector.schema.formatting import N_
+from detector.schema.causes.cards import CardCode
+from detector.schema.causes.cause import Cause
 from detector.schema.model import Range, Rate
 from training.data.labelled_sets import open_zip
 from training.data.own_sets import OwnSetSplits, split_own_set
@@ -133,31 +134,16 @@ _TERMS = (
     "The data sets are for research; whoever trains or deploys on them is bound by their terms. "
     "These weights were trained by the Reelproof project and are shared under Apache-2.0."
 )
-_DOMAIN = N_(
-    "Faces at least as wide as the smallest face judged, roughly frontal, in video or photographs: face "
-    "swaps and reenactment of the kinds in the Deepfake Detection Challenge and FaceForensics++."
-)
-# Limits that hold for any training data.
-_UNSEEN = N_("Methods unlike those it was trained and measured on may go unseen.")
-_NOT_EXAMINED = N_("Sound, lip-sync to altered sound, and anything outside the face are not examined.")
-_ALIKE = N_("Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.")
 _LIMITS = (
-    _UNSEEN,
-    N_(
-        "Reenactment that keeps the identity (Face2Face) is seen far less surely than face swaps, and mostly "
-        "missed where it fills only part of a strongly compressed clip."
-    ),
-    N_("Wholly synthetic faces (generated photographs of people who do not exist) were not measured."),
-    _NOT_EXAMINED,
-    N_("Actors recur across the data set's videos, so its test figures flatter the model a little."),
-    N_("Figures for strong compression (FaceForensics++ c40) rest on few clips of few people."),
-    _ALIKE,
+    CardCode.UNSEEN_METHODS.cause(),
+    CardCode.REENACTMENT_LESS_SURELY.cause(),
+    CardCode.WHOLLY_SYNTHETIC_UNMEASURED.cause(),
+    CardCode.FACE_ALONE.cause(),
+    CardCode.ACTORS_RECUR.cause(),
+    CardCode.FEW_STRONGLY_COMPRESSED.cause(),
+    CardCode.ALIKE_MANIPULATION.cause(),
 )
-_UNMEASURED = N_(
-    "Its error rates are unknown until it is evaluated on labelled material that it did not learn from."
-)
-# The end of the limit on thresholds in cards of earlier versions.
-_UNMEASURED_SUFFIX = "; its error rates are unknown until it is evaluated on a labelled set of its own."
+
 
 DATA_SET = "Data set "
 """Prefix of a card's lines on a user's own data set."""
@@ -170,38 +156,53 @@ class CardOrigin(NamedTuple):
 
     data: tuple[str, ...]
     terms: str
-    domain: str
-    limits: tuple[str, ...]
+    domain: Cause
+    limits: tuple[Cause, ...]
     validated: tuple[Range, ...]
 
 
 def card_origin(config: Config, data: Path, failures: Path | None = None) -> CardOrigin:
     """Describe the training data of ``config`` at ``data``, of which ``failures`` were repeated."""
     if config.set is None:
-        return CardOrigin((*_research_data(data), *_start_model(config)), _TERMS, _DOMAIN, _LIMITS, VALIDATED)
+        return CardOrigin(
+            (*_research_data(data), *_start_model(config)),
+            _TERMS,
+            CardCode.DOMAIN.cause(),
+            _LIMITS,
+            VALIDATED,
+        )
     name = data.resolve().name
     return CardOrigin(
         data=(*_describe_splits(data, split_own_set(data, failures)), *_start_model(config)),
         terms="Not stated by the trainer.",
-        domain=N_(
-            "Faces and manipulations of the kinds in the data set %(data_set)s, given by whoever trained the "
-            "model. What these are, its owner knows; no other kind was measured."
-        )
-        % {"data_set": name},
+        domain=CardCode.OWN_DOMAIN.cause(data_set=name),
         limits=(
-            _UNSEEN,
-            _NOT_EXAMINED,
-            _ALIKE,
-            N_("Thresholds of the verdict were chosen on other data than %(data_set)s.") % {"data_set": name},
-            _UNMEASURED,
+            CardCode.UNSEEN_METHODS.cause(),
+            CardCode.FACE_ALONE.cause(),
+            CardCode.ALIKE_MANIPULATION.cause(),
+            CardCode.OWN_THRESHOLDS.cause(data_set=name),
+            CardCode.UNMEASURED.cause(),
         ),
         validated=(),  # the shipped ranges are of other data
     )
 
 
-def limits_once_measured(limits: Sequence[str]) -> tuple[str, ...]:
-    """Return ``limits`` of a card without the one that the model was not measured."""
-    return tuple(limit.replace(_UNMEASURED_SUFFIX, ".") for limit in limits if limit != _UNMEASURED)
+def sentences(domain: Cause, limits: tuple[Cause, ...]) -> dict[str, Any]:
+    """Return the fields of a card that state its domain and limits."""
+    return {
+        "domain": domain.text,
+        "domain_cause": domain,
+        "limits": tuple(cause.text for cause in limits),
+        "limit_causes": limits,
+    }
+
+
+def limits_once_measured(card: Card) -> dict[str, Any]:
+    """Return the fields of the limits of a card without the one that the model was not measured."""
+    if not card.limit_causes:
+        return {}
+    causes = tuple(cause for cause in card.limit_causes if cause.code != CardCode.UNMEASURED.code)
+    return {"limits": tuple(cause.text for cause in causes), "limit_causes": causes}
 
 
 def _start_model(config: Config) -> Iterator[str]:

@@ -60,8 +60,8 @@ def publish(
         terms=origin.terms,
         recipe=_recipe(config, state["history"]),
         figures={},
-        domain=origin.domain,
-        limits=origin.limits,
+        domain_cause=origin.domain,
+        limit_causes=origin.limits,
         validated=origin.validated,
     )
     folder.mkdir(parents=True, exist_ok=True)

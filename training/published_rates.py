@@ -5,11 +5,12 @@ They are built from ``levels`` of ``metrics.json``, so that published figures ne
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from detector.schema.analysis import Range, Rate
+from detector.schema.causes.cards import CardCode
+from detector.schema.causes.cause import Cause
 from detector.schema.formatting import N_
 from detector.schema.model import LEARNT
 from detector.statistics.error_rates import BOOTSTRAP, BOOTSTRAP_OF_ERROR, EXACT, clopper_pearson
@@ -34,37 +35,33 @@ _LEVELS = {
 }
 
 
-_SMALL_CROPS = N_("crops reduced to 48 px lose %(lost)s of AUC; faces of the clips were 78 to 340 px wide")
-
-
 # What the validation data covered and where the AUC over single faces falls by no more than 0.1, by the
 # figures of the cards and docs/faces.md. Said of the second generation and of models trained as it was; what
 # the shipped scan's card says is VALIDATED_WITH_SECOND_LOOK (training/second_look/scan.py).
 VALIDATED = (
-    Range(name="face width", unit="px", least=48, most=340, basis=_SMALL_CROPS % {"lost": "0.04"}),
+    Range(name="face width", unit="px", least=48, most=340,
+          cause=CardCode.RANGE_WIDTH.cause(lost=0.04)),
     Range(name="contrast", unit="levels", least=16, most=75,
-          basis=N_("half as bright (16) loses 0.05 of AUC, a quarter (8) 0.16; the clips had up to 74")),
+          cause=CardCode.RANGE_CONTRAST.cause()),
     Range(name="sharpness", unit="", least=0.045, most=0.15,
-          basis=N_("blur to 0.047 loses 0.09 of AUC, to 0.030 0.19; noise to 0.11 loses 0.04, to 0.20 0.15")),
-    Range(name="tilt", unit="°", least=0, most=19, basis=N_("the clips' faces leaned by 0 to 19°")),
+          cause=CardCode.RANGE_SHARPNESS.cause()),
+    Range(name="tilt", unit="°", least=0, most=19,
+          cause=CardCode.RANGE_TILT.cause()),
     Range(name="grey faces", unit="share", least=0, most=0,
-          basis=N_("no black-and-white material was measured")),
+          cause=CardCode.RANGE_GREY.cause()),
     Range(name="other codecs", unit="", least=0, most=0,
-          basis=N_("the clips were H.264, a few MPEG-4; HEVC, VP9 and AV1 raise scores of unmanipulated "
-                   "footage")),
-    Range(name="shorter side", unit="px", least=224, most=1080, basis=N_("the clips had 224 to 1,080 px")),
+          cause=CardCode.RANGE_CODECS.cause()),
+    Range(name="shorter side", unit="px", least=224, most=1080,
+          cause=CardCode.RANGE_SIDE.cause()),
     Range(name="bits per pixel", unit="", least=0.0037, most=0.35,
-          basis=N_("the clips had 0.0037 (FaceForensics++ c40) to 0.34; x264's crf 40 loses 0.03 of AUC")),
+          cause=CardCode.RANGE_BITS.cause()),
     Range(name="frame rate", unit="frames/s", least=23.9, most=30.1,
-          basis=N_("the clips had 23.98 to 30, but for two")),
+          cause=CardCode.RANGE_FRAME_RATE.cause()),
     Range(name="JPEG quality", unit="", least=30, most=100,
-          basis=N_("quality 30 loses 0.01 of AUC, quality 10 0.11")),
+          cause=CardCode.RANGE_JPEG.cause()),
     Range(name="still images", unit="", least=None, most=None,
-          basis=N_("crops of video frames were measured as stills; whole photographs were not")),
+          cause=CardCode.RANGE_STILLS.cause()),
 )  # fmt: skip
-
-
-_LOST_BY_SMALL_CROPS = re.compile(r"(?<=^crops reduced to 48 px lose )[\d.]+")
 
 
 def with_own_loss(validated: Sequence[Range], figures: Mapping[str, float]) -> tuple[Range, ...]:
@@ -72,11 +69,18 @@ def with_own_loss(validated: Sequence[Range], figures: Mapping[str, float]) -> t
     full, small = (figures.get(f"dfdc-val crops{reduced}, AUC") for reduced in ("", " reduced to 48 px"))
     if full is None or small is None:
         return tuple(validated)
-    lost = f"{full - small:.2f}"
+    cause = CardCode.RANGE_WIDTH.cause(lost=round(full - small, 2))
     return tuple(
-        card_range.model_copy(update={"basis": _LOST_BY_SMALL_CROPS.sub(lost, card_range.basis)})
+        card_range.model_copy(update={"cause": cause, "basis": cause.text})
+        if card_range.cause and card_range.cause.code == cause.code
+        else card_range
         for card_range in validated
     )
+
+
+def range_cause(code: CardCode) -> dict[str, Cause | str | float]:
+    """Return the fields that say on what material a range rests."""
+    return {"basis": code.cause().text, "cause": code.cause()}
 
 
 def measured_rates(levels: Mapping[str, Mapping[str, Any]], learnt: bool = False) -> tuple[Rate, ...]:

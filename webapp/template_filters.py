@@ -15,7 +15,7 @@ from detector.schema.summary import Verdicts
 from language import formatting, translation
 from language.formatting import shown
 from language.headlines import headline
-from language.names import actor_name, model_limit, model_title
+from language.names import actor_name, model_title
 from language.translation import N_, gettext, ngettext
 from reports.custody.custody_section import details_in_words
 from reports.inputs.case_fields import ASKED, PAPERS, STATED
@@ -50,7 +50,6 @@ def install(app: Flask) -> None:
         file_name=formatting.file_name,
         actor_name=actor_name,
         model_title=model_title,
-        model_limit=model_limit,
         details_in_words=details_in_words,
         shortened=formatting.shortened,
         probability=formatting.probability,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from detector.schema.base import Sha256, Value, optional
-from detector.schema.model import Model, OnnxNetwork, Platt, Range, Rate, SecondLookModel
+from detector.schema.model import Described, Model, OnnxNetwork, Platt, Range, Rate, SecondLookModel
 
 # A name is part of file names and URLs, so it must not lead elsewhere.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
@@ -124,7 +124,7 @@ class NetworkFile(Value):
         )
 
 
-class SecondLookCard(NetworkFile):
+class SecondLookCard(NetworkFile, Described):
     """The card of a second look, ``second-look/MODEL.json``, for the model with the weights' SHA-256 ``of``.
 
     It describes the second network, with weights in ``MODEL.safetensors``, and how its logits are fused with
@@ -157,8 +157,6 @@ class SecondLookCard(NetworkFile):
     probability: Platt
     knee: float = 0.0
     beyond: float | None = optional("null: one scale everywhere", gt=0)
-    domain: str = ""
-    limits: tuple[str, ...] = ()
     learnt: tuple[str, ...] = optional(
         "generators and methods from whose photographs it learned, in words", ()
     )
@@ -183,7 +181,7 @@ class SecondLookCard(NetworkFile):
         return self.model_dump(mode="json", exclude=_DESCRIBING)
 
 
-class Card(Value):
+class Card(Described):
     """A model card, ``models/NAME.json``. The Markdown beside it is generated from this."""
 
     name: str
@@ -198,8 +196,6 @@ class Card(Value):
     terms: str
     recipe: tuple[str, ...]
     figures: dict[str, float]
-    domain: str
-    limits: tuple[str, ...]
     learnt: tuple[str, ...] = optional("as in the second look's card", ())
     onnx: OnnxNetwork | None = optional(
         "for networks in ONNX files, whose architecture is free text; null: one of Reelproof's",
@@ -235,8 +231,7 @@ class Card(Value):
                 *(rate for rate in second.rates if rate.unit != "crops"),
                 *(rate for rate in of_crops.rates if rate.unit == "crops"),
             ),
-            "domain": second.domain or self.domain,
-            "limits": second.limits or self.limits,
+            **{name: getattr(second, name) or getattr(self, name) for name in Described.model_fields},
             "learnt": second.learnt or self.learnt,
         }
         return model.model_copy(update=update)
@@ -264,7 +259,7 @@ def is_model_name(text: str) -> bool:
 
 # Fields that describe and measure a model. All others affect its results.
 _DESCRIBING = {
-    *("name", "title", "domain", "limits", "learnt", "data", "terms", "recipe"),
+    *("name", "title", *Described.model_fields, "learnt", "data", "terms", "recipe"),
     *("figures", "rates", "validated"),
 }
 

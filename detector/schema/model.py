@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from detector.schema.base import Sha256, Value, optional
+from detector.schema.causes.cards import CardCode
+from detector.schema.causes.cause import Cause
 from detector.schema.formatting import N_
 
 
@@ -106,7 +108,37 @@ class Range(Value):
     unit: str
     least: float | None = optional("null with the other: not measured")
     most: float | None = None
-    basis: str = Field(description="what was measured, in words")
+    basis: str = Field(default="", description="what was measured: the text of `cause`")
+    cause: Cause | None = optional("null: a card before 1.27, or one of somebody's own model")
+
+    @model_validator(mode="after")
+    def _write_basis(self) -> Self:
+        if self.cause is not None and not self.basis:
+            object.__setattr__(self, "basis", self.cause.text)
+        return self
+
+
+class Described(Value):
+    """What a card says in sentences."""
+
+    domain: str = Field(default="", description="what it was validated on: the text of `domain_cause`")
+    domain_cause: Cause | None = optional("null: a card before 1.27, or one of somebody's own model")
+    limits: tuple[str, ...] = Field(default=(), description="the texts of `limit_causes`")
+    limit_causes: tuple[Cause, ...] = optional(
+        "empty: a card before 1.27, or one of somebody's own model", ()
+    )
+
+    @model_validator(mode="after")
+    def _write_sentences(self) -> Self:
+        if self.domain_cause is not None and not self.domain:
+            object.__setattr__(self, "domain", self.domain_cause.text)
+        if self.limit_causes and not self.limits:
+            object.__setattr__(self, "limits", tuple(cause.text for cause in self.limit_causes))
+        return self
+
+    def states(self, code: CardCode) -> bool:
+        """Return whether its limits contain ``code``."""
+        return any(cause.code == code.code for cause in self.limit_causes)
 
 
 class TransformerModel(Value):
@@ -133,7 +165,7 @@ class SecondLookModel(Value):
     )
 
 
-class Model(Value):
+class Model(Described):
     """The network that judged, and what was measured with it."""
 
     name: str
@@ -146,8 +178,6 @@ class Model(Value):
         "of the highest mean logit of a person or segment; null: as for single frames"
     )
     figures: dict[str, float] = Field(description="measured figures from the model card, by name")
-    domain: str = Field(description="what it was validated on, in words")
-    limits: tuple[str, ...]
     learnt: tuple[str, ...] = optional(
         "generators and methods from whose photographs it learned, in words", (), since="0.2"
     )

@@ -11,6 +11,7 @@ from detector.schema.base import Probability, Seconds, Sha256, Share, Value, opt
 from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.measurements import Span
+from detector.schema.model import Described
 from detector.schema.tolerance import (
     FINDING,
     FOLLOWS,
@@ -210,7 +211,7 @@ class VoiceProperty(Value):
     inside: bool | None = Field(description="null: not known")
 
 
-class VoiceModel(Value):
+class VoiceModel(Described):
     """The network that judged the voices, and what was measured with it."""
 
     name: str
@@ -221,8 +222,6 @@ class VoiceModel(Value):
         "of the deciding part of its card, as canonical JSON; null: not recorded"
     )
     figures: dict[str, float] = Field(default_factory=dict, description="from its card, by name")
-    domain: str = Field(description="what it was validated on, in words")
-    limits: tuple[str, ...] = ()
 
 
 class VoiceSummary(Value):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from detector.schema.analysis import Analysis, Person, Platt, Scores, Segment
 from detector.schema.base import Value
 from detector.schema.causes.cause import Cause, join, render
+from detector.schema.model import Described, Range
 from detector.schema.scores import logit_of, sigmoid
 from detector.segments import rules
 from detector.segments.rules import is_sampled, mean_per_interval, sample_weights
@@ -57,6 +58,13 @@ def _of_statements(value: Value) -> Iterator[str]:
             differs = True
         if differs:
             yield f"the code {cause.code} and its parameters are not those of “{cause.text[:60]}”"
+    if isinstance(value, Described) and (
+        (value.limit_causes and tuple(cause.text for cause in value.limit_causes) != value.limits)
+        or (value.domain_cause is not None and value.domain_cause.text != value.domain)
+    ):
+        yield "the codes of the model's limits or domain are not those of its sentences"
+    if isinstance(value, Range) and value.cause is not None and value.cause.text != value.basis:
+        yield f"the code of what the range of {value.name} rests on is not that of its sentence"
     reason = getattr(value, "reason", None)
     if causes and reason is not None and reason != join(causes):
         yield f"the codes of the reason “{reason[:60]}” are not those of its sentences"

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, FaceQuality, MediaKind, Person, Range
+from detector.schema.causes.cards import CardCode
+from detector.schema.causes.cause import Cause
 from detector.schema.formatting import N_, parse_ratio
 from detector.schema.measurements import Spread
 from detector.verdict.judged_persons import is_all_motionless, representative_person
@@ -16,7 +18,6 @@ BINARY_PROPERTIES = frozenset({OTHER_CODECS, STILL_AS_VIDEO, "still images"})
 """Properties that an exhibit has or has not: 1 or 0."""
 MEASURED_CODECS = frozenset({"h264", "mpeg4"})
 """Of the clips on which thresholds were chosen and error rates counted, by FFmpeg's names."""
-_MOVING = N_("the clips were footage of people, who move")
 # Ranges to skip, by kind of exhibit, because they apply to the other kind only.
 _OTHER_KIND = {
     MediaKind.VIDEO: frozenset({N_("JPEG quality"), N_("still images")}),
@@ -49,6 +50,7 @@ class Criterion:
     inside: bool | None
     basis: str
     person: str | None = None
+    cause: Cause | None = None
 
 
 def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
@@ -77,10 +79,16 @@ def criteria(analysis: Analysis) -> tuple[Criterion, ...]:
                 None if value is None else _within(value, card_range),
                 card_range.basis,
                 person if card_range.name in FACE_PROPERTIES else None,
+                card_range.cause,
             )
         )
     if results and is_all_motionless(analysis):
-        results.append(Criterion(STILL_AS_VIDEO, "", 1.0, None, None, None, inside=False, basis=_MOVING))
+        moving = CardCode.MOVING_PEOPLE.cause()
+        results.append(
+            Criterion(
+                STILL_AS_VIDEO, "", 1.0, None, None, None, inside=False, basis=moving.text, cause=moving
+            )
+        )
     return tuple(results)
 
 

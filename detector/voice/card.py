@@ -8,16 +8,16 @@ from pathlib import Path
 
 from detector.errors import ModelError
 from detector.files import FILES
-from detector.schema.base import Value, optional
+from detector.schema.base import optional
 from detector.schema.formatting import N_
-from detector.schema.model import Platt, Range
+from detector.schema.model import Described, Platt, Range
 from detector.schema.voice import VoiceModel
 
 VOICE_MODEL = "reelproof-voice"
 _DECIDING = {"sha256", "window", "enter", "leave", "doubt", "validated", "short_lowered"}
 
 
-class VoiceCard(Value):
+class VoiceCard(Described):
     """The card of a network of voices."""
 
     name: str
@@ -28,8 +28,6 @@ class VoiceCard(Value):
     """What it was trained from: authors and licence."""
     data: tuple[str, ...]
     terms: str
-    domain: str
-    limits: tuple[str, ...]
     window: Platt
     """Calibration of one window's raw score."""
     enter: float
@@ -57,8 +55,7 @@ class VoiceCard(Value):
             sha256=self.sha256,
             card_sha256=self.deciding_sha256,
             figures=self.figures,
-            domain=self.domain,
-            limits=self.limits,
+            **{name: getattr(self, name) for name in Described.model_fields},
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from detector.schema.analysis import Analysis, Model, Verdict
+from detector.schema.causes.cards import CardCode
 from language.formatting import number, shown
 from language.translation import N_, gettext, translated
 from reports.finding import inconclusive
@@ -284,7 +285,7 @@ def _learnt_photographs(model: Model) -> str:
             "generators and programs can go undetected.",
             learnt="; ".join(map(translated, model.learnt)),
         )
-    if any(limit.startswith("Photographs") for limit in model.limits):
+    if model.states(CardCode.PHOTOGRAPHS_MEASURED):
         return gettext(
             "The model's card does not list the generators whose photographs it learnt from. The section "
             "on the model states how many generated photographs were found."

@@ -8,8 +8,18 @@ from detector.schema.analysis import Analysis, Model, Parameters, Platt
 from detector.schema.method import PHOTO_PARAMETERS, VIDEO_PARAMETERS
 from language import formatting
 from language.formatting import shown
-from language.names import model_limit, model_title
-from language.translation import DEFAULT, UNTRANSLATED, Quoted, current, gettext, in_parts, translated
+from language.names import model_title
+from language.translation import (
+    DEFAULT,
+    UNTRANSLATED,
+    Quoted,
+    current,
+    gettext,
+    in_parts,
+    text_of,
+    texts_of,
+    translated,
+)
 from reports.sound.facts import sound_facts
 from reports.wording.sections import Fact
 from reports.wording.verbal_scale import concerns
@@ -113,8 +123,8 @@ def model_view(value: Model, still: bool) -> ModelView:
             for name, figure in value.figures.items()
             if concerns(value, name, still)
         ),
-        domain=value.domain,
-        limits=tuple(map(model_limit, value.limits)),
+        domain=text_of(value.domain_cause, value.domain),
+        limits=texts_of(value.limit_causes, value.limits),
         foreign=current() != DEFAULT
-        and any(translated(text) == text for text in (value.domain, *value.limits) if text),
+        and bool(value.domain if value.domain_cause is None else value.limits and not value.limit_causes),
     )

@@ -24,7 +24,16 @@ from language.formatting import (
     time_span,
     timecode,
 )
-from language.translation import UNTRANSLATED, Quoted, capitalize_first, code_text, gettext, translated
+from language.translation import (
+    UNTRANSLATED,
+    Quoted,
+    capitalize_first,
+    code_text,
+    gettext,
+    text_of,
+    texts_of,
+    translated,
+)
 from reports.inputs.pictures import ShownPicture, find_picture
 from reports.sound.channels import channel_words
 from reports.sound.drawing import SoundDrawing, draw_sound
@@ -206,8 +215,8 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         model=_model(voice),
         rates=network_rates(voice.model.figures),
         model_title=voice.model.title,
-        domain=translated(voice.model.domain),
-        model_limits=tuple(translated(limit) for limit in voice.model.limits),
+        domain=text_of(voice.model.domain_cause, voice.model.domain),
+        model_limits=texts_of(voice.model.limit_causes, voice.model.limits),
     )
 
 

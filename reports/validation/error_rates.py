@@ -17,7 +17,7 @@ from detector.verdict.validated_domain import (
 )
 from language import formatting
 from language.formatting import from_to, grouped, plural, shown
-from language.translation import N_, Quoted, cause_text, gettext, in_parts, texts_of, translated
+from language.translation import N_, Quoted, cause_text, gettext, in_parts, text_of, texts_of, translated
 from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import PHOTOGRAPHS, concerns
 from reports.wording.verdict_sentence import person_list
@@ -414,5 +414,9 @@ def _domain_row(criterion: Criterion) -> DomainRow:
         name = gettext("%(name)s, person %(person)s", name=gettext(name), person=criterion.person)
     states = {True: gettext("inside"), False: gettext("outside"), None: gettext("not known")}
     return DomainRow(
-        name=name, value=value, range=validated, state=states[criterion.inside], basis=criterion.basis
+        name=name,
+        value=value,
+        range=validated,
+        state=states[criterion.inside],
+        basis=text_of(criterion.cause, criterion.basis),
     )

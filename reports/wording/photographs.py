@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.causes.cards import CardCode
 from language.formatting import plural
-from language.translation import gettext, translated
+from language.translation import cause_text, gettext
 from reports.wording.verbal_scale import PHOTOGRAPHS
 
 COVERED_SINCE = "1.21"  # the first schema version that checks whether mouth or eyes are covered
+
+_GROUPS = CardCode.GROUP_PHOTOGRAPHS.code
 
 
 def made_since(analysis: Analysis, version: str) -> bool:
@@ -52,5 +55,5 @@ def rates_of_one_person(analysis: Analysis) -> str:
         "more likely that at least one of several faces is flagged by mistake.",
         faces=plural(judged, "face", "faces"),
     )
-    groups = [translated(limit) for limit in model.limits if limit.startswith("Group photographs")]
+    groups = [cause_text(cause) for cause in model.limit_causes if cause.code == _GROUPS]
     return " ".join([sentence, *groups])

@@ -141,6 +141,7 @@ LISTS: dict[str, CauseParameter] = {
     "how": (PictureChangeCode.MIRRORED.cause(),),
     "lacking": ("generator",),
     "level": (LevelCode.BELOW.cause(up_to_value=80.0, unit="px"),),
+    "lips": ("MuseTalk",),
     "message": (cause_of(LONG),),
     "moments": (AnomalyPart.MOMENT.cause(time="1904", place="file", name="date"),),
     "qualities": (90, 95),
@@ -150,9 +151,12 @@ LISTS: dict[str, CauseParameter] = {
     "signs": (AnomalyPart.CODEC_HEADERS.cause(different=2),),
     "sizes": ("2×2", "4×4"),
     "source_type": (SourceTypeCode.PRINT.cause(),),
+    "swaps": ("SimSwap", "FSGAN"),
     "tags": (AnomalyPart.TAG.cause(value="Lavf", place="file", name="encoder"),),
+    "talking": ("MEMO",),
     "tracks": (AnomalyPart.PICTURE_TRACK.cause(index=1, codec="H.264"),),
     "unreadable": ("EXIF (OSError)",),
+    "video": ("Concat-ID",),
 }
 WORDS = {"place": "file", "material": "human voices", "subjects": "clips", "subjects_first": "clips"}
 WITHOUT_WORDS = {"error_message", "error_value", "labelled_as"}  # say what their parameters say

@@ -95,9 +95,9 @@ def evaluate(
     if update_card:
         # The card keeps its limits if the model learned from some of the material.
         rates = measured_rates(measured.levels, learnt)
-        limits = scorer.card.limits if learnt or not rates else limits_once_measured(scorer.card.limits)
+        limits = {} if learnt or not rates else limits_once_measured(scorer.card)
         validated = with_own_loss(scorer.card.validated, measured.figures)
-        update = {"figures": measured.figures, "rates": rates, "limits": limits, "validated": validated}
+        update = {"figures": measured.figures, "rates": rates, "validated": validated, **limits}
         write_card(scorer.card.model_copy(update=update), weights.parent)
     return measured
 

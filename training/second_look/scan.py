@@ -22,11 +22,12 @@ from detector.models.card import Card
 from detector.models.loaded import LoadedModel
 from detector.networks.efficientnet import EfficientNetLite0
 from detector.networks.vit_small_14 import FramingNetwork
+from detector.schema.causes.cards import CardCode
 from detector.statistics.metrics import fit_temperature
 from training.data.research_faces import Sample
-from training.model_card import write_card
+from training.model_card import sentences, write_card
 from training.publish import interpolate_weights, to_half_precision
-from training.published_rates import VALIDATED
+from training.published_rates import VALIDATED, range_cause
 from training.second_look.examples.patches import Patch
 from training.second_look.examples.sampling import SHARES, WithBlends
 from training.second_look.fitting.patch_scores import (
@@ -54,43 +55,23 @@ DATA = (
     "Blends of unmanipulated faces: of the crops above, of 1,934 faces of photographs and of 920 frames of "
     "22 clips of people talking",
 )
-DOMAIN = (
-    "Faces at least as wide as the smallest face judged, roughly frontal, in video: face swaps, reenactment "
-    "and lip-sync of the generators named under Data. It is meant to find where to look; with its second "
-    "look it decides."
-)
+DOMAIN = CardCode.SCAN_DOMAIN.cause()
 LIMITS = (
-    "Methods unlike those it was trained and measured on may go unseen.",
-    "Faces generated as a whole (talking heads, generated photographs) are seen less surely than altered "
-    "ones; the second look is there for them.",
-    "It sees DFDC's kinds of swaps a little less well than the second generation did, and FaceForensics++, "
-    "reenactment and lip-sync far better.",
-    "Sound, and anything outside the inner face, are not examined.",
-    "Actors recur across DFDC's videos, so its test figures flatter the model a little.",
-    "Figures for strong compression (FaceForensics++ c40) rest on few clips of few people.",
-    "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
+    CardCode.UNSEEN_METHODS.cause(),
+    CardCode.GENERATED_FACES_LESS_SURELY.cause(),
+    CardCode.DFDC_LESS_WELL.cause(),
+    CardCode.INNER_FACE_ALONE.cause(),
+    CardCode.DFDC_ACTORS_RECUR.cause(),
+    CardCode.FEW_STRONGLY_COMPRESSED.cause(),
+    CardCode.ALIKE_MANIPULATION.cause(),
 )
-_RANGES: dict[str, dict[str, float | str]] = {
-    "face width": {
-        "basis": "crops reduced to 48 px lose 0.08 of AUC; faces of the clips were 67 to 334 px wide, "
-        "of two 608"
-    },
-    "contrast": {
-        "basis": "with the second generation half as bright (16) lost 0.05 of AUC, a quarter (8) 0.16; the "
-        "clips had up to 75"
-    },
-    "sharpness": {
-        "basis": "with the second generation blur to 0.047 lost 0.09 of AUC, to 0.030 0.19; noise to 0.11 "
-        "lost 0.04, to 0.20 0.15"
-    },
-    "shorter side": {"basis": "the clips had 224 to 1,080 px, but for one of 124"},
-    "bits per pixel": {
-        "least": 0.0036,
-        "most": 0.56,
-        "basis": "the clips had 0.0036 (FaceForensics++ c40) to 0.55, but for one; x264's crf 40 loses 0.09 "
-        "of AUC over frames",
-    },
-    "JPEG quality": {"basis": "with the second generation quality 30 lost 0.01 of AUC, quality 10 0.11"},
+_RANGES = {
+    "face width": range_cause(CardCode.SCAN_RANGE_WIDTH),
+    "contrast": range_cause(CardCode.SCAN_RANGE_CONTRAST),
+    "sharpness": range_cause(CardCode.SCAN_RANGE_SHARPNESS),
+    "shorter side": range_cause(CardCode.SCAN_RANGE_SIDE),
+    "bits per pixel": {"least": 0.0036, "most": 0.56, **range_cause(CardCode.SCAN_RANGE_BITS)},
+    "JPEG quality": range_cause(CardCode.SCAN_RANGE_JPEG),
 }
 VALIDATED_WITH_SECOND_LOOK = tuple(one.model_copy(update=_RANGES.get(one.name, {})) for one in VALIDATED)
 """The ranges of the second generation's card, with those of the second look's clips."""
@@ -206,8 +187,7 @@ def publish_scan(
             "rates": (),
             "title": TITLE,
             "data": DATA,
-            "domain": DOMAIN,
-            "limits": LIMITS,
+            **sentences(DOMAIN, LIMITS),
             "recipe": tuple(recipe),
             "validated": VALIDATED_WITH_SECOND_LOOK,
         }

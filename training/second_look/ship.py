@@ -18,67 +18,71 @@ from detector.models.model_files import load_card, read_arrays, refuse_wrong_wei
 from detector.networks.vit_small_14 import FramingNetwork, ViTSmall14, pretrained_state
 from detector.networks.vit_small_14_windows import BRANCH_MATRICES
 from detector.progress import ReportText
+from detector.schema.causes.cards import CardCode
 from detector.schema.model import Platt
-from training.model_card import write_second_look_card
+from training.model_card import sentences, write_second_look_card
 from training.publish import to_half_precision, to_twelve_bits
 from training.second_look.fitting.patch_scores import read_network
 from training.second_look.runs import pretrained
 
 # Sentences of the card, written whatever was fitted, with figures typed in: review them before `ship`. The
 # step `sentences` writes changed ones to the shipped card (training/docs/training.md). A test recomputes
-# those that follow from the card. Changed sentences need a translation (card words in reports).
-DOMAIN = (
-    "Faces at least as wide as the smallest face judged, roughly frontal, in video: face swaps, reenactment, "
-    "lip-sync and talking heads of the generators and the kinds of footage named under Data; photographs of "
-    "faces, generated or retouched, of the kinds named there."
-)
+# those that follow from the card. Their messages lie in detector/schema/causes/cards.py.
+DOMAIN = CardCode.SECOND_LOOK_DOMAIN.cause()
 LIMITS = (
-    "Generators and kinds of footage that were in no training set may go unseen: of the manipulated clips "
-    "measured, a share given in the error rates was not flagged. The whole program, which leaves more "
-    "verdicts open than the step that measured the rates, did not flag 64 of the 121, 22 of them "
-    "inconclusive.",
-    "Videos of these were learnt from: face swaps and reenactment by Deepfakes, FaceSwap, Face2Face, "
-    "DeepFaceLive, SimSwap, FSGAN, VividFace and others; lip-sync by Wav2Lip, HyperLips, LatentSync, "
-    "MuseTalk and others; talking heads by SadTalker, EDTalk, AniPortrait, HunyuanPortrait, LivePortrait, "
-    "MEMO, X-Portrait and others; text-to-video by Concat-ID, ConsisID, FantasyID, SkyReels-A2 and others. "
-    "Those of other generators can go unseen.",
-    "Talking heads of recent generators (FLOAT above all) are seen least surely: 18 of 52 clips were "
-    "flagged, 10 more inconclusive; strongly compressed Face2Face likewise.",
-    "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
-    "manipulated clips in any collection.",
-    "Fusion and thresholds rest on 241 clips, 120 of them unmanipulated, 2 to 12 seconds long. They come "
-    "from 123 independent sources. People of DeepFaceLive and HunyuanPortrait and one speech of HDTF were "
-    "learnt from as well.",
-    "Photographs (159 of the sets learnt from, other pictures): 2 of 80 unmanipulated, 30 of 59 generated "
-    "and 6 of 20 retouched ones were flagged, and 5, 1 and 8 of the same at half size, as JPEG of "
-    "quality 60: many generated and most retouched photographs are not found. The threshold was raised "
-    "after these had been seen.",
-    "Group photographs: of 5, 13 and 30 unmanipulated faces, drawn from photographs of one person each, at "
-    "least one was flagged in 12, 2 and 0 of 100 groups, and in 28, 25 and 20 of the same at half size, as "
-    "JPEG of quality 60.",
-    "Films, television and stock footage are flagged more often than other footage: of 30 unmanipulated "
-    "clips 4 were flagged, of 90 others 0.",
-    "Pages that nothing had learnt from were left out: stills of their clips were told with an AUC of 0.80, "
-    "inside a page of 0.75; where 5 in 100 unmanipulated clips are flagged, 34 in 100 manipulated "
-    "ones were found.",
-    "Stretches of a second or two: about half are found.",
-    "Ready-made crops are scored by the scan alone, calibrated for two sets together; on either "
-    "alone probabilities are off by the stated calibration error.",
-    "Pictures changed on purpose to mislead the scan mislead the fused score of single faces as "
-    "well: in one step (FGSM) mostly unnoticed; in eight (PGD) six or seven of ten are noticed, because "
-    "the networks contradict each other, and leave the verdict open. Of whole clips of which every frame "
-    "was changed so, one to three of ten manipulated ones were still flagged, and three to five of ten "
-    "unmanipulated ones were flagged.",
-    "No finding rests on faces of which mouth or eyes are covered, and nobody is cleared by them, as far as "
-    "that is told; smaller covers hide what was altered beneath, and can change scores.",
-    "Footage in HEVC, VP9 or AV1 scores higher than the same in H.264, also where it is unmanipulated: what "
-    "that adds on average is taken off, so that more of its verdicts are left open; other codecs were not "
-    "measured.",
-    "Where footage was in another codec before it was in H.264, as phones record and platforms hand on, "
-    "nothing takes off what that adds: of the first four seconds of 64 unmanipulated clips 3 were flagged "
-    "after HEVC and H.264, 2 before.",
-    "Sound, and anything outside the head, are not examined.",
-    "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation.",
+    CardCode.UNSEEN_GENERATORS.cause(missed=64, clips=121, inconclusive=22),
+    CardCode.VIDEOS_LEARNT.cause(
+        swaps=("Deepfakes", "FaceSwap", "Face2Face", "DeepFaceLive", "SimSwap", "FSGAN", "VividFace"),
+        lips=("Wav2Lip", "HyperLips", "LatentSync", "MuseTalk"),
+        talking=(
+            "SadTalker",
+            "EDTalk",
+            "AniPortrait",
+            "HunyuanPortrait",
+            "LivePortrait",
+            "MEMO",
+            "X-Portrait",
+        ),
+        video=("Concat-ID", "ConsisID", "FantasyID", "SkyReels-A2"),
+    ),
+    CardCode.TALKING_HEADS_LEAST_SURELY.cause(flagged=18, clips=52, inconclusive=10),
+    CardCode.SCALED_PROBABILITIES.cause(),
+    CardCode.CLIPS_OF_THRESHOLDS.cause(clips=241, unmanipulated=120, shortest=2, longest=12, sources=123),
+    CardCode.PHOTOGRAPHS_MEASURED.cause(
+        photographs=159,
+        wrong=2,
+        unmanipulated=80,
+        generated_flagged=30,
+        generated=59,
+        retouched_flagged=6,
+        retouched=20,
+        half_wrong=5,
+        half_generated=1,
+        half_retouched=8,
+        quality=60,
+    ),
+    CardCode.GROUP_PHOTOGRAPHS.cause(
+        few=5,
+        many=30,
+        of_few=12,
+        of_many=0,
+        half_few=28,
+        half_many=20,
+        quality=60,
+        middle=13,
+        of_middle=2,
+        half_middle=25,
+    ),
+    CardCode.FILMS_MORE_OFTEN.cause(films=30, flagged=4, others=90, others_flagged=0),
+    CardCode.PAGES_LEFT_OUT.cause(auc=0.8, inside=0.75, share=5, found=34),
+    CardCode.SHORT_STRETCHES.cause(),
+    CardCode.READY_MADE_CROPS.cause(),
+    CardCode.MISLEADING_PICTURES.cause(),
+    CardCode.COVERED_FACES.cause(),
+    CardCode.OTHER_CODECS_RAISE.cause(),
+    CardCode.CODEC_BEFORE_H264.cause(clips=64, flagged=3, before=2),
+    CardCode.HEAD_ALONE.cause(),
+    CardCode.ALIKE_MANIPULATION.cause(),
 )
 CROPS = (
     "FaceForensics++ crops, training split by identity pair: 1,496 unmanipulated, 2,333 manipulated",
@@ -129,7 +133,7 @@ DATA = (
     "windows say, stills of pages left out; "
     "FaceForensics++ (c23, c40), DFDC, and generators above",
 )
-_SENTENCES = {"domain": DOMAIN, "limits": LIMITS, "learnt": LEARNT, "data": DATA}
+_SENTENCES = {**sentences(DOMAIN, LIMITS), "learnt": LEARNT, "data": DATA}
 
 LEAST_MOVED = 0.02  # relative Frobenius norm
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from detector.files import FILES, write_atomically
+from detector.schema.causes.cards import CardCode
 from detector.schema.model import Range
 from detector.voice.card import VOICE_MODEL, VoiceCard, voice_model_files
 from training.voice.heads import Head
@@ -32,22 +33,17 @@ TERMS = (
     "pages. These weights were trained by the Reelproof project from Whisper base and Distill-MOS (MIT) and "
     "are shared under Apache-2.0."
 )
-DOMAIN = (
-    "Read and spoken speech of one person, mostly English, some Japanese and Chinese, in recordings of good "
-    "quality; measured on whole demonstration pages and speakers from which nothing was learned."
-)
+DOMAIN = CardCode.VOICE_DOMAIN.cause()
 LIMITS = (
-    "It misses most synthetic speech of systems that it does not know: no finding says little. What it finds "
-    "differs much from system to system.",
-    "A synthetic stretch of a few seconds inside human speech is seldom found.",
-    "Up to three in a hundred human recordings of 4 s are flagged; a long one has more chances to be.",
-    "Speech that was only passed through a good vocoder or neural codec is often not found.",
-    "Of systems of 2022 and later, such as VALL-E, Tortoise and MaskGCT, it misses most speech.",
-    "On a telephone line (300 to 3,400 Hz) and in loud noise it separates less well; of what came by "
-    "telephone and was sent on as a voice message it finds little.",
-    "Languages other than English were hardly measured; the language of an exhibit is not recognised.",
-    "Singing, whispering, voices over music and several people at once were not measured.",
-    "A voice that was cut from genuine recordings and put together anew is human speech to it.",
+    CardCode.UNKNOWN_SYSTEMS_MISSED.cause(),
+    CardCode.SHORT_SYNTHETIC_SPEECH.cause(),
+    CardCode.HUMAN_SPEECH_FLAGGED.cause(),
+    CardCode.VOCODED_SPEECH.cause(),
+    CardCode.RECENT_SYSTEMS_MISSED.cause(),
+    CardCode.TELEPHONE.cause(),
+    CardCode.OTHER_LANGUAGES.cause(),
+    CardCode.SINGING.cause(),
+    CardCode.CUT_TOGETHER.cause(),
 )
 SHORT_LOWERED = 0.4
 """Chosen on rows of human recordings of one page, of which hardly more is flagged than in windows of 4 s."""
@@ -57,14 +53,14 @@ VALIDATED = (
         unit="Hz",
         least=3400.0,
         most=None,
-        basis="recordings of 8 kHz bandwidth, and the same limited to a telephone's",
+        cause=CardCode.RANGE_BANDWIDTH.cause(),
     ),
     Range(
         name="signal-to-noise ratio",
         unit="dB",
         least=15.0,
         most=None,
-        basis="recordings as published, and the same with noise 15 dB below the speech",
+        cause=CardCode.RANGE_NOISE.cause(),
     ),
 )
 
@@ -81,8 +77,8 @@ def card_of(
         start=START,
         data=DATA,
         terms=TERMS,
-        domain=DOMAIN,
-        limits=LIMITS,
+        domain_cause=DOMAIN,
+        limit_causes=LIMITS,
         window=thresholds.calibration,
         enter=thresholds.enter,
         leave=round(thresholds.enter - 0.15, 2),

@@ -118,7 +118,7 @@ PARAMETERS = {
     "problem": Parameter(tuple, "message of an error; before 1.27 its English text", form=_problem),
     "seconds": Parameter(float, "seconds", "seconds", _decimals(".1f")),
     "segments": Parameter(int, "number of segments", "segments", _counted("segment")),
-    "share": Parameter(int, "per cent of the file"),
+    "share": Parameter(int, "per cent"),
     "streams": Parameter(tuple, "numbers of streams"),
     "total": Parameter(int, "the number of which the first one is a part"),
     "traces": Parameter(str, "kind of manipulation"),

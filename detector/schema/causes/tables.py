@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from detector.files import ROOT
 from detector.schema.causes.anomalies import AnomalyCode, AnomalyPart, UnusedCode
+from detector.schema.causes.cards import CardCode
 from detector.schema.causes.cause import PARAMETERS, CauseCode
 from detector.schema.causes.comparisons import (
     ComparisonCode,
@@ -35,7 +36,7 @@ from detector.schema.causes.validations import (
 from detector.schema.causes.voices import VoiceCode
 
 SUBJECTS: tuple[type[CauseCode], ...] = (
-    ReasonCode, RemarkCode, JointCode, SpanCode, VoiceCode, AnomalyCode, AnomalyPart, UnusedCode,
+    ReasonCode, RemarkCode, JointCode, SpanCode, VoiceCode, CardCode, AnomalyCode, AnomalyPart, UnusedCode,
     DeclarationCode, MeasureCode, SourceTypeCode, SignatureCode, NoteCode, ComparisonCode, PictureChangeCode,
     GapCode, ComparisonLimitCode, MaterialCode, LevelCode, RepetitionCode, ValidationLimitCode, FailureCode,
     ErrorCode,

@@ -121,11 +121,7 @@ NAMES = re.compile(
     r"^python -m .*|voice message\.opus|Voices 1|Speech of 45 .*|, (?:AAC|Opus)$"
     r"| ·$|^\d+ |: [\d.,]+$| \(.*: 1\)$"
 )
-CARD = (
-    "Sound, and anything outside the head, are not examined.",
-    "Sound, and anything outside the inner face, are not examined.",
-    "Sound, lip-sync to altered sound, and anything outside the face are not examined.",
-)
+CARD = ()
 
 
 def _stream(index: int, kind: str, codec: str, *, examined: bool) -> Stream:
