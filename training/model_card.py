@@ -199,10 +199,11 @@ def sentences(domain: Cause, limits: tuple[Cause, ...]) -> dict[str, Any]:
 
 def limits_once_measured(card: Card) -> dict[str, Any]:
     """Return the fields of the limits of a card without the one that the model was not measured."""
-    if not card.limit_causes:
-        return {}
-    causes = tuple(cause for cause in card.limit_causes if cause.code != CardCode.UNMEASURED.code)
-    return {"limits": tuple(cause.text for cause in causes), "limit_causes": causes}
+    unmeasured = CardCode.UNMEASURED.cause()
+    return {
+        "limits": tuple(limit for limit in card.limits if limit != unmeasured.text),
+        "limit_causes": tuple(cause for cause in card.limit_causes if cause.code != unmeasured.code),
+    }
 
 
 def _start_model(config: Config) -> Iterator[str]:

@@ -13,6 +13,7 @@ from analyses import build
 from voices import recording, voice
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
+from detector.schema.causes.cards import CardCode
 from detector.schema.causes.cause import Cause
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.metadata import Details, Stream
@@ -121,7 +122,11 @@ NAMES = re.compile(
     r"^python -m .*|voice message\.opus|Voices 1|Speech of 45 .*|, (?:AAC|Opus)$"
     r"| ·$|^\d+ |: [\d.,]+$| \(.*: 1\)$"
 )
-CARD = ()
+CARD = (
+    CardCode.HEAD_ALONE.cause(),
+    CardCode.INNER_FACE_ALONE.cause(),
+    CardCode.FACE_ALONE.cause(),
+)
 
 
 def _stream(index: int, kind: str, codec: str, *, examined: bool) -> Stream:
@@ -160,7 +165,10 @@ def exhibit(folder: Path, kind: str, verdict: Verdict, about_voice: VoiceVerdict
     media = analysis.media.model_copy(
         update={"details": Details(streams=streams), "has_sound": kind not in (SILENT, PHOTO)}
     )
-    update: dict[str, object] = {"media": media, "model": analysis.model.model_copy(update={"limits": CARD})}
+    update: dict[str, object] = {
+        "media": media,
+        "model": analysis.model.model_copy(update={"limit_causes": CARD}),
+    }
     if kind in VOICES:
         spans = ((3.0, 8.5),) if about_voice is VoiceVerdict.SYNTHETIC else ()
         heard = voice(folder, spans=spans, verdict=about_voice)

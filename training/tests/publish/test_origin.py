@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from training.model_card import card_origin, limits_once_measured
+from detector.models.model_files import load_card
+from detector.schema.causes.cause import join
+from training.model_card import card_origin, limits_once_measured, sentences
 from training.recipe import DEFAULT_RECIPE, Config, read_config
 
 
@@ -45,19 +47,22 @@ def test_a_set_of_ones_own_is_what_the_card_is_about(own_set: Path) -> None:
         "of 4 groups",
         "Data set newsroom-2026.csv, validation split: 4 pictures, 2 real and 2 manipulated, of 2 groups",
     )
-    assert "newsroom-2026.csv" in origin.domain
-    text = " ".join((*origin.data, origin.domain, *origin.limits, origin.terms))
+    assert "newsroom-2026.csv" in origin.domain.text
+    text = " ".join((*origin.data, join((origin.domain, *origin.limits)), origin.terms))
     for other in ("Deepfake Detection Challenge", "FaceForensics", "Face2Face", "Actors", "UTKFace"):
         assert other not in text
     assert origin.validated == ()
 
 
 def test_once_measured_only_the_thresholds_stay_a_limit(own_set: Path) -> None:
-    limits = card_origin(own_recipe("imagenet"), own_set).limits
-    assert set(limits) - set(limits_once_measured(limits)) == {limits[-1]} and "unknown" in limits[-1]
-    before = limits[-2].removesuffix(".")
-    before += "; its error rates are unknown until it is evaluated on a labelled set of its own."
-    assert limits_once_measured([before]) == (limits[-2],), "as earlier versions wrote it"
+    origin = card_origin(own_recipe("imagenet"), own_set)
+    fields = sentences(origin.domain, origin.limits)
+    shipped, _ = load_card("reelproof")
+    measured = limits_once_measured(shipped.model_copy(update=fields))
+    assert measured["limit_causes"] == origin.limits[:-1] and "unknown" in origin.limits[-1].text
+    assert measured["limits"] == fields["limits"][:-1]
+    earlier = shipped.model_copy(update={**fields, "limit_causes": ()})
+    assert limits_once_measured(earlier)["limits"] == fields["limits"][:-1], "a card without codes"
 
 
 def test_it_names_the_model_whose_weights_it_began_with(own_set: Path) -> None:
@@ -85,7 +90,7 @@ def test_of_the_research_data_it_counts_what_was_there(research: Path) -> None:
     config = read_config(DEFAULT_RECIPE).model_copy(update={"start": "reelproof"})
     origin = card_origin(config, research)
     crops, *others, before = origin.data
-    assert "Deepfake Detection Challenge" in crops and "Deepfake Detection Challenge" in origin.domain
+    assert "Deepfake Detection Challenge" in crops and "Deepfake Detection Challenge" in origin.domain.text
     assert "4 unmanipulated and 1,240 manipulated; validation 2 and 1," in crops
     assert [line.split(":")[-1].split()[0] for line in others] == ["2", "1", "1"]
     assert "the model reelproof" in before

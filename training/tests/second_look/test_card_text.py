@@ -35,7 +35,7 @@ def count(figure: str, of: int) -> int:
 
 
 def test_the_shipped_card_says_what_the_next_would() -> None:
-    assert (CARD.domain, CARD.limits) == (ship.DOMAIN, ship.LIMITS)
+    assert (CARD.domain_cause, CARD.limit_causes) == (ship.DOMAIN, ship.LIMITS)
     assert (CARD.learnt, CARD.data) == (ship.LEARNT, ship.DATA)
 
 
