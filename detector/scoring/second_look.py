@@ -211,7 +211,7 @@ class PersonLooker:
             if self._is_calm(half, faces, doubt):
                 return half
         logits = self._completed(logits, moments, self._heads_every)
-        if self._heads_every > _HEADS_EVERY and self._windows_differ(logits):
+        if self._heads_every > _HEADS_EVERY and self._windows_differ(logits, doubt):
             # Moments that are far apart cannot tell where a manipulated stretch begins and ends.
             logits = self._completed(logits, moments, 1)
         look = PersonLook.of(group, moments, logits, faces)
@@ -224,11 +224,16 @@ class PersonLooker:
         raised = look.raised_intervals(self._fusion, faces["track"], faces["time"], faces["logit"])
         return replace(look, raised=raised)
 
-    def _windows_differ(self, logits: Floats) -> bool:
-        """Return whether what windows say differs clearly between the moments in which they were seen."""
-        inputs = fusion_inputs(np.zeros(len(logits)), logits)
-        synthesised = self._fusion.synthesised.logit(inputs[np.isfinite(logits[:, -1])])
-        return bool(np.ptp(synthesised) > _UNEVEN)
+    def _windows_differ(self, logits: Floats, doubt: float | None) -> bool:
+        """Return whether what windows say differs clearly between the moments in which they were seen.
+
+        Where it reaches the probability ``doubt`` in none of them, it makes no stretch that a verdict could
+        rest on.
+        """
+        inputs = fusion_inputs(np.zeros(len(logits)), logits)[np.isfinite(logits[:, -1])]
+        if doubt is not None and self._fusion.halves(inputs)[1].max() < logit_of(doubt):
+            return False
+        return bool(np.ptp(self._fusion.synthesised.logit(inputs)) > _UNEVEN)
 
     def check_stability(self, look: PersonLook, enter: float, sparing: bool = False) -> PersonLook:
         """Run :meth:`StabilityCheck.check`."""
