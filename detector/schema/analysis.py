@@ -14,6 +14,7 @@ from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.schema.measurements import (  # noqa: F401
     Answers,
+    Bars,
     Coverage,
     FaceQuality,
     ManipulationKind,

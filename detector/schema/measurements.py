@@ -18,6 +18,7 @@ from detector.schema.tolerance import (
     QUALITY,
     SPANS,
     STABILITY,
+    UNMATCHED,
     Tolerance,
 )
 
@@ -56,6 +57,17 @@ class FaceQuality(Value):
     grey: Probability = Field(description="share of faces without colour, since 0.2 also of monochrome ones")
 
 
+class Bars(Value):
+    """Plain or blurred bars beside or above the picture of a video, as where it is upright in a wide one."""
+
+    width: int = Field(gt=0, description="px of the picture between the bars, in most frames that have them")
+    height: int = Field(gt=0, description="likewise")
+    frames: int = Field(gt=0, description="sampled frames with bars")
+    faces: Annotated[int, Tolerance(share=UNMATCHED, of="frames")] = Field(
+        ge=0, description="detections in bars, which repeat the picture; left out, and not counted elsewhere"
+    )
+
+
 class Coverage(Value):
     """What was examined and what was not."""
 
@@ -85,6 +97,7 @@ class Coverage(Value):
     faces_discarded: Annotated[int, FACES] = Field(
         ge=0, description="large enough to judge, but never detected with confidence, so not taken for faces"
     )
+    bars: Bars | None = optional("null: none, or not recognised; since 1.27")
     frames_between: Annotated[int, Tolerance(share=BETWEEN, how="around")] = optional(
         "judged frames between sampled ones, around the ends of segments", 0, ge=0
     )

@@ -16,9 +16,10 @@ from detector.faces.quality import TOO_UNSURE, assess_face, photo_flaw
 from detector.faces.scene_changes import CutDetector
 from detector.faces.search.search import FaceSearch, FoundFaces
 from detector.faces.tracks import Covers, Stillness, Tracker, group_tracks
+from detector.media.bars import BarSearch
 from detector.media.frame import Frame, Image
 from detector.media.reader import MediaReader
-from detector.schema.analysis import MediaKind, Parameters
+from detector.schema.analysis import Bars, MediaKind, Parameters
 from detector.scoring.coarse_to_fine import (
     CoarseToFine,
     CropQueue,
@@ -47,6 +48,7 @@ class FirstPassResult:
     discarded: int  # number of faces discarded as no faces
     from_damaged: int = 0  # number of frames not sampled because they depend on damaged or missing pictures
     motionless: frozenset[int] | None = None  # tracks that show a single still picture; None if not measured
+    bars: Bars | None = None
 
 
 class FirstPass:
@@ -74,6 +76,7 @@ class FirstPass:
         self._tracker = Tracker(parameters.bridge_gap)
         # Endless sources have no final result.
         self._stillness = Stillness() if self._video and reader is not None else None
+        self._bars = BarSearch() if self._stillness is not None else None
         self._covers = Covers() if reader is not None else None
         self._cut_detector = CutDetector(parameters.sample_rate)
         self._scorer = scorer
@@ -113,6 +116,8 @@ class FirstPass:
         if is_cut:
             self._cuts.append(float(frame.time))
         self._times.append(float(frame.time))
+        if self._bars is not None:
+            self._bars.process_frame(float(frame.time), frame.image, is_cut)
         self._follow(self._search.process_frame(frame, is_cut))
 
     def _follow(self, settled: Iterable[FoundFaces]) -> None:
@@ -150,7 +155,9 @@ class FirstPass:
         self._gathered.add(frame.pts, float(frame.time), frame.index, track, face, shows)
 
     def post_process(self) -> list[FirstPassResult]:
-        """Score what still waits, discard non-faces, and group the tracks; one result for each scorer.
+        """Score what still waits, leave out non-faces and faces in bars, and group the tracks.
+
+        There is one result for each scorer.
 
         A toy or a pattern can pass for a face, but never with confidence. A track wide enough to judge in
         which the detector was never confident is discarded; small faces are kept, because the detector is
@@ -160,10 +167,15 @@ class FirstPass:
         pending, features = self._taken()
         tracks, flaws = pending.rows["track"], pending.rows["flaw"]
         is_face = np.isin(tracks, tracks[flaws != TOO_UNSURE])
+        discarded = len(pending) - int(is_face.sum())
+        bars = None
+        if self._bars is not None:
+            in_bars = self._bars.contain(pending.rows["time"], pending.rows["box"])
+            bars = self._bars.summary(np.array(self._times), int((is_face & in_bars).sum()))
+            is_face &= ~in_bars
         # The index of each kept detection's features, meaningless for unusable ones.
         feature_of = np.cumsum(pending.rows["usable"])[is_face] - 1
         faces = pending.only(is_face)
-        discarded = len(pending) - len(faces)
         track_numbers = set(faces.rows["track"].tolist())
         person_tracks = group_tracks(
             [track for track in self._tracker.tracks if track.number in track_numbers]
@@ -176,7 +188,14 @@ class FirstPass:
             _fill_in_logits(detections, queue, own, feature_of)
             results.append(
                 FirstPassResult(
-                    detections, person_tracks, self._times, self._cuts, discarded, from_damaged, motionless
+                    detections,
+                    person_tracks,
+                    self._times,
+                    self._cuts,
+                    discarded,
+                    from_damaged,
+                    motionless,
+                    bars,
                 )
             )
         return results

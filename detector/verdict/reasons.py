@@ -262,6 +262,14 @@ def other_codec_note(codec: str, coverage: Coverage) -> list[Cause]:
     return [RemarkCode.OTHER_CODEC.cause(codec=codec_name(codec))]
 
 
+def bars_note(coverage: Coverage) -> list[Cause]:
+    """Return the note for a video whose picture lies between bars."""
+    bars = coverage.bars
+    if bars is None:
+        return []
+    return [RemarkCode.BARS.cause(frames=bars.frames, width=bars.width, height=bars.height)]
+
+
 def enlarged_note(media: Media, coverage: Coverage) -> list[Cause]:
     """Return the note for a video whose pictures seem enlarged."""
     if media.enlarged <= 1 or not coverage.faces_found:

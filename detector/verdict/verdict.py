@@ -117,6 +117,7 @@ def following_remarks(exhibit: JudgedExhibit, media: Media) -> list[Cause]:
         return notes
     return [
         *reasons.mostly_grey_note(exhibit.coverage),
+        *reasons.bars_note(exhibit.coverage),
         *reasons.enlarged_note(media, exhibit.coverage),
         *reasons.other_codec_note(media.codec, exhibit.coverage),
         *notes,

@@ -82,6 +82,7 @@ SAMPLES: tuple[tuple[str, dict[str, CauseParameter]], ...] = (
     ("covered", {"persons": TWO}),
     ("other_codec", {"codec": "HEVC"}),
     ("enlarged", {"width": 426, "height": 240}),
+    ("bars", {"frames": 24, "width": 202, "height": 360}),
     ("rotated", {"turned": 90}),
     ("other_tracks", {"streams": (1,)}),
     ("other_tracks", {"streams": (1, 3)}),

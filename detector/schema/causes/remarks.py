@@ -100,6 +100,10 @@ class RemarkCode(CauseCode):
         "The pictures hold no more detail than about %(width)s × %(height)s pixels, as after enlarging from "
         "that size, or blurring."
     )
+    BARS = N_(
+        "In %(frames)s the picture fills only %(width)s × %(height)s pixels between plain or blurred bars; "
+        "any face in the bars repeats the picture and was left out."
+    )
     ROTATED = N_(
         "Its faces do not stand upright as the file is stored; it was examined turned by %(turned)s° "
         "clockwise."
