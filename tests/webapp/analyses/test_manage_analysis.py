@@ -18,7 +18,7 @@ from waiting import PATIENCE, until
 from detector import sandboxed_engine
 from detector.errors import MediaError, NotOpenedError
 from detector.models.model_files import DEFAULT_MODEL
-from detector.schema.causes.failures import FailureCode, remedy_of
+from detector.schema.causes.failures import FailureCode, cause_of, remedy_of
 from webapp.jobs import claims, failures, recovery, states
 from webapp.jobs import queue as job_queue
 from webapp.storage.tables import AnalysisRow, CustodyRow, Exhibit, Priority, State, now
@@ -315,7 +315,7 @@ def test_the_library_filters_cancelled_analyses(app, client, database):
 @pytest.mark.parametrize(
     ("failure", "offered"),
     [
-        (FailureCode.REFUSED.cause(message="This file holds no picture."), False),
+        (FailureCode.REFUSED.cause(message=(cause_of("This file holds no picture."),)), False),
         (FailureCode.OUT_OF_MEMORY.cause(), True),
     ],
 )
