@@ -30,7 +30,7 @@ from training.second_look.runs import pretrained
 # those that follow from the card. Their messages lie in detector/schema/causes/cards.py.
 DOMAIN = CardCode.SECOND_LOOK_DOMAIN.cause()
 LIMITS = (
-    CardCode.UNSEEN_GENERATORS.cause(missed=64, clips=121, inconclusive=22),
+    CardCode.UNSEEN_GENERATORS.cause(missed=64, clips=121, inconclusive=21),
     CardCode.VIDEOS_LEARNT.cause(
         swaps=("Deepfakes", "FaceSwap", "Face2Face", "DeepFaceLive", "SimSwap", "FSGAN", "VividFace"),
         lips=("Wav2Lip", "HyperLips", "LatentSync", "MuseTalk"),
@@ -73,7 +73,7 @@ LIMITS = (
         of_middle=2,
         half_middle=25,
     ),
-    CardCode.FILMS_MORE_OFTEN.cause(films=30, flagged=4, others=90, others_flagged=0),
+    CardCode.FILMS_MORE_OFTEN.cause(films=30, flagged=4, others=90, others_flagged=1),
     CardCode.PAGES_LEFT_OUT.cause(auc=0.8, inside=0.75, share=5, found=34),
     CardCode.SHORT_STRETCHES.cause(),
     CardCode.READY_MADE_CROPS.cause(),
