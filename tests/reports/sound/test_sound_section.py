@@ -9,6 +9,8 @@ from analyses import build
 from voices import recording, voice
 
 from detector.schema.analysis import MediaKind
+from detector.schema.causes.cards import CardCode
+from detector.schema.causes.cause import Cause
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import VoiceVerdict
 from detector.voice.model import load_voice_model
@@ -99,8 +101,9 @@ def test_a_reason_that_repeats_the_verdict_is_left_out(tmp_path: Path) -> None:
 def test_limits_of_the_network_are_translated(tmp_path: Path) -> None:
     heard = recording(tmp_path)
     assert heard.voice is not None
-    limits = ("A synthetic stretch of a few seconds inside human speech is seldom found.", "As nobody wrote.")
-    network = heard.voice.model.model_copy(update={"limits": limits})
+    later = Cause(code="of_a_later_version", text="As nobody wrote.")
+    limits = (CardCode.SHORT_SYNTHETIC_SPEECH.cause(), later)
+    network = heard.voice.model.model_copy(update={"limit_causes": limits})
     heard = heard.model_copy(update={"voice": heard.voice.model_copy(update={"model": network})})
     page = text_of(heard, tmp_path, "de")
     assert "in menschlicher Sprache wird selten gefunden." in page and "As nobody wrote." in page
