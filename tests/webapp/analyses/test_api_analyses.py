@@ -7,14 +7,16 @@ import json
 
 import pytest
 from api_requests import API, form, problem
+from failure_words import texts_of
 from made_results import digest, finished, hand_in
 
 from detector.schema.analysis import Analysis, MediaKind
+from detector.schema.causes.failures import FailureCode
 from detector.schema.measurements import Answers, ManipulationKind
 from detector.schema.summary import EMPTY_SUMMARY, Summary, summarise
 from webapp.analyses.schemas import AnalysisStatus
 from webapp.casework import details as case_details
-from webapp.jobs import claims, failures
+from webapp.jobs import claims
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -122,7 +124,7 @@ def test_listing_pages_by_cursor(app, client):
 def test_listing_filters_as_the_library_does(app, client):
     done, failed = finished(app, segments=1), hand_in(app, b"f", "Straße.mp4")
     database = app.extensions["database"]
-    claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, failed.id), FailureCode.CRASHED.cause())
 
     def found(query: str) -> list[str]:
         return [item["id"] for item in client.get(f"{API}/analyses?{query}").json["items"]]
@@ -131,7 +133,7 @@ def test_listing_filters_as_the_library_does(app, client):
     assert found("verdict=manipulated") == [done.id] == found(f"q={done.exhibit.sha256[:12]}")
     assert found("to=2001-01-01") == [] and len(found("from=2001-01-01")) == 2
     analysis = client.get(f"{API}/analyses/{failed.id}").json
-    assert (analysis["error"], analysis["remedy"]) == failures.CRASHED
+    assert (analysis["error"], analysis["remedy"]) == texts_of(FailureCode.CRASHED.cause())
 
 
 def test_cancel_retry_again_delete(app, client, sent):

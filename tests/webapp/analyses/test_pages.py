@@ -9,15 +9,17 @@ from datetime import timedelta
 
 import pytest
 from analyses import build, with_stability
+from failure_words import texts_of
 from made_results import finished, hand_in
 
 from detector.models.loaded import load_model
 from detector.schema.analysis import KEPT_WIDTH, MediaKind, Verdict
+from detector.schema.causes.failures import FailureCode
 from language.languages import LANGUAGES
 from language.translation import gettext, speaking
 from reports.annex import reader_view_of_model
 from webapp.exhibits.library_search import PAGE_SIZE
-from webapp.jobs import claims, failures
+from webapp.jobs import claims
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Milestone, now
 
@@ -96,7 +98,7 @@ def test_the_library_pages_newest_first(app, client, database):
 def test_the_library_shows_verdicts_states_and_pictures(app, client, database):
     done, failed = finished(app, segments=1), hand_in(app, b"f")
     finished(app, segments=0)
-    claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, failed.id), FailureCode.CRASHED.cause())
     claims.record_heartbeat(database, claims.claim_analysis(database, hand_in(app, b"r").id), "scoring", 0.42)
     text = client.get("/analyses").text
     for words in ("Manipulated", "No manipulation found", "Failed", "Running, 42%", "0.97"):
@@ -128,11 +130,14 @@ def test_a_running_analysis(app, client, database):
 
 def test_a_failed_analysis_states_a_remedy(app, client, database):
     held = claims.claim_analysis(database, hand_in(app).id)
-    claims.fail_job(database, held, failures.CRASHED)
+    claims.fail_job(database, held, FailureCode.CRASHED.cause())
     text = client.get(f"/analyses/{held.job_id}").text
-    assert failures.CRASHED.error in text and "Hand in another file" in text
+    assert FailureCode.CRASHED.cause().text in text and "Hand in another file" in text
     status = client.get(f"/api/v1/analyses/{held.job_id}").json
-    assert (status["state"], status["error"], status["remedy"]) == ("failed", *failures.CRASHED)
+    assert (status["state"], status["error"], status["remedy"]) == (
+        "failed",
+        *texts_of(FailureCode.CRASHED.cause()),
+    )
     assert client.get(f"/analyses/{held.job_id}/report.pdf").status_code == 404
 
 
@@ -298,7 +303,7 @@ def test_unexpected_errors_are_logged_with_the_route_only(app, client, monkeypat
 def test_hostile_names_are_shown_as_text(app, client, database):
     done = finished(app, file=NAME)
     failed = hand_in(app, b"f", NAME)
-    claims.fail_job(database, claims.claim_analysis(database, failed.id), failures.CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, failed.id), FailureCode.CRASHED.cause())
     queued = hand_in(app, b"q", NAME)
     for path in ("/", "/analyses", *(f"/analyses/{row.id}" for row in (done, failed, queued))):
         text = client.get(path).text

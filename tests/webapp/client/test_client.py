@@ -19,6 +19,7 @@ from made_results import finished, hand_in
 from voices import voice
 
 from detector.files import ROOT
+from detector.schema.causes.failures import FailureCode
 from webapp import client
 from webapp.client import (
     AnalysisFailed,
@@ -37,7 +38,7 @@ from webapp.client import (
 )
 from webapp.downloads import kept_reports, reports
 from webapp.http import in_turn
-from webapp.jobs import claims, failures
+from webapp.jobs import claims
 from webapp.jobs.parameters import read_other_models
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
@@ -146,7 +147,7 @@ def test_waiting_raises_on_failure_and_timeout(app, live):
     database, row = app.extensions["database"], hand_in(app)
     with pytest.raises(TimeoutError):
         Client(live).wait(row.id, timeout=0.3)
-    claims.fail_job(database, claims.claim_analysis(database, row.id), failures.CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, row.id), FailureCode.CRASHED.cause())
     with pytest.raises(AnalysisFailed, match="decoder crash"):
         Client(live).wait(row.id)
     assert Client(live).retry(row.id)["state"] == "queued"

@@ -13,12 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from warm import Script
 
+from detector.schema.causes.failures import FailureCode
 from reports.custody.chain import check_export, check_log
 from reports.custody.format import read_export
 from webapp.custody import custody_log
 from webapp.exhibits import deletion
 from webapp.jobs import claims, recovery, states
-from webapp.jobs.failures import CRASHED
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow, Exhibit, now
 
@@ -73,7 +73,7 @@ def test_the_whole_life_of_an_analysis_is_recorded(app, database):
 
 def test_failure_retry_and_cancellation_are_recorded(app, database):
     row = hand_in(app)
-    claims.fail_job(database, claims.claim_analysis(database, row.id), CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, row.id), FailureCode.CRASHED.cause())
     assert retry(database, row.id) and states.cancel(database, row.id)
     assert not states.cancel(database, row.id)  # ended already: nothing happens, nothing is recorded
     assert actions(database, row.exhibit.sha256)[2:] == [
@@ -83,7 +83,7 @@ def test_failure_retry_and_cancellation_are_recorded(app, database):
         "analysis cancelled",
     ]
     (failed,) = [entry for entry in log(database) if entry.action == "analysis failed"]
-    assert failed.details["error"] == CRASHED.error
+    assert failed.details["error"] == FailureCode.CRASHED.cause().text
 
 
 def test_lost_workers_are_recorded(app, database):

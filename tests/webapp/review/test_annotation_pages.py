@@ -11,11 +11,11 @@ import pytest
 from annotated_analyses import AGREE, stored
 from made_results import hand_in
 
+from detector.schema.causes.failures import FailureCode
 from detector.schema.formatting import timecode
 from webapp.exhibits import annotations as annotation_service
 from webapp.exhibits import annotations as review_annotations
 from webapp.jobs import claims
-from webapp.jobs.failures import CRASHED
 from webapp.storage.tables import now
 
 
@@ -121,7 +121,7 @@ def test_only_finished_analyses_can_be_annotated(app, client):
     waiting = hand_in(app, b"waiting")
     failed = hand_in(app, b"failed")
     database = app.extensions["database"]
-    claims.fail_job(database, claims.claim_analysis(database, failed.id), CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, failed.id), FailureCode.CRASHED.cause())
     for row in (waiting, failed):
         for answer in (
             client.get(f"/api/v1/analyses/{row.id}/annotations"),

@@ -11,8 +11,9 @@ from made_comparisons import compared, queued
 from made_results import finished, hand_in
 from made_webhooks import API, hook, trip
 
+from detector.schema.causes.failures import FailureCode
 from detector.schema.voice import VoiceSummary, VoiceVerdict
-from webapp.jobs import claims, failures, recovery, states
+from webapp.jobs import claims, recovery, states
 from webapp.rest import webhook_messages
 from webapp.storage.tables import AnalysisRow, CaseReview, CaseRow, ComparisonRow, User, WebhookRow, now
 from webapp.webhooks import delivery, messages
@@ -158,7 +159,7 @@ def test_only_subscribed_events_are_sent(lab, receiver):
             session.get_one(AnalysisRow, lost.id).heartbeat = now() - timedelta(minutes=5)
         recovery.requeue_stale(database)
     broken, stopped = hand_in(lab, b"b"), hand_in(lab, b"s")
-    claims.fail_job(database, claims.claim_analysis(database, broken.id), failures.CRASHED)
+    claims.fail_job(database, claims.claim_analysis(database, broken.id), FailureCode.CRASHED.cause())
     states.cancel(database, stopped.id)
     hand_in(lab, b"waits")
     while trip(lab):
