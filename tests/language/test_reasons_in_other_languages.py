@@ -251,7 +251,7 @@ def test_reasons_are_translated() -> None:
         )
         persons = [Person.model_construct(id=f"P{number}", usable_frames=40) for number in range(judged)]
         kind = MediaKind.IMAGE if image else MediaKind.VIDEO
-        return reasons.nothing_found(JudgedExhibit(kind, Parameters(), coverage, persons, ()), briefly)
+        return reasons.nothing_found(JudgedExhibit(kind, Parameters(), coverage, persons, ()), briefly).text
 
     sentences = {told(True, 1), told(True, 18), told(False, 20), told(False, 1, ("A",))}
     assert sentences < {english for english, *_ in JUDGED}
