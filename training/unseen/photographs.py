@@ -87,7 +87,7 @@ class LeftOut(NamedTuple):
     """Generators that were left out, told from photographs of sources that were left out as well.
 
     ``flagged`` and ``found`` are the shares of unmanipulated and of their own pictures that reach the shipped
-    threshold, ``count`` is the number of their pictures.
+    threshold, ``pictures`` is the number of their pictures.
     """
 
     names: str
@@ -95,7 +95,7 @@ class LeftOut(NamedTuple):
     found_at_five: float
     flagged: float
     found: float
-    count: int
+    pictures: int
 
 
 def left_out(windows: Sequence[Pictures], limit: float) -> Iterator[LeftOut]:
@@ -127,8 +127,8 @@ def left_out(windows: Sequence[Pictures], limit: float) -> Iterator[LeftOut]:
                 )
             )
             counts.append(int(real.sum()))
-        means = np.average(figures, axis=0, weights=counts).tolist()
-        yield LeftOut(", ".join(names), *means, int(fake.sum()))
+        area, at_five, flagged, found = np.average(figures, axis=0, weights=counts).tolist()
+        yield LeftOut(", ".join(names), area, at_five, flagged, found, int(fake.sum()))
 
 
 def synthesised_limit(formula: Fusion, enter: float) -> float:

@@ -232,7 +232,7 @@ def photographs(options: argparse.Namespace) -> None:
     for row in left_out(_pictures(options), limit):
         rows.append(row)
         say(
-            f"{row.names} ({row.count} pictures) and sources left out: AUC {row.auc:.3f}, found at 5 % "
+            f"{row.names} ({row.pictures} pictures) and sources left out: AUC {row.auc:.3f}, found at 5 % "
             f"{row.found_at_five:.2f}; flagged {row.found:.2f}, of unmanipulated ones {row.flagged:.3f}"
         )
     names = ("AUC", LEFT_OUT_PHOTOGRAPHS_FOUND, "unmanipulated ones flagged", "manipulated ones flagged")

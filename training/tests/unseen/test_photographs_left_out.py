@@ -38,7 +38,7 @@ def test_generators_are_told_from_photographs_of_sources_left_out() -> None:
     )  # fmt: skip
     rows = list(left_out([Pictures(photographs, footage)], limit=2.0))
     assert [row.names for row in rows] == [", ".join(names) for names in GENERATORS]
-    assert [row.count for row in rows] == [8 * len(names) for names in GENERATORS]
+    assert [row.pictures for row in rows] == [8 * len(names) for names in GENERATORS]
     for row in rows:
         assert row.auc > 0.95 and row.found_at_five > 0.8
         assert row.flagged < 0.15 < row.found
