@@ -176,7 +176,7 @@ class FusedScorer(Scorer):
     def fuse(self, track: NDArray[np.int32], time: Floats, logits: Floats) -> FusedLogits:
         """Fuse the logits as :meth:`Scorer.fuse`, with raised intervals.
 
-        For persons without a look, the second network's inputs are neutral.
+        For persons without a look, the second network says nothing.
         """
         raised = raise_at([interval for look in self._looks for interval in look.raised], track, time)
         halves = self._networks.fusion.halves(self._inputs_at(track, time, logits), raised)
@@ -313,7 +313,7 @@ class FusedScorer(Scorer):
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
         """Return the fusion's inputs (n, 5) at ``time`` of ``track``, from the scan's logits ``scanned``."""
         fusion = self._networks.fusion
-        out = fusion_inputs(scanned, fusion.neutral[SECOND_NETWORK])
+        out = fusion_inputs(scanned, fusion.unasked[SECOND_NETWORK])
         for look in self._looks:
             mine = np.isin(track, look.tracks)
             if mine.any():

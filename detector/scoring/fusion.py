@@ -130,6 +130,19 @@ class Fusion:
             out[list(half.columns)] = half.centre
         return out
 
+    @property
+    def unasked(self) -> Floats:
+        """Return inputs (5,) by which the synthesised half says nothing: it never exceeds the altered one.
+
+        The centre of that half may be its threshold, which is no average face.
+        """
+        out, half = self.neutral, self.synthesised
+        lead = float(half.logit(out[None])[0]) - self.reserve - float(self.altered.logit(out[None])[0])
+        if lead > 0:
+            steepest = int(np.argmax(np.abs(half.weight)))
+            out[half.columns[steepest]] -= lead * half.spread[steepest] / half.weight[steepest]
+        return out
+
     def apart(self, inputs: Floats) -> Floats:
         """Return by how many standard deviations (n,) the scan exceeds *inner altered*."""
         half = self.altered

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from second_looks import HALVES, card
 
 from detector.faces.crop import HEAD, INNER
-from detector.models.card import Bound, Contrast, FusionHalf, PhotographFusion
+from detector.models.card import Bound, Contrast, FusionHalf, PhotographFusion, SecondLookCard
+from detector.models.model_files import MODELS_FOLDER
 from detector.schema.model import Platt
 from detector.scoring.fusion import Fusion, fusion_inputs, inputs_of
 
@@ -171,3 +172,14 @@ def test_bounds_preserve_the_order_of_logits() -> None:
         assert (np.diff(out) > 0).all() and out[2] == pytest.approx(max(2.5, published))
         assert (out[:2] < published).all() and (out[2:] >= published).all()
         assert out[[0, 4]] == pytest.approx([-5.5, 10.5])
+
+
+@pytest.mark.parametrize("still", (False, True))
+def test_a_person_without_a_look_is_not_synthesised(still: bool) -> None:
+    """The centre of the shipped half for videos is its threshold: such persons came out exactly at it."""
+    shipped = SecondLookCard.model_validate_json(
+        (MODELS_FOLDER / "second-look" / "reelproof.json").read_bytes()
+    )
+    fusion = Fusion.of(shipped, still)
+    altered, synthesised = fusion.halves(fusion.unasked[None])
+    assert synthesised <= altered + 1e-9 < 0
