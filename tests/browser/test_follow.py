@@ -67,7 +67,7 @@ def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page)
     result = modules.evaluate("""async () => {
         document.body.insertAdjacentHTML("beforeend", `<p id="silence" hidden></p><p id="announce"></p>
             <img id="picture" alt="">
-            <div id="live" data-state="/anywhere" data-segments="0" data-standing="running"></div>`);
+            <div id="live" data-parts="/anywhere" data-segments="0" data-standing="running"></div>`);
         const uncaught = [], silent = [];
         const fetch_ = window.fetch;
         const note = (event) => { uncaught.push(event.reason.name); event.preventDefault(); };
@@ -80,8 +80,7 @@ def test_a_mistake_in_showing_a_live_session_is_no_silence_either(modules: Page)
                     settle();
                     return new Response("", { status: 404 });
                 }
-                const now = { standing: "running", picture: null, parts: {}, segments: 1 };
-                return new Response(JSON.stringify(now));
+                return new Response('<div id="live" data-standing="running" data-segments="1"></div>');
             };
             import("/static/js/live/live.js").catch(fail);
         });

@@ -91,7 +91,7 @@ def test_nothing_of_the_desk_stays_english(
 _HANDED_IN_BEFORE = """async () => {
     const { Item } = await import("/static/js/analyses/queue_item.js");
     const item = new Item(new File(["x".repeat(306_000)], "a.mp4"), () => {});
-    item.set({ address: "/analyses/1", known: { count: 1, since: "2026-11-09" } });
+    item.set({ id: "1", known: { count: 1, first: "2026-11-09" } });
     return [item.part("known-words").textContent, item.part("size").textContent];
 }"""
 

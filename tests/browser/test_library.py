@@ -139,9 +139,9 @@ def test_search_filter_and_another_analysis(idle: Served, page: Page, seen):
     expect(page.locator("#shown")).to_have_text("1 of 3 analyses matches")
     expect(row(page, "coffee.png")).to_have_count(1)
     page.get_by_role("link", name="Clear filters").click()
-    page.get_by_label("Verdict", exact=True).select_option("inconclusive")
+    page.get_by_label("Finding", exact=True).select_option("open")  # filters act when chosen
+    expect(page.locator("#shown")).to_have_text("2 of 3 analyses match")
     page.get_by_label("Sort").select_option("name")
-    page.get_by_role("button", name="Search").click()
     expect(page.locator(".library-file a")).to_have_text(["cat.jpg", "coffee.png"])
     page.get_by_label("Search by file name").fill("nowhere")
     page.keyboard.press("Enter")
@@ -210,13 +210,16 @@ def test_on_a_phone_the_filters_are_out_of_the_way_unless_one_is_set(idle: Serve
 def test_after_back_the_filters_show_what_is_applied(idle: Served, page: Page):
     finished(idle.app, file="coffee.png", segments=0)
     page.goto(f"{idle.address}/analyses")
-    page.get_by_label("Verdict", exact=True).select_option("inconclusive")
+    page.get_by_label("Finding", exact=True).select_option("open")
+    expect(page.get_by_role("heading", name="No matches")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#shown")).to_have_text("1 analysis")
+    expect(page.get_by_label("Finding", exact=True)).to_have_value("")
     page.get_by_label("Search by file name").fill("tea")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("heading", name="No matches")).to_be_visible()
     page.go_back()
     expect(page.locator("#shown")).to_have_text("1 analysis")
-    expect(page.get_by_label("Verdict", exact=True)).to_have_value("")
     expect(page.get_by_label("Search by file name")).to_have_value("")
 
 

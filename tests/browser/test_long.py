@@ -68,5 +68,5 @@ def test_what_is_looked_at_is_read_first(long: tuple[desk.Served, str], page: Pa
     while held:
         held.pop(0).continue_()  # type: ignore[attr-defined]
     page.locator("#review[data-complete]").wait_for(timeout=200_000)
-    starts = [float(query.partition("from=")[2].partition("&")[0]) for query in stretches(seen)]
+    starts = [float(query.partition("start=")[2].partition("&")[0]) for query in stretches(seen)]
     assert starts[2] < 6800 < starts[2] + HOURS * 3600 * 12_000 / (2 * COUNT)
