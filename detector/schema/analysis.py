@@ -145,7 +145,7 @@ class Media(Value):
     )
     enlarged: float = optional(
         "times by which the pictures seem enlarged before they were encoded, by the spectra of their "
-        "strongest edges; blurring looks the same; 1: not enlarged, or not recognised; since 1.27",
+        "strongest edges; blurring looks the same; 1: not enlarged, or not recognised; since 0.3",
         1.0,
         ge=1,
     )

@@ -97,7 +97,7 @@ class Coverage(Value):
     faces_discarded: Annotated[int, FACES] = Field(
         ge=0, description="large enough to judge, but never detected with confidence, so not taken for faces"
     )
-    bars: Bars | None = optional("null: none, or not recognised; since 1.27")
+    bars: Bars | None = optional("null: none, or not recognised; since 0.3")
     frames_between: Annotated[int, Tolerance(share=BETWEEN, how="around")] = optional(
         "judged frames between sampled ones, around the ends of segments", 0, ge=0
     )

@@ -109,7 +109,7 @@ class Range(Value):
     least: float | None = optional("null with the other: not measured")
     most: float | None = None
     basis: str = Field(default="", description="what was measured: the text of `cause`")
-    cause: Cause | None = optional("null: a card before 1.27, or one of somebody's own model")
+    cause: Cause | None = optional("null: a card before 0.3, or one of somebody's own model")
 
     @model_validator(mode="after")
     def _write_basis(self) -> Self:
@@ -122,11 +122,9 @@ class Described(Value):
     """What a card says in sentences."""
 
     domain: str = Field(default="", description="what it was validated on: the text of `domain_cause`")
-    domain_cause: Cause | None = optional("null: a card before 1.27, or one of somebody's own model")
+    domain_cause: Cause | None = optional("null: a card before 0.3, or one of somebody's own model")
     limits: tuple[str, ...] = Field(default=(), description="the texts of `limit_causes`")
-    limit_causes: tuple[Cause, ...] = optional(
-        "empty: a card before 1.27, or one of somebody's own model", ()
-    )
+    limit_causes: tuple[Cause, ...] = optional("empty: a card before 0.3, or one of somebody's own model", ())
 
     @model_validator(mode="after")
     def _write_sentences(self) -> Self:

@@ -10,9 +10,9 @@ import pytest
 from analyses import build
 
 from detector.schema.analysis import Analysis, MediaKind, Verdict
-from detector.verdict import left_open
+from detector.verdict import finding
 from detector.verdict.judged_persons import JudgedExhibit
-from detector.verdict.left_open import LeftOpen
+from detector.verdict.left_open import LeftOpen, cause_of
 from detector.verdict.verdict import decide
 from language import translation
 from language.languages import LANGUAGES
@@ -64,7 +64,8 @@ def test_each_cause_has_its_own_sentences(
     because: dict[str, set[LeftOpen | None]] = defaultdict(set)
     remedies: dict[str, set[LeftOpen | None]] = defaultdict(set)
     for cause in {*LeftOpen, None} - (OF_PHOTOS if kind is MediaKind.VIDEO else OF_VIDEOS):
-        monkeypatch.setattr(left_open, "cause_of", lambda _, cause=cause: cause)
+        monkeypatch.setattr(finding, "cause_of", lambda _, cause=cause: cause)
+        analysis = analysis.model_copy()  # a finding is derived once for each analysis
         with translation.speaking(code):
             why, may_help = verdict_meaning(analysis)
             because[why].add(cause)
@@ -134,7 +135,7 @@ def test_a_better_copy_is_recommended_only_if_it_helps(
         hidden = tuple(segment.model_copy(update={"covered": 0.9}) for segment in made.segments)
         made = made.model_copy(update={"segments": hidden})
     analysis = decided(made, **of_persons)
-    assert analysis.verdict is Verdict.INCONCLUSIVE and left_open.cause_of(analysis) is cause
+    assert analysis.verdict is Verdict.INCONCLUSIVE and cause_of(analysis) is cause
     sentences = [*verdict_meaning(analysis), next_steps(analysis)]
     for sentence, words in zip(sentences, beginnings, strict=True):
         assert sentence.startswith(words) and "better copy" not in sentence

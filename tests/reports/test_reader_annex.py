@@ -34,8 +34,8 @@ def test_the_higher_rate_of_networks_and_program_is_shown() -> None:
         for figure in ("false positive rate", "false negative rate")
     )
     assert alarms[step] >= alarms[program] and missed[program] > missed[step]
-    assert f"measured: {alarms[step]} of 120 clips" in false_alarms.words
-    assert f"measured: {missed[program]} of 121 clips" in misses.words and misses.filled == 53
+    assert f"{alarms[step]} of 120 clips, about 5 %" in false_alarms.words
+    assert f"{missed[program]} of 121 clips, about 53 %" in misses.words and misses.filled == 53
 
 
 def test_the_annex_says_how_much_is_found_of_unknown_generators_in_videos() -> None:

@@ -115,7 +115,7 @@ PARAMETERS = {
     "other_flaws": Parameter(tuple, "why other faces were not judged"),
     "pages": Parameter(int, "further pictures in the file"),
     "persons": Parameter(tuple, "letters of persons", "who", Words.persons),
-    "problem": Parameter(tuple, "message of an error; before 1.27 its English text", form=_problem),
+    "problem": Parameter(tuple, "message of an error; before 0.3 its English text", form=_problem),
     "seconds": Parameter(float, "seconds", "seconds", _decimals(".1f")),
     "segments": Parameter(int, "number of segments", "segments", _counted("segment")),
     "share": Parameter(int, "per cent"),

@@ -47,7 +47,18 @@ class TestScore:
 
     KEYS = (
         *("file", "verdict", "probability", "stability", "faces", "duration"),
-        *("reason", "kind", "answers", "declarations", "marks", "voice", "seconds"),
+        *(
+            "reason",
+            "outcome",
+            "no_face",
+            "sound_only",
+            "kind",
+            "answers",
+            "declarations",
+            "marks",
+            "voice",
+            "seconds",
+        ),
     )
 
     def test_one_line_for_each_file(

@@ -51,7 +51,7 @@ def test_photo_with_another_face(swapped: Path, original: Path, tmp_path: Path) 
     assert segment.difference > segment.surroundings + 1
     assert "the face of person A differs from the reference by" in segment.statement
     assert "while its surroundings" in segment.statement
-    assert comparison.limits == LIMITS
+    assert (comparison.limits, comparison.limits_cause) == (LIMITS.text, LIMITS)
     assert comparison.example is None
     (peak,) = segment.peaks
     for name in (peak.side_by_side, peak.difference, peak.overlay):
@@ -135,7 +135,7 @@ class TestCommand:
         assert (out / str(comparison.segments[0].peaks[0].overlay)).is_file()
         printed = capsys.readouterr().out
         assert comparison.statement in printed
-        assert LIMITS in printed
+        assert LIMITS.text in printed
 
     @pytest.mark.parametrize("which", [0, 1])
     def test_files_that_are_no_media(

@@ -24,6 +24,7 @@ from detector.marks.sound import (
     search_sound,
     weights_path,
 )
+from detector.schema.causes.declarations import NoteCode
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +136,13 @@ def test_without_the_package_the_result_says_so(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(sound, "find_spec", lambda name: None)
     result = search_sound(tmp_path / "any.mp4")
     assert (result.seconds, result.heard) == (0.0, ())
-    assert result.note is not None and "reelproof[marks]" in result.note
+    assert result.note == NoteCode.MARKS_NOT_INSTALLED.cause() and "reelproof[marks]" in result.note.text
 
 
 def test_sound_that_cannot_be_decoded_is_said(tmp_path: Path) -> None:
     path = tmp_path / "broken.mp4"
     path.write_bytes(b"nothing")
-    assert search_sound(path).note == sound._NOT_DECODED
+    assert search_sound(path).note == NoteCode.MARKS_NOT_DECODED.cause()
 
 
 def test_torch_is_imported_only_where_the_network_is_used() -> None:

@@ -83,7 +83,8 @@ def test_uninformative_ratios_are_a_limit(ratios: LikelihoodRatios) -> None:
     for cost, words in ((0.994, ""), (0.998, "cost as much (Cllr 1.00)"), (1.2, "cost more (Cllr 1.20)")):
         platt = ratios.systems[1].model_copy(update={"cllr": cost})
         dear = ratios.model_copy(update={"systems": (ratios.systems[0], platt, ratios.systems[2])})
-        text = " ".join(find_limits(made.items, made.levels, (dear,), made.repetitions, made.labelled))
+        limits = find_limits(made.items, made.levels, (dear,), made.repetitions, made.labelled)
+        text = " ".join(limit.text for limit in limits)
         assert words in text
         assert ("do not use them" in text) == bool(words)
 

@@ -75,7 +75,7 @@ def pitch(samples: np.ndarray) -> float:
 
 
 # Containers whose header says where the sound ends, so that FFmpeg stops there.
-ENDING = tuple(kind for kind in KINDS if kind[0] in ("a.m4a", "a.w64", "a.wv", "a.tta", "a.voc"))
+ENDING = tuple(kind for kind in KINDS if kind[0] in ("a.m4a", "a.wv", "a.tta", "a.voc"))
 JOINED = (
     *(kind for kind in KINDS if kind not in ENDING),
     ("a.ts", "aac", 16_000, None),

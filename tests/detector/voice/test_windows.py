@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 from made_speech import babble
 
+from detector.schema.causes.spans import SpanCode
 from detector.schema.voice import VoiceScores
 from detector.segments.rules import sliding_median
 from detector.voice.findings import (
-    NO_SPEECH,
-    PAUSES,
-    SILENCE,
     find_segments,
     scores_of,
     unjudged_spans,
@@ -151,10 +149,10 @@ def test_what_was_not_judged_is_told_by_cause() -> None:
     heard = Listening(windows_of(shares), shares, [False] * 10 + [True] * 4)
     facts = SoundFacts(0, "aac", 48_000, 2, 0, start=0, samples=14 * CELL)  # type: ignore[arg-type]
     seconds, spans, speech = unjudged_spans(heard, facts, start=-1.0)
-    assert seconds == {NO_SPEECH: 2.0, SILENCE: 2.0} and speech == 3.0
-    assert [(span.start, span.end, span.reason) for span in spans] == [
-        (2.0, 4.0, NO_SPEECH),
-        (4.0, 6.0, SILENCE),
+    assert seconds == {SpanCode.NO_SPEECH.code: 2.0, SpanCode.SILENCE.code: 2.0} and speech == 3.0
+    assert [(span.start, span.end, span.cause) for span in spans] == [
+        (2.0, 4.0, SpanCode.NO_SPEECH.cause()),
+        (4.0, 6.0, SpanCode.SILENCE.cause()),
     ]
 
 
@@ -163,7 +161,7 @@ def test_pauses_between_words_and_a_short_last_cell_are_counted() -> None:
     heard = Listening(windows_of(shares), shares, [False] * 6)
     facts = SoundFacts(0, "aac", 48_000, 2, 0, start=0, samples=5 * CELL + CELL // 2)  # type: ignore[arg-type]
     seconds, spans, speech = unjudged_spans(heard, facts, start=0.0)
-    assert seconds == {PAUSES: 0.25} and not spans
+    assert seconds == {SpanCode.PAUSES.code: 0.25} and not spans
     assert speech + sum(seconds.values()) == pytest.approx(2.75)
 
 

@@ -11,6 +11,7 @@ from told import procedure
 from detector.models.loaded import load_model
 from detector.networks.base import architectures, is_sequence
 from detector.schema.analysis import Analysis, ManipulationKind, MediaKind, SecondLook, Verdict
+from detector.schema.causes.cards import CardCode
 from detector.schema.model import SecondLookModel
 from reports.annex import glossary
 from reports.finding.meaning import on_desk, verdict_limits, verdict_meaning
@@ -180,11 +181,10 @@ def test_sequence_networks_score_no_mirror_image(photo: Analysis) -> None:
 
 def test_without_a_list_no_limits_are_mentioned(photo: Analysis) -> None:
     words = "states how many generated photographs were found"
-    for limits, mention in (
-        ((), False),
-        (("Photographs (159 of the sets learnt from): 33 were found.",), True),
-    ):
-        model = photo.model.model_copy(update={"learnt": (), "limits": limits})
+    measured = CardCode.PHOTOGRAPHS_MEASURED
+    of_photographs = measured.cause(**dict.fromkeys(measured.parameters, 33))
+    for limits, mention in (((), False), ((of_photographs,), True)):
+        model = photo.model.model_copy(update={"learnt": (), "limit_causes": limits})
         assert (words in str(verdict_limits(photo.model_copy(update={"model": model})))) is mention
 
 

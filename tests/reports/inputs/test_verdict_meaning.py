@@ -25,8 +25,8 @@ def test_finding_names_the_persons_and_the_flagged_time_once(tmp_path: Path) -> 
     assert view.verdict == "manipulated"
     # A1 and B1 cover the same 12 s, as do A2 and B2.
     assert view.verdict_sentence == (
-        "The faces of persons A and B were judged to be manipulated in 4 segments of this video, "
-        "00:00:24.000 of its 00:01:00.000."
+        "The faces of persons A and B were judged to be manipulated in 4 segments of this video: "
+        "24.0 s of 1 min 0 s."
     )
 
 

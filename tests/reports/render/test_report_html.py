@@ -132,7 +132,7 @@ def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object
         if "verdict " in attributes.get("class", "")
     ]
     assert verdicts == [f"verdict verdict-{MARKS[word]}"]
-    assert document.text.count(word) >= 1
+    assert word in document.text.lower()
     assert not re.search(r"\b(authentic|genuine|fake)\b", document.text.lower())
 
 

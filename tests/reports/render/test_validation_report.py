@@ -101,7 +101,7 @@ def test_voices_have_words_of_their_own() -> None:
     assert [kind.names.manipulated_short for kind in view.kinds] == ["Manip.", "Synth."]
     assert {row.label for row in view.annex} == {"manipulated", "unmanipulated", "synthetic", "human"}
     assert view.caution == (*made.limits[:2], *made.voice_limits[:2])
-    one = validation_report(made.model_copy(update={"voice_limits": ("One.",)}))
+    one = validation_report(made.model_copy(update={"voice_limit_causes": (), "voice_limits": ("One.",)}))
     assert one.caution == (*made.limits[:3], "One.")
     alone = validation_report(validation(items(12, Subject.VOICE)))
     assert alone.caution == alone.limits[:4]
