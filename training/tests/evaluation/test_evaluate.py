@@ -17,6 +17,7 @@ from detector.errors import ParameterError
 from detector.models.loaded import LoadedModel
 from detector.models.model_files import MODELS_FOLDER, load_card
 from detector.schema.analysis import Analysis, Parameters, Verdict
+from detector.schema.causes.cards import CardCode
 from detector.scoring.scorer import Scorer
 from training.evaluation.evaluate import evaluate
 from training.evaluation.material import (
@@ -165,8 +166,9 @@ def test_a_folder_of_photos(folder: Path, tmp_path: Path, capsys: pytest.Capture
     for suffix in (".json", ".safetensors"):
         shutil.copy(MODELS_FOLDER / f"efficientnet-lstm{suffix}", tmp_path)
     card = tmp_path / "efficientnet-lstm.json"
-    unmeasured = "T; its error rates are unknown until it is evaluated on a labelled set of its own."
-    card.write_text(json.dumps(json.loads(card.read_text()) | {"limits": [unmeasured]}))
+    unmeasured = CardCode.UNMEASURED.cause()
+    limits = {"limits": ["T.", unmeasured.text], "limit_causes": [unmeasured.model_dump(mode="json")]}
+    card.write_text(json.dumps(json.loads(card.read_text()) | limits))
     assert main(["evaluate", str(card), str(folder), "--out", str(out), "--update-card"]) == 0
     assert "photographs, inconclusive" in capsys.readouterr().out
     metrics = json.loads((out / "metrics.json").read_text())
@@ -184,6 +186,7 @@ def test_a_folder_of_photos(folder: Path, tmp_path: Path, capsys: pytest.Capture
     # The card lies beside the weights that were measured.
     model_card = load_card(card)[0]
     assert model_card.figures == metrics["figures"] and model_card.limits == ("T.",)
+    assert model_card.limit_causes == ()
     assert (
         {rate.unit for rate in model_card.rates}
         == {rate.data for rate in model_card.rates}
