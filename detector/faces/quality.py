@@ -6,34 +6,24 @@ docs/faces.md has the tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from detector.faces.crop import Face, crop_square, square_for_face, within_box
+from detector.faces.flaws import (
+    DRAWN,
+    TOO_BLURRED,
+    TOO_DARK,
+    TOO_NOISY,
+    TOO_SMALL,
+    TOO_UNSURE,
+    WITHOUT_COLOUR,
+    WITHOUT_DETAIL,
+)
 from detector.media.frame import Image
 from detector.schema.analysis import Box, Parameters
-from detector.schema.formatting import N_
-
-TOO_SMALL = N_("too small")
-TOO_UNSURE = N_("too unsure")
-TOO_DARK = N_("too dark or too flat")
-TOO_BLURRED = N_("too blurred or too strongly compressed")
-TOO_NOISY = N_("too noisy")
-CROP_FLAWS = (TOO_SMALL, TOO_UNSURE, TOO_DARK, TOO_BLURRED, TOO_NOISY)
-
-WITHOUT_COLOUR = N_("without colour (black and white, or toned)")
-WITHOUT_DETAIL = N_("without detail (enlarged from a tiny picture, or far out of focus)")
-DRAWN = N_("drawn in areas of one colour")
-PHOTO_FLAWS = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)  # pictures that the networks were not made for
-
-
-def join_flaws(flaws: Iterable[str]) -> str:
-    """Join flaws with “or”."""
-    return N_(", or ").join(flaws)
-
 
 _POWERS = 4  # of brightness, from 0
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer, Detections
-from detector.faces.quality import TOO_UNSURE, assess_face, photo_flaw
+from detector.faces.flaws import TOO_UNSURE
+from detector.faces.quality import assess_face, photo_flaw
 from detector.faces.scene_changes import CutDetector
 from detector.faces.search.search import FaceSearch, FoundFaces
 from detector.faces.tracks import Covers, Stillness, Tracker, group_tracks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from detector.faces.quality import PHOTO_FLAWS, TOO_SMALL
+from detector.faces.flaws import PHOTO_FLAWS, TOO_SMALL
 from detector.schema.analysis import Coverage, Media, Parameters, Person, Segment
 from detector.schema.causes.cause import Cause, CauseCode, CauseParameter
 from detector.schema.causes.reasons import ReasonCode

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from analyses import build, media
 
-from detector.faces import quality
+from detector.faces import flaws
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
@@ -25,7 +25,7 @@ from language import translation
 from reports.report_view import ReportInputs, report_view
 
 LANGUAGES = [code for code in translation.LANGUAGES if code != translation.DEFAULT]
-EVERY = quality.CROP_FLAWS + quality.PHOTO_FLAWS
+EVERY = flaws.CROP_FLAWS + flaws.PHOTO_FLAWS
 LISTS = [*((flaw,) for flaw in EVERY), *combinations(EVERY, 2)]
 WORD = re.compile(r"[^\W\d_]+")
 ALIKE = {"de": {"in", "was"}, "es": {"detector", "no"}}  # words that the language has too

@@ -26,7 +26,7 @@ from schemathesis.config._checks import MissingRequiredHeaderConfig, NegativeDat
 from schemathesis.engine import events, from_schema
 from schemathesis.filters import FilterSet
 
-from webapp.analyses.schemas import METADATA
+from webapp.rest.schemas import METADATA
 
 # What fits the document may still not fit how things stand: a segment that is not there, an upload
 # that is not whole, a model nobody added, an address no administrator allowed.

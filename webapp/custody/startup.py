@@ -184,6 +184,7 @@ _RECORDED: dict[str, tuple[str, Callable[[Settings], str | int]]] = {
         "integrity hours",
         lambda s: f"{s.integrity_every.total_seconds() / 3600:g}" if s.integrity_every else "off",
     ),
+    "retention": ("retention days", lambda s: s.retention.days if s.retention else "off"),
     "login": ("login", lambda s: _on(s.login)),
     "proxy": ("proxy", lambda s: s.proxy or "none"),
     "idle": ("idle minutes", lambda s: f"{s.idle.total_seconds() / 60:g}"),

@@ -28,7 +28,7 @@ from detector.models.model_files import (
     retired_error,
 )
 from detector.schema.model import Model
-from language.translation import N_, gettext
+from language.translation import N_, gettext, text_of, texts_of
 from webapp import context
 from webapp.custody import custody_log
 from webapp.errors import UserError
@@ -83,6 +83,16 @@ class ListedModel:
     def told(self) -> Model:
         """The model as results describe it, with figures measured including the second look."""
         return self.card.as_model()
+
+    @property
+    def domain(self) -> str:
+        """What the model was validated on, in the current language."""
+        return text_of(self.told.domain_cause, self.told.domain)
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The limits on its card, in the current language."""
+        return texts_of(self.told.limit_causes, self.told.limits)
 
     @property
     def headlines(self) -> list[tuple[str, float | None]]:

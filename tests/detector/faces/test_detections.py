@@ -10,7 +10,8 @@ import pytest
 
 from detector.faces.crop import Face, roll, square_for_face
 from detector.faces.detections import DetectionBuffer, Detections
-from detector.faces.quality import TOO_UNSURE, Assessment, Quality
+from detector.faces.flaws import TOO_UNSURE
+from detector.faces.quality import Assessment, Quality
 
 
 def make_face(rng: random.Random, confidence: float = 0.9) -> Face:

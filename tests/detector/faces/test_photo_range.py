@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from detector import Parameters, Verdict, analyze, engine
-from detector.faces import quality as faces_quality
-from detector.faces.quality import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL, measure_photo, photo_flaw
+from detector.faces.flaws import DRAWN, WITHOUT_COLOUR, WITHOUT_DETAIL
+from detector.faces.quality import measure_photo, photo_flaw
 from detector.faces.search.networks import FaceDetector
 from detector.faces.search.photos import find_upright_turn
 from detector.models.loaded import LoadedModel
@@ -99,6 +99,6 @@ def test_analysis_reports_the_flaw(astronaut: np.ndarray, tmp_path: Path, model:
         analysis.verdict is Verdict.INCONCLUSIVE and analysis.probability is None and analysis.answers is None
     )
     assert "black and white" in analysis.reason and "no figure" in analysis.reason
-    assert analysis.coverage.flaws == {faces_quality.WITHOUT_COLOUR: 1}
+    assert analysis.coverage.flaws == {WITHOUT_COLOUR: 1}
     any_colour = analyze(tmp_path / "grey.png", model=model.alone, parameters=Parameters(minimum_colour=0))
     assert any_colour.probability is not None

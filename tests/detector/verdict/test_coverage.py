@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from analyses import media
 
-from detector.faces import quality
+from detector.faces import flaws
 from detector.faces.crop import Face
 from detector.faces.detections import DetectionBuffer
 from detector.faces.quality import Assessment
@@ -35,7 +35,7 @@ def stretches(
 
 
 def test_neighbours_with_the_same_reason_are_joined() -> None:
-    gaps = stretches({0.0: JUDGED, 3.0: Assessment(quality.TOO_DARK)})
+    gaps = stretches({0.0: JUDGED, 3.0: Assessment(flaws.TOO_DARK)})
     assert gaps == [(1.0, 3.0, "no face found"), (3.0, 4.0, "faces too dark or too flat to judge")]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from made_persons import DEFAULT, IMAGE, VIDEO, coverage, decide, person, segment
 
-from detector.faces.quality import TOO_SMALL
+from detector.faces.flaws import TOO_SMALL
 from detector.schema.analysis import Coverage, MediaKind, Parameters, Person, Score, Scores, Segment, Verdict
 from detector.schema.measurements import SecondLook, SecondLookContrast
 from detector.verdict.judged_persons import JudgedExhibit

@@ -11,13 +11,11 @@ from language import translation
 from webapp.exhibits.queries import translate_status
 
 
-def test_only_words_are_translated() -> None:
+def test_the_stage_is_translated() -> None:
     status = {"state": "running", "stage": "finding and scoring faces"}
-    assert translate_status(status) == status | {"words": {"stage": "Finding and scoring faces"}}
+    assert translate_status(status) == status
     with translation.speaking("de"):
-        assert translate_status(status) == status | {
-            "words": {"stage": "Gesichter werden gesucht und bewertet"}
-        }
+        assert translate_status(status) == status | {"stage": "Gesichter werden gesucht und bewertet"}
 
 
 @pytest.mark.parametrize("code", [code for code in translation.LANGUAGES if code != translation.DEFAULT])
@@ -41,5 +39,6 @@ def test_every_stage_is_translated(code: str) -> None:
 
 
 def test_a_missing_remedy_is_empty() -> None:
-    status = {"state": "failed", "stage": "reading", "error": "The file is empty.", "remedy": None}
-    assert translate_status(status)["words"]["remedy"] == ""
+    status = {"state": "failed", "stage": "reading", "error": "The file is empty."}
+    status |= {"remedy": None, "failure": None}
+    assert translate_status(status)["remedy"] == ""

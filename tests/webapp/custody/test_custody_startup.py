@@ -8,18 +8,17 @@ import stat
 from contextlib import closing
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from keys import make_key
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 
 from reports.custody.chain import check_log
 from reports.signing.keys import read_key
 from webapp import create_app
 from webapp.custody import custody_log, startup
 from webapp.settings import Settings, read_settings
-from webapp.storage.database import _MIGRATIONS, Database
+from webapp.storage.database import Database
 from webapp.storage.key_files import CustodyKeyError
+from webapp.storage.tables import Exhibit, now
 
 
 def start(tmp_path, **settings):
@@ -202,19 +201,13 @@ def test_newly_recorded_setting_is_not_a_change(tmp_path, monkeypatch):
     assert len(start(tmp_path, REELPROOF_LOGIN="on")[1]) == 3
 
 
-def test_log_of_an_older_data_folder_records_existing_rows(tmp_path):
+def test_a_log_begun_after_rows_records_their_numbers(tmp_path):
     (tmp_path / "data").mkdir()
-    url = URL.create("sqlite", database=str(tmp_path / "data/reelproof.sqlite3"))
-    database = Database(url, {})
-    config = Config()
-    config.set_main_option("script_location", _MIGRATIONS)
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0003")
-        for number in (1, 2):
-            connection.execute(
-                text("INSERT INTO exhibits VALUES (:n, :n, 'x.mp4', 1, 'p', '2026-11-20')"), {"n": number}
-            )
+    database = Database(URL.create("sqlite", database=str(tmp_path / "data/reelproof.sqlite3")), {})
+    database.migrate()
+    with database.begin() as session:
+        for number in "12":
+            session.add(Exhibit(sha256=number, name="x.mp4", bytes=1, path=number, created=now()))
     database.close()
     _, (began, _settings) = start(tmp_path)
     assert began.action == "log begun"

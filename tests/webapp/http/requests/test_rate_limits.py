@@ -61,7 +61,9 @@ def test_the_limit_is_explained(app, monkeypatch):
     client = app.test_client()
     answers = [client.get("/login") for _ in range(5)]
     assert [answer.status_code for answer in answers[-2:]] == [429, 429]
-    assert "Wait " in answers[-1].text and int(answers[-1].headers["Retry-After"]) >= 1
+    seconds = int(answers[-1].headers["Retry-After"])
+    assert seconds >= 1 and f"tries again after {seconds} s." in answers[-1].text
+    assert "A download" not in answers[-1].text
 
 
 def test_changes_of_password_are_limited_to_ten_a_minute(app):
