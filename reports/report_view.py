@@ -280,7 +280,6 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         answers = [*summary.key_answers(analysis)]
         if sound:
             answers.insert(-1, (gettext("Voice"), first_page_sentence(analysis)))
-            answers[-1] = (answers[-1][0], _next_steps(analysis, sound, in_report=True))
     if laboratory and laboratory.decision:
         answers.append((THRESHOLD, laboratory.decision))
     if laboratory_of_voices and laboratory_of_voices.decision:
@@ -292,6 +291,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     if references:
         answers.append(summary.references_answer([reference.title for reference in references]))
     segments = tuple(segment_view(analysis, segment, folder) for segment in analysis.segments)
+    figure, verdicts = figure_view(analysis), verdicts_of(analysis)
     return ReportView(
         language=translation.current(),
         length=inputs.length,
@@ -301,17 +301,17 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         paper=case.paper,
         head=head_view(analysis, case),
         verdict=of_sound.verdict if of_sound else analysis.verdict.value,
-        headline=headline(verdicts_of(analysis)),
-        outcome=verdicts_of(analysis).outcome,
+        headline=headline(verdicts),
+        outcome=verdicts.outcome,
         verdict_sentence=(of_sound.sentence or of_sound.absent) if of_sound else verdict_sentence(analysis),
         reason=of_sound.reason if of_sound else reason_text(analysis),
         declared=declarations_view(analysis),
         statements_note=_statements_note(analysis),
         answers=tuple(answers),
-        strengths=_strengths(analysis),
+        strengths=_strengths(analysis, figure),
         reliability=_reliability(analysis),
-        next_steps=_next_steps(analysis, sound, in_report=False),
-        figure=figure_view(analysis),
+        next_steps=summary.next_steps(analysis),
+        figure=figure,
         figure_words=summary.figure_words(analysis),
         lead=_lead(analysis, segments),
         brief=brief_timeline(analysis),
@@ -351,11 +351,10 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
     )
 
 
-def _strengths(analysis: Analysis) -> tuple[StrengthView, ...]:
+def _strengths(analysis: Analysis, faces: FigureView) -> tuple[StrengthView, ...]:
     """Return the probabilities of both verdicts, and how strong they are as findings."""
     voice, strengths = analysis.voice, []
     if not analysis.media.sound_only:
-        faces = figure_view(analysis)
         figure = faces.text if faces.name else gettext("not judged")
         phrase = faces.strength.phrase if faces.strength else ""
         strengths.append(StrengthView(gettext("Faces"), figure, phrase))
@@ -373,19 +372,6 @@ def _reliability(analysis: Analysis) -> tuple[str, ...]:
     voice = analysis.voice
     faces = "" if analysis.media.sound_only else face_reliability(analysis)
     return tuple(filter(None, (faces, voice_reliability(voice.verdict, voice.model) if voice else "")))
-
-
-def _next_steps(analysis: Analysis, sound: SoundView | None, *, in_report: bool) -> str:
-    """Recommend what to do about what was found: on faces, on voices or on both."""
-    if sound and analysis.media.sound_only:
-        return sound.next_steps
-    faces = summary.next_steps(analysis, in_report=in_report)
-    if sound is None or analysis.voice is None or analysis.voice.verdict is not VoiceVerdict.SYNTHETIC:
-        return faces
-    if analysis.verdict is not Verdict.MANIPULATED:
-        return sound.next_steps
-    as_well = gettext("Listen to the flagged segments of the voice as well.")
-    return f"{faces} {as_well}"
 
 
 def _lead(analysis: Analysis, segments: Sequence[SegmentView]) -> Lead | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
+from detector.schema.voice import VoiceVerdict
 from detector.verdict.finding import finding_of
 from language import formatting
 from language.formatting import plural, shown, timecode
@@ -14,6 +15,7 @@ from language.translation import N_, capitalize_first, gettext, reason_text, tra
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
 from reports.finding.reliability import face_reliability
+from reports.sound.words import next_steps as voice_next_steps
 from reports.validation.error_rates import outside_of
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
 from reports.wording.verbal_scale import STRENGTHS, Strength, strength
@@ -279,7 +281,22 @@ def _not_examined(analysis: Analysis) -> str:
 
 
 def next_steps(analysis: Analysis, *, in_report: bool = False) -> str:
-    """Recommend what to do; the pictures are in the report, or below on a page."""
+    """Recommend what to do about what was found: on faces, on voices or on both.
+
+    The pictures are in the report, or below on a page.
+    """
+    voice, manipulated = analysis.voice, analysis.verdict is Verdict.MANIPULATED
+    synthetic = voice is not None and voice.verdict is VoiceVerdict.SYNTHETIC
+    if analysis.media.sound_only or synthetic and not manipulated:
+        return voice_next_steps(voice)
+    faces = _next_steps_of_faces(analysis, in_report=in_report)
+    if not synthetic:
+        return faces
+    as_well = gettext("Listen to the flagged segments of the voice as well.")
+    return f"{faces} {as_well}"
+
+
+def _next_steps_of_faces(analysis: Analysis, *, in_report: bool) -> str:
     match analysis.verdict:
         case Verdict.MANIPULATED:
             where = gettext("in this report") if in_report else gettext("below")

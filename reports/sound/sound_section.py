@@ -44,7 +44,6 @@ from reports.sound.words import (
     further_reason,
     limits,
     meaning,
-    next_steps,
     not_examined_words,
     sound_state,
     verdict_sentence,
@@ -119,7 +118,6 @@ class SoundView:
     mark: str = field(metadata=UNTRANSLATED)
     sentence: str = ""
     reason: str = ""
-    next_steps: str = ""
     figure: str = ""
     facts: tuple[Fact, ...] = ()
     not_judged: tuple[tuple[str, str], ...] = ()
@@ -175,7 +173,6 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
             absent=not_examined_words(state),
             verdict=VoiceVerdict.INCONCLUSIVE.value,
             mark=MARKS[VoiceVerdict.INCONCLUSIVE.value],
-            next_steps=next_steps(None),
         )
     segments = tuple(_segment(voice, segment, folder) for segment in voice.segments)
     lanes = {
@@ -192,7 +189,6 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
         mark=MARKS[voice.verdict.value],
         sentence=verdict_sentence(voice),
         reason=further_reason(voice),
-        next_steps=next_steps(voice),
         figure=probability(voice.probability),
         facts=sound_facts(analysis),
         not_judged=tuple(
