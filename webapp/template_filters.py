@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, assert_never
@@ -60,7 +59,6 @@ def install(app: Flask) -> None:
         verdict_class=verdict_class,
         verdicts=row_verdicts,
         headline=headline,
-        voice_of=voice_of,
         status_words=status_words,
         priority=priority,
         timecode=formatting.timecode,
@@ -124,13 +122,6 @@ def row_verdicts(row: AnalysisRow) -> Verdicts:
     verdicts = read_verdicts(row.verdict, row.summary)
     assert verdicts is not None, "only finished analyses have verdicts"
     return verdicts
-
-
-def voice_of(row: AnalysisRow) -> dict[str, Any] | None:
-    """Return what was found about the voices, the fields of a ``VoiceSummary``; None if nothing was "
-    "examined."""
-    voice: dict[str, Any] | None = json.loads(row.summary).get("voice") if row.summary else None
-    return voice
 
 
 def status_words(row: AnalysisRow) -> str:

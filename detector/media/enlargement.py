@@ -65,9 +65,9 @@ class EnlargementMeter:
         """Times by which the pictures were enlarged; 1 if they were not, or nothing tells."""
         if not all(self._spectra):
             return 1.0
-        each = np.array([10 * np.log10(np.mean(measured, axis=0)) for measured in self._spectra])
-        mean = each.mean(axis=0)
-        of_each = np.array([each[:, at - _REACH] - each[:, at + _REACH] for at in _CUT_OFFS])
+        decibels = np.array([10 * np.log10(np.mean(measured, axis=0)) for measured in self._spectra])
+        mean = decibels.mean(axis=0)
+        of_each = np.array([decibels[:, at - _REACH] - decibels[:, at + _REACH] for at in _CUT_OFFS])
         falls = of_each.mean(axis=1)
         rest = float(mean[min(_CUT_OFFS[falls.argmax()] + _REACH + 1, _HALF - 2) :].mean())
         if (

@@ -210,11 +210,11 @@ class FusedScorer(Scorer):
     def _moments(self, look: PersonLook) -> Iterator[schema.SecondLookMoment]:
         """Yield the moments of ``look`` with their logits; null where nothing was asked."""
         for moment, logits, headed in zip(look.moments, look.second_logits, look.headed, strict=True):
-            told: list[float | None] = [round(logit, 4) for logit in logits.tolist()]
+            rounded: list[float | None] = [round(logit, 4) for logit in logits.tolist()]
             for column in (*self._networks.second.unasked, *(() if headed else second_logits_of(HEAD))):
-                told[column] = None
-            inner_altered, inner_synthesised = (told[column] for column in second_logits_of(INNER))
-            head_altered, head_synthesised = (told[column] for column in second_logits_of(HEAD))
+                rounded[column] = None
+            inner_altered, inner_synthesised = (rounded[column] for column in second_logits_of(INNER))
+            head_altered, head_synthesised = (rounded[column] for column in second_logits_of(HEAD))
             assert inner_altered is not None
             yield schema.SecondLookMoment(
                 time=moment.time,
@@ -313,7 +313,7 @@ class FusedScorer(Scorer):
     def _inputs_at(self, track: NDArray[np.int32], time: Floats, scanned: Floats) -> Floats:
         """Return the fusion's inputs (n, 5) at ``time`` of ``track``, from the scan's logits ``scanned``."""
         fusion = self._networks.fusion
-        out = fusion_inputs(scanned, fusion.unasked[SECOND_NETWORK])
+        out = fusion_inputs(scanned, fusion.without_second_look[SECOND_NETWORK])
         for look in self._looks:
             mine = np.isin(track, look.tracks)
             if mine.any():

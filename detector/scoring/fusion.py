@@ -131,7 +131,7 @@ class Fusion:
         return out
 
     @property
-    def unasked(self) -> Floats:
+    def without_second_look(self) -> Floats:
         """Return inputs (5,) by which the synthesised half says nothing: it never exceeds the altered one.
 
         The centre of that half may be its threshold, which is no average face.

@@ -181,5 +181,5 @@ def test_a_person_without_a_look_is_not_synthesised(still: bool) -> None:
         (MODELS_FOLDER / "second-look" / "reelproof.json").read_bytes()
     )
     fusion = Fusion.of(shipped, still)
-    altered, synthesised = fusion.halves(fusion.unasked[None])
+    altered, synthesised = fusion.halves(fusion.without_second_look[None])
     assert synthesised <= altered + 1e-9 < 0
