@@ -93,3 +93,23 @@ def scanned_alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Ana
     folder = made_once(tmp_path_factory, "scanned-alone", lambda to: _analysed(to, sample, parameters))
     analysis: Analysis = pickle.loads((folder / _PICKLED).read_bytes())
     return analysis
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from onnx_models import put  # imports torch
+
+    return put(tmp_path_factory.mktemp("model"), "tiny", temperature=0.02)
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
+    """Labelled pictures, and a clip of each label."""
+    folder = tmp_path_factory.mktemp("material")
+    for label, gain in (("real", 0.8), ("fake", 1.0)):
+        face = np.clip(astronaut * gain, 0, 255).astype(np.uint8)
+        (folder / label).mkdir()
+        frames = [room(face, 640, 480, 400, 110 + number % 6) for number in range(20)]
+        write_clip(folder / label / f"{label}.mp4", frames, rate=25)
+        assert cv2.imwrite(str(folder / label / f"{label}.png"), room(face, 640, 480, 400)[:, :, ::-1])
+    return folder

@@ -1,9 +1,25 @@
-"""Files that pass for photographs, for runs over many files."""
+"""Files that pass for photographs, for runs over many files, and the fields of a line of ``score``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+KEYS = (
+    *("file", "verdict", "probability", "stability", "faces", "duration"),
+    *(
+        "reason",
+        "outcome",
+        "no_face",
+        "sound_only",
+        "kind",
+        "answers",
+        "declarations",
+        "marks",
+        "voice",
+        "seconds",
+    ),
+)
+"""The fields of a line, in order."""
 PHOTO = b"\xff\xd8\xff\xe0" + bytes(60)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine_fixtures import (  # noqa: F401
     astronaut,
     fused,
+    material,
     model,
     portrait,
     scan,
@@ -12,4 +13,5 @@ from engine_fixtures import (  # noqa: F401
     scorer,
     still,
     talking,
+    tiny,
 )

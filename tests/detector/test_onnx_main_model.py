@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-from clips import write_clip
-from engine_clips import ALL_FLAGGED, room
+from engine_clips import ALL_FLAGGED
 from onnx_models import put
 from told import procedure
 
@@ -20,24 +17,6 @@ from detector.schema.analysis import Analysis, Parameters
 from detector.validation.validated_model import validated_model
 from reports.annex import glossary
 from reports.report_view import report_view
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return put(tmp_path_factory.mktemp("model"), "tiny", temperature=0.02)
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
-    """Labelled pictures, and a clip of each label."""
-    folder = tmp_path_factory.mktemp("material")
-    for label, gain in (("real", 0.8), ("fake", 1.0)):
-        face = np.clip(astronaut * gain, 0, 255).astype(np.uint8)
-        (folder / label).mkdir()
-        frames = [room(face, 640, 480, 400, 110 + number % 6) for number in range(20)]
-        write_clip(folder / label / f"{label}.mp4", frames, rate=25)
-        assert cv2.imwrite(str(folder / label / f"{label}.png"), room(face, 640, 480, 400)[:, :, ::-1])
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from engine_fixtures import (  # noqa: F401
     astronaut,
+    material,
     model,
     portrait,
     scan,
@@ -14,6 +15,7 @@ from engine_fixtures import (  # noqa: F401
     scorer,
     still,
     talking,
+    tiny,
 )
 from network_fixtures import crops, networks  # noqa: F401
 

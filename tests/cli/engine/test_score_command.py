@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from batch_files import KEYS
 from clips import write_clip
 from unreadable_files import BAD, bad_files
 
@@ -45,22 +46,6 @@ def lines(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
 class TestScore:
     """In a process of its own, from which workers can be forked; `test_worker_pool.py` has the rest."""
 
-    KEYS = (
-        *("file", "verdict", "probability", "stability", "faces", "duration"),
-        *(
-            "reason",
-            "outcome",
-            "no_face",
-            "sound_only",
-            "kind",
-            "answers",
-            "declarations",
-            "marks",
-            "voice",
-            "seconds",
-        ),
-    )
-
     def test_one_line_for_each_file(
         self, given: dict[str, Path], lines: dict[str, dict[str, Any]], done: subprocess.CompletedProcess[str]
     ) -> None:
@@ -68,7 +53,7 @@ class TestScore:
         assert set(lines) == names | {"../good.jpg", "bad.jpg"}
         assert len(done.stdout.splitlines()) == len(lines)
         photo, clip, entry = (lines[n] for n in (str(given["still"]), str(given["blank.mp4"]), "../good.jpg"))
-        assert tuple(photo) == tuple(clip) == tuple(entry) == self.KEYS
+        assert tuple(photo) == tuple(clip) == tuple(entry) == KEYS
         assert (photo["faces"], photo["duration"]) == (1, 0)
         assert 0 <= photo["probability"] == entry["probability"] <= 1
         assert (clip["verdict"], clip["probability"], clip["faces"]) == ("inconclusive", None, 0)

@@ -19,6 +19,7 @@ import numpy as np
 import PIL.Image
 import PIL.PngImagePlugin
 import pytest
+from batch_files import KEYS
 from clips import numbered
 
 from detector import Parameters
@@ -31,21 +32,6 @@ from detector.models.loaded import LoadedModel
 from detector.models.loaded import load_model as load
 from detector.scoring.scorer import CROP_SCALE, CropScorer, Scorer, framed_crop
 
-KEYS = (
-    *("file", "verdict", "probability", "stability", "faces", "duration"),
-    *(
-        "reason",
-        "outcome",
-        "no_face",
-        "sound_only",
-        "kind",
-        "answers",
-        "declarations",
-        "marks",
-        "voice",
-        "seconds",
-    ),
-)
 DEFAULT = Parameters()
 SCAN = Parameters(second_look=0)
 

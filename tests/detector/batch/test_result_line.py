@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from analyses import build
-from test_batch_crops import KEYS
+from batch_files import KEYS
 
 from detector.batch.results_file import verdict_fields
 from detector.files import ROOT

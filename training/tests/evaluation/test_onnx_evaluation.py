@@ -5,12 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-from clips import write_clip
-from engine_clips import room
-from onnx_models import put
 
 from detector import analyze
 from detector.models.loaded import load_model
@@ -21,24 +16,6 @@ from training.evaluation import leaderboard as board
 from training.evaluation.evaluate import evaluate
 from training.evaluation.leaderboard import leaderboard, read_record
 from training.evaluation.material import analyse_clips, own_set_clips, own_set_part
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return put(tmp_path_factory.mktemp("model"), "tiny", temperature=0.02)
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory: pytest.TempPathFactory, astronaut: np.ndarray) -> Path:
-    """Labelled pictures, and a clip of each label."""
-    folder = tmp_path_factory.mktemp("material")
-    for label, gain in (("real", 0.8), ("fake", 1.0)):
-        face = np.clip(astronaut * gain, 0, 255).astype(np.uint8)
-        (folder / label).mkdir()
-        frames = [room(face, 640, 480, 400, 110 + number % 6) for number in range(20)]
-        write_clip(folder / label / f"{label}.mp4", frames, rate=25)
-        assert cv2.imwrite(str(folder / label / f"{label}.png"), room(face, 640, 480, 400)[:, :, ::-1])
-    return folder
 
 
 def test_evaluation_matches_the_engine(tiny: Path, material: Path, tmp_path: Path) -> None:
