@@ -250,7 +250,8 @@ export class SoundLane {
       pen.lineTo(width, y(value));
       pen.stroke();
       pen.fillStyle = inks.muted;
-      pen.fillText(decimal(value, 2), 2, y(value) - 2);
+      const label = decimal(value, 2);
+      pen.fillText(label, width - pen.measureText(label).width - 2, y(value) - 2);
     }
     pen.setLineDash([]);
     pen.strokeStyle = inks.line;

@@ -153,7 +153,8 @@ export class TimelineDrawing {
       pen.lineTo(timeline.width, Math.round(y(value)) + 0.5);
       pen.stroke();
       pen.fillStyle = this.colours.muted;
-      pen.fillText(decimal(value, 2), 2, y(value) - 6); // at the left, where the ruler has no label either
+      const label = decimal(value, 2); // at the right, since names of segments stand at the left
+      pen.fillText(label, timeline.width - pen.measureText(label).width - 2, y(value) - 6);
     }
     pen.setLineDash([]);
   }
