@@ -11,6 +11,7 @@ class UserError(Exception):
     """An error with a message and a remedy for a person or program."""
 
     retry_after: int | None = None  # seconds, for Retry-After
+    makes_download = False  # a page that tries again ends in a download
     title: str | None = None  # of the page, instead of the usual title of the status
     link: tuple[str, str] | None = None  # an address to continue at, and its label
 

@@ -115,7 +115,7 @@ def _print(analysis: Analysis, form: str, out: Path | None) -> None:
 def _copy_comparisons(earlier: Path, result: Path, exhibit: Path) -> None:
     """Copy comparisons stored with an earlier result to ``result``, for the new report and manifest.
 
-    Raises :class:`~reports.inputs.comparisons.ComparisonFileError` for one of another exhibit.
+    Raises :class:`~reports.comparison.kept.ComparisonFileError` for one of another exhibit.
     """
     if not (earlier / _COMPARISONS).is_dir():
         return

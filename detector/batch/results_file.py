@@ -49,7 +49,7 @@ def verdict_fields(analysis: Analysis) -> ResultLine:
     """Return the first fields of a result line: verdicts and scores of all models.
 
     They include neither the sentences of ``Analysis.reason`` nor the further fields of
-    :func:`~detector.schema.analysis.summarise`.
+    :func:`~detector.schema.summary.summarise`.
     """
     line: ResultLine = {
         "verdict": str(analysis.verdict),

@@ -297,8 +297,9 @@ class NetworkPart(NamedTuple):
     """The view of one network on a face: ``run`` computes its logits (n, c) of the fusion's inputs
     ``columns``.
 
-    ``framing`` is :data:`~detector.faces.framing.INNER` or ``HEAD``. Several parts may have one column, which
-    is their sum; ``crop`` is what they see, if not ``square`` cut from the frame; ``window`` is its name.
+    ``framing`` is :data:`~detector.networks.graphs.INNER` or ``HEAD``. Several parts may have one column,
+    which is their sum; ``crop`` is what they see, if not ``square`` cut from the frame; ``window`` is its
+    name.
     """
 
     columns: tuple[int, ...]

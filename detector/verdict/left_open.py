@@ -57,7 +57,7 @@ def is_independent_of_scores(cause: LeftOpen) -> bool:
     """Check whether a cause is independent of how high the scores are.
 
     If it is not, another threshold could change the verdict. Reports use this for a laboratory's own
-    threshold (:mod:`reports.view.validation.laboratory`).
+    threshold (:mod:`reports.validation.laboratory`).
     """
     match cause:
         case (

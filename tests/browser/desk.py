@@ -57,7 +57,7 @@ class Served:
         return Folders.local(self.app.extensions["settings"].data)
 
     def handed_in(self, file: Path, **given: Any) -> str:
-        """The id of a queued analysis of a file; ``given`` goes to :func:`webapp.jobs.states.create`."""
+        """The id of a queued analysis; ``given`` goes to :func:`webapp.jobs.states.create_analysis`."""
         with self.app.extensions["database"].begin() as session:
             exhibit = exhibits.store_file(session, self.folders, file, file.name, spare=0)
             return states.create_analysis(session, exhibit, file.name, **given).id

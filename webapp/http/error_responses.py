@@ -199,6 +199,7 @@ def _user_error(error: UserError) -> Response:
         title=error.title,
         link=error.link,
         again_after=error.retry_after if request.method == "GET" else None,
+        makes_download=error.makes_download,
     )
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
@@ -279,12 +280,14 @@ def error_response(
     texts: tuple[tuple[str, str], ...] | None = None,
     sign_in: str | None = None,
     again_after: int | None = None,
+    makes_download: bool = False,
 ) -> Response:
     """Build an error page; JSON for addresses ending in .json and callers that ask for it; problem details.
 
     ``title`` replaces the usual title of the status. ``link`` is an address to continue at and its label.
     ``texts`` are unsaved texts with their labels, by default those of the form if the caller is signed in.
-    ``sign_in`` is the address to sign in at; ``again_after`` the seconds after which the page tries again.
+    ``sign_in`` is the address to sign in at; ``again_after`` the seconds after which the page tries again,
+    and ``makes_download`` whether it then downloads something.
     """
     if is_api():
         return problem_response(status, error, remedy)
@@ -308,6 +311,7 @@ def error_response(
                 texts=texts,
                 sign_in=sign_in,
                 again_after=again_after,
+                makes_download=makes_download,
                 back=_previous_page(),
             )
         )

@@ -33,6 +33,7 @@ class NotReady(UserError):
     """What was asked for, or something before it, is being made."""
 
     retry_after = 5
+    makes_download = True
 
     def __init__(self, error: str) -> None:
         super().__init__(503, error, gettext("Try again in a minute."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Never
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,7 +16,9 @@ from detector.sandbox.kernel import Limits
 from detector.sandbox.monitor import too_long, too_much_processor
 from language import translation
 from webapp.accounts.permissions import Role
+from webapp.exhibits import library_search
 from webapp.http.security import CSRF_HEADER
+from webapp.review.heatmaps import TooManyHeatmaps
 
 GERMAN = {"Accept-Language": "de"}
 
@@ -29,6 +32,18 @@ def test_a_refused_upload_is_explained_in_the_readers_language(client: FlaskClie
     page = hand_in(client, b"%PDF-1.7\n" + bytes(400))
     assert "Die Datei ist ein PDF-Dokument. Entnehmen Sie ihm die Bilder" in page
     assert "Die Datei ist leer" in hand_in(client, b"")
+
+
+def test_a_page_that_waits_promises_a_download_only_where_one_follows(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_arguments: object) -> Never:
+        raise TooManyHeatmaps
+
+    monkeypatch.setattr(library_search, "parse_search", busy)
+    answer = client.get("/analyses")
+    assert answer.status_code == 503 and "This page waits and tries again after 60 s." in answer.text
+    assert "download" not in answer.text.lower()
 
 
 def test_a_wrong_password_is_explained_in_the_readers_language(tmp_path: Path) -> None:
