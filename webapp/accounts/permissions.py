@@ -3,7 +3,7 @@
 Every endpoint declares its requirement with :func:`require`, :func:`public` or :func:`signed_in` on its view;
 an endpoint without a declaration is closed to everybody. :mod:`webapp.accounts.request_guard` checks the
 requirement before the view runs and before the request's body is read. ``docs/security.md`` prints these
-tables and ``docs/access.md`` the requirement of each route; tests compare them with this module.
+tables and ``docs/routes.md`` the requirement of each route; tests compare them with this module.
 
 Without login (loopback only) there is one user, the local administrator.
 """

@@ -35,7 +35,7 @@ def expected(need: Requirement, role: str | None) -> str:
 
 
 def printed(app) -> str:
-    """The tables as the document has them: what each need means for each role, then what each route needs."""
+    """The tables as the document has them: what each need means for each role, and what pages need."""
     routes = table(app)
     order = [*Audience, *Permission]
     needs = sorted({words(need): need for *_, need in routes}.values(), key=lambda need: _place(need, order))
@@ -44,8 +44,9 @@ def printed(app) -> str:
         lines.append(f"| {words(need)} | {' | '.join(expected(need, role) for role in (None, *ROLES))} |")
     lines += ["", "| route | what it does | needs |", "|---|---|---|"]
     for method, address, endpoint, need in routes:
-        # The OpenAPI document describes the operations of the API.
-        does = "" if address.startswith("/api/") or endpoint == "static" else purpose(app, endpoint)
+        if address.startswith("/api/"):
+            continue  # docs/api.md lists the operations
+        does = "" if endpoint == "static" else purpose(app, endpoint)
         lines.append(f"| `{method} {address}` | {does} | {words(need)} |")
     return "\n".join(lines)
 

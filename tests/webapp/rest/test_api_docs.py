@@ -64,7 +64,7 @@ def test_every_example_runs(tmp_path, sent, quick_reports):
             # The server's own address in place of the printed one; commands of Reelproof from its folder.
             script = [line.replace("http://127.0.0.1:8000", address) for line in script]
             script = [
-                line.replace("python -m webapp", f"PYTHONPATH={ROOT} {sys.executable} -m webapp")
+                line.replace("reelproof add-token", f"PYTHONPATH={ROOT} {sys.executable} -m cli add-token")
                 for line in script
             ]
             # curl says nothing of an answer's status by itself; here anything from 400 on ends the script.
