@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -20,10 +20,11 @@ from detector.backends.selection import needs_torch, open_backend
 from detector.environment import describe_software, extend_command, libraries, source_sha256
 from detector.errors import PicturesNotReadError, ReelproofError, SoundOnlyError
 from detector.explain.overlays import BOXED, PHOTO, write_boxed, write_photo
+from detector.explanation import Explanation
 from detector.faces.search.networks import FaceDetector
 from detector.faces.search.photos import find_upright_turn, may_be_rotated
 from detector.files import hash_file, write_atomically
-from detector.findings import OtherModels, OtherVerdicts, judge
+from detector.findings import ModelFindings, OtherModels, OtherVerdicts, judge
 from detector.fingerprint.sampling import FingerprintSampler
 from detector.marks.search import MarkWatch
 from detector.media.acceptance import InputLimits
@@ -38,7 +39,7 @@ from detector.models.loaded import LoadedModel, load_model
 from detector.process.resources import release_memory, share_arenas
 from detector.progress import EndingReport, Progress, ReportShare
 from detector.recordings import analyze_recording
-from detector.schema.analysis import Analysis, Media, MediaKind, Parameters, Segment
+from detector.schema.analysis import Analysis, Media, MediaKind, Parameters
 from detector.schema.causes.cause import Cause
 from detector.schema.causes.failures import cause_of
 from detector.schema.causes.reasons import ReasonCode
@@ -49,19 +50,18 @@ from detector.scoring.moments import MomentKeeper
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import fill_in_fused, run_second_look
 from detector.segments.boundaries import refine_boundaries
-from detector.segments.candidates import Candidate
-from detector.segments.explained_peaks import explain_peaks, without_peaks
-from detector.segments.face_strips import with_strips
+from detector.segments.explained_peaks import Explainable
 from detector.verdict.coverage import measure_coverage, unexamined_causes
-from detector.verdict.judged_persons import flagged_persons, flagged_segments, manipulation_kind
+from detector.verdict.judged_persons import flagged_persons, manipulation_kind
 from detector.verdict.verdict import exhibit_stability
 from detector.voice.examine import examine_voice
 
 log = logging.getLogger(__name__)
 
 # Progress at the end of each stage, as a share of the whole.
-_READ, _SCORED, _LOOKED, _REFINED = 0.03, 0.80, 0.90, 0.93
-_LISTENING = 0.9  # where faces end and voices begin, unless sound is left out
+_READ, _SCORED, _LOOKED = 0.03, 0.86, 0.97
+_LISTENING = 0.84  # where faces end and voices begin, unless sound is left out
+_EXPLAINING = 0.92  # where the finding stands
 _SEARCHED = 0.2  # where the search for marks ends in a recording of sound alone, and voices begin
 _TRIED = 6  # approximate number of frames searched for rotated faces
 _SHORT = 15.0  # seconds; for longer videos the second network is compiled only when needed
@@ -82,6 +82,7 @@ def analyze(
     also: Sequence[str | Path | LoadedModel] = (),
     joint: JointRule = JointRule.FIRST,
     explain: bool = True,
+    publish: Callable[[Analysis], None] | None = None,
 ) -> Analysis:
     """Analyse the video, photo or recording at ``path``.
 
@@ -94,7 +95,8 @@ def analyze(
     ``images/overlays`` and the perceptual fingerprint to ``fingerprint``, if given. ``progress`` is called
     with a stage and the fraction done; an exception it raises ends the analysis. ``bounds`` limit what the
     file may contain. Without ``explain`` segments have no peaks, and neither heatmaps nor their checks are
-    computed, which takes most of the time where something is flagged; all else stays the same.
+    computed, which takes most of the time where something is flagged; all else stays the same. ``publish`` is
+    called with the finding as soon as it stands, without peaks, if they follow; its exceptions are raised.
 
     Raises :class:`~detector.errors.MediaError` for a file that cannot be examined and
     :class:`~detector.errors.ModelError` for a model that cannot be used.
@@ -112,12 +114,13 @@ def analyze(
     )
     share_arenas()
     progress = report = EndingReport(_never_back(progress or (lambda stage, fraction: None)))
-    of_faces = _scaled(progress, _LISTENING if job.parameters.sound else 1.0)
+    of_faces = _scaled(progress, _LISTENING if job.parameters.sound else _EXPLAINING)
     faces_end = _LISTENING
+    explanation = Explanation(images)
     failure: Exception | None = None  # of the examination of pictures
     while True:
         try:
-            analysis = _analyzed(job, of_faces)
+            analysis, explanation = _analyzed(job, of_faces)
         except PictureGrowsError as grown:
             with open_media(job.path, bounds) as reader:
                 job = replace(job, canvas=reader.largest(grown.size))
@@ -143,13 +146,24 @@ def analyze(
         else:
             if not job.turn or analysis.coverage.frames_with_usable_face:
                 break
+            explanation.resources.close()
+            explanation = Explanation(images)
             job = replace(job, turn=0)  # the faces that become upright are not usable
-    if job.parameters.sound and analysis.media.has_sound:
-        listening = _of_stage(progress, "listening to voices", faces_end, 1.0)
-        voice = examine_voice(job.path, analysis.media, job.parameters, images, listening, bounds, explain)
-        analysis = analysis.model_copy(update={"voice": voice}).with_examined_sound()
-    if failure is not None and (analysis.voice is None or analysis.voice.stream is None):
-        raise failure
+    with explanation.resources:
+        if job.parameters.sound and analysis.media.has_sound:
+            listening = _of_stage(progress, "listening to voices", faces_end, _EXPLAINING)
+            voice, explanation.voice = examine_voice(
+                job.path, analysis.media, job.parameters, images, listening, bounds
+            )
+            analysis = analysis.model_copy(update={"voice": voice}).with_examined_sound()
+        if failure is not None and (analysis.voice is None or analysis.voice.stream is None):
+            raise failure
+        if analysis.has_segments:
+            analysis = analysis.model_copy(update={"explained": False})
+            if explain:
+                if publish is not None:
+                    publish(analysis)
+                analysis = explanation.complete(analysis, _of_stage(progress, "explaining", _EXPLAINING, 1.0))
     progress("finishing", 1.0)
     return analysis
 
@@ -228,15 +242,16 @@ class _Job:
         return loaded, self.others.loaded(loaded, self.parameters)
 
 
-def _analyzed(job: _Job, progress: Progress) -> Analysis:
-    """Analyse with the frame size and rotation of ``job``.
+def _analyzed(job: _Job, progress: Progress) -> tuple[Analysis, Explanation]:
+    """Analyse with the frame size and rotation of ``job``; return the finding, and what explains it later.
 
     Raises :class:`PictureGrowsError` or :class:`_OnTheirSideError` if another size or rotation is needed;
     :func:`analyze` then starts again. The detections gain data stage by stage: scan logits, fused logits,
     frames around the ends of segments, smoothed probabilities.
     """
     progress("reading", 0.0)
-    with _opened(job) as reader:
+    with ExitStack() as resources:
+        reader = resources.enter_context(_opened(job))
         parameters, still = job.parameters, reader.kind is MediaKind.IMAGE
         loaded, others = job.models()
         scorer, *other_scorers = [
@@ -260,7 +275,7 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         if keeper is not None and loaded.second_look is not None:
             scorer = _look_at_persons(loaded, scorer, first_pass_result, keeper, parameters, progress)
         if not still:
-            report_refining = _of_stage(progress, "finding where segments begin and end", _LOOKED, _REFINED)
+            report_refining = _of_stage(progress, "finding where segments begin and end", _LOOKED, 1.0)
             refined = refine_boundaries(first_pass_result, reader, scorer, parameters, report_refining)
             first_pass_result = replace(first_pass_result, detections=refined)
         if parameters.sound:
@@ -270,25 +285,23 @@ def _analyzed(job: _Job, progress: Progress) -> Analysis:
         media, declarations = add_metadata(
             facts, reader, job.path, marks.texts, marks.declarations(), marks.readers
         )
-        report_explaining = _of_stage(progress, "explaining", _REFINED, 1.0)
-
-        def explained(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
-            if not job.explain:
-                return without_peaks(candidates, scorer)
-            return explain_peaks(candidates, reader, scorer, job.images, parameters.seed, report_explaining)
-
-        analysis = conclude(first_pass_result, media, missing_seconds(reader), scorer, parameters, explained)
-        flagged = flagged_segments(analysis.persons, analysis.segments)
-        analysis = with_strips(analysis, flagged, reader, job.images)
+        analysis, findings = conclude(first_pass_result, media, missing_seconds(reader), scorer, parameters)
+        models = [Explainable(findings.candidates, scorer)]
         updates: dict[str, object] = {"declarations": declarations, "marks": marks.search}
         updates |= _pictures(job, photo, reader.width, analysis)
         if others:
-            other_verdicts = OtherVerdicts(analysis, keeper, reader, job.images, job.explain)
-            updates |= other_verdicts.fields(other_results, other_scorers, job.others.rule)
+            other_verdicts = OtherVerdicts(analysis, keeper)
+            fields, of_others = other_verdicts.judge_all(other_results, other_scorers, job.others.rule)
+            updates |= fields
+            models += of_others
             updates["software"] = extend_command(
                 analysis, [model.command_name for model in others], job.others.rule
             )
-        return analysis.model_copy(update=updates)
+        explanation = Explanation(job.images, models, reader)
+        if not explanation or not job.explain:
+            return analysis.model_copy(update=updates), Explanation(job.images)
+        explanation.resources = resources.pop_all()
+        return analysis.model_copy(update=updates), explanation
 
 
 @contextmanager
@@ -423,17 +436,15 @@ def conclude(
     missing: float,
     scorer: Scorer,
     parameters: Parameters,
-    explained: Callable[[Sequence[Candidate]], tuple[Segment, ...]],
-) -> Analysis:
-    """Build the analysis from a scored first pass.
+) -> tuple[Analysis, ModelFindings]:
+    """Build the analysis from a scored first pass, and return the findings it is made of.
 
-    ``missing`` is the number of seconds by which the file ends early; ``explained`` turns candidates into
-    segments.
+    ``missing`` is the number of seconds by which the file ends early. Segments have no peaks yet.
     """
     coverage = measure_coverage(result, media, missing, parameters.sample_rate)
-    findings = judge(result, scorer, parameters, media, coverage, explained)
+    findings = judge(result, scorer, parameters, media, coverage)
     verdict, persons, segments = findings.verdict, findings.persons, findings.segments
-    return Analysis(
+    analysis = Analysis(
         answers=findings.answers,
         stability=exhibit_stability(verdict, persons, segments),
         verdict=verdict,
@@ -455,6 +466,7 @@ def conclude(
             parameters,
         ),
     )
+    return analysis, findings
 
 
 _CROPS = 2  # networks are compiled for a batch size; a photograph starts with this one

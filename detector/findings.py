@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from detector.environment import backend_title
-from detector.media.reader import MediaReader
 from detector.models.loaded import LoadedModel, load_model, refuse_model_combination
 from detector.models.model_files import load_card
 from detector.schema.analysis import (
@@ -31,7 +30,7 @@ from detector.scoring.second_look import fill_in_fused, run_second_look
 from detector.segments import candidates
 from detector.segments import candidates as segments_candidates
 from detector.segments.candidates import Candidate, seconds_shown
-from detector.segments.explained_peaks import explain_peaks, without_peaks
+from detector.segments.explained_peaks import Explainable, without_peaks
 from detector.verdict.coverage import DAMAGED
 from detector.verdict.judged_persons import JudgedExhibit
 from detector.verdict.verdict import (
@@ -54,6 +53,8 @@ class ModelFindings:
     answers: Answers | None
     segments: tuple[Segment, ...]
     persons: tuple[Person, ...]
+    candidates: Sequence[Candidate]
+    """Those of the segments, in the same order, with the frames to explain."""
 
 
 def judge(
@@ -62,12 +63,11 @@ def judge(
     parameters: Parameters,
     media: Media,
     coverage: Coverage,
-    explained: Callable[[Sequence[candidates.Candidate]], tuple[Segment, ...]],
 ) -> ModelFindings:
     """Decide the verdict from a first pass that ``scorer`` has scored.
 
-    The ``coverage`` of the primary model decides what is judged; ``explained`` turns candidates into
-    segments. Fills in the smoothed probabilities of ``first_pass``.
+    The ``coverage`` of the primary model decides what is judged. Segments have no peaks yet. Fills in the
+    smoothed probabilities of ``first_pass``.
     """
     candidates.fill_in_smoothed(first_pass.detections, scorer, parameters)
     times = first_pass.times
@@ -85,7 +85,7 @@ def judge(
     over_threshold = {candidate.person for candidate in found_candidates}
     if outweighed := is_outweighed(without_segments, over_threshold, threshold):
         found_candidates = []
-    segments = explained(found_candidates)
+    segments = without_peaks(found_candidates, scorer)
     exhibit = replace(without_segments, segments=segments)
     in_few_frames: dict[str, int] = {}
     if not media.still:
@@ -103,6 +103,7 @@ def judge(
         exhibit_answers(exhibit, decisive_verdict),
         segments,
         persons,
+        found_candidates,
     )
 
 
@@ -129,29 +130,32 @@ def _name_of(model: str | Path | LoadedModel) -> str:
 class OtherVerdicts:
     """Judges an exhibit with further models, after the primary model has made ``analysis``.
 
-    The second look uses the moments of ``keeper``. Peak frames are read again from ``reader``; their
-    pictures are written to the folder ``images``, if given. Without ``explain`` no peaks are.
+    The second look uses the moments of ``keeper``.
     """
 
     analysis: Analysis
     keeper: MomentKeeper | None
-    reader: MediaReader
-    images: Path | None
-    explain: bool = True
 
-    def fields(
+    def judge_all(
         self, first_passes: Sequence[FirstPassResult], scorers: Sequence[Scorer], rule: JointRule
-    ) -> dict[str, object]:
-        """Return the fields of the analysis about further models; ``scorers`` scored ``first_passes``."""
-        other_models = tuple(
+    ) -> tuple[dict[str, object], list[Explainable]]:
+        """Return the fields of the analysis about further models, and what of each can be explained.
+
+        ``scorers`` scored ``first_passes``.
+        """
+        judged = [
             self._judged(first_pass, scorer, number)
             for number, (first_pass, scorer) in enumerate(zip(first_passes, scorers, strict=True), start=2)
-        )
+        ]
+        others = tuple(other for other, _ in judged)
         verdicts = [(self.analysis.model.title, self.analysis.verdict)]
-        verdicts += [(other.model.title, other.verdict) for other in other_models]
-        return {"others": other_models, "joint": joint_verdict(rule, verdicts)}
+        verdicts += [(other.model.title, other.verdict) for other in others]
+        fields = {"others": others, "joint": joint_verdict(rule, verdicts)}
+        return fields, [explainable for _, explainable in judged]
 
-    def _judged(self, first_pass: FirstPassResult, scorer: Scorer, number: int) -> OtherModel:
+    def _judged(
+        self, first_pass: FirstPassResult, scorer: Scorer, number: int
+    ) -> tuple[OtherModel, Explainable]:
         """Judge by the rules of the primary model, on sampled frames only."""
         analysis = self.analysis
         parameters = analysis.parameters
@@ -161,24 +165,8 @@ class OtherVerdicts:
                 scorer.loaded, scorer, first_pass, self.keeper, parameters, lambda share: None
             )
             fill_in_fused(first_pass.detections, scorer)
-
-        def explain_candidates(candidates: Sequence[Candidate]) -> tuple[Segment, ...]:
-            if not self.explain:
-                return without_peaks(candidates, scorer)
-            return explain_peaks(
-                candidates,
-                self.reader,
-                scorer,
-                self.images,
-                parameters.seed,
-                lambda share: None,
-                prefix=f"model{number}-",
-            )
-
-        findings = judge(
-            first_pass, scorer, parameters, analysis.media, analysis.coverage, explain_candidates
-        )
-        return OtherModel(
+        findings = judge(first_pass, scorer, parameters, analysis.media, analysis.coverage)
+        other = OtherModel(
             model=scorer.card.as_model(),  # with the calibration used here
             verdict=findings.verdict,
             causes=findings.causes,
@@ -187,3 +175,4 @@ class OtherVerdicts:
             persons=findings.persons,
             ran=Ran(backend=backend_title(backend), precision=backend.precision, device=backend.device),
         )
+        return other, Explainable(findings.candidates, scorer, f"model{number}-")

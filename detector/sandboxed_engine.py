@@ -35,7 +35,7 @@ class EngineJob:
     environment, and ``fingerprint`` is the name of a file to be written. ``write`` is called in the process
     with the analysis and its folder, after pictures were stored there; it must write ``analysis.json``.
     ``get_ready`` is called there in a thread during the analysis, to import what ``write`` needs, which takes
-    as long as a short clip.
+    as long as a short clip. Without ``explain`` neither heatmaps nor film strips are made.
     """
 
     path: Path
@@ -48,6 +48,7 @@ class EngineJob:
     fingerprint: str | None = None
     write: WriteResult | None = None
     get_ready: Callable[[], None] | None = None
+    explain: bool = True
 
 
 def analyze_confined(
@@ -63,6 +64,7 @@ def analyze_confined(
     also: Sequence[str] = (),
     joint: JointRule = JointRule.FIRST,
     backend: str | None = None,
+    explain: bool = True,
 ) -> Analysis:
     """Analyse ``path`` in a confined process, which writes the result to ``folder``, an empty one.
 
@@ -80,6 +82,7 @@ def analyze_confined(
         backend=backend,
         write=write,
         get_ready=get_ready,
+        explain=explain,
     )
     return run_job(job, folder.absolute(), progress, limits_of_environment())
 
@@ -126,6 +129,7 @@ def run_engine(
         progress=progress,
         also=job.others,
         joint=job.joint,
+        explain=job.explain,
     )
     if job.write:
         job.write(analysis, folder)

@@ -161,6 +161,7 @@ class ReportView:
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
+    unexplained: str  # that there are no pictures of the segments; empty if there are
     sound: SoundView | None
     others: OtherModelsView | None
     photo: ShownPicture | None  # with each face boxed
@@ -324,6 +325,9 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         timeline=draw_timeline(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=segments,
+        unexplained=""
+        if analysis.explained
+        else gettext("Heatmaps and film strips were not made. The finding does not depend on them."),
         sound=sound,
         others=other_models_view(analysis, folder),
         photo=_photo(folder, analysis.boxed, gettext("The photograph with each face framed and named")),

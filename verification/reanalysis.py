@@ -187,6 +187,7 @@ def reanalyse(
             Path(folder),
             name=recorded.media.file,
             parameters=recorded.parameters,
+            explain=recorded.explained,
             **settings,
         )
         other_engine = another_engine(recorded.software, repeated.software)

@@ -85,6 +85,11 @@ def add_watch_and_live_commands(add: AddCommand) -> None:
         help="folder for results, one folder per file (default: FOLDER/reelproof-results)",
     )
     watch.add_argument("--once", action="store_true", help="exit when all present files are done")
+    watch.add_argument(
+        "--explain",
+        action="store_true",
+        help="compute heatmaps and film strips, and show them in the reports",
+    )
     add_engine_options(watch)
     watch.set_defaults(run=_watch)
 
@@ -122,6 +127,7 @@ def _watch(options: argparse.Namespace) -> int:
         write=_write,
         parameters=parameters,
         model=options.model,
+        explain=options.explain,
         stopping=stopping,
         get_ready=import_report,
         warn=lambda words: print(printable(f"reelproof: {words}"), file=sys.stderr, flush=True),

@@ -60,6 +60,7 @@ class Watch:
     write: WriteResult
     parameters: Parameters | None = None
     model: str | None = None
+    explain: bool = False
     stopping: Callable[[], bool] = lambda: False
     get_ready: Callable[[], None] | None = None  # further arguments of ``write``
     clock: Callable[[], float] = time.monotonic
@@ -90,7 +91,9 @@ class Watch:
         :class:`ParameterError` if another watch writes to the same results folder.
         """
         self._name, sha256 = deciding_identity(self.model)
-        key = [self._name, sha256, (self.parameters or Parameters()).model_dump(mode="json")]
+        key: list[object] = [self._name, sha256, (self.parameters or Parameters()).model_dump(mode="json")]
+        if self.explain:
+            key.append("explained")
         self._by = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         self._listed()  # report an unreadable folder at once
         with self._alone():
@@ -249,6 +252,7 @@ class Watch:
                 write=self.write,
                 get_ready=self.get_ready,
                 progress=self._look_up,
+                explain=self.explain,
             )
             if analysis.media.sha256 != sha256:
                 raise _Changed

@@ -374,12 +374,22 @@ class Analysis(Document):
         "because the exhibit is a photo, sound was left out, or the version is older",
         since="0.3",
     )
+    explained: bool = optional(
+        "false: there are segments, and no peaks, heatmaps and film strips of them were made",
+        True,
+        since="0.3",
+    )
 
     @property
     def end(self) -> float:
         """Seconds after which neither picture nor sound that was examined goes on."""
         stream = self.voice.stream if self.voice else None
         return max(self.media.duration, stream.start + stream.duration if stream else 0.0)
+
+    @property
+    def has_segments(self) -> bool:
+        """Whether there are segments of faces or voices, which can be explained."""
+        return bool(self.every_segment or (self.voice and self.voice.segments))
 
     @property
     def every_segment(self) -> tuple[Segment, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -41,6 +41,15 @@ from detector.scoring.scorer import Scorer
 from detector.segments.candidates import Candidate
 
 FRAMING_NAMES = {INNER: "inner face", HEAD: "whole head"}
+
+
+@dataclass(frozen=True)
+class Explainable:
+    """The candidates of one model, in the order of its segments; ``prefix`` begins the names of files."""
+
+    candidates: Sequence[Candidate]
+    scorer: Scorer
+    prefix: str = ""
 
 
 def explain_peaks(

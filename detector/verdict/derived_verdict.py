@@ -294,9 +294,12 @@ def _of_kept_pictures(analysis: Analysis) -> Iterator[str]:
         yield "some pictures were kept, and some were not"
     paths = [path for path in kept if path is not None and (not still or path != analysis.picture)]
     paths += [face.picture for segment in analysis.every_segment for face in segment.strip]
+    shown = any(segment.peaks or segment.calm or segment.strip for segment in analysis.every_segment)
+    if not analysis.explained and (shown or not analysis.has_segments):
+        yield "it has peaks, or no segments, although it states that its segments were not explained"
     if len(set(paths)) != len(paths):
         yield "a picture is named for two things"
-    drawn = None not in kept and not still
+    drawn = None not in kept and not still and analysis.explained
     if any(bool(segment.strip) is not (drawn and segment.id in flagged) for segment in analysis.segments):
         yield "the film strip of a flagged segment is missing, or that of another one is there"
 

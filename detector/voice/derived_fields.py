@@ -81,7 +81,7 @@ def voice_contradictions(analysis: Analysis) -> Iterator[str]:
         for problem in finding.problems():
             yield f"{problem}{where}"
     yield from _of_channels(voice)
-    yield from _of_peaks(voice, judged)
+    yield from _of_peaks(voice, judged, explained=analysis.explained)
 
 
 def _of_no_sound(voice: Voice) -> Iterator[str]:
@@ -313,13 +313,13 @@ class _Judged:
         )
 
 
-def _of_peaks(voice: Voice, judged: Sequence[_Judged]) -> Iterator[str]:
+def _of_peaks(voice: Voice, judged: Sequence[_Judged], *, explained: bool) -> Iterator[str]:
     """Check which windows have a map, on one scale for all channels, and the figures of each map."""
-    explained = choose_explained(
+    chosen = choose_explained(
         [(finding.segments, finding.windows, finding.logits) for finding in judged],
         [finding.decision.flagged for finding in judged],
     )
-    due = sorted((at, judged[at].recorded.scores.time[number]) for at, number in explained)
+    due = sorted((at, judged[at].recorded.scores.time[number]) for at, number in chosen if explained)
     own = sorted(
         (at, peak.time)
         for at, finding in enumerate(judged)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +36,13 @@ from detector.voice.samples import SoundFacts, SoundReader, read_spans
 from detector.voice.views import MARGIN, share_of_views
 from detector.voice.windows import STEP, Listening, Window
 
+ExplainVoice = Callable[[ReportShare], Voice]
+"""Explains the segments of voices; called with a callback for the share done."""
+
 log = logging.getLogger(__name__)
 
 _VIEWED = 4  # windows of which other views are scored
-_HEARD, _VIEWS = 0.7, 0.8  # progress at the end of the first stages
+_HEARD = 0.85  # progress when the sound has been listened to; views follow
 
 
 def examine_voice(
@@ -49,22 +52,22 @@ def examine_voice(
     images: Path | None,
     progress: ReportShare,
     bounds: InputLimits | None = None,
-    explain: bool = True,
-) -> Voice:
+) -> tuple[Voice, ExplainVoice | None]:
     """Examine the default sound of the file at ``path``.
 
-    Times are seconds from the first frame of ``media``, or from the start of a recording of sound. Pictures
-    are written to ``images/overlays``; without ``explain`` segments have no peaks. Sound that cannot be
+    Returns the finding, whose segments have no peaks, and a function that returns it with their peaks and
+    maps; None if there is nothing to explain. Times are seconds from the first frame of ``media``, or from
+    the start of a recording of sound. Pictures are written to ``images/overlays``. Sound that cannot be
     examined, for whatever reason, is a finding that names it. Raises :class:`~detector.errors.ModelError` if
     the network cannot be used, and what ``progress`` raises.
     """
     model, report = load_voice_model(), EndingReport(progress)
     try:
-        return _examined(model, path, media, parameters, images, report, bounds, explain)
+        return _examined(model, path, media, parameters, images, report, bounds)
     except Exception as problem:
         if problem is report.ending:
             raise
-        return _without_finding(model, VoiceVerdict.INCONCLUSIVE, _cause(problem))
+        return _without_finding(model, VoiceVerdict.INCONCLUSIVE, _cause(problem)), None
 
 
 def _cause(problem: Exception) -> Cause:
@@ -85,25 +88,19 @@ def _examined(
     images: Path | None,
     progress: ReportShare,
     bounds: InputLimits | None,
-    explain: bool,
-) -> Voice:
+) -> tuple[Voice, ExplainVoice | None]:
     reader = SoundReader(path, bounds)
     heard = _listen(reader, model, media, progress)
     facts = reader.facts
     if facts is None:
         if media.has_sound:
-            return _without_finding(model, VoiceVerdict.INCONCLUSIVE, VoiceCode.NOT_DECODED.cause())
-        return _without_finding(model, VoiceVerdict.NO_SPEECH, VoiceCode.NO_SOUND.cause())
+            return _without_finding(model, VoiceVerdict.INCONCLUSIVE, VoiceCode.NOT_DECODED.cause()), None
+        return _without_finding(model, VoiceVerdict.NO_SPEECH, VoiceCode.NO_SOUND.cause()), None
     start = float(plausible_start(facts.start, media.duration)) - (media.start_offset or 0.0)
     groups = [_Judged(group, facts, model, start) for group in heard.groups]
     _measure_stability(groups, path, bounds, model)
-    progress(_VIEWS)
+    progress(1.0)
     decisions = [group.decide(model) for group in groups]
-    explained = choose_explained(
-        [(group.segments, group.heard.windows, group.logits) for group in groups],
-        [decision.flagged for decision in decisions],
-    )
-    maps = _maps(path, bounds, model, groups, explained if explain else [], parameters.seed, progress)
     numbered = len(groups) > 1
     findings = []
     for group, decision in zip(groups, decisions, strict=True):
@@ -128,7 +125,7 @@ def _examined(
         )
     worst, *others = sorted(findings, key=lambda finding: finding.seriousness, reverse=True)
     flagged = [decision.flagged for decision in decisions]
-    return Voice(
+    voice = Voice(
         **dict(worst),
         stream=SoundStream(
             index=facts.index,
@@ -146,10 +143,20 @@ def _examined(
             repeated=facts.repeated,
             unread=facts.unread,
         ),
-        segments=tuple(_published(groups, flagged, maps, start, facts.seconds, images)),
+        segments=tuple(_published(groups, flagged, {}, start, facts.seconds, images)),
         other_channels=tuple(others),
         model=model.as_published(),
     )
+    explained = choose_explained(
+        [(group.segments, group.heard.windows, group.logits) for group in groups], flagged
+    )
+
+    def explain(report: ReportShare) -> Voice:
+        maps = _maps(path, bounds, model, groups, explained, parameters.seed, report)
+        segments = tuple(_published(groups, flagged, maps, start, facts.seconds, images))
+        return voice.model_copy(update={"segments": segments})
+
+    return voice, explain if explained else None
 
 
 class _Judged:
@@ -234,7 +241,7 @@ def _maps(
     stretches = read_spans(path, spans, bounds, channels) if spans else []
     maps: dict[tuple[int, int], VoiceMap] = {}
     for place, window, samples in zip(explained, windows, stretches, strict=True):
-        progress(_VIEWS + (1 - _VIEWS) * len(maps) / len(windows))
+        progress(len(maps) / len(windows))
         heard = groups[place[0]].heard
         shares = np.array(heard.speech[round(window.start / STEP) : round(window.end / STEP)], np.float32)
         maps[place] = explain_window(model, window, samples, shares, seed, lowered_by(heard, model))

@@ -30,7 +30,6 @@ from detector.schema.method import FIRST_PASS_PARAMETERS
 from detector.scoring.coarse_to_fine import InterpolationRule, interpolate_missing, skipped_faces
 from detector.scoring.first_pass import FirstPass, FirstPassResult
 from detector.scoring.scorer import Scorer
-from detector.segments.explained_peaks import without_peaks
 
 _VERSION = 11  # of the recording; raise it when face detection, tracking or these classes change
 _BATCH = 64
@@ -153,14 +152,7 @@ def replay(
     _score(detections, recording, crops if own is None else own, scorer, sparing)
     times = list(map(float, recording.times))
     first_pass = FirstPassResult(detections, recording.persons, times, recording.cuts, recording.discarded)
-    return conclude(
-        first_pass,
-        recording.media,
-        recording.missing,
-        scorer,
-        parameters,
-        lambda found: without_peaks(found, scorer),
-    )
+    return conclude(first_pass, recording.media, recording.missing, scorer, parameters)[0]
 
 
 def _judgeable(recording: Recording, crops: NDArray[np.uint8], parameters: Parameters) -> Detections:

@@ -147,6 +147,7 @@ def desk_document(
         "media": _media(analysis.media, view.head.file, playback, addresses.media),
         "photo": _photo(analysis, view, playback, pictures) if still else None,
         "rules": _rules(analysis.parameters),
+        "unexplained": view.unexplained,
         "cuts": [round(cut, 4) for cut in analysis.coverage.cuts],
         "gaps": [
             {"start": round(gap.start, 4), "end": round(gap.end, 4), "reason": reason_text(gap)}

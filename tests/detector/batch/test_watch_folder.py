@@ -381,3 +381,19 @@ def test_unwatchable_folders(tmp_path):
         watching(tmp_path / "missing", Clock())
     with pytest.raises(ParameterError, match="another folder"):
         watching(tmp_path, Clock(), tmp_path)
+
+
+def test_explains_only_if_asked(tmp_path, monkeypatch):
+    explained = []
+
+    def engine(path, folder, *, explain, **_options):
+        explained.append((path.name, explain))
+        return build(folder, segments=1, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+    monkeypatch.setattr(watch_module, "analyze_confined", engine)
+    (tmp_path / "a.mp4").write_bytes(b"one")
+    list(watching(tmp_path, Clock()).lines(once=True))
+    asked = watching(tmp_path, Clock())
+    asked.explain = True
+    list(asked.lines(once=True))  # the result without heatmaps does not do
+    assert explained == [("a.mp4", False), ("a.mp4", True)]

@@ -29,7 +29,8 @@ def bright_is_synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def examined(folder: Path, *channels: np.ndarray, images: Path | None = None) -> Voice:
     path = write_wave(folder / "a.wav", np.stack(channels))
-    voice = examine_voice(path, _Media(), Parameters(), images, lambda share: None)  # type: ignore[arg-type]
+    voice, explain = examine_voice(path, _Media(), Parameters(), images, lambda share: None)  # type: ignore[arg-type]
+    voice = explain(lambda share: None) if explain else voice
     assert Voice.model_validate_json(voice.model_dump_json()) == voice
     return voice
 

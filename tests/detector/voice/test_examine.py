@@ -37,7 +37,8 @@ class _Media:
 
 def examined(path: Path, images: Path | None = None, **facts: float) -> Voice:
     media = _Media(**({"duration": 10.0} | facts))  # type: ignore[arg-type]
-    return examine_voice(path, media, Parameters(), images, lambda share: None)  # type: ignore[arg-type]
+    voice, explain = examine_voice(path, media, Parameters(), images, lambda share: None)  # type: ignore[arg-type]
+    return explain(lambda share: None) if explain else voice
 
 
 def test_speech_is_judged(tmp_path: Path) -> None:
@@ -124,8 +125,8 @@ def test_findings_are_explained(tmp_path: Path, eager: None) -> None:
         assert peak.check is not None and peak.check.area == pytest.approx(1 / 8, abs=0.03)
         assert all((tmp_path / path).is_file() for path in peak.pictures) and len(peak.pictures) == 2
     media = _Media(10.0)
-    bare = examine_voice(tmp_path / "a.wav", media, Parameters(), None, lambda share: None, explain=False)  # type: ignore[arg-type]
-    assert bare.segments == (segment.model_copy(update={"peaks": ()}),)
+    bare, explain = examine_voice(tmp_path / "a.wav", media, Parameters(), None, lambda share: None)  # type: ignore[arg-type]
+    assert explain is not None and bare.segments == (segment.model_copy(update={"peaks": ()}),)
     assert bare.probability == voice.probability and bare.verdict is voice.verdict
 
 
