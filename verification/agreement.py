@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,16 +31,7 @@ from detector.schema.formatting import count_noun, timecode
 from detector.schema.measurements import Span
 from detector.schema.metadata import DeclarationKind, HiddenPlace
 from detector.schema.scores import overlap
-from detector.schema.tolerance import (
-    BETWEEN,
-    FRAMES,
-    INSTANT,
-    LOGIT,
-    PLACE,
-    PROBABILITY,
-    UNMATCHED,
-    Tolerance,
-)
+from detector.schema.tolerance import BETWEEN, FRAMES, INSTANT, LOGIT, PLACE, PROBABILITY, SAME, UNMATCHED
 from detector.schema.voice import ChannelFinding
 from detector.segments.rules import interval_index, is_sampled
 from detector.verdict.finding import (
@@ -49,25 +40,31 @@ from detector.verdict.finding import (
     kind_is_borderline,
     probability_as_counted_now,
 )
-from verification.field_agreement import FieldAgreement, shortened
+from verification.field_agreement import (
+    Field,
+    FieldAgreement,
+    in_one_only,
+    is_not,
+    other_count,
+    other_length,
+    shortened,
+)
 
 _SAME_FACE, _SAME_PLACE = 0.5, 0.8  # intersection over union of boxes: of one face; of one that has not moved
 _FEW_FACES = 20  # with fewer, one that is judged in one of both only weighs much
-_OWN_COMPARISONS = """
-    around arithmetic averaged calm card causes contrasts cuts declared edge edge_frame file kind others peaks
-    persons place quality same_number second_answers segments set spans strip voice_edge whole
-"""  # by the names that tolerances of the schema give them (``how``)
 
 
 @dataclass(frozen=True)
 class Agreement:
     """The result of a comparison of two analyses, which agree if there are no problems.
 
-    ``of_file`` are problems about the file's metadata, which other libraries may read differently.
+    ``of_file`` are problems about the file's metadata, which other libraries may read differently;
+    ``replaced`` are the recorded peaks in whose place another frame was chosen.
     """
 
     problems: tuple[str, ...]
     of_file: tuple[str, ...]
+    replaced: tuple[str, ...]
     scores: int  # number of faces that both judged
     unmatched: int  # number of faces that only one judged
     score_difference: float  # largest difference of a frame's probability
@@ -93,15 +90,35 @@ def compare_analyses(recorded: Analysis, again: Analysis) -> Agreement:
 
     Where another version of the engine made one of the two, only findings are compared.
     """
-    return _Comparison(recorded, again).agreement()
+    comparison = _Comparison(recorded, again)
+    problems = list(comparison.differences(recorded, again))
+    replaced = comparison.replaced
+    for number, pair in enumerate(zip(recorded.others, again.others, strict=False), start=2):
+        other = compare_analyses(
+            *(whole.by(part) for whole, part in zip((recorded, again), pair, strict=True))
+        )
+        known = set(problems)  # differences of the shared coverage
+        problems += [f"by model {number}, {problem}" for problem in other.problems if problem not in known]
+        replaced += [f"{name} by model {number}" for name in other.replaced]
+    apart = [abs((old.probability or 0.0) - (new.probability or 0.0)) for old, new in comparison.pairs]
+    worst = max(range(len(apart)), key=apart.__getitem__, default=None)
+    return Agreement(
+        problems=tuple(problems),
+        of_file=tuple(shortened(comparison.of_file)),
+        replaced=tuple(replaced),
+        scores=len(apart),
+        unmatched=len(comparison.alone),
+        score_difference=0.0 if worst is None else apart[worst],
+        score_time=None if worst is None else comparison.pairs[worst][0].time,
+        segment_difference=comparison.difference,
+        edge_difference=comparison.edge,
+    )
 
 
 def same_engine_version(first: Software, second: Software) -> bool:
     """Check whether one version of the engine made both, as far as is recorded."""
-    return all(
-        getattr(first, name) == getattr(second, name)
-        for name in ("source_sha256", "face_proposals_sha256", "covered_faces_sha256")
-    )
+    names = ("source_sha256", "face_proposals_sha256", "covered_faces_sha256")
+    return all(getattr(first, name) == getattr(second, name) for name in names)
 
 
 def same_arithmetic(first: Software, second: Software) -> bool:
@@ -110,170 +127,144 @@ def same_arithmetic(first: Software, second: Software) -> bool:
     return "" in kinds or len(kinds) == 1
 
 
-def matching_peak(peak: Peak, segment: Segment) -> Peak | None:
-    """Return the peak of ``segment`` in the same frame, whose pictures can be compared."""
-    return next((candidate for candidate in segment.peaks if candidate.pts == peak.pts), None)
-
-
-def replaced_peaks(recorded: Analysis, again: Analysis) -> list[str]:
-    """Return the names of recorded peaks in whose place another frame was chosen."""
-    models = [(recorded.segments, again.segments, "")]
-    pairs = zip(recorded.others, again.others, strict=False)
-    models += [
-        (first.segments, second.segments, f" by model {number}")
-        for number, (first, second) in enumerate(pairs, start=2)
-    ]
-    return [
-        f"peak {number} of segment {segment.id}{by}"
-        for old, new, by in models
-        for segment in old
-        for number, peak in enumerate(segment.peaks, start=1)
-        if any(candidate.id == segment.id and matching_peak(peak, candidate) is None for candidate in new)
-    ]
-
-
 def _same_place(first: Box, second: Box) -> bool:
     """Check whether two boxes are the same within the tolerance between machines."""
     room = max(PLACE.by, PLACE.share * (second[2] - second[0]))
     return all(abs(a - b) <= room for a, b in zip(first, second, strict=True))
 
 
-class _Comparison:
-    """Two analyses by one model, and what tolerances of single fields need to know of them."""
+class _Comparison(FieldAgreement):
+    """Two analyses by one model, and what tolerances of single fields need to know of them.
+
+    The methods with ``old``, ``new`` and ``field`` are comparisons that tolerances of the schema name.
+    """
 
     def __init__(self, recorded: Analysis, again: Analysis) -> None:
         self.recorded, self.again = recorded, again
         self.same_engine = same_engine_version(recorded.software, again.software)
-        self.pairs, self.alone, self.persons = _paired(recorded, again)
+        self.findings_only = not self.same_engine
         sampled = max(recorded.coverage.frames_sampled, 1)
         self.interval = recorded.media.duration / sampled
         self.step = math.ceil(recorded.media.frames / sampled)  # decoded frames for each sampled one
         self.difference = self.edge = 0.0
         self.of_file: list[str] = []
-        self.fields = FieldAgreement(
-            {name: getattr(self, f"_{name}") for name in _OWN_COMPARISONS.split()},
-            findings_only=not self.same_engine,
-        )
+        self.replaced: list[str] = []
+        self.pairs: list[tuple[Score, Score]] = []
+        self.alone: list[Score] = []
+        self.persons: dict[str, str] = {}  # of the repeated analysis, by the recorded ones
+        self._pair_faces()
 
-    def agreement(self) -> Agreement:
-        problems = list(self.fields.differences(self.recorded, self.again))
-        apart = [abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in self.pairs]
-        worst = max(range(len(apart)), key=apart.__getitem__, default=None)
-        return Agreement(
-            problems=tuple(problems + self._of_others(problems)),
-            of_file=tuple(shortened(self.of_file)),
-            scores=len(self.pairs),
-            unmatched=len(self.alone),
-            score_difference=0.0 if worst is None else apart[worst],
-            score_time=None if worst is None else self.pairs[worst][0].time,
-            segment_difference=self.difference,
-            edge_difference=self.edge,
-        )
+    def _pair_faces(self) -> None:
+        """Match faces by frame and box, and persons by their faces."""
+        candidates: dict[int, list[tuple[str, Score]]] = defaultdict(list)
+        for name, score in _judged(self.again):
+            candidates[score.pts].append((name, score))
+        together = Counter[tuple[str, str]]()
+        for name, score in _judged(self.recorded):
+            near = candidates[score.pts]
+            match = max(near, key=lambda new: overlap(score.box, new[1].box), default=None)
+            if match is None or overlap(score.box, match[1].box) < _SAME_FACE:
+                self.alone.append(score)
+                continue
+            near.remove(match)
+            self.pairs.append((score, match[1]))
+            together[name, match[0]] += 1
+        self.alone += [score for near in candidates.values() for _, score in near]
+        for (old, new), _ in together.most_common():
+            self.persons.setdefault(old, new)
 
-    # Comparisons that detector/schema names: old and new value, tolerance, place, and what has the values.
-
-    def _whole(self, old: Any, new: Any, _t: Tolerance, place: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _whole(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         """Compare all fields, whichever version of the engine made them."""
-        problems = list(FieldAgreement().differences(old, new, place))
+        problems = list(FieldAgreement().differences(old, new, field.name))
         yield from shortened(problems)
         if old != new and not problems:
-            yield f"{place} is not the same"
+            yield f"{field.name} is not the same"
 
-    def _card(self, old: Model, new: Model, tolerance: Tolerance, _p: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _card(self, old: Model, new: Model, field: Field) -> Iterator[str]:
         if old.sha256 != new.sha256:
             yield "the models are not the same"
         if self.same_engine:
-            yield from self._whole(old, new, tolerance, "the card of the model:", None, None)
+            yield from self._whole(old, new, replace(field, name="the card of the model:"))
 
-    def _same_number(
-        self, old: Any, new: Any, tolerance: Tolerance, place: str, before: Any, now: Any
-    ) -> Iterator[str]:
+    def _same_number(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         """Compare lists of the same length, in which another machine may choose other items."""
         if len(old) != len(new):
-            verb = "is" if len(old) == 1 else "are"
-            yield f"{place} has {count_noun(len(new), 'item')}, where {len(old):,} {verb} recorded"
-        yield from self.fields.of_field(old, new, replace(tolerance, how=""), place, before, now)
+            yield other_length(field.name, old, new)
+        yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
 
-    def _arithmetic(self, old: Any, new: Any, _t: Tolerance, _p: str, before: Any, now: Any) -> Iterator[str]:
-        if not same_arithmetic(before, now):
-            here, there = number_format(new), number_format(old)
-            yield f"the arithmetic is not the same: {here}, where {there} is recorded; see REELPROOF_BACKEND"
+    def _arithmetic(self, old: Any, new: Any, field: Field) -> Iterator[str]:
+        if not same_arithmetic(field.old, field.new):
+            yield is_not("the arithmetic", f"not the same: {number_format(new)}", number_format(old)) + (
+                "; see REELPROOF_BACKEND"
+            )
 
-    def _place(self, old: Box, new: Box, _t: Tolerance, place: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _place(self, old: Box, new: Box, field: Field) -> Iterator[str]:
         if not _same_place(old, new):
-            yield f"{place} lies elsewhere in the picture"
+            yield f"{field.name} lies elsewhere in the picture"
 
-    def _set(self, old: Any, new: Any, _t: Tolerance, place: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _set(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         if set(old) != set(new):
-            yield f"{place} are {', '.join(new)}, where {', '.join(old)} are recorded"
+            yield f"{field.name} are {', '.join(new)}, where {', '.join(old)} are recorded"
 
-    def _causes(
-        self, old: Sequence[Cause], new: Sequence[Cause], _t: Tolerance, place: str, before: Any, now: Any
-    ) -> Iterator[str]:
+    def _causes(self, old: Sequence[Cause], new: Sequence[Cause], field: Field) -> Iterator[str]:
         """Compare the codes of a reason, and parameters but for counts of faces and frames.
 
         The seconds in the reason of a verdict on voices follow from fields that are compared.
         """
-        codes_alone = isinstance(before, ChannelFinding)
+        codes_alone = isinstance(field.old, ChannelFinding)
         if not old and not new:  # before 0.2
-            same = before.reason == now.reason
+            same = field.old.reason == field.new.reason
         else:
             same = len(old) == len(new) and all(
                 a.code == b.code and (codes_alone or _same_parameters(a, b))
                 for a, b in zip(old, new, strict=True)
             )
         if not same:
-            where = place.removesuffix("causes")
-            yield f"{where}the reason is “{now.reason}”, where “{before.reason}” is recorded"
+            where = field.name.removesuffix("causes")
+            yield is_not(f"{where}the reason", f"“{field.new.reason}”", f"“{field.old.reason}”")
 
-    def _averaged(
-        self, old: float | None, new: float | None, _t: Tolerance, place: str, _o: Any, _n: Any
-    ) -> Iterator[str]:
+    def _averaged(self, old: float | None, new: float | None, field: Field) -> Iterator[str]:
         """Compare the exhibit's probability, which in a photograph averages the odds of its faces."""
         if old is None or new is None:
-            if old is not new:
-                yield f"{place} stands in one of both only"
+            yield from in_one_only(old, new, field.name)
             return
         figures = [face.probability or 0.0 for face in finding_of(self.recorded).averaged]
         figure = old if self.same_engine else probability_as_counted_now(self.recorded)
         if not averaged_figure_follows(new, figures, PROBABILITY.by):
             self.difference = max(self.difference, abs(figure - new))
             if not PROBABILITY.same(figure, new):
-                yield f"{place} is {new:.3f}, where {figure:.3f} is recorded"
+                yield is_not(field.name, f"{new:.3f}", f"{figure:.3f}")
 
-    def _second_answers(
-        self, old: Any, new: Any, _t: Tolerance, place: str, _o: Any, _n: Any
-    ) -> Iterator[str]:
+    def _second_answers(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         if old is None or new is None:
-            if self.same_engine and old is not new:
-                yield f"{place} stand in one of both only"
+            if self.same_engine:
+                yield from in_one_only(old, new, field.name, "stand")
         elif self.recorded.media.still or self.same_engine:
             looks = [face.second_look for face in finding_of(self.recorded).averaged if face.second_look]
             for name in ("altered", "synthesised"):
                 a, b = getattr(old, name), getattr(new, name)
                 follows = averaged_figure_follows(b, [getattr(look, name) for look in looks], PROBABILITY.by)
                 if not follows and not PROBABILITY.same(a, b):
-                    yield f"{place} {name} is {b:.3f}, where {a:.3f} is recorded"
+                    yield is_not(f"{field.name} {name}", f"{b:.3f}", f"{a:.3f}")
 
-    def _kind(self, old: Any, new: Any, _t: Tolerance, _p: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _kind(self, old: Any, new: Any, _field: Field) -> Iterator[str]:
         """Compare the kind of manipulation, which near its border may be decided in one of both only."""
         answered = self.recorded.answers and self.again.answers
         if not answered or not (self.recorded.media.still or self.same_engine) or old is new:
             return
         near = kind_is_borderline(self.again, PROBABILITY.by)
         if (old and new) or (self.same_engine and not near):
-            yield f"the kind of manipulation is {new or 'not told'}, where {old or 'none'} is recorded"
+            yield is_not("the kind of manipulation", new or "not told", old or "none")
 
-    def _file(self, old: Media, new: Media, _t: Tolerance, _p: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _file(self, old: Media, new: Media, _field: Field) -> Iterator[str]:
         """Compare what is read from the file, which other libraries may read otherwise."""
         if old.sha256 != new.sha256:
             yield "the exhibits are not the same"
         if not self.same_engine:
             return
         media = [analysis.with_examined_sound().media for analysis in (self.recorded, self.again)]
-        self.of_file += self.fields.differences(media[0], media[1], "of the file,")
-        anomalies = (*old.anomalies, *new.anomalies)
-        depends = any(anomaly.kind == IN_THE_FUTURE for anomaly in anomalies)
+        self.of_file += self.differences(media[0], media[1], "of the file,")
+        depends = any(anomaly.kind == IN_THE_FUTURE for anomaly in (*old.anomalies, *new.anomalies))
         left_out = DEPEND_ON_NOW if depends else frozenset()
         kept = [[item for item in part.anomalies if item.kind not in left_out] for part in (old, new)]
         if kept[0] != kept[1]:
@@ -287,7 +278,7 @@ class _Comparison:
         old, new = self.recorded.media.credentials, self.again.media.credentials
         return bool(old and new and old.library == new.library)
 
-    def _declared(self, old: Any, new: Any, _t: Tolerance, _p: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _declared(self, old: Any, new: Any, _field: Field) -> Iterator[str]:
         """Compare declarations, as far as both analyses had the libraries that read them."""
         if old is None or new is None:
             if old is not new and self.same_engine:
@@ -317,9 +308,7 @@ class _Comparison:
             and (sound or not (item.hidden and item.hidden.place is HiddenPlace.SOUND))
         ]
 
-    def _persons(
-        self, old: Sequence[Person], new: Sequence[Person], _t: Tolerance, _p: str, _o: Any, _n: Any
-    ) -> Iterator[str]:
+    def _persons(self, old: Sequence[Person], new: Sequence[Person], _field: Field) -> Iterator[str]:
         yield from self._of_probabilities()
         if not self.same_engine:
             return
@@ -329,7 +318,7 @@ class _Comparison:
         for person in old:
             match = repeated.get(self.persons.get(person.id, ""))
             if match is not None:
-                problems += self.fields.differences(person, match, f"person {person.id}:")
+                problems += self.differences(person, match, f"person {person.id}:")
             elif person.probability is not None or person.usable_frames:
                 problems.append(f"person {person.id} is nobody who was judged")
         for name in sorted(set(repeated) - set(self.persons.values())):
@@ -340,10 +329,8 @@ class _Comparison:
         yield from shortened(problems)
 
     def _of_probabilities(self) -> Iterator[str]:
-        largest = max(
-            (abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in self.pairs), default=0
-        )
-        if largest > PROBABILITY.by:
+        apart = (abs((a.probability or 0.0) - (b.probability or 0.0)) for a, b in self.pairs)
+        if (largest := max(apart, default=0.0)) > PROBABILITY.by:
             yield f"a score differs by {largest:.3f}, more than {PROBABILITY.by:g}"
         samples = _samples(self.recorded) | _samples(self.again)
         for is_sample, allowed in ((True, UNMATCHED), (False, BETWEEN)):
@@ -357,8 +344,7 @@ class _Comparison:
         """Yield differences of logits, and of the places of more than a few faces."""
         for old, new in self.pairs:
             if not LOGIT.same(old.logit or 0.0, new.logit or 0.0):
-                logits = f"{new.logit:.3f}, where {old.logit:.3f} is recorded"
-                yield f"a logit at {timecode(old.time)} is {logits}"
+                yield is_not(f"a logit at {timecode(old.time)}", f"{new.logit:.3f}", f"{old.logit:.3f}")
             if not INSTANT.same(old.time, new.time):
                 yield f"a face at {timecode(new.time)} is recorded at {timecode(old.time)}"
         moved = sum(not _same_place(old.box, new.box) for old, new in self.pairs)
@@ -370,16 +356,13 @@ class _Comparison:
         if moved > BETWEEN * len(self.pairs):
             yield f"{moved:,} of {len(self.pairs):,} faces lie elsewhere"
 
-    def _quality(
-        self, old: Any, new: Any, tolerance: Tolerance, place: str, before: Person, now: Person
-    ) -> Iterator[str]:
+    def _quality(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         """Compare the quality of a person's faces, unless one of few faces was judged in one of both only."""
-        if before.usable_frames == now.usable_frames or (
-            min(before.usable_frames, now.usable_frames) >= _FEW_FACES
-        ):
-            yield from self.fields.of_field(old, new, Tolerance(), place, before, now)
+        frames = (field.old.usable_frames, field.new.usable_frames)
+        if frames[0] == frames[1] or min(frames) >= _FEW_FACES:
+            yield from self.of_field(old, new, replace(field, tolerance=SAME))
 
-    def _contrasts(self, old: Any, new: Any, _t: Tolerance, place: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _contrasts(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         """Yield contrasts found in one analysis only, except for barely raised ones."""
         for first, second, word in ((old, new, "not found"), (new, old, "not recorded")):
             for item in first:
@@ -390,18 +373,16 @@ class _Comparison:
                     for other in second
                 ):
                     when = f"{timecode(item.start)} to {timecode(item.end)}"
-                    yield f"{place}: that {when} stands out by {item.contrast:.3g} is {word}"
+                    yield f"{field.name}: that {when} stands out by {item.contrast:.3g} is {word}"
 
-    def _cuts(self, old: Any, new: Any, _t: Tolerance, _p: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _cuts(self, old: Any, new: Any, _field: Field) -> Iterator[str]:
         if len(old) != len(new) or any(abs(a - b) > self.interval for a, b in zip(old, new, strict=True)):
             yield f"{len(new):,} cuts were found, not at the times of the {len(old):,} recorded"
 
-    def _spans(
-        self, old: Sequence[Span], new: Sequence[Span], _t: Tolerance, _p: str, before: Any, _n: Any
-    ) -> Iterator[str]:
+    def _spans(self, old: Sequence[Span], new: Sequence[Span], field: Field) -> Iterator[str]:
         """Compare intervals that were not judged, whose edges may move."""
-        voices = isinstance(before, ChannelFinding)
-        room = before.scores.step if voices else 2 * self.interval * FRAMES
+        voices = isinstance(field.old, ChannelFinding)
+        room = field.old.scores.step if voices else 2 * self.interval * FRAMES
         for first, second, word in ((old, new, "not recorded"), (new, old, "not found")):
             for span in second:
                 least = 2 * room if voices else room
@@ -410,157 +391,136 @@ class _Comparison:
                     what = "judged" if voices else "examined"
                     yield f"that {when} was not {what} ({span.reason}) is {word}"
 
-    def _around(
-        self, old: int, new: int, tolerance: Tolerance, place: str, owner: Any, _n: Any
-    ) -> Iterator[str]:
+    def _around(self, old: int, new: int, field: Field) -> Iterator[str]:
         """Compare numbers of frames, of which some lie around edges that may move."""
         edges = 2
-        if not isinstance(owner, Segment):
+        if not isinstance(field.old, Segment):
             edges *= FRAMES * max(len(self.recorded.segments), len(self.again.segments))
-        if abs(old - new) > max(self.step * edges, math.ceil(tolerance.share * old)):
-            yield f"{place}: {new:,}, where {old:,} {'is' if old == 1 else 'are'} recorded"
+        if abs(old - new) > max(self.step * edges, math.ceil(field.tolerance.share * old)):
+            yield other_count(field.name, old, new)
 
-    def _segments(
-        self, old: Sequence[Segment], new: Sequence[Segment], _t: Tolerance, _p: str, _o: Any, _n: Any
-    ) -> Iterator[str]:
+    def _segments(self, old: Sequence[Segment], new: Sequence[Segment], _field: Field) -> Iterator[str]:
         ids = [", ".join(segment.id for segment in segments) or "none" for segments in (old, new)]
         if ids[0] != ids[1]:
             yield f"the segments are {ids[1]}, where {ids[0]} are recorded"
-        else:
-            for before, now in zip(old, new, strict=True):
-                self.difference = max(self.difference, abs(before.confidence - now.confidence))
-                self.edge = max(self.edge, abs(before.start - now.start), abs(before.end - now.end))
         again = {segment.id: segment for segment in new}
         problems: list[str] = []
         for before in old:
-            match = again.get(before.id)
-            if match is None or (ids[0] != ids[1] and not self.same_engine):
+            now = again.get(before.id)
+            if now is None or (ids[0] != ids[1] and not self.same_engine):
                 continue
-            name = f"segment {before.id}"
-            problems += self.fields.differences(before, match, f"{name}:")
-            if self.same_engine and self.persons.get(before.person, match.person) != match.person:
-                problems.append(f"{name} is of another person")
+            if ids[0] == ids[1]:
+                self.difference = max(self.difference, abs(before.confidence - now.confidence))
+                self.edge = max(self.edge, abs(before.start - now.start), abs(before.end - now.end))
+            problems += self.differences(before, now, f"segment {before.id}:")
+            if self.same_engine and self.persons.get(before.person, now.person) != now.person:
+                problems.append(f"segment {before.id} is of another person")
         yield from shortened(problems)
 
-    def _edge(
-        self, old: float, new: float, _t: Tolerance, place: str, before: Segment, _n: Any
-    ) -> Iterator[str]:
+    def _edge(self, old: float, new: float, field: Field) -> Iterator[str]:
         """Compare edges of segments, which may move by a sampled frame of the person."""
-        times = next((p.scores.time for p in self.recorded.persons if p.id == before.person), np.empty(0))
+        persons = self.recorded.persons
+        times = next((p.scores.time for p in persons if p.id == field.old.person), np.empty(0))
         low, high = min(old, new) - INSTANT.by, max(old, new) + INSTANT.by
         inside = times[(low <= times) & (times <= high)]
         intervals = np.unique(interval_index(inside, self.recorded.parameters.sample_rate))
         if len(intervals) - 1 > FRAMES:
-            yield f"{place} is {timecode(new)}, where {timecode(old)} is recorded"
+            yield is_not(field.name, timecode(new), timecode(old))
 
-    def _edge_frame(
-        self, old: int | None, new: int | None, _t: Tolerance, place: str, before: Segment, now: Segment
-    ) -> Iterator[str]:
-        edge = place.split()[-2]  # start or end
-        moved = not INSTANT.same(getattr(before, edge), getattr(now, edge))
+    def _edge_frame(self, old: int | None, new: int | None, field: Field) -> Iterator[str]:
+        edge = field.name.split()[-2]  # start or end
+        moved = not INSTANT.same(getattr(field.old, edge), getattr(field.new, edge))
         near = old is not None and new is not None and moved and abs(old - new) <= 2 * self.step
         if old != new and not near:
-            yield f"{place} is {new}, where {old} is recorded"
+            yield is_not(field.name, new, old)
 
-    def _peaks(
-        self, old: Sequence[Peak], new: Sequence[Peak], _t: Tolerance, place: str, _o: Any, now: Segment
-    ) -> Iterator[str]:
-        """Compare peaks; of frames that score alike another machine may choose another one."""
+    def _peaks(self, old: Sequence[Peak], new: Sequence[Peak], field: Field) -> Iterator[str]:
         if len(old) != len(new):
-            peaks = count_noun(len(new), "peak")
-            yield f"{place}: {peaks}, where {len(old)} {'is' if len(old) == 1 else 'are'} recorded"
+            verb = "is" if len(old) == 1 else "are"
+            yield f"{field.name}: {count_noun(len(new), 'peak')}, where {len(old)} {verb} recorded"
+        again = {peak.pts: peak for peak in new}
         lowest = min((peak.probability for peak in new), default=1.0)
         for number, peak in enumerate(old, start=1):
-            name = f"peak {number} of segment {now.id}"
-            match = matching_peak(peak, now)
-            if match is not None:
-                yield from self.fields.differences(peak, match, f"{name}:")
-            elif not self._is_alike(peak, now, lambda smoothed: smoothed >= lowest - PROBABILITY.by):
-                yield f"{name}: none is found at {timecode(peak.time)}"
+            name = f"peak {number} of segment {field.new.id}"
+            if peak.pts not in again:
+                self.replaced.append(name)
+            yield from self._of_frame(
+                peak, again.get(peak.pts), name, field.new, lambda value: value >= lowest - PROBABILITY.by
+            )
 
-    def _calm(
-        self, old: CalmFrame | None, new: CalmFrame | None, _t: Tolerance, _p: str, _o: Any, now: Segment
-    ) -> Iterator[str]:
-        """Compare the calm frames; of frames that score alike another machine may choose another one."""
-        name = f"the calm frame of segment {now.id}"
+    def _calm(self, old: CalmFrame | None, new: CalmFrame | None, field: Field) -> Iterator[str]:
+        name = f"the calm frame of segment {field.new.id}"
         if old is None or new is None:
-            if old is not new:
-                yield f"{name} stands in one of both only"
-        elif old.pts == new.pts:
-            yield from self.fields.differences(old, new, f"{name}:")
-        else:
-            chosen = self._score_of(now, new.pts)
-            highest = -1.0 if chosen is None or chosen.smoothed is None else chosen.smoothed
-            if not self._is_alike(old, now, lambda smoothed: smoothed <= highest + PROBABILITY.by):
-                yield f"{name}: none is found at {timecode(old.time)}"
-
-    def _is_alike(self, frame: Peak | CalmFrame, segment: Segment, fits: Callable[[float], bool]) -> bool:
-        """Check whether a frame scores as recorded, and fits as well as the one chosen in its place."""
-        score = self._score_of(segment, frame.pts)
-        return (
-            score is not None
-            and score.smoothed is not None
-            and fits(score.smoothed)
-            and INSTANT.same(frame.time, score.time)
-            and _same_place(frame.box, score.box)
-            and PROBABILITY.same(frame.probability, score.probability or 0.0)
+            yield from in_one_only(old, new, name)
+            return
+        chosen = self._score_of(field.new, new.pts)
+        highest = -1.0 if chosen is None or chosen.smoothed is None else chosen.smoothed
+        match = new if old.pts == new.pts else None
+        yield from self._of_frame(
+            old, match, name, field.new, lambda value: value <= highest + PROBABILITY.by
         )
+
+    def _of_frame(
+        self,
+        old: Peak | CalmFrame,
+        new: Peak | CalmFrame | None,
+        name: str,
+        now: Segment,
+        fits: Callable[[float], bool],
+    ) -> Iterator[str]:
+        """Compare a frame of a segment with the same one.
+
+        Of frames that score alike another machine may choose another one: then the frame must score as
+        recorded, and its smoothed probability fit as well as that of the one chosen in its place.
+        """
+        if new is not None:
+            yield from self.differences(old, new, f"{name}:")
+            return
+        score = self._score_of(now, old.pts)
+        if (
+            score is None
+            or score.smoothed is None
+            or not fits(score.smoothed)
+            or not INSTANT.same(old.time, score.time)
+            or not _same_place(old.box, score.box)
+            or not PROBABILITY.same(old.probability, score.probability or 0.0)
+        ):
+            yield f"{name}: none is found at {timecode(old.time)}"
 
     def _score_of(self, segment: Segment, pts: int) -> Score | None:
         """Return the score that the person of a repeated segment has in a frame."""
         scores = (person.scores for person in self.again.persons if person.id == segment.person)
         return next((score for score in next(scores, ()) if score.pts == pts), None)
 
-    def _strip(
-        self,
-        old: Sequence[StripFace],
-        new: Sequence[StripFace],
-        _t: Tolerance,
-        _p: str,
-        before: Segment,
-        now: Segment,
-    ) -> Iterator[str]:
+    def _strip(self, old: Sequence[StripFace], new: Sequence[StripFace], field: Field) -> Iterator[str]:
         """Compare film strips, which exist with pictures only and follow the ends of a segment."""
         if not new:
             return
-        name, faces = f"film strip of segment {now.id}", {face.pts: face for face in new}
-        moved = (before.start, before.end) != (now.start, now.end)
+        name, faces = f"film strip of segment {field.new.id}", {face.pts: face for face in new}
+        moved = (field.old.start, field.old.end) != (field.new.start, field.new.end)
         if old and not moved and len(old) != len(new):
             yield f"{name} has {count_noun(len(new), 'face')}, not {len(old)}"
         for number, face in enumerate(old, start=1):
             if (match := faces.get(face.pts)) is not None:
-                yield from self.fields.differences(face, match, f"{name}: face {number}:")
+                yield from self.differences(face, match, f"{name}: face {number}:")
             elif not moved:
                 yield f"{name}: no face {number} at {timecode(face.time)}"
 
-    def _voice_edge(
-        self, old: float, new: float, _t: Tolerance, place: str, _o: Any, _n: Any
-    ) -> Iterator[str]:
+    def _voice_edge(self, old: float, new: float, field: Field) -> Iterator[str]:
         """Compare edges of segments of voices, which may move by one window."""
         step = self.recorded.voice.scores.step if self.recorded.voice else 0.0
         if abs(old - new) > step + INSTANT.by:
-            yield f"{place} is {timecode(max(0.0, new))}, where {timecode(max(0.0, old))} is recorded"
+            yield is_not(field.name, timecode(max(0.0, new)), timecode(max(0.0, old)))
 
-    def _others(self, old: Any, new: Any, _t: Tolerance, _p: str, _o: Any, _n: Any) -> Iterator[str]:
+    def _others(self, old: Any, new: Any, _field: Field) -> Iterator[str]:
         if len(old) != len(new):
             yield f"{count_noun(len(new), 'other model')} judged, where {len(old)} are recorded"
-
-    def _of_others(self, known: Sequence[str]) -> list[str]:
-        """Return differences between further models, except ``known`` ones, as of the shared coverage."""
-        pairs = zip(self.recorded.others, self.again.others, strict=False)
-        return [
-            f"by model {number}, {problem}"
-            for number, (old, new) in enumerate(pairs, start=2)
-            for problem in compare_analyses(self.recorded.by(old), self.again.by(new)).problems
-            if problem not in known
-        ]
 
 
 def _same_parameters(old: Cause, new: Cause) -> bool:
     if old.parameters.keys() != new.parameters.keys():
         return False
-    for name, first in old.parameters.items():
-        second = new.parameters[name]
+    for first, second in ((value, new.parameters[name]) for name, value in old.parameters.items()):
         if isinstance(first, int) and isinstance(second, int) and min(first, second) >= _FEW_FACES:
             if not _same_count(first, second):
                 return False
@@ -591,37 +551,10 @@ def _is_covered_by(span: Span, spans: Sequence[Span], room: float) -> bool:
 
 def _samples(analysis: Analysis) -> set[int]:
     """Return the PTS of sampled frames with a face."""
-    times, pts = (
-        np.concatenate(
-            [np.empty(0, np.int64), *(getattr(person.scores, field) for person in analysis.persons)]
-        )
-        for field in ("time", "pts")
-    )
+    columns = [[getattr(person.scores, name) for person in analysis.persons] for name in ("time", "pts")]
+    times, pts = (np.concatenate([np.empty(0, np.int64), *column]) for column in columns)
     order = np.argsort(times, kind="stable")
     return set(pts[order][is_sampled(times[order], analysis.parameters.sample_rate)].tolist())
-
-
-def _paired(
-    recorded: Analysis, again: Analysis
-) -> tuple[list[tuple[Score, Score]], list[Score], Mapping[str, str]]:
-    """Match faces by frame and box; return pairs, unmatched faces, and corresponding persons."""
-    candidates: dict[int, list[tuple[str, Score]]] = defaultdict(list)
-    for name, score in _judged(again):
-        candidates[score.pts].append((name, score))
-    pairs, alone, together = [], [], Counter[tuple[str, str]]()
-    for name, score in _judged(recorded):
-        near = candidates[score.pts]
-        match = max(near, key=lambda new: overlap(score.box, new[1].box), default=None)
-        if match is None or overlap(score.box, match[1].box) < _SAME_FACE:
-            alone.append(score)
-            continue
-        near.remove(match)
-        pairs.append((score, match[1]))
-        together[name, match[0]] += 1
-    persons: dict[str, str] = {}
-    for (old, new), _ in together.most_common():
-        persons.setdefault(old, new)
-    return pairs, alone + [score for near in candidates.values() for _, score in near], persons
 
 
 def _judged(analysis: Analysis) -> list[tuple[str, Score]]:

@@ -83,6 +83,18 @@ class Source(Protocol):
         """Return a whole file; raise :class:`Unreadable`."""
 
 
+def read_checked(source: Source, name: str, results: CheckResults) -> bytes | None:
+    """Read a file; None if it is missing, or unreadable, which is recorded once."""
+    if name not in source.names:
+        return None
+    try:
+        return source.read(name)
+    except Unreadable as error:
+        if not results.wrong(name):
+            results.add(name, "cannot be read", str(error))
+        return None
+
+
 class Folder:
     """The files below a folder, hidden ones too.
 

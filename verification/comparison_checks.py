@@ -16,7 +16,7 @@ from detector.schema.comparison import ComparedSegment, Comparison, Region
 from detector.schema.formatting import timecode
 from reports.comparison.kept import FOLDER, RESULT, ComparisonFileError, files_of, parse_comparison
 from reports.file_names import REPORT_PDF
-from verification.checks import CheckResults, Source, Unreadable
+from verification.checks import CheckResults, Source, read_checked
 
 _GAPS = {
     "exhibit": (GapCode.ONLY_IN_EXHIBIT,),
@@ -132,12 +132,10 @@ def check_comparisons(
     comparisons: dict[str, Comparison] = {}
     texts: list[bytes] = []
     for name in names_in(source):
-        try:
-            text = source.read(name)
-            comparison = parse_comparison(text, name)
-        except Unreadable as error:
-            results.add(name, "cannot be read", str(error))
+        if (text := read_checked(source, name, results)) is None:
             continue
+        try:
+            comparison = parse_comparison(text, name)
         except ComparisonFileError as error:
             results.add(name, "cannot be read", str(error))
             continue

@@ -41,7 +41,7 @@ from reports.review.annotation_file import (
 from reports.review.second_review import SecondReview, SecondReviewError, read_review
 from verification import comparison_checks
 from verification.against_log import Enclosed, check_against_log
-from verification.checks import CheckResults, Source, Unreadable
+from verification.checks import CheckResults, Source, read_checked
 
 _MEDIA = "media/"
 _PICTURES = "overlays/"
@@ -53,15 +53,9 @@ _EDGE = 1e-6  # seconds: times are fractions stored as the nearest float
 def check_consistency(source: Source, manifest: Manifest | None, results: CheckResults) -> Analysis | None:
     """Check the content of each file; return the analysis if it can be read."""
 
-    @cache  # so that what cannot be read is named once
+    @cache
     def read(name: str) -> bytes | None:
-        if name not in source.names or results.wrong(name) and not _readable(source, name):
-            return None
-        try:
-            return source.read(name)
-        except Unreadable as error:
-            results.add(name, "cannot be read", str(error))
-            return None
+        return read_checked(source, name, results)
 
     text = read(ANALYSIS)
     analysis = check_analysis(ANALYSIS, text, results) if text is not None else None
@@ -120,14 +114,6 @@ def check_beside(
             hashlib.sha256(text).hexdigest() if text is not None else None,
         )
         check_against_log(log, enclosed, results)
-
-
-def _readable(source: Source, name: str) -> bool:
-    try:
-        source.read(name)
-    except Unreadable:
-        return False
-    return True
 
 
 def check_analysis(file: str, text: bytes, results: CheckResults) -> Analysis | None:

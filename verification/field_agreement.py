@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
@@ -14,45 +15,54 @@ from detector.schema.tolerance import NEAR, SAME, Tolerance
 _QUOTED = 60  # characters of a value
 _MOST = 6  # maximum number of problems listed for one part
 
-Comparison = Callable[[Any, Any, Tolerance, str, Any, Any], Iterator[str]]
-"""Yields how two values differ; called with the two, the tolerance, the place, and the models they are of."""
+
+@dataclass(frozen=True)
+class Field:
+    """The tolerance of a field, its name for readers, and the two models that have it."""
+
+    tolerance: Tolerance
+    name: str
+    old: Any = None
+    new: Any = None
 
 
 class FieldAgreement:
-    """Compares models of the same class; ``comparisons`` has those that tolerances name (``how``).
+    """Compares models of the same class.
 
-    With ``findings_only`` fields are left out whose tolerance says so.
+    A tolerance may name a comparison of its own (``how``): the method of that name with an underscore, which
+    yields how two values of a field differ. With ``findings_only`` fields are left out whose tolerance says
+    so.
     """
 
-    def __init__(
-        self, comparisons: Mapping[str, Comparison] | None = None, *, findings_only: bool = False
-    ) -> None:
-        self.comparisons: dict[str, Comparison] = {"count": _of_counts, **(comparisons or {})}
-        self.findings_only = findings_only
+    findings_only = False
 
     def differences(self, old: BaseModel, new: BaseModel, place: str = "") -> Iterator[str]:
         """Yield how fields of ``new`` differ from those of ``old``, which ``place`` names."""
         for name in type(old).model_fields:
             tolerance = tolerance_of(type(old), name)
             if tolerance.compared and (tolerance.finding or not self.findings_only):
-                path = f"{place} {name.replace('_', ' ')}".lstrip()
-                yield from self.of_field(getattr(old, name), getattr(new, name), tolerance, path, old, new)
+                field = Field(tolerance, f"{place} {name.replace('_', ' ')}".lstrip(), old, new)
+                yield from self.of_field(getattr(old, name), getattr(new, name), field)
 
-    def of_field(
-        self, old: object, new: object, tolerance: Tolerance, place: str, old_owner: Any, new_owner: Any
-    ) -> Iterator[str]:
-        if compare := self.comparisons.get(tolerance.how):
-            yield from compare(old, new, tolerance, place, old_owner, new_owner)
+    def of_field(self, old: object, new: object, field: Field) -> Iterator[str]:
+        tolerance = field.tolerance
+        if tolerance.how and (compare := getattr(self, f"_{tolerance.how}", None)):
+            yield from compare(old, new, field)
         elif tolerance.of:
-            of = max(getattr(old_owner, tolerance.of), getattr(new_owner, tolerance.of))
-            yield from _of_shares(old, new, tolerance, place, of)
+            of = max(getattr(field.old, tolerance.of), getattr(field.new, tolerance.of))
+            yield from _of_shares(old, new, tolerance, field.name, of)
         else:
-            yield from self._of_value(old, new, tolerance, place)
+            yield from self._of_value(old, new, tolerance, field.name)
+
+    def _count(self, old: Any, new: Any, field: Field) -> Iterator[str]:
+        """Compare two counts, or the lengths of two lists."""
+        first, second = (len(value) if isinstance(value, tuple) else value for value in (old, new))
+        yield from _of_shares(first, second, field.tolerance, field.name, max(first, second))
 
     def _of_value(self, old: object, new: object, tolerance: Tolerance, place: str) -> Iterator[str]:
         if old is None or new is None:
-            if old is not new and not tolerance.both:
-                yield f"{place} stands in one of both only"
+            if not tolerance.both:
+                yield from in_one_only(old, new, place)
         elif isinstance(old, BaseModel) and isinstance(new, BaseModel):
             if tolerance.key:
                 yield from self._of_columns(old, new, tolerance, place)
@@ -67,31 +77,25 @@ class FieldAgreement:
         elif isinstance(old, tuple) and isinstance(new, tuple):
             yield from self._of_list(old, new, tolerance, place)
         elif not _same(old, new, tolerance):
-            yield f"{place} is {_quoted(new)}, where {_quoted(old)} is recorded"
+            yield is_not(place, _quoted(new), _quoted(old))
 
     def _of_list(
-        self, old: Sequence[object], new: Sequence[object], tolerance: Tolerance, place: str
+        self, old: Sequence[Any], new: Sequence[Any], tolerance: Tolerance, place: str
     ) -> Iterator[str]:
-        if tolerance.key:
-            yield from self._of_items(old, new, tolerance, place)
+        if tolerance.key:  # of items that have a counterpart with the same key
+            first, second = (
+                {_key(getattr(item, tolerance.key)): item for item in items} for items in (old, new)
+            )
+            yield from _of_unpaired(first, second, tolerance, place, "item")
+            for key in (key for key in first if key in second):
+                yield from self._of_value(first[key], second[key], SAME, f"{place} {_quoted(key)}")
         elif len(old) != len(new):
-            verb = "is" if len(old) == 1 else "are"
-            yield f"{place} has {count_noun(len(new), 'item')}, where {len(old):,} {verb} recorded"
+            yield other_length(place, old, new)
         elif old and not isinstance(old[0], BaseModel | tuple):
             yield from _of_column(old, new, tolerance, place)
         else:
             for number, pair in enumerate(zip(old, new, strict=True), start=1):
                 yield from self._of_value(*pair, tolerance, f"{place} {number}")
-
-    def _of_items(
-        self, old: Sequence[Any], new: Sequence[Any], tolerance: Tolerance, place: str
-    ) -> Iterator[str]:
-        """Compare the items of a list that have a counterpart with the same key."""
-        first, second = ({_key(getattr(item, tolerance.key)): item for item in items} for items in (old, new))
-        yield from _of_unpaired(first, second, tolerance, place, "item")
-        for key, item in first.items():
-            if key in second:
-                yield from self._of_value(item, second[key], SAME, f"{place} {_quoted(key)}")
 
     def _of_columns(self, old: BaseModel, new: BaseModel, tolerance: Tolerance, place: str) -> Iterator[str]:
         """Compare a value whose lists are the columns of a table, row by row; other fields as they are."""
@@ -128,10 +132,26 @@ def _of_type(annotation: Any) -> Iterator[Tolerance]:
 def shortened(problems: Sequence[str]) -> list[str]:
     """Return the first problems, and the number of the others in one line."""
     more = len(problems) - _MOST
-    return [
-        *problems[:_MOST],
-        *([f"{problems[_MOST]}, and {more - 1} more of that kind"] if more > 0 else []),
-    ]
+    if more <= 0:
+        return list(problems)
+    return [*problems[:_MOST], f"{problems[_MOST]}, and {more - 1} more of that kind"]
+
+
+def is_not(place: str, new: object, old: object) -> str:
+    """Return the problem that a value is another one."""
+    return f"{place} is {new}, where {old} is recorded"
+
+
+def in_one_only(old: object, new: object, place: str, stands: str = "stands") -> Iterator[str]:
+    """Yield the problem that exactly one of two values is missing."""
+    if (old is None) is not (new is None):
+        yield f"{place} {stands} in one of both only"
+
+
+def other_length(place: str, old: Sequence[object], new: Sequence[object]) -> str:
+    """Return the problem that a list has another number of items."""
+    verb = "is" if len(old) == 1 else "are"
+    return f"{place} has {count_noun(len(new), 'item')}, where {len(old):,} {verb} recorded"
 
 
 def _same(old: object, new: object, tolerance: Tolerance) -> bool:
@@ -143,12 +163,9 @@ def _same(old: object, new: object, tolerance: Tolerance) -> bool:
     return NEAR.same(*numbers) if float in (type(old), type(new)) else old == new
 
 
-def _of_counts(
-    old: Any, new: Any, tolerance: Tolerance, place: str, _old: object, _new: object
-) -> Iterator[str]:
-    """Compare two counts, or the lengths of two lists."""
-    first, second = (len(value) if isinstance(value, tuple) else value for value in (old, new))
-    yield from _of_shares(first, second, tolerance, place, max(first, second))
+def other_count(place: str, old: int, new: int) -> str:
+    """Return the problem that a count is another one."""
+    return f"{place}: {new:,}, where {old:,} {'is' if old == 1 else 'are'} recorded"
 
 
 def _of_shares(old: Any, new: Any, tolerance: Tolerance, place: str, of: int) -> Iterator[str]:
@@ -157,20 +174,19 @@ def _of_shares(old: Any, new: Any, tolerance: Tolerance, place: str, of: int) ->
         for name in sorted({*old, *new}):
             yield from _of_shares(old.get(name, 0), new.get(name, 0), tolerance, f"{place} “{name}”", of)
     elif not tolerance.same_count(old, new, of):
-        yield f"{place}: {new:,}, where {old:,} {'is' if old == 1 else 'are'} recorded"
+        yield other_count(place, old, new)
 
 
 def _of_column(
     old: Sequence[object], new: Sequence[object], tolerance: Tolerance, place: str
 ) -> Iterator[str]:
     """Compare plain values of the same number; one message for all that differ."""
-    pairs = zip(old, new, strict=True)
-    different = [number for number, pair in enumerate(pairs, start=1) if not _same(*pair, tolerance)]
+    pairs = list(zip(old, new, strict=True))
+    different = [number for number, pair in enumerate(pairs) if not _same(*pair, tolerance)]
     if different:
-        first = different[0]
+        first, second = pairs[different[0]]
         more = f", and {len(different) - 1:,} more differ" if len(different) > 1 else ""
-        values = f"{_quoted(new[first - 1])}, where {_quoted(old[first - 1])} is recorded"
-        yield f"{place} {first} is {values}{more}"
+        yield is_not(f"{place} {different[0] + 1}", _quoted(second), _quoted(first)) + more
 
 
 def _of_unpaired(

@@ -29,7 +29,6 @@ from reports.file_names import ANALYSIS
 from verification.agreement import (
     Agreement,
     compare_analyses,
-    replaced_peaks,
     same_arithmetic,
     same_engine_version,
 )
@@ -239,10 +238,10 @@ def _tell_differences(
     results: CheckResults,
 ) -> None:
     """Add the differences to ``results``; ``made_otherwise`` are notes on another engine or arithmetic."""
-    if not made_otherwise and (chosen := replaced_peaks(recorded, repeated)):
+    if not made_otherwise and agreement.replaced:
         results.notes.append(
-            f"Not compared: heat and what hiding the hottest area changes, of {', '.join(chosen)}: "
-            "another frame was chosen here in its place."
+            "Not compared: heat and what hiding the hottest area changes, of "
+            f"{', '.join(agreement.replaced)}: another frame was chosen here in its place."
         )
     kind: ProblemKind = "not repeated" if made_otherwise else "does not fit"
     for problem in agreement.problems:

@@ -6,21 +6,21 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from detector.errors import ReelproofError, last_line
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Sandbox, UnexpectedError
 from detector.sandboxed_engine import limits_of_environment
-from detector.schema.analysis import Analysis, Box, MapMethod, Peak, Segment
-from detector.schema.voice import Voice
-from verification.agreement import matching_peak
-from verification.checks import CheckResults, Source, Unreadable
+from detector.schema.analysis import Analysis, Box, CalmFrame, CloseUp, Peak
+from verification.checks import CheckResults, Source, read_checked
+from verification.field_agreement import tolerance_of
 
 # Other instructions change the last digits of what is resampled, and lines may lie a pixel further.
 _MEAN = 2.0  # grey levels of 255 that pixels may differ by on average
@@ -30,17 +30,15 @@ _ROOM = 1.8  # side of the square around a face in sizes of its box, as reports 
 Shares = tuple[float, float, float, float]  # left, top, right and bottom as shares of a picture
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """A recorded picture and the one made again; None if no such picture was made.
+class _Picture(NamedTuple):
+    """A stored picture.
 
     ``face`` is the part that holds the face: a heatmap that marks another place of a small face changes too
     little of the whole picture.
     """
 
-    name: str
-    other: str | None
-    face: Shares | None = None
+    path: str
+    face: Shares | None
 
 
 def compare_pictures(
@@ -50,33 +48,33 @@ def compare_pictures(
 
     Pictures that differ become problems; a note names pictures that were not made again.
     """
-    pairs: list[_Pair] = []
+    compared: list[_Picture] = []
     left = []
+    size = (recorded.media.width, recorded.media.height)
+    again, seen = dict(_pictures(made, size)), set()
     with tempfile.TemporaryDirectory(prefix="reelproof-") as place:
-        for pair in _pairs(recorded, made):
-            if pair.name not in source.names:
-                continue  # told by the checks of the files
-            if pair.other is None or not (folder / pair.other).is_file():
-                left.append(pair.name)
+        for what, picture in _pictures(recorded, size):
+            other = again[what].path if what in again else None
+            if picture.path not in source.names or (picture.path, other) in seen:
+                continue  # told by the checks of the files; or the first heatmap, which is that of the peak
+            seen.add((picture.path, other))
+            if other is None or not (folder / other).is_file():
+                left.append(picture.path)
                 continue
-            old_files, new_files = _files_of(Path(place), len(pairs))
-            try:
-                old_files.write_bytes(source.read(pair.name))
-            except Unreadable as problem:
-                results.add(pair.name, "cannot be read", str(problem))
-                continue
-            shutil.copyfile(folder / pair.other, new_files)
-            pairs.append(pair)
-        faces = [pair.face for pair in pairs]
-        for pair, why in zip(pairs, _compared(Path(place), faces), strict=True):
+            old_file, new_file = _files_of(Path(place), len(compared))
+            if (data := read_checked(source, picture.path, results)) is not None:
+                old_file.write_bytes(data)
+                shutil.copyfile(folder / other, new_file)
+                compared.append(picture)
+        for picture, why in zip(compared, _compared(Path(place), [p.face for p in compared]), strict=True):
             if why:
-                results.add(pair.name, "does not fit", f"made again, {why}")
+                results.add(picture.path, "does not fit", f"made again, {why}")
     if left:
         results.notes.append(
             f"Not compared: {', '.join(left)}. Of frames that score alike another was chosen here, so these "
             "pictures were not made again."
         )
-    return len(pairs)
+    return len(compared)
 
 
 def _files_of(place: Path, number: int) -> tuple[Path, Path]:
@@ -106,66 +104,25 @@ def _differences(place: Path, faces: Sequence[Shares | None], _report: Progress 
     ]
 
 
-def _pairs(recorded: Analysis, made: Analysis) -> Iterator[_Pair]:
-    """Yield the recorded pictures with the corresponding ones of ``made``."""
-    if recorded.picture:
-        yield _Pair(recorded.picture, made.picture)
-    if recorded.boxed:
-        yield _Pair(recorded.boxed, made.boxed)
-    models = [(recorded.segments, made.segments)]
-    models += [
-        (old_other.segments, other.segments)
-        for old_other, other in zip(recorded.others, made.others, strict=False)
-    ]
-    size = (recorded.media.width, recorded.media.height)
-    for old_segments, new_segments in models:
-        new_by_id = {segment.id: segment for segment in new_segments}
-        for segment in old_segments:
-            yield from _of_segment(segment, new_by_id.get(segment.id), size)
-    if recorded.voice is not None:
-        yield from _of_voice(recorded.voice, made.voice)
+def _pictures(
+    value: BaseModel, size: tuple[int, int], what: tuple[object, ...] = (), face: Shares | None = None
+) -> Iterator[tuple[tuple[object, ...], _Picture]]:
+    """Yield the stored pictures of a frame of ``size`` px below ``value``, each with what it is of.
 
-
-def _of_segment(segment: Segment, new: Segment | None, size: tuple[int, int]) -> Iterator[_Pair]:
-    for peak in segment.peaks:
-        yield from _of_peak(peak, matching_peak(peak, new) if new else None, size)
-    if segment.calm and segment.calm.frame:
-        calm = new.calm if new and new.calm and new.calm.pts == segment.calm.pts else None
-        yield _Pair(segment.calm.frame, calm.frame if calm else None, _face(segment.calm.box, size))
-    faces = {face.pts: face.picture for face in new.strip} if new else {}
-    for face in segment.strip:
-        yield _Pair(face.picture, faces.get(face.pts))
-
-
-def _of_peak(peak: Peak, other: Peak | None, size: tuple[int, int]) -> Iterator[_Pair]:
-    face = _face(peak.box, size)
-    for name in ("frame", "overlay", "map"):
-        if path := getattr(peak, name):
-            yield _Pair(path, getattr(other, name) if other else None, face)
-    new_maps: dict[MapMethod, object] = {heatmap.method: heatmap for heatmap in other.maps} if other else {}
-    for heatmap in peak.maps[1:]:
-        for name in ("overlay", "map"):
-            if path := getattr(heatmap, name):
-                yield _Pair(path, getattr(new_maps.get(heatmap.method), name, None), face)
-    if peak.close_up:
-        for name in ("frame", "overlay", "map"):
-            near = other.close_up if other else None
-            yield _Pair(getattr(peak.close_up, name), getattr(near, name, None))
-
-
-def _of_voice(voice: Voice, made: Voice | None) -> Iterator[_Pair]:
-    wholes = {finding.channels: finding.spectrogram for finding in made.findings} if made else {}
-    for finding in voice.findings:
-        if finding.spectrogram:
-            again = wholes.get(finding.channels)
-            yield _Pair(finding.spectrogram.path, again.path if again else None)
-    segments = made.segments if made else ()
-    peaks = {(segment.channels, peak.time): peak for segment in segments for peak in segment.peaks}
-    for segment in voice.segments:
-        for peak in segment.peaks:
-            for name in ("spectrogram", "overlay"):
-                if path := getattr(peak, name):
-                    yield _Pair(path, getattr(peaks.get((segment.channels, peak.time)), name, None))
+    They are the fields with the tolerance of a picture. The items of lists are told apart by their name,
+    frame, method, channels or time, or else by their number.
+    """
+    for name in type(value).model_fields:
+        part = getattr(value, name)
+        if isinstance(part, str) and part and tolerance_of(type(value), name).picture:
+            yield (*what, name), _Picture(part, face)
+        for number, item in enumerate(part if isinstance(part, tuple) else (part,)):
+            if isinstance(item, BaseModel):
+                known = (getattr(item, key, None) for key in ("id", "pts", "method", "channels", "time"))
+                key = next((key for key in known if key not in (None, ())), number)
+                part_of = _face(item.box, size) if isinstance(item, Peak | CalmFrame) else face
+                of_face = None if isinstance(item, CloseUp) else part_of
+                yield from _pictures(item, size, (*what, name, key), of_face)
 
 
 def _face(box: Box, size: tuple[int, int]) -> Shares:

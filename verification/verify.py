@@ -29,7 +29,7 @@ from reports.custody.format import is_export
 from reports.errors import ReportError
 from reports.file_names import ANALYSIS, CUSTODY, MANIFEST, MANIFEST_SIGNATURE, MANIFEST_SUM, REPORT_PDF
 from reports.signing.timestamps import SUFFIX
-from verification.checks import CheckResults, FileProblem, Folder, Source, Unreadable, Zip
+from verification.checks import CheckResults, FileProblem, Folder, Source, Unreadable, Zip, read_checked
 from verification.comparison_checks import check_attached, check_comparisons
 from verification.consistency import (
     check_analysis,
@@ -90,7 +90,7 @@ def check_files(source: Source, trust: Trust, results: CheckResults) -> Manifest
     if MANIFEST not in source.names:
         results.add(MANIFEST, "missing", "without it nothing can be compared")
         return None
-    own = {name: data for name in OWN if (data := _read(source, name, results)) is not None}
+    own = {name: data for name in OWN if (data := read_checked(source, name, results)) is not None}
     text = own.get(MANIFEST)
     if text is None:
         return None
@@ -106,16 +106,6 @@ def check_files(source: Source, trust: Trust, results: CheckResults) -> Manifest
     _compare(source, manifest, results)
     _check_signature(own, manifest, trust, results)
     return manifest
-
-
-def _read(source: Source, name: str, results: CheckResults) -> bytes | None:
-    if name not in source.names:
-        return None
-    try:
-        return source.read(name)
-    except Unreadable as error:
-        results.add(name, "cannot be read", str(error))
-        return None
 
 
 def _check_sum(own: dict[str, bytes], results: CheckResults) -> None:
@@ -285,10 +275,7 @@ def _verify_files(verified: Verified, source: Source, trust: Trust) -> Manifest 
     verified.analysis = check_consistency(source, manifest, results)
 
     def beside(name: str) -> bytes | None:
-        try:
-            return source.read(name) if name in source.names else None
-        except Unreadable:
-            return None
+        return read_checked(source, name, results)
 
     attached: Mapping[str, bytes] = {}
     if (report := beside(REPORT_PDF)) is not None:

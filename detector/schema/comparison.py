@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,12 @@ from detector.schema.analysis import Box, MediaKind
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional
 from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.method import Library
+from detector.schema.tolerance import FOLLOWS, NOT_COMPARED, PROBABILITY, Tolerance
+
+_EDGE = Tolerance(how="edge")
+_STRETCH = Tolerance(how="stretch")
+_MEAN = Tolerance(how="mean")
+_SENTENCE = "the statement as code and parameters; null: before 0.3"
 
 COMPARISON_SCHEMA_VERSION = "1.1"
 
@@ -18,14 +24,16 @@ COMPARISON_SCHEMA_VERSION = "1.1"
 class ComparedFile(Value):
     """Facts about one of the two files."""
 
-    file: str = Field(description="original file name, without folders")
+    file: Annotated[str, NOT_COMPARED] = Field(description="original file name, without folders")
     bytes: int = Field(ge=0)
     sha256: Sha256
     kind: MediaKind
     width: int = Field(gt=0, description="square pixels of the upright frame")
     height: int = Field(gt=0, description="square pixels of the upright frame")
     duration: Seconds
-    frame_rate: str | None = Field(description="average frame rate as a fraction, null for a still")
+    frame_rate: Annotated[str | None, NOT_COMPARED] = Field(
+        description="average frame rate as a fraction, null for a still"
+    )
 
 
 class Interval(Value):
@@ -38,12 +46,18 @@ class Interval(Value):
 class TimePiece(Value):
     """An interval of the exhibit that shows an interval of the reference without a break."""
 
-    exhibit: Interval
-    reference: Interval
-    speed: float = Field(gt=0, description="seconds of the reference in one second of the exhibit")
-    uncertainty: Seconds = Field(description="uncertainty of the reference's times")
-    frames: int = Field(gt=0, description="frames of the exhibit that were matched one by one")
-    agreement: float = Field(ge=-1, le=1, description="median similarity of matched frames; 1: identical")
+    exhibit: Annotated[Interval, _STRETCH]
+    reference: Annotated[Interval, _STRETCH]
+    speed: Annotated[float, NOT_COMPARED] = Field(
+        gt=0, description="seconds of the reference in one second of the exhibit"
+    )
+    uncertainty: Annotated[Seconds, NOT_COMPARED] = Field(description="uncertainty of the reference's times")
+    frames: Annotated[int, NOT_COMPARED] = Field(
+        gt=0, description="frames of the exhibit that were matched one by one"
+    )
+    agreement: Annotated[float, NOT_COMPARED] = Field(
+        ge=-1, le=1, description="median similarity of matched frames; 1: identical"
+    )
 
 
 class UnmatchedInterval(Value):
@@ -124,31 +138,33 @@ class ComparedSegment(Value):
 
     id: str = Field(description="person and number, such as A1")
     person: str
-    start: Seconds
-    end: Seconds
-    reference_start: Seconds
-    reference_end: Seconds
-    confidence: Probability
-    difference: float = Field(description="mean over its frames")
-    surroundings: float = Field(description="mean over its frames")
-    frames: int = Field(gt=0)
-    peaks: tuple[ComparedPeak, ...] = Field(max_length=3)
-    statement: str
-    cause: Cause | None = optional("the statement as code and parameters; null: before 0.3")
+    start: Annotated[Seconds, _EDGE]
+    end: Annotated[Seconds, _EDGE]
+    reference_start: Annotated[Seconds, Tolerance(how="reference_edge")]
+    reference_end: Annotated[Seconds, Tolerance(how="reference_edge")]
+    confidence: Annotated[Probability, PROBABILITY]
+    difference: Annotated[float, _MEAN] = Field(description="mean over its frames")
+    surroundings: Annotated[float, _MEAN] = Field(description="mean over its frames")
+    frames: Annotated[int, Tolerance(by=2)] = Field(gt=0)
+    peaks: Annotated[tuple[ComparedPeak, ...], NOT_COMPARED] = Field(max_length=3)
+    statement: Annotated[str, FOLLOWS]
+    cause: Annotated[Cause | None, FOLLOWS] = optional(_SENTENCE)
 
 
 class Region(Value):
     """A part of the picture, other than faces, that differs: a removed object, a caption or a logo."""
 
     id: str = Field(description="R and number")
-    box: Box
-    start: Seconds
-    end: Seconds
-    difference: float = Field(description="log of the ratio of its difference to what compression explains")
-    frames: int = Field(gt=0)
-    peaks: tuple[ComparedPeak, ...] = Field(max_length=1)
-    statement: str
-    cause: Cause | None = optional("the statement as code and parameters; null: before 0.3")
+    box: Annotated[Box, Tolerance(how="box")]
+    start: Annotated[Seconds, _EDGE]
+    end: Annotated[Seconds, _EDGE]
+    difference: Annotated[float, _MEAN] = Field(
+        description="log of the ratio of its difference to what compression explains"
+    )
+    frames: Annotated[int, NOT_COMPARED] = Field(gt=0)
+    peaks: Annotated[tuple[ComparedPeak, ...], NOT_COMPARED] = Field(max_length=1)
+    statement: Annotated[str, FOLLOWS]
+    cause: Annotated[Cause | None, FOLLOWS] = optional(_SENTENCE)
 
 
 class ComparisonParameters(Value):
@@ -177,31 +193,37 @@ class Outcome(StrEnum):
 class Comparison(Document):
     """One exhibit against one reference."""
 
-    schema_version: str = COMPARISON_SCHEMA_VERSION
+    schema_version: Annotated[str, NOT_COMPARED] = COMPARISON_SCHEMA_VERSION
     related: bool = Field(description="whether the exhibit shows any part of the reference")
-    statement: str = Field(description="the result in words")
-    causes: tuple[Cause, ...] = optional(
+    statement: Annotated[str, FOLLOWS] = Field(description="the result in words")
+    causes: Annotated[tuple[Cause, ...], FOLLOWS] = optional(
         "the statement as codes and parameters; empty: a comparison before 0.3", ()
     )
-    limits: str = Field(description="what the result does not say")
-    limits_cause: Cause | None = optional("the limits as code; null: before 0.3")
+    limits: Annotated[str, FOLLOWS] = Field(description="what the result does not say")
+    limits_cause: Annotated[Cause | None, FOLLOWS] = optional("the limits as code; null: before 0.3")
     exhibit: ComparedFile
     reference: ComparedFile
     time_map: tuple[TimePiece, ...]
-    gaps: tuple[UnmatchedInterval, ...]
-    transform: Transform | None = Field(description="null: not related")
-    persons: tuple[ComparedPerson, ...]
-    segments: tuple[ComparedSegment, ...]
-    regions: tuple[Region, ...]
-    example: ComparedPeak | None = optional(
+    gaps: Annotated[tuple[UnmatchedInterval, ...], Tolerance(how="gaps")]
+    transform: Annotated[Transform | None, Tolerance(how="transform")] = Field(
+        description="null: not related"
+    )
+    persons: Annotated[tuple[ComparedPerson, ...], Tolerance(how="persons")]
+    segments: Annotated[tuple[ComparedSegment, ...], Tolerance(key="id")]
+    regions: Annotated[tuple[Region, ...], Tolerance(key="id")]
+    example: Annotated[ComparedPeak | None, NOT_COMPARED] = optional(
         "if nothing differs, the compared moment with the greatest difference"
     )
-    not_compared: tuple[str, ...] = Field(description="what could not be compared, and why")
-    not_compared_causes: tuple[Cause, ...] = optional("the same as codes and parameters; since 0.3", ())
+    not_compared: Annotated[tuple[str, ...], NOT_COMPARED] = Field(
+        description="what could not be compared, and why"
+    )
+    not_compared_causes: Annotated[tuple[Cause, ...], NOT_COMPARED] = optional(
+        "the same as codes and parameters; since 0.3", ()
+    )
     parameters: ComparisonParameters
-    reelproof: str
-    created: str = Field(description="UTC, ISO 8601")
-    libraries: tuple[Library, ...]
+    reelproof: Annotated[str, NOT_COMPARED]
+    created: Annotated[str, NOT_COMPARED] = Field(description="UTC, ISO 8601")
+    libraries: Annotated[tuple[Library, ...], NOT_COMPARED]
 
     @property
     def shows_more(self) -> bool:

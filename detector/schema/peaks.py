@@ -83,9 +83,13 @@ class CloseUp(Value):
     part: Annotated[Box, Tolerance(by=PLACE.by)] = Field(
         description="the part of the exhibit that is shown, in whole px"
     )
-    frame: str = Field(description="PNG of that part, relative to analysis.json")
-    overlay: str = Field(description="PNG of that part with the heatmap, relative to analysis.json")
-    map: str = Field(description="PNG of that part of the heatmap alone, relative to analysis.json")
+    frame: Annotated[str, PICTURE] = Field(description="PNG of that part, relative to analysis.json")
+    overlay: Annotated[str, PICTURE] = Field(
+        description="PNG of that part with the heatmap, relative to analysis.json"
+    )
+    map: Annotated[str, PICTURE] = Field(
+        description="PNG of that part of the heatmap alone, relative to analysis.json"
+    )
 
 
 class MapMethod(StrEnum):
@@ -154,7 +158,7 @@ class StripFace(Value):
     time: Annotated[Seconds, INSTANT]
     pts: int
     probability: Probability | None = Field(description="calibrated, of this frame alone; null: not judged")
-    picture: str = Field(description="PNG of the face, relative to analysis.json")
+    picture: Annotated[str, PICTURE] = Field(description="PNG of the face, relative to analysis.json")
 
 
 class Peak(Value):

@@ -30,8 +30,10 @@ class Tolerance:
     """Share of the items or rows of both that may have no counterpart."""
     both: bool = False
     """Compared only where both have it."""
+    picture: bool = False
+    """It is the path of a stored picture, which is compared as well."""
     how: str = ""
-    """Name of a comparison in ``verification.agreement`` that needs more than the two values."""
+    """Name of a comparison in ``verification`` that needs more than the two values."""
     finding: bool = False
     """Compared also where another version of the engine made one of the two."""
     compared: bool = True
@@ -67,7 +69,7 @@ PLACE = Tolerance(by=2.0, share=0.05, how="place")  # px, or share of the width
 SECONDS = Tolerance(by=0.5, share=0.01)  # of which a sampled frame or window may change sides
 LEVELS = Tolerance(by=1.0)  # of a waveform, thousandths of full scale
 BOTH = Tolerance(both=True)
-PICTURE = Tolerance(both=True)  # a path, null where pictures are not kept
+PICTURE = Tolerance(both=True, picture=True)  # null where pictures are not kept
 SPANS = Tolerance(how="spans")
 FINDING = Tolerance(finding=True)
 FOUND = Tolerance(by=PROBABILITY.by, finding=True)

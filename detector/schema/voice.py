@@ -192,7 +192,7 @@ class Waveform(Value):
 class Spectrogram(Value):
     """A picture of the whole sound, time from left to right and frequency from bottom to top."""
 
-    path: str = Field(description="PNG relative to analysis.json")
+    path: Annotated[str, PICTURE] = Field(description="PNG relative to analysis.json")
     start: Instant
     end: Instant
     highest: float = Field(gt=0, description="hertz at the top; the scale is the mel scale")

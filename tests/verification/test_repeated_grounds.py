@@ -30,7 +30,7 @@ from detector.schema.analysis import (
 )
 from detector.schema.measurements import Span
 from detector.schema.metadata import Anomaly
-from verification.agreement import Agreement, compare_analyses, replaced_peaks
+from verification.agreement import Agreement, compare_analyses
 
 FUTURE = Anomaly(kind="time in the future", observation="x", concern="x", innocent="x")
 CHANGED = Anomaly(kind="changed after it was made", observation="x", concern="x", innocent="x")
@@ -331,8 +331,9 @@ def test_equal_scores_may_have_another_peak(recorded: Analysis) -> None:
     high = (score.model_copy(update=changes) if score.pts == beside.pts else score for score in who.scores)
     here = person(recorded, scores=Scores(high))
     moved = peak(here, pts=beside.pts, time=beside.time, box=beside.box)
-    assert compare_analyses(moved, here).agree
-    assert replaced_peaks(moved, here) == ["peak 1 of segment A1"] and replaced_peaks(here, here) == []
+    agreement = compare_analyses(moved, here)
+    assert agreement.agree and agreement.replaced == ("peak 1 of segment A1",)
+    assert compare_analyses(here, here).replaced == ()
     for changed in (
         {"time": beside.time + 0.01},
         {"box": (900.0, 100.0, 1100.0, 300.0)},

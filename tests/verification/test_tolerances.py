@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -9,9 +10,10 @@ import pytest
 from pydantic import BaseModel
 
 from detector.schema.analysis import Analysis
+from detector.schema.comparison import Comparison
 from detector.schema.tolerance import COVERED, LOGIT, Tolerance
-from verification.agreement import _OWN_COMPARISONS
-from verification.field_agreement import tolerance_of
+from verification import agreement, recomparison
+from verification.field_agreement import FieldAgreement, tolerance_of
 
 
 def models(kind: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[type[BaseModel]]:
@@ -31,9 +33,22 @@ def _types(annotation: Any) -> Iterator[Any]:
         yield from _types(argument)
 
 
-def test_every_named_comparison_exists_and_is_used() -> None:
-    named = {tolerance_of(kind, name).how for kind in models(Analysis, set()) for name in kind.model_fields}
-    assert named - {"", "count"} == set(_OWN_COMPARISONS.split())
+@pytest.mark.parametrize(
+    ("document", "agreement"),
+    [(Analysis, agreement._Comparison), (Comparison, recomparison._ComparisonAgreement)],
+)
+def test_every_named_comparison_exists_and_is_used(
+    document: type[BaseModel], agreement: type[FieldAgreement]
+) -> None:
+    named = {tolerance_of(kind, name).how for kind in models(document, set()) for name in kind.model_fields}
+    comparisons = {
+        name.removeprefix("_")
+        for name, method in vars(agreement).items()
+        if inspect.isfunction(method)
+        and [key.strip("_") for key in inspect.signature(method).parameters]
+        == ["self", "old", "new", "field"]
+    }
+    assert named - {"", "count"} == comparisons
 
 
 @pytest.mark.parametrize(
