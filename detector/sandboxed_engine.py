@@ -144,6 +144,7 @@ def annotate_confined(
     maps: Mapping[str, Path],
     moving: Mapping[str, Path],
     progress: Progress | None,
+    limits: Limits | None = None,
 ) -> dict[str, Any]:
     """Run :func:`detector.annotated_video.annotate` in a confined process; return its result as a dict.
 
@@ -159,7 +160,8 @@ def annotate_confined(
         places = AllowedPaths(readable=(exhibit, *maps.values(), *moving.values()), writable=(video.parent,))
         task = (_annotate_inside, exhibit, analysis.to_json(), video, maps, moving)
         modules = ("detector.annotated_video",)
-        with Sandbox(*task, limits=limits_of_environment(), places=places, modules=modules) as confined:
+        limits = limits or limits_of_environment()
+        with Sandbox(*task, limits=limits, places=places, modules=modules) as confined:
             result: dict[str, Any] = confined.result(progress)
         refuse_links(video.parent)
         move_into_place(video, out)

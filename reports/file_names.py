@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ANALYSIS = "analysis.json"
+ANNOTATED = "annotated.mp4"  # a copy of the video with the findings drawn into it
 ANNOTATIONS = "annotations.json"
 CASE = "case.json"
 CUSTODY = "custody.json"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Model, Parameters, Platt
 from detector.schema.method import PHOTO_PARAMETERS, VIDEO_PARAMETERS
+from detector.schema.model import PAGES_LEFT_OUT, PHOTOGRAPHS_LEFT_OUT
 from language import formatting
 from language.formatting import shown
 from language.names import model_title
@@ -36,6 +37,14 @@ class ParameterView:
     changed: bool
 
 
+_HEADLINES = (
+    "AUC",
+    "unmanipulated ones flagged",
+    "films and stock footage, unmanipulated ones flagged",
+    "manipulated ones flagged",
+)
+
+
 @dataclass(frozen=True)
 class ModelView:
     """The model and its measured performance."""
@@ -43,6 +52,9 @@ class ModelView:
     title: str = field(metadata=UNTRANSLATED)
     facts: tuple[Fact, ...]
     figures: tuple[Fact, ...]
+    # The few that say what to expect of unknown material, or else the first ones; the material, if known
+    headlines: tuple[Fact, ...]
+    measured_on: str
     domain: str
     limits: tuple[str, ...]
     foreign: bool  # the author's text has no translation into the current language
@@ -105,6 +117,10 @@ def _platt(value: Platt | None) -> str:
 
 def model_view(value: Model, still: bool) -> ModelView:
     """Describe the model's card as it was during the analysis, with its figures for this kind of exhibit."""
+    left_out = f"{PHOTOGRAPHS_LEFT_OUT if still else PAGES_LEFT_OUT}, "
+    figures = {name: figure for name, figure in value.figures.items() if concerns(value, name, still)}
+    headlines = {left_out + name: name for name in _HEADLINES if left_out + name in figures}
+    measured_on = translated(left_out.removesuffix(", ")) if headlines else ""
     return ModelView(
         title=model_title(value.title),
         facts=(
@@ -120,9 +136,13 @@ def model_view(value: Model, still: bool) -> ModelView:
         ),
         figures=tuple(
             Fact(in_parts(name.replace("_", " ")), formatting.number(figure))
-            for name, figure in value.figures.items()
-            if concerns(value, name, still)
+            for name, figure in figures.items()
         ),
+        headlines=tuple(
+            Fact(in_parts(name.replace("_", " ")), formatting.number(figures[full]))
+            for full, name in (headlines or {name: name for name in list(figures)[:4]}).items()
+        ),
+        measured_on=measured_on,
         domain=text_of(value.domain_cause, value.domain),
         limits=texts_of(value.limit_causes, value.limits),
         foreign=current() != DEFAULT

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Model, Segment
+from detector.schema.model import PHOTOGRAPHS_LEFT_OUT
 from detector.verdict.finding import finding_of
 from language.formatting import shown
 from language.translation import N_, gettext
@@ -24,7 +25,7 @@ def concerns(model: Model, name: str, still: bool) -> bool:
     sets = {rate.data for rate in model.rates if rate.unit == PHOTOGRAPHS}
     if name.startswith(_ATTACKED):
         return False
-    return not sets or still == any(name.startswith(data_set) for data_set in sets)
+    return not sets or still == name.startswith((PHOTOGRAPHS_LEFT_OUT, *sets))
 
 
 def calibration_error(model: Model, still: bool) -> float | None:

@@ -70,6 +70,7 @@ def test_a_file_handed_in_once_more_is_said_to_be(workbench: Workbench, page: Pa
 
     page.goto(workbench.app.address)
     page.locator("#file").set_input_files([str(other), str(workbench.clip)])
+    page.get_by_text("Options").click()
     page.get_by_text("Case details for the report").click()
     page.get_by_label("Case number").fill("ST/7")
     page.get_by_role("button", name="Start 2 analyses").click()

@@ -11,6 +11,7 @@ from axe import horizontal_overflow
 from made_results import finished
 from playwright.sync_api import Browser, Page, expect
 from review_desk import ready, sign
+from voices import voice
 
 pytestmark = pytest.mark.browser
 
@@ -46,12 +47,34 @@ def test_the_menu_closes_like_one(desk: Page) -> None:
     expect(open_menu).to_have_count(0)
     expect(summary).to_be_focused()
     summary.click()
-    desk.locator("#verdict").click()
+    desk.locator("h1.file-name").click()
     expect(open_menu).to_have_count(0)
     summary.click()
     with desk.expect_download():
         desk.get_by_role("link", name="Segments as CSV").click()
     expect(open_menu).to_have_count(0)
+
+
+def test_the_menu_has_groups_that_fit_the_screen(desk: Page) -> None:
+    desk.set_viewport_size({"width": 1440, "height": 900})
+    desk.locator(".result-head .menu > summary").click()
+    menu = desk.locator(".result-head .menu > ul")
+    names = ["Reports", "Data", "Evidence", "Video", "Analysis"]
+    expect(menu.get_by_role("heading")).to_have_text(names)
+    box = menu.bounding_box()
+    assert box is not None and box["x"] >= 0 and box["y"] + box["height"] <= 900
+    expect(menu.get_by_role("link", name="Annotated video (MP4)")).to_be_visible()
+    desk.keyboard.press("Escape")
+
+
+@pytest.mark.parametrize(("segments", "voices", "most"), [(1, False, 700), (2, True, 900)])
+def test_the_page_of_a_result_has_few_words(
+    idle: served_desk.Served, page: Page, segments: int, voices: bool, most: int
+) -> None:
+    row = finished(idle.app, {"voice": voice()} if voices else {}, segments=segments)
+    page.goto(f"{idle.address}/analyses/{row.id}")
+    expect(page.locator("#inspector-title")).to_be_visible()
+    assert len(page.locator("body").inner_text().split()) <= most
 
 
 def test_on_paper_nothing_is_pressed_or_gone_to(desk: Page) -> None:

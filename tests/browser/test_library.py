@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from waiting import until
 from detector.schema.analysis import MediaKind, Verdict
 from webapp.jobs import states
 from webapp.storage.database import Database
+from webapp.storage.tables import AnalysisRow, CaseRow, now
 
 pytestmark = pytest.mark.browser
 
@@ -159,16 +161,16 @@ def test_search_filter_and_another_analysis(idle: Served, page: Page, seen):
 
     finished(idle.app, file="coffee.png", **unclear)  # of the same exhibit
     page.goto(f"{idle.address}/analyses?q=coffee&state=done")
-    boxes = page.locator(".library-pick input")
+    boxes = page.locator("td.library-pick input")
     expect(boxes).to_have_count(2)
     boxes.nth(0).check()
-    expect(page.locator("#comparing")).to_contain_text("One chosen")
+    expect(page.locator("#comparing")).to_contain_text("1 selected")
     boxes.nth(1).check()
     ids = boxes.evaluate_all("boxes => boxes.map((box) => box.value)")
     expect(page.locator("#comparing-link")).to_have_attribute("href", f"/compare?a={ids[0]}&b={ids[1]}")
     page.goto(f"{idle.address}/analyses?state=done")
-    page.locator(".library-pick input").nth(0).check()
-    page.locator(".library-pick input").nth(1).check()
+    page.locator("td.library-pick input").nth(0).check()
+    page.locator("td.library-pick input").nth(1).check()
     expect(page.locator("#comparing")).to_contain_text("Two different exhibits")
     page.get_by_role("link", name="Compare with a reference").click()
     expect(page.get_by_role("group", name="Reference").get_by_role("radio")).to_be_checked()
@@ -197,11 +199,40 @@ def test_what_is_compared_with_what_follows_the_order_of_ticking(idle: Served, p
         page.get_by_role("button", name="Clear the selection").click()
 
 
+def test_selected_analyses_are_put_into_a_case_exported_and_deleted(idle: Served, page: Page, tmp_path: Path):
+    made = [finished(idle.app, file=f"bulk-{number}.mp4", segments=0) for number in range(3)]
+    with idle.app.extensions["database"].begin() as session:
+        session.add(CaseRow(name="Bulk", created=now(), created_by="local"))
+    page.goto(f"{idle.address}/analyses?q=bulk")
+    page.get_by_role("checkbox", name="Select all on this page").check()
+    expect(page.locator("#comparing-words")).to_have_text("3 selected")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Spreadsheet", exact=True).click()
+    download.value.save_as(tmp_path / "analyses.xlsx")
+    with zipfile.ZipFile(tmp_path / "analyses.xlsx") as archive:
+        assert archive.read("xl/sharedStrings.xml").count(b"bulk-") == 3
+    page.get_by_role("button", name="Put into this case").click()
+    expect(page.get_by_text("The case of 3 analyses was saved.")).to_be_visible()
+    page.goto(f"{idle.address}/analyses?q=bulk")
+    for name in ("bulk-0", "bulk-1"):
+        row(page, name).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Delete…").click()
+    dialog = page.get_by_role("dialog", name="Delete 2 analyses?")
+    expect(dialog).to_contain_text("bulk-0.mp4")
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("2 analyses were deleted.")).to_be_visible()
+    expect(page.locator("tr[data-analysis]")).to_have_count(1)
+    with idle.app.extensions["database"].begin() as session:
+        rows = [session.get(AnalysisRow, each.id) for each in made]
+        assert [each is None for each in rows] == [True, True, False]
+        assert rows[2] is not None and rows[2].case_id is not None
+
+
 def test_on_a_phone_the_filters_are_out_of_the_way_unless_one_is_set(idle: Served, page: Page):
     finished(idle.app, file="coffee.png", segments=0)
     page.set_viewport_size({"width": 390, "height": 800})
     filters = page.locator(".filters-more")
-    for query, opened in (("", False), ("?grouped=yes", True), ("?state=done", True)):
+    for query, opened in (("", False), ("?grouped=yes", True), ("?from=2020-01-01", True)):
         page.goto(f"{idle.address}/analyses{query}")
         page.wait_for_function("() => document.documentElement.classList.contains('scripted')")
         assert (filters.get_attribute("open") is not None) == opened

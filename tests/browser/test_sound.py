@@ -68,6 +68,7 @@ def test_sound_can_be_left_out(without_sample, page: Page, tmp_path: Path):
     recording = write_recording(tmp_path / "private.flac", hum(3.0), codec="flac")
     page.goto(without_sample.address)
     page.set_input_files("#file", recording)
+    page.get_by_text("Options").click()
     page.locator("#sound").select_option("no")
     page.get_by_role("button", name="Start the analysis").click()
     expect(page.locator(".banner h2")).to_be_visible(timeout=_RESULT)

@@ -72,10 +72,15 @@ def hand_in(
         return states.create_analysis(session, exhibit, file, model, settings_changed)
 
 
-def finished(app: Flask, fields: dict[str, Any] | None = None, /, **changes: object) -> AnalysisRow:
-    """A finished analysis: :func:`analyses.build` with ``changes``, and ``fields`` of the result replaced."""
+def finished(
+    app: Flask, fields: dict[str, Any] | None = None, /, content: bytes | None = None, **changes: object
+) -> AnalysisRow:
+    """A finished analysis: :func:`analyses.build` with ``changes``, and ``fields`` of the result replaced.
+
+    ``content`` is that of the exhibit, by default something of its own.
+    """
     file = str(changes.get("file", "interview.mp4"))
-    row = hand_in(app, repr(sorted(changes.items(), key=str)).encode(), file)
+    row = hand_in(app, content or repr(sorted(changes.items(), key=str)).encode(), file)
     folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
     folder = folders.result(row.id)
     folder.mkdir()

@@ -23,6 +23,7 @@ from webapp import context
 from webapp.accounts import permissions
 from webapp.accounts.permissions import Permission, require
 from webapp.accounts.visibility import visible_session
+from webapp.casework import access as case_access
 from webapp.casework.blinding import Disclosure
 from webapp.custody import custody_log
 from webapp.downloads import exports
@@ -128,7 +129,7 @@ def listing() -> str:
         copies = copy_queries.count_copies_by_exhibit(session, {row.exhibit_id for row in page.rows})
         like = session.get(AnalysisRow, search.like) if search.like else None
         reviewed = analyses_with_statements(session, [row.id for row in page.rows])
-    recent = now() - current_app.extensions["started"] < _SAMPLE_DEADLINE
+        cases = case_access.list_cases(session, permissions.current())
     folders = context.folders()
     return render_template(
         "analyses/library.html",
@@ -152,9 +153,17 @@ def listing() -> str:
         models=models,
         reviewers=reviewers,
         sorts=library_search.SORTS,
-        deleted="deleted" in request.args,
-        sample_on_its_way=not page.everything and sample_missing(context.database()) and recent,
+        deleted=request.args.get("deleted", 0, type=int),
+        assigned=request.args.get("assigned", 0, type=int),
+        cases=cases,
+        sample_on_its_way=not page.everything and is_sample_expected(),
     )
+
+
+def is_sample_expected() -> bool:
+    """Tell whether the sample of the first start is being made."""
+    recent = now() - current_app.extensions["started"] < _SAMPLE_DEADLINE
+    return recent and sample_missing(context.database())
 
 
 @blueprint.get("/analyses.xlsx")

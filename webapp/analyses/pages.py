@@ -21,6 +21,7 @@ from reports.wording.verbal_scale import STRENGTHS, strengths
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require, signed_in
 from webapp.accounts.visibility import visible_session
+from webapp.analyses.library import is_sample_expected
 from webapp.casework import access as case_queries
 from webapp.casework import blinding, case_rules, reviews
 from webapp.casework import details as case_details
@@ -76,6 +77,7 @@ def form(problem: UserError | None = None) -> str:
         examines_sound=settings.sound,
         room=room,
         latest=latest_analyses(5),
+        sample_expected=is_sample_expected(),
         models=model_service.list_models(),
         cases=cases,
         case=request.form if problem else CaseDetails(),
@@ -189,6 +191,7 @@ def _result_values(row: AnalysisRow) -> dict[str, Any]:
         "review_words": "" if review is None or hides_activity else review.summary,
         "report": kept_reports.report_status(context.folders(), row),
         "exports": exports.export_links(view.still),
+        "timed_exports": exports.TIMED,
     }
 
 
@@ -421,6 +424,13 @@ def _length() -> Length:
 def export(analysis_id: str, name: str) -> Response:
     """Send the analysis in a format of ``docs/exports.md``, by its name."""
     return exports.send_export(*get_finished(analysis_id, Disclosure.FINDINGS), name)
+
+
+@downloads_blueprint.get("/annotated.mp4")
+@require(Permission.EXPORT)
+def annotated_video(analysis_id: str) -> Response:
+    """Send a copy of the video with the findings drawn into it."""
+    return exports.send_annotated_video(*get_finished(analysis_id))
 
 
 help_blueprint = Blueprint("help", __name__)

@@ -189,6 +189,19 @@ def assign(analysis_id: str) -> Response:
     )
 
 
+@blueprint.post("/analyses/assign")
+@require(Permission.ARRANGE)
+def assign_selected() -> Response:
+    """Put every ``analysis`` of the form into a ``case``, or none of them."""
+    ids = list(dict.fromkeys(request.form.getlist("analysis")))
+    with context.database().alone() as session:
+        case_id = access.case_from_form(session, current(), request.form.get("case"))
+        for analysis_id in ids:
+            analysis_queries.get_or_404(analysis_id)
+            service.assign_to_case(session, analysis_queries.reload_row(session, analysis_id), case_id)
+    return redirect(url_for("library.listing", assigned=len(ids)), 303)
+
+
 @blueprint.post("/cases/<int:case_id>/close")
 @require(Permission.ARRANGE)
 def close(case_id: int) -> Response:

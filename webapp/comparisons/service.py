@@ -25,8 +25,8 @@ def start(
     """Queue a comparison of the exhibits of two analyses.
 
     If a comparison with the id ``wanted_id`` exists, it is returned instead. Raises :class:`UserError` if
-    both exhibits have the same bytes, a video is to be compared with a photo, or the exhibit is in a closed
-    case or one without the current user.
+    both exhibits have the same bytes, a video is to be compared with a photo, one of them has no picture, or
+    the exhibit is in a closed case or one without the current user.
     """
     if exhibit.exhibit_id == reference.exhibit_id:
         raise UserError(
@@ -39,6 +39,7 @@ def start(
         if row is None:
             case_rules.refuse_starting(session, exhibit)
             _refuse_photo_as_reference(exhibit, reference)
+            _refuse_sound(exhibit, reference)
             exhibits = _exhibit_of(session, exhibit), _exhibit_of(session, reference)
             files = exhibit.file, reference.file
             row = create_comparison(session, *exhibits, files, current().name, wanted_id, priority)
@@ -85,6 +86,17 @@ def _refuse_photo_as_reference(exhibit: AnalysisRow, reference: AnalysisRow) -> 
             ),
             gettext("Compare the photo with the video as its reference, or choose another video."),
         )
+
+
+def _refuse_sound(*rows: AnalysisRow) -> None:
+    """Raise :class:`UserError` for a recording without picture, once its analysis says so."""
+    for row in rows:
+        if row.sound_only:
+            raise UserError(
+                400,
+                gettext("%(file)s has no picture, so there is nothing to compare.", file=row.file),
+                gettext("Choose a video."),
+            )
 
 
 def _exhibit_of(session: Session, row: AnalysisRow) -> Exhibit:

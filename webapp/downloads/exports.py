@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -26,16 +27,16 @@ from detector.files import ROOT, hash_file, publish_folder
 from detector.process.signals import environment_of_child
 from detector.version import __version__
 from language.translation import gettext, translated
-from reports.exports.formats import FORMATS, Format, suited
+from reports.exports.formats import FORMATS, suited
 from reports.exports.tables import Cell
-from reports.file_names import ANALYSIS
+from reports.file_names import ANALYSIS, ANNOTATED
 from webapp import context
 from webapp.accounts.permissions import current
 from webapp.downloads import kept_reports
 from webapp.downloads.table_process import encoded
 from webapp.errors import UserError
 from webapp.exhibits.disclosure import record_download
-from webapp.exhibits.results import download_name, refuse_altered_files
+from webapp.exhibits.results import download_name, load_result, refuse_altered_files
 from webapp.http import in_turn
 from webapp.http.in_turn import NotReady
 from webapp.http.responses import send_file_whole
@@ -43,10 +44,15 @@ from webapp.storage.tables import AnalysisRow
 
 _TIME_LIMIT = 1800  # seconds, as of reports
 _PROBLEM = "problem.json"
+# Drawing takes about as long as playing, so reports and other exports do not wait for it.
+_ANNOTATED_LIMIT, _DRAWING = 6 * 3600, threading.Lock()
 _UNCOLLECTED_FOR = 3600  # seconds
 _TABLE_LOCKS = in_turn.KeyLocks()
 _TABLES: dict[Hashable, Path] = {}  # made, but not yet sent
 _TABLES_LOCK = threading.Lock()
+
+
+TIMED = frozenset(format.name for format in FORMATS.values() if format.timed)
 
 
 def export_links(still: bool) -> dict[str, str]:
@@ -69,22 +75,74 @@ def send_export(row: AnalysisRow, folder: Path, name: str) -> Response:
         )
     refuse_altered_files(folder)
     format = FORMATS[name]
-    path = _current_export(row, folder, format)
-    record_download(row, format.ending, path)
+
+    def write(out: Path) -> None:
+        _run("export_process", out, str(folder / ANALYSIS), format.name, str(out))
+
+    path = _current_export(row, folder, format.name, format.ending, write)
+    return _send(row, path, format.ending, format.mimetype)
+
+
+def send_annotated_video(row: AnalysisRow, folder: Path) -> Response:
+    """Send a copy of the video with the findings of its analysis drawn into it.
+
+    Raises :class:`~webapp.errors.UserError` if the exhibit is no video or not here, or if the copy is not
+    ready soon.
+    """
+    refuse_altered_files(folder)
+    media = load_result(folder).analysis.media
+    if media.still or media.sound_only:
+        raise UserError(
+            409,
+            gettext("Only videos have an annotated copy."),
+            gettext("The pictures of a photo, and the spectrograms of sound, are in the bundle."),
+        )
+    folders = context.folders()
+    exhibit = folders.data / row.exhibit.path
+    if not folders.store.fetch(exhibit, row.exhibit.sha256):
+        raise UserError(
+            409,
+            gettext("The file of this exhibit is not here, so no copy of it can be annotated."),
+            gettext("Upload the same file again."),
+        )
+    request = {
+        "exhibit": str(exhibit),
+        "analysis": str(folder / ANALYSIS),
+        "limits": asdict(context.settings().limits),
+    }
+
+    def write(out: Path) -> None:
+        line = json.dumps(request | {"out": str(out / ANNOTATED)}).encode()
+        remedy = gettext("The report and the bundle hold the same findings.")
+        _run("annotated_process", out, lines=[line], limit=_ANNOTATED_LIMIT, remedy=remedy)
+
+    path = _current_export(row, folder, "annotated", ANNOTATED, write, _DRAWING)
+    return _send(row, path, ANNOTATED, "video/mp4")
+
+
+def _send(row: AnalysisRow, path: Path, ending: str, mimetype: str) -> Response:
+    record_download(row, ending, path)
     # The response adds the charset of texts.
-    response = send_file_whole(path, format.mimetype.partition(";")[0])
-    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, format.ending))
+    response = send_file_whole(path, mimetype.partition(";")[0])
+    response.headers.set("Content-Disposition", "attachment", filename=download_name(row, ending))
     return response
 
 
-def _current_export(row: AnalysisRow, folder: Path, format: Format) -> Path:
-    """Return the export of a result in ``folder``, which is made unless it is kept."""
+def _current_export(
+    row: AnalysisRow,
+    folder: Path,
+    name: str,
+    ending: str,
+    write: Callable[[Path], None],
+    working: threading.Lock = in_turn.WORKING,
+) -> Path:
+    """Return the export of a result in ``folder``, which ``write`` puts into a folder unless it is kept."""
     folders, key = context.folders(), context.settings().custody_key
-    about = f"{format.name} {__version__} {hash_file(folder / ANALYSIS)[1]}"
+    about = f"{name} {__version__} {hash_file(folder / ANALYSIS)[1]}"
     place = (
         folders.reports_of(row.id) / kept_reports.EXPORTS / hashlib.sha256(about.encode()).hexdigest()[:32]
     )
-    file = place / format.ending
+    file = place / ending
 
     def kept() -> Path | None:
         try:
@@ -97,7 +155,7 @@ def _current_export(row: AnalysisRow, folder: Path, format: Format) -> Path:
         unfinished = place.parent / f".{secrets.token_hex(8)}"
         unfinished.mkdir(mode=0o700, parents=True)
         try:
-            _run("export_process", unfinished, str(folder / ANALYSIS), format.name, str(unfinished))
+            write(unfinished)
             shutil.rmtree(place, ignore_errors=True)
             publish_folder(unfinished, place)
         finally:
@@ -109,12 +167,13 @@ def _current_export(row: AnalysisRow, folder: Path, format: Format) -> Path:
         return file
 
     return kept() or in_turn.make_in_turn(
-        f"the export {format.name} of analysis {row.id}",
+        f"the export {name} of analysis {row.id}",
         current().user_id,
         kept_reports.hold_folder_lock(place.parent, in_turn.PATIENCE),
         kept,
         make,
         _being_made,
+        working=working,
     )
 
 
@@ -190,12 +249,19 @@ def _lines(
     yield encoded(dict(provenance(count)))
 
 
-def _run(module: str, out: Path, *arguments: str, lines: Iterable[bytes] = ()) -> None:
+def _run(
+    module: str,
+    out: Path,
+    *arguments: str,
+    lines: Iterable[bytes] = (),
+    limit: float = _TIME_LIMIT,
+    remedy: str = "",
+) -> None:
     """Run a process that writes into the folder ``out``. Raises :class:`UserError` if it fails."""
     command = [sys.executable, "-m", f"webapp.downloads.{module}", *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=environment_of_child(), stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        ending = threading.Timer(_TIME_LIMIT, process.kill)
+        ending = threading.Timer(limit, process.kill)
         ending.start()
         try:
             with process.stdin:
@@ -216,7 +282,8 @@ def _run(module: str, out: Path, *arguments: str, lines: Iterable[bytes] = ()) -
         raise UserError(
             409,
             translated(problem),
-            gettext("Choose another export: those of scores and of segments as a table always work."),
+            remedy
+            or gettext("Choose another export: those of scores and of segments as a table always work."),
         )
     if status:
         raise UserError(

@@ -62,6 +62,7 @@ class LibrarySearch:
     like: str = ""  # id of an analysis: its exhibit, and exhibits with the same content
     marks: bool = False  # only exhibits that carry a hidden mark
     grouped: bool = False  # show one analysis for exhibits that are copies of one another
+    ids: tuple[str, ...] = ()  # of analyses that were selected
     sort: str = "newest"
 
     @property
@@ -84,6 +85,7 @@ class LibrarySearch:
             "like": self.like,
             "marks": "yes" if self.marks else "",
             "grouped": "yes" if self.grouped else "",
+            "ids": ",".join(self.ids),
             "sort": "" if self.sort == "newest" else self.sort,
         }
         return {name: str(value) for name, value in (parameters | changes).items() if value}
@@ -121,6 +123,7 @@ def parse_search(args: Mapping[str, str]) -> LibrarySearch:
         like=args.get("like", "") if _ID.fullmatch(args.get("like", "")) else "",
         marks=args.get("marks") == "yes",
         grouped=args.get("grouped") == "yes",
+        ids=tuple(filter(_ID.fullmatch, args.get("ids", "").split(",")[:PAGE_SIZE])),
         sort=sort if sort in SORTS else "newest",
     )
 
@@ -193,6 +196,8 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
         conditions.append(row.created >= _midnight(search.since))
     if search.until:
         conditions.append(row.created < _midnight(search.until) + timedelta(days=1))
+    if search.ids:
+        conditions.append(row.id.in_(search.ids))
     if search.marks:
         # A list that is not empty. In texts of a file, quotation marks are escaped.
         conditions.append(summary.contains('"marks": ["'))

@@ -218,11 +218,15 @@ def reference_choices(row: AnalysisRow, text: str) -> ReferenceChoices:
     """Return possible references for an analysis's exhibit, one analysis per exhibit.
 
     Known copies come first, then exhibits of the same case, then the newest; ``text`` is searched for as in
-    the library. Exhibits that could not be analysed could not be compared either, and a video cannot be
-    compared with a photo.
+    the library. Exhibits that could not be analysed could not be compared either, a video cannot be compared
+    with a photo, and nothing with a recording of sound alone.
     """
     others = library_search.matching_analyses(select(AnalysisRow), library_search.LibrarySearch(text=text))
-    others = others.where(AnalysisRow.exhibit_id != row.exhibit_id, AnalysisRow.state != State.FAILED)
+    others = others.where(
+        AnalysisRow.exhibit_id != row.exhibit_id,
+        AnalysisRow.state != State.FAILED,
+        AnalysisRow.sound_only.is_(False),
+    )
     if row.duration:  # a video
         others = others.where(or_(AnalysisRow.duration.is_(None), AnalysisRow.duration > 0))
     order: list[Any] = [AnalysisRow.created.desc(), AnalysisRow.id.desc()]

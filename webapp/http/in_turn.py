@@ -55,12 +55,14 @@ def make_in_turn(
     not_ready: Callable[[], NotReady],
     *,
     in_line: bool = True,
+    working: threading.Lock = WORKING,
 ) -> Path:
     """Return what is ``kept``, or what ``make`` makes in its turn.
 
     ``lock`` is held while it is made, so that it is made once; it yields False if somebody else holds it for
     long. ``what`` names it in the log, ``account`` is who asks, None without login. ``in_line`` limits how
     many such requests wait; pass False if the caller limits them in another way, who then waits to the end.
+    ``working`` is held by whatever is made at a time.
     Raises :class:`NotReady` if it is not ready soon, and whatever ``make`` raises.
     """
     with ExitStack() as waiting, ExitStack() as locks:
@@ -70,10 +72,10 @@ def make_in_turn(
             raise not_ready()
         if found := kept():
             return found
-        if not WORKING.acquire(timeout=PATIENCE):
+        if not working.acquire(timeout=PATIENCE):
             raise _others_first()
         waiting.close()
-        locks.callback(WORKING.release)
+        locks.callback(working.release)
         made = _make_in_background(what, make, locks.pop_all())
         try:
             return made.result(ANSWER_WITHIN if in_line else None)

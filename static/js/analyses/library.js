@@ -1,12 +1,14 @@
-// Updates rows of unfinished analyses, and collects two analyses to compare.
+// Updates rows of unfinished analyses, and collects analyses to compare or to act on.
 // Without this module the page still works with links and forms.
 import { askToDelete } from "./deleting.js";
 import { byId } from "../dom.js";
 import { follow } from "./follow.js";
-import { _, percentDone } from "../language.js";
+import { _, ngettext, percentDone } from "../language.js";
 import { moveOn } from "../leaving.js";
 import { closeMenus } from "../menus.js";
 import { analysisAddress } from "../requests.js";
+import { actOnSelected, offerActions } from "./selected.js";
+import { runningWords } from "./time_left.js";
 
 const LOOK_AGAIN = 3000;
 const QUEUED = {
@@ -42,7 +44,7 @@ function keepUpToDate(row) {
   const stop = follow(analysisAddress(row.dataset.id), {
     onStatus: (status) => {
       words.textContent = status.state === "running"
-        ? _("Running, %(share)s", { share: percentDone(status.progress) })
+        ? runningWords(status, percentDone(status.progress))
         : QUEUED[status.priority];
       if (paused) anew();
     },
@@ -79,37 +81,38 @@ document.addEventListener("click", async (event) => {
   window.location.assign(here);
 });
 
-// On a small screen the filters are collapsed unless one is set.
-const filters = document.querySelector(".filters-more");
-if (filters && window.matchMedia("(max-width: 40em)").matches) {
-  filters.open = [...filters.querySelectorAll("select, input")].some((field) => (field.type === "checkbox" ? field.checked : field.value));
-}
-
-// Two analyses of one exhibit can be compared, and so can two exhibits, with one as the reference.
+// Several analyses can be selected. Two of one exhibit can be compared, and so can two exhibits, with one as the reference.
 const bar = byId("comparing");
-const boxes = () => [...document.querySelectorAll(".library-pick input")];
+const boxes = () => [...document.querySelectorAll("td.library-pick input")];
 let picked = []; // in the order of ticking
+const selected = () => picked.map((box) => box.closest("tr").dataset);
 
 function gather() {
   const checked = boxes().filter((box) => box.checked);
   picked = [...picked.filter((box) => checked.includes(box)), ...checked.filter((box) => !picked.includes(box))];
   for (const box of boxes()) box.closest("tr").classList.toggle("picked", box.checked);
-  let [first, second] = picked.map((box) => box.closest("tr").dataset);
+  byId("pick-all").checked = checked.length === boxes().length;
+  byId("pick-all").indeterminate = checked.length > 0 && checked.length < boxes().length;
   bar.hidden = picked.length === 0;
   const link = byId("comparing-link");
   link.hidden = true;
-  let words = _("One chosen. Choose another analysis of the same exhibit, or of one to compare it with.");
-  if (picked.length > 2) words = _("Two can be compared at a time.");
-  else if (second && first.exhibit === second.exhibit) {
-    words = _("Two analyses of the same exhibit.");
+  byId("comparing-words").textContent = comparison(link);
+  offerActions(selected());
+}
+
+/** What is selected, and how it can be compared, to which the link leads. */
+function comparison(link) {
+  let [first, second] = selected();
+  if (picked.length !== 2 || first.state !== "done" || second.state !== "done") return ngettext("1 selected", "%(num)s selected", picked.length);
+  if (first.exhibit === second.exhibit) {
     offer(link, _("Compare"), `${bar.dataset.compare}?a=${first.id}&b=${second.id}`);
-  } else if (second && bar.dataset.references !== undefined) {
-    // A photo can be compared with a video, and no video with a photo.
-    if (second.still !== undefined && first.still === undefined) [first, second] = [second, first];
-    words = _("Two different exhibits. %(first)s can be compared with %(second)s as its reference.", { first: first.file, second: second.file });
-    offer(link, _("Compare with a reference"), `${first.analysis}/compare?q=${second.exhibit}`);
-  } else if (second) words = _("Two different exhibits. Choose two analyses of the same one.");
-  byId("comparing-words").textContent = words;
+    return _("Two analyses of the same exhibit.");
+  }
+  if (bar.dataset.references === undefined || first.sound !== undefined || second.sound !== undefined) return _("Two different exhibits.");
+  // A photo can be compared with a video, and no video with a photo.
+  if (second.still !== undefined && first.still === undefined) [first, second] = [second, first];
+  offer(link, _("Compare with a reference"), `${first.analysis}/compare?q=${second.exhibit}`);
+  return _("Two different exhibits. %(first)s can be compared with %(second)s as its reference.", { first: first.file, second: second.file });
 }
 
 function offer(link, words, address) {
@@ -119,7 +122,11 @@ function offer(link, words, address) {
 }
 
 if (bar) {
-  document.querySelector(".library").addEventListener("change", gather);
+  document.querySelector(".library").addEventListener("change", (event) => {
+    if (event.target.id === "pick-all") for (const box of boxes()) box.checked = event.target.checked;
+    gather();
+  });
+  actOnSelected(selected, (words) => { byId("comparing-words").textContent = words; });
   byId("comparing-none").addEventListener("click", () => {
     for (const box of boxes()) box.checked = false;
     gather();

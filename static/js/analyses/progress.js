@@ -6,6 +6,7 @@ import { follow } from "./follow.js";
 import { capitalized, timecode } from "../formats.js";
 import { _, ngettext, percentDone } from "../language.js";
 import { moveOn } from "../leaving.js";
+import { timeLeft } from "./time_left.js";
 
 const address = byId("progress").dataset.status;
 const ENDED = byId("progress").dataset.noun === "comparison" ? {
@@ -20,12 +21,14 @@ const ENDED = byId("progress").dataset.noun === "comparison" ? {
   paused: _("The analysis is paused"),
 };
 let started = null;
+let latest = null; // the last status
 let announced = "";
 
 function elapsed() {
   if (started === null) return;
   const seconds = Math.max(0, Math.floor((Date.now() - started) / 1000));
   byId("elapsed").textContent = timecode(seconds).slice(0, 8);
+  byId("left").textContent = timeLeft(latest) || "–";
 }
 
 function waiting(ahead) {
@@ -35,6 +38,7 @@ function waiting(ahead) {
 
 function show(status) {
   byId("unreachable").hidden = true;
+  latest = status;
   const running = status.state === "running";
   const words = running ? capitalized(status.stage) : waiting(status.ahead);
   byId("state").textContent = running ? _("Running") : _("Queued");
@@ -48,7 +52,7 @@ function show(status) {
   const copies = byId("copies-found");
   if (copies && status.copies) copies.hidden = false;
   started = running && status.started ? Date.parse(status.started) : null;
-  if (started === null) byId("elapsed").textContent = "–";
+  if (started === null) byId("elapsed").textContent = byId("left").textContent = "–";
   elapsed();
   if (words !== announced) { // a screen reader hears stages, not every percent
     announced = words;

@@ -13,6 +13,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from annotated_clips import CONSTANT, case, picture, read
+from clips import write_clip
 from flask import Flask
 from flask.testing import FlaskClient
 from made_results import finished, hand_in
@@ -81,6 +83,36 @@ def test_the_page_links_possible_exports(app: Flask, client: FlaskClient, kind: 
     assert f"/analyses/{row.id}/exports/csv" in links
     assert any(link.endswith("edl") for link in links) == (kind is MediaKind.VIDEO)
     assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_the_annotated_video_is_drawn_kept_and_recorded(
+    app: Flask, client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", map(picture, CONSTANT[:5]))
+    made = case(clip).analysis
+    names = ("media", "persons", "segments", "verdict", "coverage")
+    fields = {name: getattr(made, name) for name in names}
+    row = finished(app, fields, content=clip.read_bytes(), file="clip.mp4")
+    address = f"/analyses/{row.id}/annotated.mp4"
+    assert f'href="{address}"' in client.get(f"/analyses/{row.id}").text
+    answer = client.get(address)
+    assert (answer.status_code, answer.mimetype) == (200, "video/mp4")
+    (tmp_path / "out.mp4").write_bytes(answer.data)
+    assert len(read(tmp_path / "out.mp4")) == 5
+    monkeypatch.setattr(exports, "_run", None)  # it is kept
+    assert client.get(address).data == answer.data
+    with app.extensions["database"].begin() as session:
+        entries = session.scalars(select(CustodyRow.details).where(CustodyRow.action == "export")).all()
+    assert len(entries) == 2 and all("annotated.mp4" in str(entry) for entry in entries)
+
+
+def test_what_cannot_be_annotated_is_explained(app: Flask, client: FlaskClient) -> None:
+    photo = finished(app, kind=MediaKind.IMAGE, segments=1, file="portrait.png")
+    assert "annotated.mp4" not in client.get(f"/analyses/{photo.id}").text
+    assert client.get(f"/analyses/{photo.id}/annotated.mp4").status_code == 409
+    other = finished(app)  # whose bytes are no video
+    answer = client.get(f"/analyses/{other.id}/annotated.mp4")
+    assert answer.status_code == 409 and "The report and the bundle hold the same findings." in answer.text
 
 
 def test_unknown_formats_and_unfinished_analyses(app: Flask, client: FlaskClient) -> None:

@@ -98,7 +98,7 @@ def test_conflict_is_reported_as_json(app, client):
 def test_case_details_are_stored_and_changes_recorded(app, client, database):
     row = finished(app)
     page = client.get(f"/analyses/{row.id}").text
-    assert page.count("not stated") >= 4
+    assert "Not stated" in page
     answer = client.post(
         f"/analyses/{row.id}/case", data={"case_number": " ST/1 ", "examiner": "Ann", "paper": "Letter"}
     )

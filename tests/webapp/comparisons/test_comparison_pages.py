@@ -10,6 +10,7 @@ import pytest
 from made_comparisons import compared, comparison_rows, queued
 from made_copies import matched
 from made_results import finished, hand_in
+from voices import recording
 
 from detector.schema.analysis import MediaKind
 from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE
@@ -50,6 +51,18 @@ class TestChoosing:
         offered = client.get(f"/analyses/{pair[0].id}/compare").text
         assert "original.mp4" in offered and "photo.png" not in offered and "with other videos" in offered
         assert "original.mp4" in client.get(f"/analyses/{photo.id}/compare").text
+
+    def test_sound_is_neither_offered_nor_accepted(self, app, client, pair, tmp_path):
+        made = recording(tmp_path)
+        fields = {name: getattr(made, name) for name in ("voice", "verdict", "persons", "segments", "media")}
+        sound = finished(app, fields, file="message.opus", segments=0)
+        with app.extensions["database"].begin() as session:
+            session.get_one(AnalysisRow, sound.id).sound_only = True
+        assert "message.opus" not in client.get(f"/analyses/{pair[0].id}/compare").text
+        for exhibit, reference in ((pair[0], sound), (sound, pair[0])):
+            asked = {"reference": reference.id}
+            answer = client.post(f"/analyses/{exhibit.id}/compare", data=asked, headers=HTML)
+            assert answer.status_code == 400 and "message.opus has no picture" in answer.text
 
     def test_photo_is_rejected_as_reference_of_a_video(self, app, client, pair):
         photo = finished(app, kind=MediaKind.IMAGE, file="photo.png", segments=0)
