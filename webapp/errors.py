@@ -48,9 +48,9 @@ class DamagedFile(StoreError):
         self.name = name
         super().__init__(
             500,
-            gettext("In the store, %(name)s does not have the bytes that were put there.", name=name),
+            gettext("%(name)s in the store was changed.", name=name),
             gettext(
-                "Put it back from a backup of the store; an exhibit is put back as well by handing "
-                "in the same file again."
+                "Restore it from a backup of the store; uploading the same file again restores an "
+                "exhibit, too."
             ),
         )

@@ -50,7 +50,7 @@ _WAITRESS_ERRORS = {
     413: UserError(
         413,
         "The request is larger than this Reelproof accepts.",
-        "Hand in a smaller file, or have REELPROOF_UPLOAD_LIMIT_MB raised.",
+        "Upload a smaller file, or have REELPROOF_UPLOAD_LIMIT_MB raised.",
     ),
     431: UserError(
         431,

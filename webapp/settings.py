@@ -65,10 +65,10 @@ class Settings(BaseSettings):
         "REELPROOF_LOGIN", "off", "`on`: people sign in; `off`: one person on their own machine, no login"
     )
     idle: Annotated[timedelta, Number(1, 10_000, lambda minutes: timedelta(minutes=minutes))] = _setting(
-        "REELPROOF_IDLE_MINUTES", "60", "minutes without a request after which somebody is signed out"
+        "REELPROOF_IDLE_MINUTES", "60", "minutes without a request after which a session ends"
     )
     longest_session: Annotated[timedelta, Number(0.1, 1000, in_hours)] = _setting(
-        "REELPROOF_SESSION_HOURS", "12", "hours after which somebody has to sign in again in any case"
+        "REELPROOF_SESSION_HOURS", "12", "hours after which a session ends in any case"
     )
     second_factor: Annotated[frozenset[str], PlainValidator(values.roles)] = _setting(
         "REELPROOF_SECOND_FACTOR",
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         "",
         "with login on, issuer of an OpenID Connect provider for "
         "[single sign-on](security.md#single-sign-on), `https://login.example/realms/lab`; nothing is "
-        "asked of it before somebody signs in there, or is signed out there",
+        "requested from it before a person signs in or out there",
     )
     oidc_client: Annotated[str, PlainValidator(str.strip)] = _setting(
         "REELPROOF_OIDC_CLIENT", "", "client id that the provider gave to this Reelproof"
@@ -90,26 +90,26 @@ class Settings(BaseSettings):
         "REELPROOF_OIDC_SECRET_FILE", "", "file with the client's secret; without it a public client"
     )
     oidc_claim: Annotated[str, PlainValidator(values.claim)] = _setting(
-        "REELPROOF_OIDC_CLAIM", "groups", "claim of the ID token that names somebody's groups"
+        "REELPROOF_OIDC_CLAIM", "groups", "claim of the ID token that names a person's groups"
     )
     oidc_roles: Annotated[dict[str, str], PlainValidator(values.role_mapping)] = _setting(
         "REELPROOF_OIDC_ROLES",
         "",
-        "who may sign in there, and as what: `GROUP=role`, separated by commas; `*` is anybody. The highest "
+        "who may sign in there, and as what: `GROUP=role`, separated by commas; `*` is everyone. The highest "
         "role counts, and who has none is refused",
     )
     proxy: Annotated[str, PlainValidator(values.address)] = _setting(
         "REELPROOF_PROXY",
         "",
-        "address of the proxy that brings https, such as `127.0.0.1`; its `X-Forwarded-For`, `-Proto` and "
-        "`-Host` are believed, nobody else's",
+        "address of the proxy that terminates TLS, such as `127.0.0.1`; its `X-Forwarded-For`, `-Proto` and "
+        "`-Host` are accepted, no others",
     )
     quota: Annotated[
         int | None, Number(0, 1_000_000_000, lambda mb: max(in_bytes(mb), 1) if mb else None)
     ] = _setting(
         "REELPROOF_QUOTA_MB",
         "0",
-        "with login on, what the exhibits one person handed in may take together, in MB of 1,000,000 bytes; "
+        "with login on, total size of the exhibits that one person may upload, in MB of 1,000,000 bytes; "
         "0: no limit",
     )
     uploads_at_once: Annotated[int, Number(1, 1000)] = _setting(
@@ -193,7 +193,7 @@ class Settings(BaseSettings):
     sound: Annotated[bool, either("on", "off")] = _setting(
         "REELPROOF_SOUND",
         "on",
-        "`off`: the sound of new analyses is left out, unless whoever starts one asks for it",
+        "`off`: the sound of new analyses is not examined, unless the person who starts one asks for it",
     )
     time_limit: Annotated[int, Number(1, 10_000_000)] = _setting(
         "REELPROOF_TIME_LIMIT",
@@ -259,7 +259,7 @@ class Settings(BaseSettings):
     ] = _setting(
         "REELPROOF_INTEGRITY_HOURS",
         "24",
-        "hours between two checks that kept exhibits still have the bytes that were handed in; 0: none",
+        "hours between two checks that stored exhibits still have the bytes that were uploaded; 0: none",
     )
 
     @model_validator(mode="after")
@@ -360,7 +360,7 @@ def _format_error(error: ErrorDetails) -> str:
 
 
 def refuse_unprotected(settings: Settings, administrators: int) -> None:
-    """Raise :class:`SettingError` if strangers would have access, or nobody could manage accounts."""
+    """Raise :class:`SettingError` if strangers would have access, or no account could manage accounts."""
     if not settings.login and not is_loopback(settings.host):
         raise SettingError(
             f"REELPROOF_HOST={settings.host} would let other machines in, and anyone there could read every "

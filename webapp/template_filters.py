@@ -31,8 +31,8 @@ from webapp.storage.finding_columns import read_verdicts
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
 _HIDDEN_PARTS = {
-    "judgements": N_("what others said of an exhibit"),
-    "findings": N_("what the machine found, and what others said of an exhibit"),
+    "judgements": N_("what others said about an exhibit"),
+    "findings": N_("what the machine found, and what others said about an exhibit"),
 }
 _ICONS = FILES / "static" / "icons"
 
@@ -146,7 +146,7 @@ def describe_damage(exhibit: Exhibit) -> str:
         case None | Condition.FITS:
             return ""
         case Condition.CHANGED:
-            return gettext("The kept file no longer has the bytes that were handed in.")
+            return gettext("The stored file no longer has the bytes that were uploaded.")
         case Condition.MISSING:
             return gettext("The kept file is missing.")
         case Condition.UNREADABLE:

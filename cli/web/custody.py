@@ -165,7 +165,7 @@ def _print_check(check: _Check, missing_key: str) -> None:
     if check.only_in_store:
         print(f"{check.only_in_store:,} results are only in the store; each is checked when it is fetched.")
     if check.problems:
-        print("The custody log is not as it was written.")
+        print("The custody log was changed after it was written.")
     if check.differing:
         print("What is kept is not what the custody log says of it.")
 

@@ -237,23 +237,23 @@ def convert_to_logits(
         expected = "one figure for each class" if meaning.gives.of_classes else "one figure"
         raise ModelError(
             N_(
-                "%(title)s gives %(shape)s for %(count)s crops, and its card says %(told)s a crop. "
-                "Correct the card's output."
+                "%(title)s outputs %(shape)s for %(count)s crops, but its card states %(told)s per "
+                "crop. Correct the output in the card."
             )
             % {"title": title, "shape": shape, "count": count, "told": expected}
         )
     if meaning.manipulated >= max(2, classes):
         raise ModelError(
             N_(
-                "%(title)s gives %(classes)s classes, and its card names class %(manipulated)s. "
-                "Correct the card's output."
+                "%(title)s outputs %(classes)s classes, but its card names class %(manipulated)s. "
+                "Correct the output in the card."
             )
             % {"title": title, "classes": classes, "manipulated": meaning.manipulated}
         )
     values = out.reshape(count, classes).astype(np.float64)
     if np.isnan(values).any():
         raise ModelError(
-            N_("%(title)s gives no numbers for a crop: its weights are damaged, or its card is wrong.")
+            N_("%(title)s outputs no numbers for a crop: its weights are damaged, or its card is wrong.")
             % {"title": title}
         )
     return _logit_of_classes(values, meaning).clip(-60, 60).astype(np.float32)

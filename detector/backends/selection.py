@@ -243,8 +243,8 @@ def try_onnx_file(model: LoadedModel) -> None:
     if abs(float(logits[0] - alone[0])) > _LOGIT_TOLERANCE:
         raise ModelError(
             N_(
-                "%(name)s.onnx gives a crop another score when others are scored with it. Export the "
-                "network in evaluation mode, so that a crop's score is its own."
+                "%(name)s.onnx scores a crop differently when others are scored with it. Export the "
+                "network in evaluation mode, so that each crop is scored independently."
             )
             % {"name": model.card.name}
         )

@@ -281,7 +281,7 @@ def _about(name: str) -> Iterator[None]:
 def _with_frames(strip: Strip) -> Strip:
     if not len(strip):
         raise MediaError(
-            N_("Not one frame could be decoded. Play it in a video player to see what is wrong.")
+            N_("No frame could be decoded. Play the file in a video player to see what is wrong.")
         )
     return strip
 

@@ -138,8 +138,8 @@ def _unbroken(reader: MediaReader, sample_rate: float) -> Iterator[Frame]:
     if reader.tally.broke_off:
         raise MediaError(
             N_(
-                "The stream broke off: the connection was lost, or nothing came for %(seconds)s seconds. "
-                "Look at the camera and the network, and begin again."
+                "The stream broke off: the connection was lost, or nothing arrived for %(seconds)s "
+                "seconds. Check the camera and the network, and start again."
             )
             % {"seconds": f"{_READ_WITHIN:.0f}"}
         )

@@ -22,8 +22,8 @@ SECONDS_SHOWN = 60.0
 _AT_FIRST = 16  # frames; two seconds at the usual rate
 _TOO_SLOW = N_(
     "More than half of the frames were dropped: this machine is too slow for the source, and a short "
-    "manipulation may go unseen. End other programs, or record the source and analyse the recording: of that "
-    "none is dropped."
+    "manipulation may go unseen. Close other programs, or record the source and analyse the recording, "
+    "of which no frame is dropped."
 )
 
 _ID = re.compile(r"[0-9a-f]{32}")

@@ -39,8 +39,8 @@ _OTHERS = (
     (b".RMF", N_("a RealMedia file"), _TO_MP4),
     *((code + first, _BARE, _INTO_MP4) for code in (b"\0\0\1", b"\0\0\0\1") for first in _BARE_STARTS),
     (b"\x1f\x07\x00", N_("a bare DV stream"), N_("Put it into an avi or mov, and keep the original.")),
-    (b"DHAV", N_("a Dahua recorder's own kind of file"), _EXPORT),
-    (b"DAHUA", N_("a Dahua recorder's own kind of file"), _EXPORT),
+    (b"DHAV", N_("a file in the format of Dahua recorders"), _EXPORT),
+    (b"DAHUA", N_("a file in the format of Dahua recorders"), _EXPORT),
     (b"FWS", N_("a Flash program"), N_("Record what it shows as mp4.")),
     (b"CWS", N_("a Flash program"), N_("Record what it shows as mp4.")),
     (b"\x00\x00\x00\x0cjP  \r\n", N_("a JPEG 2000 picture"), _TO_PNG),
@@ -49,24 +49,28 @@ _OTHERS = (
     (b"\xff\x0a", N_("a JPEG XL picture"), _TO_PNG),
     (b"8BPS", N_("a Photoshop document"), _TO_PNG),
     (b"%!PS", N_("a PostScript document"), _TO_PNG),
-    (b"%PDF", N_("a PDF document"), N_("Take the pictures out of it and hand those in.")),
-    (b"PK\x03\x04", N_("a zip archive or an office document"), N_("Unpack it and hand in what is inside.")),
-    (b"Rar!", N_("a RAR archive"), N_("Unpack it and hand in what is inside.")),
-    (b"7z\xbc\xaf\x27\x1c", N_("a 7z archive"), N_("Unpack it and hand in what is inside.")),
-    (b"\x1f\x8b", N_("a gzip archive"), N_("Unpack it and hand in what is inside.")),
-    (b"\x7fELF", N_("a program"), N_("Hand in the video or photo itself.")),
-    (b"MZ", N_("a program"), N_("Hand in the video or photo itself.")),
+    (b"%PDF", N_("a PDF document"), N_("Extract the pictures and submit those.")),
+    (
+        b"PK\x03\x04",
+        N_("a zip archive or an office document"),
+        N_("Unpack it and submit the files inside."),
+    ),
+    (b"Rar!", N_("a RAR archive"), N_("Unpack it and submit the files inside.")),
+    (b"7z\xbc\xaf\x27\x1c", N_("a 7z archive"), N_("Unpack it and submit the files inside.")),
+    (b"\x1f\x8b", N_("a gzip archive"), N_("Unpack it and submit the files inside.")),
+    (b"\x7fELF", N_("a program"), N_("Submit the video or photo itself.")),
+    (b"MZ", N_("a program"), N_("Submit the video or photo itself.")),
     *UNDECODABLE_SOUND,
 )
 _OTHER_STARTS = tuple(start for start, *_ in _OTHERS)
 # In lower case, as the text they are compared with.
 _TEXTS = (
-    (b"#extm3u", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
-    (b"ffconcat version", N_("a list of files for FFmpeg"), N_("Hand in the videos it names.")),
-    (b"[playlist]", N_("a playlist, which only names other files"), N_("Hand in the video it names.")),
-    (b"<?xml", N_("an XML text, such as a playlist or a drawing"), N_("Hand in the video or photo itself.")),
+    (b"#extm3u", N_("a playlist, which only names other files"), N_("Submit the video that it names.")),
+    (b"ffconcat version", N_("a list of files for FFmpeg"), N_("Submit the videos that it names.")),
+    (b"[playlist]", N_("a playlist, which only names other files"), N_("Submit the video that it names.")),
+    (b"<?xml", N_("an XML text, such as a playlist or a drawing"), N_("Submit the video or photo itself.")),
     (b"<svg", N_("a drawing (SVG)"), N_("Convert it to png.")),
-    (b"<mpd", N_("a playlist (DASH)"), N_("Hand in the video it names.")),
+    (b"<mpd", N_("a playlist (DASH)"), N_("Submit the video that it names.")),
     (b"<!doctype html", N_("a web page"), N_("Save the video or photo in it, not the page.")),
     (b"<html", N_("a web page"), N_("Save the video or photo in it, not the page.")),
 )
@@ -239,7 +243,7 @@ def refuse_other_types(head: bytes, accepted: str = ACCEPTED) -> None:
         raise MediaError(
             N_(
                 "The file is a part of a stream (DASH, HLS) without its beginning. Put the stream's "
-                "initialisation segment before it, and hand in both as one file. %(accepted)s"
+                "initialisation segment before it, and submit both as one file. %(accepted)s"
             )
             % {"accepted": accepted}
         )
@@ -269,9 +273,9 @@ def refuse_type_mismatch(head: bytes, demuxer: str) -> None:
     if container is not None and demuxer not in container.demuxers:
         raise MediaError(
             N_(
-                "The file begins as %(name)s and is read as something else (%(demuxer)s), so "
-                "different programs would show different things. Save it anew from the program in "
-                "which it shows what you want examined, and keep the original as it is."
+                "The file starts like %(name)s but is read as another kind (%(demuxer)s), so different "
+                "programs would show different contents. Save it again from the program that shows the "
+                "content to be examined, and keep the original."
             )
             % {"name": container.name, "demuxer": demuxer}
         )
@@ -331,17 +335,20 @@ def open_exhibit(path: Path) -> Iterator[BinaryIO]:
     except shutil.SpecialFileError:
         raise MediaError(
             N_(
-                "The file cannot be opened: it is a device or a pipe. Save what comes out of it as a file, "
-                "and name that."
+                "The file cannot be opened: it is a device or a pipe. Save its output as a file, and "
+                "name that file."
             )
         ) from None
     except FileNotFoundError:
         raise NotOpenedError(
-            N_("The file cannot be opened: it is not there. Look for a mistake in its name or folder.")
+            N_("The file cannot be opened: it does not exist. Check its name and folder.")
         ) from None
     except PermissionError:
         raise NotOpenedError(
-            N_("The file cannot be opened: it may not be read. Allow that, or copy it to where it may.")
+            N_(
+                "The file cannot be opened: permission to read it is missing. Grant it, or copy the "
+                "file to a place where it can be read."
+            )
         ) from None
     except OSError as error:
         raise NotOpenedError(
@@ -394,8 +401,8 @@ class InputLimits:
         if min(width, height) > 0 and max(width, height) > self.aspect * min(width, height):
             raise MediaError(
                 N_(
-                    "The picture is %(width)s×%(height)s pixels, a strip in which there is no face "
-                    "to see. Cut out the part in question and try again."
+                    "The picture is %(width)s×%(height)s pixels, a strip too narrow to show a face. "
+                    "Cut out the part in question and try again."
                 )
                 % {"width": width, "height": height}
             )

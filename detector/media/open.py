@@ -112,8 +112,8 @@ def _colours(flags: int) -> int:
 # What Pillow and its plugins raise on damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, RuntimeError)
 UNSUPPORTED_COLOURS = N_(
-    "The picture's colours are stored in a way that is not read here (numbers of unknown range). Export it "
-    "as jpeg or png."
+    "The picture's colours are stored in a format that is not supported (numbers of unknown range). "
+    "Export it as jpeg or png."
 )
 _MILLISECONDS = Fraction(1, 1000)
 _ROWS = 256  # converted at once: linear light takes eight times the memory of pixels
@@ -231,12 +231,13 @@ def open_with_pillow(
 
 
 _ENCRYPTED = N_(
-    "The pictures are encrypted, as copy protection does it: only programs that have the key can show them. "
-    "Ask whoever has it for an mp4 without encryption, and keep the original."
+    "The pictures are encrypted for copy protection: only programs with the key can show them. Ask the "
+    "owner of the key for an mp4 without encryption, and keep the original."
 )
 _BROKE_OFF = N_(
-    "The file lacks its table of contents (moov): the recording broke off, or the file was copied only in "
-    "part. Copy it again; if it is so at its source, the recorder's maker or a repair program may restore it."
+    "The file lacks its table of contents (moov): the recording broke off, or the file was copied only "
+    "in part. Copy it again; if the source has the same fault, the recorder's maker or a repair "
+    "program may restore it."
 )
 # FFmpeg misses small JPEGs with appended data, and M2TS files that begin within a packet.
 _MISSED = frozenset({"jpeg_pipe", "mpegts"})

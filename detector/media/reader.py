@@ -215,9 +215,8 @@ class MediaReader(UprightPictures):
         if is_empty:
             raise PicturesNotReadError(
                 N_(
-                    "Not one frame could be decoded: the file is damaged or uses a codec unknown "
-                    "here. Play it in a video player; if it plays, convert it to H.264 mp4 and try "
-                    "again."
+                    "No frame could be decoded: the file is damaged or uses an unknown codec. Play it "
+                    "in a video player; if it plays, convert it to H.264 mp4 and try again."
                 )
             )
 

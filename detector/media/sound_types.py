@@ -138,5 +138,9 @@ UNDECODABLE_SOUND = (
     (b"RIFX", N_("a WAV recording of reversed byte order (RIFX)"), _TO_WAV),
     (b"ajkg", N_("a recording in Shorten"), _TO_WAV),
     (b"ADIF", N_("AAC with one header for the whole file (ADIF)"), _TO_WAV),
-    (b"MThd", N_("a MIDI file, which holds notes and no sound"), N_("Hand in a recording, if there is one.")),
+    (
+        b"MThd",
+        N_("a MIDI file, which holds notes and no sound"),
+        N_("Submit a recording, if there is one."),
+    ),
 )

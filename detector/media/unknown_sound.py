@@ -26,8 +26,8 @@ _NAMES = {
     "0x2048": "Sonic",
 }
 _ENCRYPTED = N_(
-    "The sound is encrypted, as copy protection does it: only programs that have the key can play it. Ask "
-    "whoever has it for a recording without encryption, and keep the original."
+    "The sound is encrypted for copy protection: only programs with the key can play it. Ask the owner "
+    "of the key for a recording without encryption, and keep the original."
 )
 _HEAD = 1 << 16
 _EXTENSIBLE = 0xFFFE

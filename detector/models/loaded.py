@@ -48,7 +48,7 @@ def refuse_model_combination(first: str, others: Sequence[_Model], name_of: Call
     """
     if len(others) > MOST_OTHERS:
         raise ParameterError(
-            N_("At most %(most_others)s other models can be asked for in one analysis.")
+            N_("At most %(most_others)s other models can take part in one analysis.")
             % {"most_others": MOST_OTHERS}
         )
     names = {first}
@@ -250,8 +250,8 @@ def check_card(data: bytes) -> Card:
         if find_invisible(text):
             raise ModelError(
                 N_(
-                    "The model card holds control or direction characters, which can make text look "
-                    "like what it is not. Remove them from the card."
+                    "The model card contains control or direction characters, which can disguise text. "
+                    "Remove them from the card."
                 )
             )
     return card
@@ -295,8 +295,8 @@ def check_weights(card: Card, weights: Path, name: str, sha256: str | None = Non
         if not 0 < size <= most:
             raise ModelError(
                 N_(
-                    "%(name)s has %(size)s bytes; weights have at most %(most)s, and more than none. "
-                    "Store them in half precision."
+                    "%(name)s has %(size)s bytes; weights must have between 1 and %(most)s. Store them "
+                    "in half precision."
                 )
                 % {"name": name, "size": f"{size:,}", "most": f"{most:,}"}
             )

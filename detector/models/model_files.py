@@ -182,9 +182,9 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     if not by_path and not is_model_name(str(model)):
         raise ModelError(
             N_(
-                "%(given)s names no model: a name is made of small letters, digits and hyphens. "
-                "%(models_here)s A model elsewhere is named by the path of its .json, .safetensors "
-                "or .onnx file."
+                "%(given)s is not a model's name: names consist of small letters, digits and hyphens. "
+                "%(models_here)s Name a model elsewhere by the path of its .json, .safetensors or "
+                ".onnx file."
             )
             % {"given": repr(str(model)), "models_here": _models_here()}
         )
@@ -198,8 +198,8 @@ def load_card(model: str | Path | None = None) -> tuple[Card, Path]:
     if path.suffix in WEIGHTS and path.suffix != card.suffix:
         raise ModelError(
             N_(
-                "%(card)s beside %(weights)s is the card of a %(suffix)s file. That of an ONNX file "
-                "has a part onnx, which says how faces are framed and what the output means "
+                "%(card)s beside %(weights)s is the card of a %(suffix)s file. The card of an ONNX "
+                "file has a part onnx, which says how faces are framed and what the output means "
                 "(docs/external-models.md)."
             )
             % {"card": card_path.name, "weights": path.name, "suffix": card.suffix}

@@ -91,7 +91,7 @@ def find_shape(model: ModelProto, size: int, name: str) -> OnnxShape:
     inputs = [value for value in model.graph.input if value.name not in initializers]
     if len(inputs) != 1:
         raise ModelError(
-            N_("%(name)s takes %(inputs)s inputs; one is wanted, the crops. Export it so.")
+            N_("%(name)s takes %(inputs)s inputs; it must take one, the crops. Export it that way.")
             % {"name": name, "inputs": len(inputs)}
         )
     kind = inputs[0].type.tensor_type
@@ -109,12 +109,18 @@ def find_shape(model: ModelProto, size: int, name: str) -> OnnxShape:
     if any(side not in (0, size) for side in sides) or (dims[3] if last else dims[1]) not in (0, 3):
         shape = " × ".join(str(dim) if dim else "any" for dim in dims)
         raise ModelError(
-            N_("%(name)s takes %(told)s, and its card says crops of %(size)s px. Correct the card's size.")
+            N_(
+                "%(name)s takes %(told)s, but its card states crops of %(size)s px. Correct the size in "
+                "the card."
+            )
             % {"name": name, "told": shape, "size": size}
         )
     if dims[0] not in (0, 1):
         raise ModelError(
-            N_("%(name)s takes batches of exactly %(batch)s. Export it with an open batch, or with one of 1.")
+            N_(
+                "%(name)s takes batches of exactly %(batch)s. Export it with an open batch size, or "
+                "with a batch of 1."
+            )
             % {"name": name, "batch": dims[0]}
         )
     return OnnxShape(inputs[0].name, last, dims[0] == 1)
@@ -206,8 +212,8 @@ def _refuse_versions(model: ModelProto, name: str) -> None:
     if version not in OPSETS:
         raise ModelError(
             N_(
-                "%(name)s is of opset %(version)s; %(oldest)s to %(newest)s are known. Export it with "
-                "another opset_version."
+                "%(name)s uses opset %(version)s; %(oldest)s to %(newest)s are supported. Export it "
+                "with another opset_version."
             )
             % {"name": name, "version": version, "oldest": OPSETS.start, "newest": OPSETS.stop - 1}
         )
@@ -223,9 +229,9 @@ def _refuse_nodes(model: ModelProto, name: str) -> None:
         if node.domain not in _STANDARD:
             raise ModelError(
                 N_(
-                    "%(name)s uses the operator %(op_type)s of %(domain)s, which is none of the "
-                    "standard's. Custom operators run code of their own and are always refused. Export the "
-                    "network with standard operators alone."
+                    "%(name)s uses the operator %(op_type)s of %(domain)s, which is not a standard "
+                    "operator. Custom operators run their own code and are always refused. Export the "
+                    "network with standard operators only."
                 )
                 % {"name": name, "op_type": repr(node.op_type[:40]), "domain": repr(node.domain[:40])}
             )

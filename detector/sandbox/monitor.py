@@ -44,8 +44,9 @@ class CrashError(ReelproofError):
             self.add_note(f"It ended by signal {signal_number}, {signal.strsignal(signal_number)}.")
         super().__init__(
             N_(
-                "The file made the decoder crash. It is damaged or was built to do this. Play it in a video "
-                "program, save it anew from there if that works, and use that; keep the original as it is."
+                "The file crashed the decoder. It is damaged or was built to do this. Play it in a "
+                "video program, save it again from there if that works, and use that; keep the "
+                "original."
             )
         )
 
@@ -56,8 +57,8 @@ class KilledError(ReelproofError):
     def __init__(self) -> None:
         super().__init__(
             N_(
-                "The process that read the file was ended from outside, most often because the machine ran "
-                "out of memory. Close other programs and try again."
+                "The process that read the file was killed, most often because the machine ran out of "
+                "memory. Close other programs and try again."
             )
         )
 

@@ -25,6 +25,6 @@ def refuse_without_others(rule: JointRule, others: Sized) -> None:
     """Raise :class:`ParameterError` if a rule for several models is given for one."""
     if rule != JointRule.FIRST and not others:
         raise ParameterError(
-            N_("The rule “%(rule)s” is for several models. Name others beside the first, or leave it out.")
+            N_("The rule “%(rule)s” is for several models. Name others beside the first, or omit the rule.")
             % {"rule": str(rule)}
         )

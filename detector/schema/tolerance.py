@@ -86,8 +86,8 @@ def stated() -> str:
     """State the tolerance of the findings in a sentence."""
     words = N_(
         "probabilities within %(probability)s, edges of segments within %(frames)s sampled frame, at "
-        "most %(unmatched)s of the faces judged in sampled frames and %(between)s of those in others "
-        "judged in one of both only; verdict and number of segments the same"
+        "most %(unmatched)s of the faces in sampled frames and %(between)s of those in others judged "
+        "in only one of the two; verdict and number of segments the same"
     )
     return words % {
         "probability": f"{PROBABILITY.by:g}",

@@ -105,8 +105,8 @@ def _calm_name(candidate: Candidate, prefix: str) -> str:
 
 
 NO_MEMORY = N_(
-    "There is no heatmap, because computing it failed for want of memory. The finding does not depend on it; "
-    "analyse again with more memory to obtain it."
+    "There is no heatmap, because memory ran out. The finding does not depend on it; analyse again "
+    "with more memory to obtain it."
 )
 NO_TIME = N_(
     "There is no heatmap, because computing those of other frames took too long. The finding does not depend "

@@ -318,8 +318,7 @@ def thresholds_by_false_positive_rate(validation: Validation, most: float) -> tu
     """
     if not 0 <= most < 1:
         raise ParameterError(
-            N_("A false positive rate of %(rate)s is none: name one from 0 to below 1.")
-            % {"rate": f"{most:g}"}
+            N_("%(rate)s is not a false positive rate: give one from 0 to below 1.") % {"rate": f"{most:g}"}
         )
     rate = _percent(most)
     words = N_("a measured false positive rate of at most %(rate)s") % {"rate": rate}
@@ -329,8 +328,8 @@ def thresholds_by_false_positive_rate(validation: Validation, most: float) -> tu
         if not points:
             raise ParameterError(
                 N_(
-                    "No threshold up to %(threshold)s keeps to a false positive rate of %(rate)s for "
-                    "%(clips)s. Name a higher one."
+                    "No threshold up to %(threshold)s reaches a false positive rate of %(rate)s or "
+                    "less for %(clips)s. Give a higher rate."
                 )
                 % {
                     "threshold": f"{curve.points[-1].threshold:g}",
@@ -351,7 +350,7 @@ def thresholds_by_cost(validation: Validation, cost: float, prior: float = 0.5) 
     """
     if not 0 < cost < math.inf or not 0 < prior < 1:
         raise ParameterError(
-            N_("Name a finite cost above 0, and a share of manipulated files between 0 and 1.")
+            N_("Give a finite cost above 0, and a share of manipulated files between 0 and 1.")
         )
     words = N_(
         "least cost, a false positive counting %(cost)s times a false negative and %(share)s of all exhibits "

@@ -119,17 +119,17 @@ def _search_words(search: MarkSearch) -> str:
     pixels = ""
     if search.frames:
         pixels = gettext(
-            "Hidden marks were looked for in the pixels of %(pictures)s.",
+            "The pixels of %(pictures)s were searched for hidden marks.",
             pictures=plural(search.frames, "picture", "pictures"),
         )
     sound = text_of(search.cause, search.note or "")
     if search.sound:
         sound = gettext(
-            "In %(seconds)s s of sound the mark of Chatterbox was looked for.",
+            "%(seconds)s s of sound were searched for the mark of Chatterbox.",
             seconds=shown(search.sound, ".0f"),
         )
     unreadable = gettext(
-        "If none is there, that proves nothing: compression removes them, and SynthID, Stable Signature, "
+        "Finding none proves nothing: compression removes marks, and SynthID, Stable Signature, "
         "Tree-Ring and the marks of Meta and OpenAI cannot be read here."
     )
     return " ".join(part for part in (pixels, sound, unreadable) if part)
@@ -144,13 +144,13 @@ def _beside_verdict(declaration: Declaration) -> str:
         }
         if mark.place is HiddenPlace.SOUND:
             return gettext(
-                "The sound carries the hidden mark that %(program)s writes; %(measure)s. Anybody can write "
-                "it; it did not affect the verdict.",
+                "The sound carries the hidden mark that %(program)s writes; %(measure)s. Anyone can "
+                "write it; it did not affect the verdict.",
                 **values,
             )
         return gettext(
-            "The picture carries the hidden mark that %(program)s writes; %(measure)s. Anybody can write it; "
-            "it did not affect the verdict.",
+            "The picture carries the hidden mark that %(program)s writes; %(measure)s. Anyone can "
+            "write it; it did not affect the verdict.",
             **values,
         )
     by = gettext(" by %(program)s", program=file_name(declaration.program)) if declaration.program else ""

@@ -159,13 +159,13 @@ def _compared(media: Media, check: ExhibitCheck) -> tuple[Fact, ...]:
         return (Fact(gettext("Comparison"), result, gettext("searched on %(checked)s", checked=checked)),)
     if check.fits(media.sha256, media.bytes):
         result = gettext(
-            "Unchanged: the stored file is identical to the %(bytes)s bytes that were handed in.",
+            "Unchanged: the stored file is identical to the %(bytes)s bytes that were submitted.",
             bytes=shown(media.bytes, ","),
         )
     else:
         result = gettext(
-            "CHANGED: the stored file differs from the file that was handed in (%(bytes_now)s bytes now, "
-            "%(bytes_then)s then). The findings are about the file that was handed in.",
+            "CHANGED: the stored file differs from the submitted file (%(bytes_now)s bytes now, "
+            "%(bytes_then)s then). The findings are about the submitted file.",
             bytes_now=shown(check.bytes, ","),
             bytes_then=shown(media.bytes, ","),
         )

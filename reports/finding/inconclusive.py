@@ -76,9 +76,9 @@ _BETTER_COPY_WITH_FACES = (
 )
 _AS_PHOTOGRAPH = (
     N_(
-        "The picture itself, or a frame of the video, may allow a finding if it is handed in as a photograph."
+        "The picture itself, or a frame of the video, may allow a finding if it is submitted as a photograph."
     ),
-    N_("Hand in the picture itself, or a frame of the video, as a photograph."),
+    N_("Submit the picture itself, or a frame of the video, as a photograph."),
 )
 _ORIGINAL_PHOTOGRAPH = (
     N_(

@@ -28,8 +28,8 @@ def face_reliability(analysis: Analysis) -> str:
     if analysis.verdict is Verdict.MANIPULATED:
         if of_pages:
             return gettext(
-                "Of 100 unmanipulated clips from sources that nothing had learnt from, %(share)s were "
-                "flagged; of films, television and stock footage %(films)s.",
+                "Of 100 unmanipulated clips from sources unknown to the model, %(share)s were flagged; "
+                "of films, television and stock footage %(films)s.",
                 share=_hundredth(figures[_FLAGGED]),
                 films=_hundredth(figures[_FILMS_FLAGGED]),
             )
@@ -38,8 +38,7 @@ def face_reliability(analysis: Analysis) -> str:
     else:
         if of_pages:
             return gettext(
-                "Of 100 manipulated clips from sources that nothing had learnt from, %(share)s were not "
-                "flagged.",
+                "Of 100 manipulated clips from sources unknown to the model, %(share)s were not flagged.",
                 share=_hundredth(1 - figures[_FOUND]),
             )
         error = reader.errors[1]

@@ -27,19 +27,18 @@ def _of_voice(analysis: Analysis) -> str:
         return ""
     if voice.channels:
         decoded = gettext(
-            "The sound was decoded at 16,000 samples a second. Channels that carry the same speech were "
-            "judged together, as their mean; others each for itself."
+            "The sound was decoded at 16,000 samples a second. Channels that carry the same speech "
+            "were judged together, as their mean; others separately."
         )
     else:
         decoded = gettext("The sound was decoded and reduced to one channel at 16,000 samples a second.")
     scored = gettext(
-        "A small network marked where somebody speaks; silence, music and noise were not "
-        "judged. Each window of %(window)s s of speech, one every %(step)s s, was scored by the network for "
-        "voices. The scores were smoothed by a "
-        "median. A segment starts where the smoothed score reaches %(enter)s and ends where it falls below "
-        "%(leave)s. For the peaks of each segment a heatmap shows which times and frequencies raised the "
-        "score; it was tested by replacing the highlighted area by the recording's own noise and scoring "
-        "the window again.",
+        "A small network marked where someone speaks; silence, music and noise were not judged. Each "
+        "window of %(window)s s of speech, one every %(step)s s, was scored by the network for voices. "
+        "The scores were smoothed by a median. A segment starts where the smoothed score reaches "
+        "%(enter)s and ends where it falls below %(leave)s. For the peaks of each segment a heatmap "
+        "shows which times and frequencies raised the score; it was tested by replacing the "
+        "highlighted area by the recording's own noise and scoring the window again.",
         window=shown(voice.scores.window, "g"),
         step=shown(voice.scores.step, "g"),
         enter=shown(voice.scores.enter, "g"),

@@ -33,7 +33,7 @@ def channel_sentences(voice: Voice) -> tuple[str, ...]:
         )
         sentences.append(
             gettext(
-                "The channels carry different speech, so each was judged for itself. %(verdicts)s.",
+                "The channels carry different speech, so each was judged separately. %(verdicts)s.",
                 verdicts=capitalize_first(verdicts),
             )
         )

@@ -58,7 +58,7 @@ def sound_facts(analysis: Analysis) -> tuple[Fact, ...]:
         note = gettext("as where recordings were joined; its times were continued")
         facts.append(Fact(gettext("Places where the clock restarts"), shown(stream.restarts, ","), note))
     if stream.closed_gaps:
-        note = gettext("taken for errors of the clock, and closed up")
+        note = gettext("treated as errors of the clock, and closed")
         facts.append(Fact(gettext("Gaps of more than ten minutes"), shown(stream.closed_gaps, ","), note))
     if stream.repeated:
         note = gettext("each equals one with the same time, which was examined")

@@ -72,13 +72,12 @@ def voice_reliability(verdict: VoiceVerdict, model: VoiceModel) -> str:
     figures = model.figures
     if verdict is VoiceVerdict.SYNTHETIC and _FLAGGED in figures:
         return gettext(
-            "Of 100 human recordings from sources that nothing had learnt from, %(share)s were flagged.",
+            "Of 100 human recordings from sources unknown to the model, %(share)s were flagged.",
             share=shown(100 * figures[_FLAGGED], ".0f"),
         )
     if verdict is VoiceVerdict.NOT_FOUND and _FOUND in figures:
         return gettext(
-            "Of 100 synthetic recordings from sources that nothing had learnt from, %(share)s were not "
-            "flagged.",
+            "Of 100 synthetic recordings from sources unknown to the model, %(share)s were not flagged.",
             share=shown(100 * (1 - figures[_FOUND]), ".0f"),
         )
     return ""

@@ -149,8 +149,8 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
     judged = " ".join(_judged(voice, finding) for finding in voice.findings)
     if voice.stream is not None and voice.stream.unread:
         unread = gettext(
-            "The file holds %(unread)s bytes that were not examined: they lie behind the end that it states "
-            "for its sound, or between the packets, and are nothing known.",
+            "The file holds %(unread)s bytes that were not examined: they lie behind the end that it "
+            "states for its sound, or between the packets, and have an unknown format.",
             unread=shown(voice.stream.unread, ","),
         )
         judged = f"{judged} {unread}"
@@ -192,7 +192,7 @@ def next_steps(voice: Voice | None) -> str:
             )
         case VoiceVerdict.NO_SPEECH:
             return gettext(
-                "If you hear speech in it, hand in a copy of better quality, such as the original file. "
+                "If you hear speech in it, submit a copy of better quality, such as the original file. "
                 "Music and noise are not judged."
             )
         case _:
@@ -203,8 +203,8 @@ def meaning(voice: Voice) -> tuple[str, ...]:
     """List what the finding about the voices means."""
     window, step = shown(voice.scores.window, "g"), shown(voice.scores.step, "g")
     compared = gettext(
-        "Each window of %(window)s s of speech, one every %(step)s s, was scored by a network that learnt "
-        "from human speech and from speech made or converted by programs.",
+        "Each window of %(window)s s of speech, one every %(step)s s, was scored by a network that was "
+        "trained on human speech and on speech made or converted by programs.",
         window=window,
         step=step,
     )

@@ -60,7 +60,7 @@ def test_what_is_looked_at_is_read_first(long: tuple[desk.Served, str], page: Pa
     )
     assert sum(lanes) == 6
     page.locator("#explore").fill("0.9")
-    assert "until then it is worked out from an outline" in (
+    assert "until then it is computed from an outline" in (
         page.locator("#explore-words").text_content() or ""
     )
     page.evaluate("() => document.getElementById('review').desk.timeline.show(6800, 6900)")

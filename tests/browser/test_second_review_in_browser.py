@@ -127,7 +127,7 @@ def named(page: Page, lab: Lab) -> None:
     for part, who in (("First", "Ada"), ("Second", "Ben"), ("Third", "Cleo")):
         chosen = page.get_by_label(f"{part} reviewer")
         chosen.select_option(label=chosen.locator("option", has_text=who).inner_text())
-    page.get_by_label("What the machine found, and what others said of an exhibit").check()
+    page.get_by_label("What the machine found, and what others said about an exhibit").check()
     look(page, "1-naming")
     page.get_by_role("button", name="Save reviewers").click()
     expect(page.get_by_text("until their own judgement is in").first).to_be_visible()

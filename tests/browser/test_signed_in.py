@@ -241,7 +241,7 @@ def test_pages_of_accounts_and_cases(
 
 def test_a_reader_is_offered_nothing_they_may_not_do(house: House, page: Page) -> None:
     sign_in(page, house, "ray")
-    expect(page.get_by_text("does not hand in files")).to_be_visible()
+    expect(page.get_by_text("does not upload files")).to_be_visible()
     expect(page.get_by_role("link", name="People")).to_have_count(0)
     page.goto(house.address + "/models")
     expect(page.get_by_role("button", name="Make default")).to_have_count(0)

@@ -35,7 +35,7 @@ def test_the_result_of_an_enlarged_video_says_so(tmp_path: Path) -> None:
         "width": round(media.width / media.enlarged),
         "height": round(media.height / media.enlarged),
     }
-    assert "hold no more detail than about" in analysis.reason
+    assert "have no more detail than about" in analysis.reason
     assert analysis.coverage.frames_with_usable_face
 
 

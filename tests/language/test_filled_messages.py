@@ -120,8 +120,8 @@ BEGIN_WITH_A_FIGURE = (
     "3 parts of the picture beside the faces differ.",
     "1,234 faces, counted frame by frame, lie where the reference shows nothing.",
     "12 faces, counted frame by frame, are less than 24 pixels wide in one of the files.",
-    "1 intact frame, at a time that is not after the one before, was not looked at.",
-    "48 intact frames, each at a time that is not after the one before, were not looked at.",
+    "1 intact frame with a time not later than that of the frame before was not examined.",
+    "48 intact frames with a time not later than that of the frame before were not examined.",
 )
 
 

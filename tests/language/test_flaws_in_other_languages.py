@@ -115,7 +115,7 @@ def test_no_report_leaves_a_flaw_in_english(
         (
             "The faces found are drawn in areas of one colour, others too noisy or too small to judge. The "
             "networks were neither made for such pictures nor measured on them, so no figure is given. The "
-            "file is damaged: a part of the picture is missing and was not looked at.",
+            "file is damaged: a part of the picture is missing and was not examined.",
             "Die gefundenen Gesichter sind in Farbflächen gezeichnet, andere zu verrauscht oder zu klein für "
             "ein Urteil. Die Netze wurden weder für solche Bilder entwickelt noch an ihnen gemessen; es wird "
             "daher keine Zahl angegeben. Die Datei ist beschädigt: Ein Teil des Bildes fehlt und wurde nicht "

@@ -96,7 +96,7 @@ def decided(analysis: Analysis, **of_persons: object) -> Analysis:
             [
                 "The picture does not move",
                 "The picture itself, or a frame of the video",
-                "Hand in the picture itself",
+                "Submit the picture itself",
             ],
         ),
         (
@@ -106,7 +106,7 @@ def decided(analysis: Analysis, **of_persons: object) -> Analysis:
             [
                 "The scores are too low",
                 "The picture itself, or a frame of the video",
-                "Hand in the picture itself",
+                "Submit the picture itself",
             ],
         ),
         (

@@ -37,7 +37,7 @@ KINDS = (
         "; las huellas son las de un rostro generado por completo",
     ),
     (
-        "; whether it was swapped or edited, or generated as a whole, the traces do not tell",
+        "; the traces do not show whether it was swapped or edited, or generated as a whole",
         "; ob es getauscht oder bearbeitet oder als Ganzes generiert wurde, verraten die Spuren nicht",
         "; las huellas no dicen si fue intercambiado o editado, o generado por completo",
     ),
@@ -51,7 +51,7 @@ KINDS = (
 CONTRASTS = (
     ("", "", ""),
     (
-        "; it counted that the face there differs from the rest of its track",
+        "; its difference from the rest of its track was taken into account",
         "; mitgezählt hat, dass das Gesicht dort vom Rest seiner Spur abweicht",
         "; ha contado que el rostro difiere allí del resto de su trayectoria",
     ),

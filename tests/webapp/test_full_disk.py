@@ -66,7 +66,7 @@ def test_a_read_only_disk_is_explained(app, code):
     assert client.get("/analyses").status_code == 200
     answer = client.post("/cases", data={"name": "A"})
     assert answer.status_code == 503 and "The disk cannot be written" in answer.text
-    assert "has to check that disk" in answer.text
+    assert "must check that disk" in answer.text
 
 
 def test_an_unwritable_file_is_explained(app, monkeypatch):
@@ -98,7 +98,7 @@ def test_downloads_that_need_disk_space_are_refused(app, monkeypatch, prefix, as
         token = tokens.create(session, principal_of(ada), "script", ["export"]).token
     named = {"Authorization": f"Bearer {token}"} if prefix else {}
     answer = client.get(f"{prefix}/analyses/{row.id}/{asked}", headers=named)
-    assert answer.status_code == 507 and "what you asked for could not be written" in answer.text
+    assert answer.status_code == 507 and "your request could not be saved" in answer.text
 
 
 def test_a_full_disk_of_sqlite_is_recognised(app):

@@ -153,7 +153,9 @@ def language() -> Response:
     code = request.form.get("language", "")
     if code and code not in LANGUAGES:
         raise UserError(
-            400, gettext("There is no translation into this language."), gettext("Choose one of the list.")
+            400,
+            gettext("There is no translation into this language."),
+            gettext("Choose one from the list."),
         )
     with context.database().begin() as session:
         session.get_one(User, row.user_id).language = code
@@ -166,7 +168,7 @@ def own_session() -> SessionRow:
     if row is None:
         raise UserError(
             404,
-            gettext("There is no account here: nobody signs in to this Reelproof."),
+            gettext("There are no accounts: this Reelproof has no sign-in."),
             gettext("Go back to the library."),
         )
     return row

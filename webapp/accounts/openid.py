@@ -124,10 +124,10 @@ class Provider:
         """
         if not secrets.compare_digest(response.get("state", "").encode(), attempt.state.encode()):
             raise ProviderError(
-                gettext("This answer does not belong to a sign-in that was begun in this browser.")
+                gettext("This response does not belong to a sign-in started in this browser.")
             )
         if response.get("iss", self.issuer) != self.issuer:  # RFC 9207
-            raise ProviderError(gettext("The answer is from another provider."))
+            raise ProviderError(gettext("The response is from another provider."))
         if "error" in response or not response.get("code"):
             raise ProviderError(gettext("The provider did not sign you in."))
         if not self._slots.acquire(blocking=False):
@@ -197,7 +197,9 @@ class Provider:
             raise ProviderError(gettext("This logout token could not be used.")) from error
         if not valid or not isinstance(sub, str) or not sub:
             log.warning("a logout token of %s was refused: not for here and now, or without sub", self.issuer)
-            raise ProviderError(gettext("This logout token is not for here and now, or names nobody (sub)."))
+            raise ProviderError(
+                gettext("This logout token is for another client or time, or names no account (sub).")
+            )
         # Required as well, and left out as well; then the claims tell tokens apart.
         identity = json.dumps(
             claims["jti"] if claims.get("jti") else dict(claims), sort_keys=True, default=str
@@ -237,7 +239,7 @@ class Provider:
         )
         claims.validate(leeway=_LEEWAY)
         if attempt.again and time.time() - float(claims.get("auth_time") or 0) > 5 * _LEEWAY:
-            raise ProviderError(gettext("The provider did not ask you to sign in anew."))
+            raise ProviderError(gettext("The provider did not ask you to sign in again."))
         return dict(claims)
 
     def _description(self) -> dict[str, Any]:

@@ -37,9 +37,9 @@ _MIN_SCORE = 3  # of zxcvbn, from 0 to 4: more than a hundred million guesses
 _CHECKED_CHARACTERS = 40
 # Explanations by the pattern that zxcvbn reports for the longest part of the password.
 _EXPLANATIONS = {
-    "dictionary": N_("Common words, names and passwords, and what resembles them, are tried first."),
+    "dictionary": N_("Common words, names and passwords, and similar ones, are tried first."),
     "spatial": N_("Adjacent keys are tried first."),
-    "repeat": N_("Repeated characters add next to nothing."),
+    "repeat": N_("Repeated characters add almost no strength."),
     "sequence": N_("Sequences of letters and digits are tried first."),
     "regex": N_("Years and dates are tried first."),
     "date": N_("Years and dates are tried first."),
@@ -113,8 +113,8 @@ def password_weakness(password: str, about: Iterable[str] = ()) -> str | None:
         return None
     longest = max(estimate["sequence"], key=lambda part: len(part["token"]))
     if why := _EXPLANATIONS.get(longest["pattern"]):
-        return gettext("This password is guessed early: %(why)s Choose another one.", why=gettext(why))
-    return gettext("This password is guessed early. Choose another one.")
+        return gettext("This password is easy to guess: %(why)s Choose another one.", why=gettext(why))
+    return gettext("This password is easy to guess. Choose another one.")
 
 
 def generate_password() -> str:

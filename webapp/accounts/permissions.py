@@ -43,25 +43,23 @@ MEANINGS = {
         "see analyses, findings, comparisons, copies, second reviews, cases, statistics and models"
     ),
     Permission.EXPORT: N_(
-        "fetch reports, bundles, exports, whole cases and exhibits, have heatmaps animated"
+        "download reports, bundles, exports, complete cases and exhibits, animate heatmaps"
     ),
-    Permission.ANNOTATE: N_(
-        "record and import annotations, state details of a case, take part in second reviews"
-    ),
+    Permission.ANNOTATE: N_("record and import annotations, state case details, take part in second reviews"),
     Permission.ANALYSE: N_(
-        "hand in files, analyse again, compare with a reference, cancel, retry, pause, prioritise"
+        "upload files, analyse again, compare with a reference, cancel, retry, pause, prioritise"
     ),
     Permission.WATCH: N_("see live sessions"),
     Permission.ARRANGE: N_(
-        "make and close cases, say who is in them and who reviews, put analyses into them"
+        "create and close cases, choose their members and reviewers, put analyses into them"
     ),
     Permission.DELETE: N_("delete analyses and comparisons"),
     Permission.CONFIGURE: N_(
-        "add, choose and remove models, make validations and set thresholds, see operations and set "
-        "alerts, make webhooks"
+        "add, choose and remove models, create validations, set thresholds, see operations, set "
+        "alerts, create webhooks"
     ),
-    Permission.AUDIT: N_("read the custody log as a whole, and the metrics"),
-    Permission.ADMINISTER: N_("make accounts and change roles, open closed cases again and purge them"),
+    Permission.AUDIT: N_("read the complete custody log, and the metrics"),
+    Permission.ADMINISTER: N_("create accounts, change roles, reopen and purge closed cases"),
 }
 
 

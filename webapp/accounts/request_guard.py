@@ -87,16 +87,16 @@ def _error_with_delay(status: int, error: str, remedy: str, seconds: int) -> Use
 
 _UNAUTHENTICATED = "You are not signed in, or your token does not work (any more)."
 NOT_SIGNED_IN = UserError(
-    401, _UNAUTHENTICATED, f"Sign in, or send a token {tokens.HOW_TO_CREATE}. Then hand the file in again."
+    401, _UNAUTHENTICATED, f"Sign in, or send a token {tokens.HOW_TO_CREATE}. Then upload the file again."
 )
 # For a part of a resumable upload, of which earlier parts are kept.
 NOT_SIGNED_IN_FOR_PART = UserError(
     401,
     _UNAUTHENTICATED,
-    f"Send a token {tokens.HOW_TO_CREATE}. The parts that arrived are kept for a day: ask with HEAD where to "
-    "go on, then send the part that starts there.",
+    f"Send a token {tokens.HOW_TO_CREATE}. The parts that arrived are kept for a day: send HEAD "
+    "to learn the offset, then send the part that starts there.",
 )
-NOT_ALLOWED = UserError(403, "Your role does not hand in files.", "Ask an administrator for another one.")
+NOT_ALLOWED = UserError(403, "Your role does not upload files.", "Ask an administrator for another one.")
 TOO_MANY = _error_with_delay(
     429, "You are sending as many files as you may at once.", "Wait until one has arrived.", seconds=5
 )
@@ -126,7 +126,7 @@ class FormRefused(UserError):
 
     def __init__(self) -> None:
         if wants_json():  # a script of a page that stayed open
-            error = gettext("Somebody signed in since this page was opened, so nothing was saved.")
+            error = gettext("Someone signed in since this page was opened, so nothing was saved.")
             remedy = gettext("Reload the page, then try again.")
         else:
             error = gettext("This form is not from a page of this session, so nothing was saved.")
@@ -209,7 +209,9 @@ def _check() -> Response | None:
         return None  # an unknown address: the response is the same for everybody
     requirement = requirement_of(current_app, request.endpoint)
     if requirement is None:
-        raise UserError(403, gettext("Nobody may use this address."), gettext("It declares no permission."))
+        raise UserError(
+            403, gettext("This address is closed to everyone."), gettext("It declares no permission.")
+        )
     if (response := _refuse_unless_met(requirement)) is not None:
         return response
     if request.method not in SAFE and g.session is not None:
@@ -239,7 +241,7 @@ def _refuse_unless_met(requirement: Requirement) -> Response | None:
         return _redirect_first(
             "account.show",
             403,
-            gettext("Your password was given to you by somebody else."),
+            gettext("Another person set your password."),
             gettext("Change it first."),
         )
     if (

@@ -74,7 +74,7 @@ def secret(settings: Settings, user: User) -> str:
         raise UserError(
             500,
             gettext("The second factor of this account cannot be read: it, or factors.key, was changed."),
-            gettext("Put factors.key back from a backup, or have an administrator reset the second factor."),
+            gettext("Restore factors.key from a backup, or ask an administrator to reset the second factor."),
         ) from None
 
 

@@ -103,7 +103,7 @@ def _grantable_scopes(principal: Principal, scopes: Iterable[str]) -> list[str]:
     if excess := [name for name in names if not principal.may(Permission(name))]:
         raise TokenError(
             gettext(
-                "%(display)s may not %(names)s, and so no token of theirs may.",
+                "%(display)s may not %(names)s, so a token of this account may not either.",
                 display=principal.display,
                 names=", ".join(excess),
             ),

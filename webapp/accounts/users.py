@@ -98,8 +98,8 @@ def _unused_display_name(session: Session, display: str, name: str) -> str:
     # Annotations are signed with this name, so two people must not share it.
     if looks_taken(display, (user.display for user in list_users(session))):
         raise AccountError(
-            gettext("Somebody is called “%(display)s” already.", display=display),
-            gettext("Add something that tells them apart."),
+            gettext("There is a person called “%(display)s” already.", display=display),
+            gettext("Add something that distinguishes them."),
             field="display",
         )
     return display
@@ -234,5 +234,5 @@ def _require_another_administrator(session: Session, user: User) -> None:
     if user.role == Role.ADMINISTRATOR and not session.scalar(others):
         raise AccountError(
             gettext("%(display)s is the only administrator.", display=user.display),
-            gettext("Make somebody else an administrator first."),
+            gettext("Make another person an administrator first."),
         )

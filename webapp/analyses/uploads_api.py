@@ -276,7 +276,7 @@ def analyse(upload_id: str, body: OfUpload) -> Answered:
     with context.database().begin() as session:
         analysis = session.scalar(own)
     if analysis is None:
-        raise UserError(404, "The analysis of this upload was deleted.", "Hand the file in again.")
+        raise UserError(404, "The analysis of this upload was deleted.", "Upload the file again.")
     return accepted_response(analysis)
 
 

@@ -137,7 +137,7 @@ def _require_closed(session: Session, case_id: int) -> CaseRow:
         raise UserError(404, gettext("There is no such case."), gettext("It may have been purged meanwhile."))
     if case.closed is None:
         raise UserError(
-            409, gettext("This case is not closed."), gettext("Close it, export it whole, then purge it.")
+            409, gettext("This case is not closed."), gettext("Close it, export it, then purge it.")
         )
     _refuse_unfinished(session, case)
     return case

@@ -38,7 +38,7 @@ class ConflictError(UserError):
         ]
         super().__init__(
             409,
-            gettext("Somebody changed the case details meanwhile. %(fields)s.", fields="; ".join(conflicts)),
+            gettext("Another person has changed the case details. %(fields)s.", fields="; ".join(conflicts)),
             gettext("Reload the page, and save the right values."),
         )
 

@@ -110,10 +110,13 @@ def refuse_from_second(
         raise UserError(
             409,
             gettext(
-                "%(display)s is the second reviewer of this case, so what they handed in cannot be in it.",
+                (
+                    "%(display)s is the second reviewer of this case, so files that they uploaded cannot "
+                    "be in it."
+                ),
                 display=second.display,
             ),
-            gettext("Let somebody else hand the file in, or name another second reviewer."),
+            gettext("Let another person upload the file, or name another second reviewer."),
         )
     if analysis:
         _refuse_unblind(session, second, [analysis])
@@ -166,7 +169,7 @@ def _reviewer_account(session: Session, part: Part, user_id: int) -> User:
                 "%(display)s is an administrator and sees everything, so they cannot review blind.",
                 display=user.display,
             ),
-            gettext("Choose somebody else as second reviewer."),
+            gettext("Choose another person as second reviewer."),
         )
     return user
 
@@ -207,7 +210,9 @@ def _refuse_second_reviewer(session: Session, who: Principal, case_id: int) -> N
     naming = session.get(CaseReview, case_id)
     if naming is not None and naming.second_id == who.user_id:
         raise UserError(
-            403, gettext("You are the second reviewer of this case."), gettext("Let somebody else change it.")
+            403,
+            gettext("You are the second reviewer of this case."),
+            gettext("Ask another person to change it."),
         )
 
 
@@ -231,5 +236,5 @@ def _refuse_unblind(session: Session, second: User, analyses: Any) -> None:
         raise UserError(
             409,
             gettext("%(display)s cannot review “%(file)s” blind.", display=second.display, file=file),
-            gettext("Choose somebody else as second reviewer."),
+            gettext("Choose another person as second reviewer."),
         )

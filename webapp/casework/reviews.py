@@ -157,7 +157,7 @@ def find_review_or_404(session: Session, row: AnalysisRow) -> SecondReviewState:
         gettext("There is no second review of this analysis."),
         gettext("Name a first and a second reviewer on the page of its case.")
         if who is not None and who.may(Permission.ARRANGE)
-        else gettext("Whoever may arrange cases can name reviewers."),
+        else gettext("Users who may arrange cases can name reviewers."),
     )
 
 

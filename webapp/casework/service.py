@@ -48,11 +48,11 @@ def change_case(
     name, description = _validated(name, description)
     if _conflicts(case.name, shown["name"], name):
         raise _conflict_error(
-            gettext("Somebody renamed the case meanwhile: “%(name)s”.", name=case.name), "name"
+            gettext("Another person has renamed the case: “%(name)s”.", name=case.name), "name"
         )
     if _conflicts(case.description, shown["description"], description):
         message = gettext(
-            "Somebody changed the description of the case meanwhile: “%(text)s”.", text=case.description
+            "Another person has changed the description of the case: “%(text)s”.", text=case.description
         )
         raise _conflict_error(message, "description")
     case.name, case.description = name, description

@@ -103,6 +103,8 @@ def _exhibit_of(session: Session, row: AnalysisRow) -> Exhibit:
     exhibit = session.get(Exhibit, row.exhibit_id)
     if exhibit is None:
         raise UserError(
-            404, gettext("%(file)s was deleted meanwhile.", file=row.file), gettext("Hand the file in again.")
+            404,
+            gettext("%(file)s was deleted meanwhile.", file=row.file),
+            gettext("Upload the file again."),
         )
     return exhibit

@@ -51,7 +51,7 @@ class DamagedExhibit(ReelproofError):
     def __init__(self) -> None:
         super().__init__(
             gettext(
-                "The kept file no longer has the bytes that were handed in, so there is no result. "
+                "The stored file no longer has the bytes that were uploaded, so there is no result. "
                 "Its custody log says more."
             )
         )

@@ -34,8 +34,8 @@ _DELETED = {
     "comparison": N_("The custody log says that this comparison was deleted, and the database has it again."),
 }
 _ADDED = {
-    "analysis": N_("The custody log does not know this analysis: it was added to the database."),
-    "comparison": N_("The custody log does not know this comparison: it was added to the database."),
+    "analysis": N_("The custody log has no entry about this analysis: it was added to the database."),
+    "comparison": N_("The custody log has no entry about this comparison: it was added to the database."),
 }
 _QUEUED = ("analysis queued", "comparison queued")
 _FINISHED = ("analysis finished", "comparison finished")
@@ -52,10 +52,10 @@ class AlteredRecord(UserError):
     def __init__(self, problem: str) -> None:
         super().__init__(
             500,
-            gettext("%(problem)s Nothing of it is shown or handed out.", problem=translated(str(problem))),
+            gettext("%(problem)s It is neither shown nor delivered.", problem=translated(str(problem))),
             gettext(
-                "Put it back from a backup of the data folder and the database. `python -m webapp "
-                "verify-log` names everything that differs."
+                "Restore it from a backup of the data folder and the database. `reelproof verify-log` "
+                "names everything that differs."
             ),
         )
 
@@ -184,11 +184,11 @@ class FinishedAnalysis:
     def row_problem(self, row: AnalysisRow) -> str | None:
         """Return how the row differs from the entry."""
         if self.verdict is not None and self.verdict != row.verdict:
-            return gettext("The verdict in the database is not the one that the custody log holds.")
+            return gettext("The verdict in the database differs from that in the custody log.")
         if self.probability is not None and self.probability != format_probability(row.probability):
-            return gettext("The probability in the database is not the one that the custody log holds.")
+            return gettext("The probability in the database differs from that in the custody log.")
         if self.summary != (None if row.summary is None else sha256_of_text(row.summary)):
-            return gettext("The answers in the database are not those that the custody log holds.")
+            return gettext("The answers in the database differ from those in the custody log.")
         derived = finding_columns(row.verdict, row.summary)
         if any(getattr(row, name) != value for name, value in derived.items()):
             return gettext("The outcome in the database does not follow from the verdicts of the analysis.")
@@ -229,7 +229,7 @@ def manifest_problem(folder: Path, finished: FinishedAnalysis) -> str | None:
     except FileNotFoundError:
         return gettext("The manifest of this analysis is missing.")
     if hashlib.sha256(text).hexdigest() != finished.manifest:
-        return gettext("The manifest of this analysis is not the one whose SHA-256 the custody log holds.")
+        return gettext("The manifest of this analysis does not have the SHA-256 that is in the custody log.")
     return None
 
 
@@ -322,7 +322,7 @@ def comparison_sums(folder: Path, finished: FinishedComparison) -> dict[str, str
     except FileNotFoundError:
         raise AlteredRecord(gettext("The checksums of this comparison are missing.")) from None
     if hashlib.sha256(text).hexdigest() != finished.sums:
-        raise AlteredRecord(gettext("The checksums of this comparison are not those in the custody log."))
+        raise AlteredRecord(gettext("The checksums of this comparison differ from those in the custody log."))
     lines = (line.split("  ", 1) for line in text.decode().splitlines())
     return {path: sha256 for sha256, path in lines}
 

@@ -80,7 +80,7 @@ class LoggedAccounts:
             )
         if self.roles[user.name] != user.role:
             return gettext(
-                "The role of %(name)s in the database is not the one that the custody log holds.",
+                "The role of %(name)s in the database differs from that in the custody log.",
                 name=user.name,
             )
         if self.enabled.get(user.name, True) != (user.disabled is None):
@@ -142,7 +142,7 @@ def annotation_problems(
                 )
         elif logged[row.id] not in (None, checksum([body])):
             yield gettext(
-                "An annotation in the name of %(author)s is not as the custody log holds it: it was changed "
+                "An annotation in the name of %(author)s differs from the custody log: it was changed "
                 "in the database.",
                 author=row.author,
             )
@@ -180,7 +180,7 @@ def refuse_altered_review(
         refuse_forged(session, entry)
         named = entry.details.get("named")
     if named != format_reviewers(review):
-        raise AlteredRecord(gettext("The reviewers of the case are not those that the custody log holds."))
+        raise AlteredRecord(gettext("The reviewers of the case differ from those in the custody log."))
 
 
 def format_reviewers(review: CaseReview | None) -> str:
@@ -199,10 +199,10 @@ def review_problems(rows: Iterable[ReviewStatement], logged: Mapping[str, str]) 
         if sha256 is None:
             yield gettext("A part of the second review is not in the custody log: it was added later.")
         elif sha256 != checksum([body]) or columns != (row.id, row.kind, row.part):
-            yield gettext("A part of the second review is not as the custody log holds it.")
+            yield gettext("A part of the second review differs from the custody log.")
     if missing:
         yield gettext(
-            "A part of the second review that the custody log holds cannot be found in the database."
+            "A part of the second review that is in the custody log cannot be found in the database."
         )
 
 
@@ -234,7 +234,7 @@ def case_details_problem(
             fits = logged_value == custody_log.to_detail(value or "removed")
         if not fits:
             return gettext(
-                "The %(detail)s in the database is not the one that the custody log holds.",
+                "The %(detail)s in the database differs from that in the custody log.",
                 detail=translated(FIELDS[name].in_sentence),
             )
     return None

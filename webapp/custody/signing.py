@@ -75,7 +75,7 @@ def _signing_error(noun: str, problem: SigningError) -> UserError:
     return UserError(
         500,
         gettext("The %(what)s could not be signed: %(problem)s", what=translated(noun), problem=problem),
-        gettext("Whoever runs Reelproof has to put another key in place, or unset REELPROOF_SIGNING_KEY."),
+        gettext("The operator of Reelproof must provide another key, or unset REELPROOF_SIGNING_KEY."),
     )
 
 

@@ -83,7 +83,7 @@ _DESCRIPTIONS = (
         "manifest.json",
         N_(
             "all files with size and SHA-256, and what they are about; manifest.sha256 is its own, "
-            "manifest.sig a signature over it, if whoever made the bundle has a key"
+            "manifest.sig a signature over it, if the bundle's maker has a key"
         ),
     ),
     ("sha256sums.txt", N_("the same sums for the program sha256sum")),
@@ -106,10 +106,10 @@ def render_readme(
             *_heading(gettext("To open it"), "-"),
             *_paragraph(
                 gettext(
-                    "Unpack the whole zip into a folder, then open index.html in a browser. It needs no "
-                    "network, no server and no Reelproof. Annotations you make there stay in that page until "
-                    "you save them to a file with its button; whoever runs Reelproof imports that file on "
-                    "the analysis's page."
+                    "Unpack the whole zip into a folder, then open index.html in a browser. It needs "
+                    "no network, no server and no Reelproof. Annotations you make there stay in that "
+                    "page until you save them to a file with its button; the operator of Reelproof "
+                    "imports that file on the analysis's page."
                 )
             ),
             "",
@@ -149,7 +149,7 @@ def _describe_media(media: str | None, view: ReportView) -> str:
     if media is None:
         return gettext("The video is not in this bundle.")
     if media.startswith("media/exhibit"):
-        return gettext("%(media)s is the exhibit as it was handed in, bit for bit.", media=media)
+        return gettext("%(media)s is the unchanged exhibit, bit for bit.", media=media)
     return gettext(
         "%(media)s is a preview, made because not every browser plays the exhibit. It is not evidence.",
         media=media,
@@ -160,7 +160,7 @@ def _checking() -> list[str]:
     return [
         *_paragraph(
             gettext(
-                "Where Reelproof is installed: python -m reports verify BUNDLE.zip. It checks most: "
+                "Where Reelproof is installed: reelproof verify BUNDLE.zip. It checks most: "
                 "signatures, the PDF's attachments, the exhibit analysed again. Without Reelproof, in "
                 "the folder, run one of"
             )
@@ -175,7 +175,7 @@ def _checking() -> list[str]:
                 "-hashfile NAME SHA256). Each file must be OK. That shows that nothing was damaged or "
                 "changed since the sums were made. It does not show who made them: for that there must "
                 "be a signature, checked with a certificate you trust, or you compare the SHA-256 of "
-                "manifest.json (in manifest.sha256) with one you got another way."
+                "manifest.json (in manifest.sha256) with one that you received by another channel."
             )
         ),
     ]

@@ -54,7 +54,7 @@ class PurgeStopped(UserError):
     def __init__(self) -> None:
         super().__init__(
             409,
-            gettext("This case was opened again meanwhile, or somebody else is purging it too."),
+            gettext("This case was reopened in the meantime, or another person is purging it."),
             gettext("What is left in it was kept."),
         )
 

@@ -54,8 +54,8 @@ def require_full_log(session: Session, who: Principal, sha256: str) -> None:
         raise UserError(
             403,
             gettext(
-                "The custody log of this file contains analyses or comparisons that you may not see, "
-                "and no part of it can be left out."
+                "The custody log of this file names analyses or comparisons that you may not see, and "
+                "entries cannot be left out."
             ),
             gettext("An administrator can export it."),
         )

@@ -85,7 +85,7 @@ def not_found_error(session: Session, analysis_id: str) -> UserError:
         410,
         gettext("This analysis%(of)s was deleted on %(when)s.", of=of, when=when),
         gettext(
-            "Entry %(number)s of the custody log says so. To analyse the file again, hand it in again.",
+            "Entry %(number)s of the custody log says so. To analyse the file again, upload it again.",
             number=deletion.number,
         ),
     )

@@ -97,7 +97,7 @@ def comparison_gone(session: Session, comparison_id: str) -> UserError:
         ),
         gettext("Entry %(number)s of the custody log says so. To compare again, ", number=entry.number)
         + (
-            gettext("hand both files in again.")
+            gettext("upload both files again.")
             if with_exhibit
             else gettext("start a new comparison on the exhibit's page.")
         ),
@@ -161,7 +161,7 @@ def load_result(row: ComparisonRow) -> ComparisonResult:
     sums = comparison_sums(folder, finished)
     text = read_comparison_file(folder, sums, COMPARISON_FILE)
     if text is None:
-        raise AlteredRecord(gettext("The checksums of this comparison do not name its result."))
+        raise AlteredRecord(gettext("The checksums of this comparison do not include its result."))
     return ComparisonResult(_parse(sums[COMPARISON_FILE], text), folder, sums)
 
 
@@ -187,7 +187,7 @@ def representative_analysis(exhibit_id: int) -> AnalysisRow:
         row = session.scalars(own.order_by(finished_first, AnalysisRow.created.desc()).limit(1)).first()
     if row is None:  # deleted just now
         raise UserError(
-            404, gettext("One of the two exhibits no longer exists."), gettext("Hand it in again.")
+            404, gettext("One of the two exhibits no longer exists."), gettext("Upload it again.")
         )
     return row
 

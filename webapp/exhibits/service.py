@@ -62,7 +62,7 @@ def changes_for_other_models(names: Sequence[str], first: str | None, rule: str 
     if len(chosen) > MOST_OTHERS:
         raise UserError(
             400,
-            gettext("At most %(most_others)s other models can be asked for.", most_others=MOST_OTHERS),
+            gettext("At most %(most_others)s other models can be added.", most_others=MOST_OTHERS),
             gettext("Choose fewer."),
             field="also",
         )
@@ -77,7 +77,7 @@ def changes_for_other_models(names: Sequence[str], first: str | None, rule: str 
         if rule and rule != JointRule.FIRST:
             raise UserError(
                 400,
-                gettext("Several models are to decide together, and only one is named."),
+                gettext("A rule for several models was chosen, but only one model is named."),
                 gettext("Name another one beside the first, or let the first decide alone."),
                 field="joint",
             )
@@ -120,7 +120,7 @@ def reanalyse(earlier: AnalysisRow, request: AnalysisRequest) -> AnalysisRow:
         row = session.get(AnalysisRow, earlier.id)
         if row is None:
             raise UserError(
-                404, gettext("This analysis was deleted meanwhile."), gettext("Hand the file in again.")
+                404, gettext("This analysis was deleted meanwhile."), gettext("Upload the file again.")
             )
         # The exhibit counts against the quota of everyone who analyses it.
         resumable.refuse_over_quota(session, row.exhibit.sha256, row.exhibit.bytes, request.wanted_id)

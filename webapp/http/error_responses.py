@@ -39,7 +39,7 @@ _TITLES = {
     403: N_("Refused"),
     404: N_("Nothing here"),
     405: N_("Invalid request"),
-    409: N_("Not possible as things stand"),
+    409: N_("Not possible in this state"),
     410: N_("Deleted"),
     413: N_("The file is too large"),
     415: N_("No video and no photo"),
@@ -212,7 +212,7 @@ def _request_too_large(_error: HTTPException) -> Response:
         return error_response(
             400,
             gettext("The form has too many parts or too long a text."),
-            gettext("Hand in one file alone."),
+            gettext("Upload only one file."),
         )
     return _user_error(current_request().allowed().too_large())
 
@@ -247,9 +247,7 @@ def _unexpected(error: Exception) -> Response:
     if isinstance(error, OSError) and error.errno == errno.EROFS:
         return _read_only_response()
     if is_disk_full(error):
-        message = N_(
-            "The disk that holds Reelproof's data is full, so what you asked for could not be written."
-        )
+        message = N_("The disk that holds Reelproof's data is full, so your request could not be saved.")
         return error_response(507, message, _MESSAGES[507][1])
     return error_response(500, *_MESSAGES[500])
 
@@ -260,7 +258,7 @@ def _read_only_response() -> Response:
         N_(
             "The disk with Reelproof's data cannot be written: it is read-only, or failed. Nothing was saved."
         ),
-        N_("Whoever runs Reelproof has to check that disk and make it writable; then try again."),
+        N_("The operator of Reelproof must check that disk and make it writable; then try again."),
         title=N_("The disk cannot be written"),
     )
 

@@ -46,7 +46,7 @@ class UploadLimit:
 
     files: int
     bytes: int
-    fewer: str = N_("Hand in one file at a time.")
+    fewer: str = N_("Upload one file at a time.")
     larger: str = ""
     smaller: str = N_(
         "Cut out the part in question without re-encoding it, or raise REELPROOF_UPLOAD_LIMIT_MB."
@@ -229,9 +229,9 @@ def no_space_error() -> IntakeError:
     """Return the error for a disk without room for the file."""
     return IntakeError(
         507,
-        gettext("There is not enough free disk space to take in this file."),
+        gettext("There is not enough free disk space for this file."),
         gettext(
-            "Free some space on the disk that holds Reelproof's data, then hand the file in again. "
+            "Free some space on the disk that holds Reelproof's data, then upload the file again. "
             "Nothing of it was kept."
         ),
     )

@@ -39,8 +39,8 @@ def check_model(card: Path) -> None:
     if process.returncode:
         raise ModelError(
             N_(
-                "Loading the model ended the process that tried it, so it was not added. The terminal "
-                "Reelproof runs in may say why; publish the model again."
+                "Loading the model crashed the process that tested it, so it was not added. The "
+                "terminal Reelproof runs in may say why; publish the model again."
             )
         )
 

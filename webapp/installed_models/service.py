@@ -207,7 +207,7 @@ def remove_model(session: Session, folders: Folders, name: str) -> None:
         raise UserError(
             409,
             gettext("%(name)s is in the program’s folder, from which this page removes nothing.", name=name),
-            gettext("Remove its files from the folder models, or ask whoever runs this server to."),
+            gettext("Remove its files from the folder models, or ask the operator of this server to do so."),
         )
     if default_model(session, folders) == name:
         raise UserError(

@@ -169,7 +169,7 @@ def parameters_error(problems: Mapping[str, str]) -> UserError:
     """The error for a program that sent invalid parameters."""
     labels = {field.name: field.label for field in FIELDS}
     lines = (f"{gettext(labels[name])}: {problem}" for name, problem in problems.items())
-    return UserError(400, " ".join(lines), gettext("Put that right, then start the analysis again."))
+    return UserError(400, " ".join(lines), gettext("Correct that, then start the analysis again."))
 
 
 def _in_words(problem: ValidationError) -> str:

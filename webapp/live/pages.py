@@ -67,6 +67,6 @@ def _get_or_404(live_id: str) -> sessions.LiveSession:
         raise UserError(
             404,
             gettext("There is no live session at this address."),
-            gettext("It may be more than a day old. The page Live lists those there are."),
+            gettext("The page Live lists the sessions that exist."),
         )
     return session

@@ -22,7 +22,7 @@ blueprint = Blueprint("models", __name__, url_prefix="/models")
 _PAIR = UploadLimit(
     files=2,
     bytes=FILE_LIMIT,
-    fewer=N_("Hand in one card and its weights."),
+    fewer=N_("Upload one card and its weights."),
     smaller=N_("Store the weights in half precision."),
 )
 

@@ -148,16 +148,16 @@ def _disk(state: InstallationState, megabytes: int) -> str:
 def _workers(state: InstallationState, minimum: int) -> str:
     alive = len(state.workers)
     message = (
-        N_("%(heard)s of %(least)s worker service is there.")
+        N_("%(heard)s of %(least)s worker service is running.")
         if minimum == 1
-        else N_("%(heard)s of %(least)s worker services are there.")
+        else N_("%(heard)s of %(least)s worker services are running.")
     )
     return message % {"heard": alive, "least": minimum} if alive < minimum else ""
 
 
 def _log_check(state: InstallationState, days: int) -> str:
     if state.custody.damaged is not None:
-        return N_("The custody log is not as it was written.")
+        return N_("The custody log was changed after it was written.")
     return _if_older(
         N_("The last check of the custody log was %(when)s UTC."),
         N_("The last check of the custody log: never."),

@@ -308,7 +308,7 @@ class _Copying:
             self.missing.append(f"{item.name}: {relative} {reason}.")
             return True
         if item.sha256 and item.sha256 != self._listed[f"{DATA}/{relative}"].sha256:
-            self.missing.append(f"{item.name}: {relative} is not what was handed in; copied as it is.")
+            self.missing.append(f"{item.name}: {relative} differs from the upload; copied as it is.")
         return True
 
     def _copy_folder(self, folder: Path, *, anew: bool) -> bool:

@@ -96,7 +96,7 @@ def _run_check(check: Callable[[Settings, Database], str], settings: Settings, d
     try:
         return check(settings, database)
     except SQLAlchemyError:
-        return N_("The database does not answer, or takes no writes.")
+        return N_("The database does not answer, or is read-only.")
     except OSError as problem:
         return N_("The data folder does not work: %(problem)s.") % {"problem": problem.strerror}
 
@@ -114,7 +114,7 @@ def _migrations_problem(_settings: Settings, database: Database) -> str:
     revision = database.revision()
     if revision == REVISION:
         return ""
-    return N_("Tables are at %(found)s, this Reelproof needs %(needed)s.") % {
+    return N_("The database has tables of version %(found)s, but this Reelproof needs %(needed)s.") % {
         "found": revision or "none",
         "needed": REVISION,
     }
@@ -141,7 +141,7 @@ def _data_folder_problem(settings: Settings, _database: Database) -> str:
 def _worker_problem(_settings: Settings, database: Database) -> str:
     if recovery.alive_workers(database):
         return ""
-    return N_("No worker was heard of for %(seconds)s s; analyses wait.") % {
+    return N_("No worker has reported for %(seconds)s s; analyses wait.") % {
         "seconds": recovery.WORKER_TIMEOUT.seconds
     }
 

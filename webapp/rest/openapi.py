@@ -29,18 +29,18 @@ _PUBLISHED_NAMES = {
     "ScorePage": "Scores",
     "UnmatchedInterval": "detector__schema__comparison__Gap",
 }
-_INTRODUCTION = """What the pages do, for programs: hand in files, follow their analyses, fetch what \
+_INTRODUCTION = """What the pages do, for programs: upload files, follow their analyses, fetch what \
 was found, record annotations. docs/api.md has examples. Every error is a problem of RFC 9457 that says \
 what to do. A POST may carry an Idempotency-Key."""
 _AREAS = {
-    "analyses": "Hand in a file, follow its analysis, cancel, retry, pause, delete.",
+    "analyses": "Upload a file, follow its analysis, cancel, retry, pause, delete.",
     "uploads": "Send a file in parts, by the tus 1.0 protocol.",
     "findings": "What an analysis found.",
     "desk": "What the review desk draws.",
     "heatmaps": "Heatmaps of all sampled frames of a segment, on request.",
     "annotations": "What reviewers say of it.",
     "files": "Reports, bundles, exports.",
-    "exhibits": "The files that were handed in.",
+    "exhibits": "The uploaded files.",
     "copies": "Other exhibits that show the same, or a part of it.",
     "comparisons": "An exhibit against a reference, frame by frame.",
     "custody": "Who did what to an exhibit, and when.",

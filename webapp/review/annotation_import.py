@@ -243,7 +243,7 @@ def import_limit(settings: Settings) -> UploadLimit:
         files=1,
         bytes=settings.upload_limit,
         fewer=N_("Import one file at a time."),
-        smaller=N_("Import the annotation file alone."),
+        smaller=N_("Import only the annotation file."),
     )
 
 

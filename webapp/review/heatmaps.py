@@ -187,7 +187,7 @@ def request_heatmaps(row: AnalysisRow, folder: Path, segment: str) -> None:
         raise UserError(
             409,
             gettext("The file of this exhibit is not here, so no heatmaps can be computed."),
-            gettext("Hand the same file in again."),
+            gettext("Upload the same file again."),
         )
     try:
         card = model_service.card_path(folders, load_result(folder).analysis.model.name)

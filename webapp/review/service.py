@@ -68,7 +68,7 @@ def judge(
             raise UserError(
                 409,
                 gettext("You have already given your judgement, and it cannot be changed."),
-                gettext("Say more below it."),
+                gettext("Add a message below it."),
             )
         hidden = {"hidden": review.naming.blind} if part == "second" else {}
         own = {**values, **hidden, "salt": secrets.token_hex(16)}

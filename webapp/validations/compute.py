@@ -42,7 +42,7 @@ from detector.validation.validated_model import (
 from reports.file_names import LABORATORY
 from reports.signing.validation_files import write_validation
 
-_NO_EXHIBIT = N_("%(name)s is no exhibit here.")
+_NO_EXHIBIT = N_("%(name)s is not an exhibit here.")
 _SEVERAL_EXHIBITS = N_("%(name)s is the name of several exhibits: write their SHA-256.")
 _NOT_COMPARABLE = N_("%(name)s: %(why)s. Analyse it as the others are, with the default model.")
 _SOUND_NOT_EXAMINED = N_(

@@ -107,7 +107,7 @@ def validation_file(validation_id: str, name: str) -> Path:
     path = context.folders().validation(validation_id) / name
     if name not in FILES or not path.is_file():
         raise UserError(
-            404, gettext("This validation has no such file."), gettext("Its page lists what there is.")
+            404, gettext("This validation has no such file."), gettext("Its page lists its files.")
         )
     return path
 

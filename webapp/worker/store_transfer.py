@@ -78,7 +78,7 @@ def _fetch_exhibit(folders: Folders, sha256: str, to: Path) -> None:
         exhibit.unlink()
     if not exhibit.exists() and not folders.store.fetch(exhibit, sha256, to=to):
         raise StoreError(
-            500, gettext("The exhibit is not in the store."), gettext("Hand the same file in again.")
+            500, gettext("The exhibit is not in the store."), gettext("Upload the same file again.")
         )
 
 

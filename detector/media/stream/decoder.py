@@ -49,7 +49,7 @@ class PictureStream:
         bounds.refuse_picture(self._stream.codec_context.width, self._stream.codec_context.height)
         self._prepare()
         if self._stream.time_base is None:
-            raise MediaError(N_("The file gives its frames no times. Convert it to mp4 and try again."))
+            raise MediaError(N_("The frames of the file have no times. Convert it to mp4 and try again."))
         self.time_base: Fraction = self._stream.time_base
         self.container_format: str = container.format.name
         # The codec's name, not the decoder's, such as libdav1d for AV1.
@@ -223,16 +223,13 @@ def _picture_stream(container: av.container.InputContainer) -> av.VideoStream:
         if pictures:
             raise PicturesNotReadError(
                 N_(
-                    "The file's pictures are in a codec that is not known here, such as the raw format of a "
-                    "camera. Export them as mp4 with a program that plays them, and keep the original."
+                    "The file's pictures use an unknown codec, such as the raw format of a camera. "
+                    "Export them as mp4 with a program that plays them, and keep the original."
                 )
             )
         if container.streams.audio:
             raise SoundOnlyError(
-                N_(
-                    "The file holds sound but no picture, and this needs pictures. Hand in a video or a "
-                    "photo."
-                )
+                N_("The file holds sound but no picture, and this needs pictures. Submit a video or a photo.")
             )
         if not container.streams:  # not even a data stream: its table of contents is cut off
             raise MediaError(UNREADABLE)

@@ -128,7 +128,7 @@ class AnomalyPart(CauseCode):
     )
     BEGINS_LATE = N_("begins %(delay)s s into its material")
     PLAYS_AT_RATE = N_("plays at rate %(rate)s")
-    IN_STRETCHES = N_("is put together of %(played)s stretches")
+    IN_STRETCHES = N_("consists of %(played)s stretches")
     ENCODER_SETTINGS = N_("%(different)s different settings of the encoder")
     SEQUENCE_HEADERS = N_("%(different)s different sequence headers")
     CODEC_HEADERS = N_("%(different)s different codec headers")
@@ -152,8 +152,8 @@ class AnomalyCode(CauseCode):
         N_("Tags name editing software: %(tags)s%(more)s."),
         N_("The file was written, or its source processed, by a program that can change pictures."),
         N_(
-            "Cutting, titles, colour correction, developing raw photos or only exporting "
-            "leave the same tag, and tags can be written by anybody."
+            "Cutting, titles, colour correction, developing raw photos or only exporting leave the "
+            "same tag, and anyone can write tags."
         ),
     )
     GENERATING_SOFTWARE = (
@@ -161,8 +161,8 @@ class AnomalyCode(CauseCode):
         N_("Tags name software that makes or swaps pictures: %(tags)s%(more)s."),
         N_("Such programs make pictures, or parts of them, that no camera took."),
         N_(
-            "A name may stand there for another reason; some programs also retouch, "
-            "enlarge or remove noise, and tags can be written by anybody."
+            "A name may occur for another reason; some programs also retouch, enlarge or remove noise, "
+            "and anyone can write tags."
         ),
     )
     SCREEN_RECORDING = (
@@ -174,7 +174,7 @@ class AnomalyCode(CauseCode):
     CONVERTED = (
         N_("converted"),
         N_("Tags name a converter rather than a camera: %(tags)s%(more)s."),
-        N_("The file is probably not the first recording; what was before cannot be told from it."),
+        N_("The file is probably not the first recording; it does not show what came before."),
         N_(
             "Messengers, social networks, archives, and some cameras and phones write "
             "files with the same libraries."
@@ -182,41 +182,44 @@ class AnomalyCode(CauseCode):
     )
     UNREADABLE_TIME = (
         N_("unreadable time"),
-        N_("A tag for a time holds none: %(moments)s%(more)s."),
+        N_("A tag for a time contains no time: %(moments)s%(more)s."),
         N_("No camera writes this; some program or person did."),
         N_("A program that fills tags with placeholders."),
     )
     FUTURE_TIME = (
         N_("time in the future"),
-        N_("Written times lie after the analysis: %(moments)s%(more)s."),
-        N_("At least this written time is wrong, so others from the same clock may be too."),
+        N_("Stored times are later than the analysis: %(moments)s%(more)s."),
+        N_("At least this stored time is wrong, so others from the same clock may be too."),
         N_("A camera's clock set wrong, or reset after its battery was empty."),
     )
     EARLY_TIME = (
         N_("time before digital video"),
-        N_("Written times lie before 1990: %(moments)s%(more)s."),
-        N_("The written time cannot be that of the recording."),
-        N_("A clock that was never set, or a program that writes its zero."),
+        N_("Stored times are earlier than 1990: %(moments)s%(more)s."),
+        N_("The stored time cannot be that of the recording."),
+        N_("A clock that was never set, or a program that writes zero."),
     )
     CREATION_TIMES_DISAGREE = (
         N_("creation times disagree"),
-        N_("Written times of creation are %(apart)s apart: %(moments)s."),
+        N_("Stored creation times are %(apart)s apart: %(moments)s."),
         N_("Parts of the file, or the file and its pictures, were written on different days."),
         N_(
-            "Editing, converting or copying by some programs dates the file anew and keeps "
-            "the old date of its parts."
+            "Editing, converting or copying by some programs gives the file a new date and keeps the "
+            "old date of its parts."
         ),
     )
     FILE_AND_STREAM_TIMES_DIFFER = (
         N_("file and stream times differ"),
         N_("The time of the file and those of its streams differ by %(apart)s."),
         N_("The container was written at another moment than its streams, as remuxing does."),
-        N_("Long recordings, whole hours between zones, and programs that date streams by their source."),
+        N_(
+            "Long recordings, time zones (whole hours), and programs that copy the date of streams from "
+            "their source."
+        ),
     )
     CHANGED_LATER = (
         N_("changed after it was made"),
         N_("The file says it was changed %(apart)s after it was made."),
-        N_("Something of the file was written anew later."),
+        N_("Part of the file was written again later."),
         N_("Rotating, naming, tagging, trimming in a phone's gallery or copying by some programs."),
     )
     THUMBNAIL_DIFFERS = (
@@ -231,22 +234,22 @@ class AnomalyCode(CauseCode):
     UNUSUAL_TABLES = (
         N_("unusual compression tables"),
         N_("The JPEG's tables are not libjpeg's, and tags name software: %(tags)s%(more)s."),
-        N_("Programs have tables of their own, so the picture was perhaps saved by one."),
-        N_("Most cameras have tables of their own too and name their firmware in the same tag."),
+        N_("Programs use their own tables, so one may have saved the picture."),
+        N_("Most cameras also have their own tables, and name their firmware in the same tag."),
     )
     UNUSABLE_COLOURS = (
         N_("unusable colour profile"),
         N_(
-            "What the file says of its colours cannot be used. They were examined as they are stored, as "
-            "sRGB."
+            "The file's colour information cannot be used. The colours were examined as they are "
+            "stored, as sRGB."
         ),
-        N_("A program that makes something of it shows other colours than those examined."),
+        N_("A program that uses this information shows other colours than those examined."),
         N_("Some programs write damaged profiles, or those of another kind of picture."),
     )
     FURTHER_PICTURES = (
         N_("more than one picture"),
         N_("The file holds %(pictures)s pictures; the first one was examined."),
-        N_("What the others show was not looked at."),
+        N_("What the others show was not examined."),
         N_("Animations, and depth or preview pictures that phones store beside the photo."),
     )
     PICTURES_BESIDE_MAIN = (
@@ -256,30 +259,24 @@ class AnomalyCode(CauseCode):
     )
     TRANSPARENCY_NOT_EXAMINED = (
         N_("transparency that was not examined"),
-        N_(
-            "The video says that it has transparent areas. Its whole pictures were examined, as if "
-            "nothing of them were transparent."
-        ),
-        N_("Faces that players hide may have been examined, and the ground behind is missing."),
-        N_("Cut-out persons and lettering for video editing are stored this way."),
+        N_("The video declares transparent areas. The complete pictures were examined, as if they had none."),
+        N_("Faces that players hide may have been examined, and the background is missing."),
+        N_("Cut-out persons and titles for video editing are stored this way."),
     )
     TRANSPARENT_AREAS = (
         N_("transparent areas"),
         N_(
-            "%(transparent)s %% of the picture is transparent, wholly or in part. It was examined on a plain "
-            "ground, as viewers show it."
+            "%(transparent)s %% of the picture is fully or partly transparent. It was examined on a "
+            "plain background, as viewers show it."
         ),
-        N_(
-            "Pixels stay in the file where a program erased them; what lies there is not seen and was not "
-            "examined."
-        ),
+        N_("Pixels that a program erased remain in the file; they are not visible and were not examined."),
         N_("Cut-outs, logos, screenshots of windows and round corners are stored this way."),
     )
     TRANSPARENT_SPOTS = (
         TRANSPARENT_AREAS[0],
         N_(
-            "Less than 0.1 %% of the picture is transparent, wholly or in part. It was examined on a plain "
-            "ground, as viewers show it."
+            "Less than 0.1 %% of the picture is fully or partly transparent. It was examined on a "
+            "plain background, as viewers show it."
         ),
         *TRANSPARENT_AREAS[2:],
     )
@@ -289,8 +286,8 @@ class AnomalyCode(CauseCode):
             "The examined pictures end at %(share)s %% of the file. What follows was not examined: it is "
             "sound, or other streams that begin there."
         ),
-        N_("Recordings may have been joined, of which players and this analysis show the first."),
-        N_("Downloads of streams with advertisements, and simple joining of parts, look alike."),
+        N_("Several recordings may have been joined; players and this analysis show the first."),
+        N_("Downloads of streams with advertisements, and files joined without re-encoding, look the same."),
     )
     SECOND_FILM = (
         MORE_BEHIND_PICTURES[0],
@@ -300,44 +297,47 @@ class AnomalyCode(CauseCode):
     PICTURE_SIZE_CHANGES = (
         N_("the picture size changes"),
         N_(
-            "Frames have different sizes in the file: %(sizes)s px. All were examined on one of "
-            "%(width)s×%(height)s px, each as large as it fits."
+            "Frames have different sizes in the file: %(sizes)s px. All were examined on a canvas of "
+            "%(width)s×%(height)s px, each as large as fits."
         ),
         N_(
-            "Recordings may have been joined; where frames are small in the file, faces show less than "
-            "their size says."
+            "Recordings may have been joined; in small frames, faces have less detail than their size "
+            "suggests."
         ),
-        N_("Calls and streams fit their pictures to the network; telephones are turned while they record."),
+        N_("Calls and streams adapt pictures to the network; phones are rotated while recording."),
     )
     CROPPED_BY_PLAYERS = (
         N_("players are to crop the picture"),
-        N_("The file has players show %(width)s×%(height)s px of each picture. All of it was examined."),
-        N_("Faces that a player hides may have been examined; others show them."),
+        N_(
+            "The file tells players to show %(width)s×%(height)s px of each picture. The complete "
+            "picture was examined."
+        ),
+        N_("Faces that some players hide may have been examined; other players show them."),
         N_("Cameras and editors leave out edges that hold no picture."),
     )
     DOLBY_VISION = (
         N_("colours of Dolby Vision"),
         N_(
-            "The pictures are Dolby Vision of profile %(profile)s, which only players for it show in "
-            "their colours. They were examined in others."
+            "The pictures are Dolby Vision of profile %(profile)s, whose colours only players for it "
+            "show correctly. They were examined in other colours."
         ),
         N_("Wrong colours may hide traces of manipulation, or look like some."),
-        N_("Streaming services deliver films so."),
+        N_("Streaming services deliver films this way."),
     )
     INTERLACED = (
         N_("interlaced pictures"),
         N_(
-            "%(interlaced)s %% of the sampled frames are stored as two fields, which may be of different "
-            "moments. They were examined as stored: what moves then has combed edges."
+            "%(interlaced)s %% of the sampled frames are stored as two fields, which may show "
+            "different moments. They were examined as stored: moving parts have combed edges."
         ),
         N_("Combed edges on a moving face may hide traces of manipulation, or look like some."),
-        N_("Television, DVDs and many camcorders store pictures so; most players smooth them."),
+        N_("Television, DVDs and many camcorders store pictures this way; most players smooth them."),
     )
     DURATIONS_DISAGREE = (
         N_("durations disagree"),
-        N_("Decoded frames last %(duration)s, but stated are: %(durations)s."),
-        N_("Pictures or sound are missing, were cut away, or begin and end at different times."),
-        N_("Recording that broke off, a partial copy, sound that runs on, or rounding by simple programs."),
+        N_("Decoded frames last %(duration)s, but the file states: %(durations)s."),
+        N_("Pictures or sound are missing, were cut, or begin and end at different times."),
+        N_("A recording that broke off, a partial copy, longer sound, or rounding by simple programs."),
     )
     SOUND_IS_SHORTER = (
         DURATIONS_DISAGREE[0],
@@ -353,8 +353,8 @@ class AnomalyCode(CauseCode):
     MORE_BEHIND_SOUND = (
         N_("more behind the sound"),
         N_(
-            "The header states an end of the sound behind which %(behind_end)s more bytes of the same sound "
-            "lie. They were examined with it."
+            "The file holds %(behind_end)s more bytes of the same sound behind the end that its header "
+            "states. They were examined with it."
         ),
         N_("Players stop at the stated end, so others may not have heard the rest."),
         N_("Recorders that broke off before they wrote the length, and recordings joined byte by byte."),
@@ -362,7 +362,7 @@ class AnomalyCode(CauseCode):
     OTHER_PICTURE_TRACK = (
         N_("another picture track"),
         N_("The file holds more than one track of pictures; not examined: %(tracks)s."),
-        N_("Another program, or a viewer who chooses, may show other pictures than those examined."),
+        N_("Another program, or a viewer's choice, may show other pictures than those examined."),
         N_(
             "Cameras with two lenses, recordings of meetings, and copies in another "
             "resolution hold several tracks."
@@ -371,7 +371,7 @@ class AnomalyCode(CauseCode):
     EDIT_LIST = (
         N_("edit list"),
         N_("The file's edit list changes what is played: %(changes)s."),
-        N_("What a player shows is not all that the file holds; hidden frames are not examined."),
+        N_("A player does not show everything in the file; hidden frames are not examined."),
         N_(
             "Trimming on a phone without converting, cutting at key frames, and the start "
             "of sound are stored this way."
@@ -382,13 +382,13 @@ class AnomalyCode(CauseCode):
         N_("The stream of pictures holds %(signs)s."),
         N_("Stretches that were encoded separately were put together."),
         N_(
-            "Cameras that split recordings, live streams whose quality changes, and "
-            "advertisements joined without converting look alike."
+            "Cameras that split recordings, live streams of changing quality, and advertisements "
+            "joined without re-encoding look the same."
         ),
     )
     TIME_GAPS = (
         N_("gaps in time"),
-        N_("For unusually long no new frame comes: %(gaps)s%(more)s."),
+        N_("There is no new frame for unusually long: %(gaps)s%(more)s."),
         N_("Frames may have been removed, or were never recorded."),
         N_("Phones in poor light, calls and streams on poor networks, screens that did not change, slides."),
     )

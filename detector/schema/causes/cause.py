@@ -92,7 +92,7 @@ PARAMETERS = {
     "count": Parameter(int, "number of persons"),
     "damaged": Parameter(int, "frames that rest on damaged or missing ones"),
     "between_key_frames": Parameter(bool, "the file begins between two key frames"),
-    "discarded": Parameter(int, "detections that were taken for no faces"),
+    "discarded": Parameter(int, "detections that were not accepted as faces"),
     "error": Parameter(str, "name of an error's class"),
     "faces": Parameter(int, "number of faces"),
     "flaws": Parameter(tuple, "why faces were not judged", "flaws", Words.flaws),

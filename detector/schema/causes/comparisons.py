@@ -90,7 +90,7 @@ class GapCode(CauseCode):
     """What one of the files does not show of the other."""
 
     ONLY_IN_EXHIBIT = N_("shows nothing of the reference")
-    LEFT_OUT = N_("is left out of the exhibit")
+    LEFT_OUT = N_("is missing from the exhibit")
     BEFORE_EXHIBIT = N_("comes before what the exhibit shows")
     AFTER_EXHIBIT = N_("comes after what the exhibit shows")
 
@@ -99,16 +99,14 @@ class ComparisonLimitCode(CauseCode):
     """What a comparison does not say, and what it could not compare."""
 
     NO_ORIGINAL = N_(
-        "Nothing in the comparison says which of the two files is the original: what "
-        "differs may have been changed in either of them, unless Content Credentials "
-        "or a custody record say which came first. A face that does not differ may be "
-        "manipulated in both files alike."
+        "Nothing in the comparison says which of the two files is the original: either may have been "
+        "changed, unless Content Credentials or a custody record say which came first. A face that "
+        "does not differ may be manipulated in both files."
     )
     NOT_AUTHENTIC = N_(
-        "It does not say that the exhibit is authentic: only that no part of this "
-        "reference was found in it. A part shorter than half a second, one that fills "
-        "less than a quarter of the picture, or one that runs backwards or more than "
-        "twice as fast or as slowly may not be found."
+        "It does not say that the exhibit is authentic, only that no part of this reference was found "
+        "in it. Parts that are shorter than half a second, fill less than a quarter of the picture, "
+        "run backwards, or run at more than twice or less than half the speed may not be found."
     )
     SMALL_FACE = N_(
         "In one compared frame one face is less than %(least_width)s pixels wide in one of the files."

@@ -108,8 +108,8 @@ class FailureCode(CauseCode):
     UNEXPECTED_ERROR = (
         N_("Reelproof met an error it did not expect, so there is no result."),
         N_(
-            "Hand the file in again. If it fails again, note this page's address and look at the messages in "
-            "the terminal Reelproof runs in: they say what went wrong."
+            "Upload the file again. If it fails again, note this page's address and look at the "
+            "messages in the terminal Reelproof runs in: they say what went wrong."
         ),
     )
     COMPARISON_UNEXPECTED_ERROR = (
@@ -121,53 +121,53 @@ class FailureCode(CauseCode):
     )
     OUT_OF_TIME = (
         N_("The analysis was stopped because it took longer than the time limit."),
-        N_("Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT."),
+        N_("Cut out the part in question and submit that, or raise REELPROOF_TIME_LIMIT."),
     )
     COMPARISON_OUT_OF_TIME = (
         N_("The comparison was stopped because it took longer than the time limit."),
-        N_("Cut out the part in question, hand that in and compare it, or raise REELPROOF_TIME_LIMIT."),
+        N_("Cut out the part in question, upload and compare that, or raise REELPROOF_TIME_LIMIT."),
     )
     OUT_OF_MEMORY = (
         N_("There was not enough memory to analyse this file."),
-        N_("Close other programs or hand in a shorter or smaller version, then try again."),
+        N_("Close other programs or upload a shorter or smaller version, then try again."),
     )
     COMPARISON_OUT_OF_MEMORY = (
         N_("There was not enough memory to compare these files."),
         N_("Close other programs or compare shorter or smaller versions, then try again."),
     )
     CRASHED = (
-        N_("The file made the decoder crash. Nothing else was affected, and there is no result."),
+        N_("The file crashed the decoder. Nothing else was affected, and there is no result."),
         N_(
-            "The file is damaged or was built to do this. Play it in a video program, save it anew from "
-            "there if that works, and hand that in; keep the original as it is."
+            "The file is damaged or was built to do this. Play it in a video program, save it again "
+            "from there if that works, and upload that; keep the original."
         ),
     )
     COMPARISON_CRASHED = (
-        N_("One of the two files made the decoder crash. Nothing else was affected, and there is no result."),
+        N_("One of the two files crashed the decoder. Nothing else was affected, and there is no result."),
         CRASHED[1],
     )
     DISK_FULL = (
         N_("The disk that holds Reelproof's data is full, so the result could not be written."),
-        N_("Free some space on it, then hand the file in again."),
+        N_("Free some space on it, then upload the file again."),
     )
     COMPARISON_DISK_FULL = (DISK_FULL[0], N_("Free some space on it, then compare the files again."))
     DISK_READ_ONLY = (
         N_("The disk that holds Reelproof's data is read-only, so the result could not be written."),
-        N_("Whoever runs Reelproof has to check it and make it writable. Then hand the file in again."),
+        N_("The operator of Reelproof must check it and make it writable. Then upload the file again."),
     )
     COMPARISON_DISK_READ_ONLY = (
         DISK_READ_ONLY[0],
-        N_("Whoever runs Reelproof has to check it and make it writable. Then compare the files again."),
+        N_("The operator of Reelproof must check it and make it writable. Then compare the files again."),
     )
     WORKER_LOST = (
-        N_("Worker lost: the process that analysed this file was ended from outside, three times."),
+        N_("Worker lost: the process that analysed this file was killed three times."),
         N_(
-            "This often means that the machine ran out of memory. Close other programs or hand in a shorter "
-            "version, then try again."
+            "This often means that the machine ran out of memory. Close other programs or upload a "
+            "shorter version, then try again."
         ),
     )
     COMPARISON_WORKER_LOST = (
-        N_("Worker lost: the process that compared these files was ended from outside, three times."),
+        N_("Worker lost: the process that compared these files was killed three times."),
         N_(
             "This often means that the machine ran out of memory. Close other programs or compare shorter "
             "versions, then try again."
@@ -175,11 +175,11 @@ class FailureCode(CauseCode):
     )
     MEMORY_LIMIT = (
         N_("The analysis needed more memory than the %(megabytes)s MB allowed."),
-        N_("Hand in a shorter or smaller version, or raise REELPROOF_MEMORY_LIMIT_MB."),
+        N_("Submit a shorter or smaller version, or raise REELPROOF_MEMORY_LIMIT_MB."),
     )
     PROCESSOR_SECOND = (
         N_("The analysis needed more processor time than the one second allowed."),
-        N_("Cut out the part in question and hand that in, or raise REELPROOF_CPU_LIMIT."),
+        N_("Cut out the part in question and submit that, or raise REELPROOF_CPU_LIMIT."),
     )
     PROCESSOR_LIMIT = (
         N_("The analysis needed more processor time than the %(processor_seconds)s seconds allowed."),
@@ -187,7 +187,7 @@ class FailureCode(CauseCode):
     )
     WALL_SECOND = (
         N_("The analysis took longer than the one second allowed."),
-        N_("Cut out the part in question and hand that in, or raise REELPROOF_TIME_LIMIT."),
+        N_("Cut out the part in question and submit that, or raise REELPROOF_TIME_LIMIT."),
     )
     WALL_LIMIT = (
         N_("The analysis took longer than the %(wall_seconds)s seconds allowed."),
@@ -195,11 +195,11 @@ class FailureCode(CauseCode):
     )
     WRITTEN_LIMIT = (
         N_("The analysis wrote more than the %(megabytes)s MB allowed."),
-        N_("Hand in a shorter or smaller version, or raise REELPROOF_TEMP_LIMIT_MB."),
+        N_("Submit a shorter or smaller version, or raise REELPROOF_TEMP_LIMIT_MB."),
     )
     REFUSED = (_of_error, "")
     STORE_ERROR = (_of_store, "")
-    ENGINE_ERROR = (_of_error, N_("Once that is put right, hand the file in again."))
+    ENGINE_ERROR = (_of_error, N_("Once that is corrected, upload the file again."))
 
 
 def remedy_of(cause: Cause, words: Words = ENGLISH) -> str:

@@ -14,7 +14,7 @@ _TRACES = {  # by the value of `ManipulationKind`
 }
 
 
-_APART = N_("; it counted that the face there differs from the rest of its track")
+_APART = N_("; its difference from the rest of its track was taken into account")
 
 
 def _kind(words: Words, traces: str, kinds: Sequence[str], persons: Sequence[str]) -> str:
@@ -26,7 +26,7 @@ def _kind(words: Words, traces: str, kinds: Sequence[str], persons: Sequence[str
         )
     if kinds and not any(kinds):
         return words.fill(
-            N_("; whether it was swapped or edited, or generated as a whole, the traces do not tell")
+            N_("; the traces do not show whether it was swapped or edited, or generated as a whole")
         )
     names = (words.message(name or N_("kind not told")) for name in kinds)
     clauses = (f"{person}: {name}" for person, name in zip(persons, names, strict=True))
@@ -152,21 +152,21 @@ def _other_pictures(words: Words, faces: int, flaws: Sequence[str], other_flaws:
 
 def _too_few_frames(words: Words, frames: int, minimum_usable_frames: int) -> str:
     """No person could be judged in more than %(frames)s; at least %(minimum_usable_frames)s are needed
-    before silence means anything."""
+    for a conclusion."""
     return words.fill(
-        N_("No person could be judged in more than %(count)s; %(needed)s before silence means anything."),
+        N_("No person could be judged in more than %(count)s; %(needed)s for a conclusion."),
         count=words.count(frames, "sampled frame"),
         needed=words.needed(minimum_usable_frames),
     )
 
 
 def _mostly_damaged(words: Words, damaged: int, total: int) -> str:
-    """Nothing was flagged, but most frames that would have been sampled (%(damaged)s of %(total)s) rest
-    on damaged or missing ones and were not looked at."""
+    """Nothing was flagged, but most frames that would have been sampled (%(damaged)s of %(total)s) depend
+    on damaged or missing ones and were not examined."""
     return words.fill(
         N_(
-            "Nothing was flagged, but most frames that would have been sampled (%(damaged)s of %(frames)s) "
-            "rest on damaged or missing ones and were not looked at."
+            "Nothing was flagged, but most frames that would have been sampled (%(damaged)s of "
+            "%(frames)s) depend on damaged or missing ones and were not examined."
         ),
         damaged=damaged,
         frames=total,
@@ -177,7 +177,7 @@ def _mostly_discarded(
     words: Words, left: int, total: int, discarded: int, faces: int, unusable: int, flaws: Sequence[str] = ()
 ) -> str:
     """Nothing was flagged, but most detections (%(left)s of %(total)s) were not judged: %(discarded)s
-    taken for no faces, since the face detector was never sure of them[; %(unusable)s of %(faces)s not
+    were not accepted as faces, since the face detector was never sure of them[; %(unusable)s of %(faces)s not
     judged]."""
     not_judged = words.fill(
         N_("; %(not_judged)s of %(faces)s found could not be judged (%(flaws)s)"),
@@ -187,8 +187,9 @@ def _mostly_discarded(
     )
     return words.fill(
         N_(
-            "Nothing was flagged, but most detections (%(left)s of %(all)s) were not judged: %(discarded)s "
-            "taken for no faces, since the face detector was never sure of them%(not_judged)s."
+            "Nothing was flagged, but most detections (%(left)s of %(all)s) were not judged: "
+            "%(discarded)s were not accepted as faces, since the face detector was never sure of "
+            "them%(not_judged)s."
         ),
         left=left,
         all=total,
@@ -211,11 +212,11 @@ class ReasonCode(CauseCode):
         "%(judged)s persons judged in %(frames)s; none reached the threshold for a finding."
     )
     BRIEFLY_ABOVE_THRESHOLD = member(_briefly_above_threshold)
-    UNJUDGED_PERSONS = N_("Nothing is said of %(who)s, who could be judged in fewer than %(frames)s.")
-    UNJUDGED_OTHERS = N_("Nothing is said of %(count)s others, who could be judged in fewer than %(frames)s.")
+    UNJUDGED_PERSONS = N_("No statement is made about %(who)s, judged in fewer than %(frames)s.")
+    UNJUDGED_OTHERS = N_("No statement is made about %(count)s others, judged in fewer than %(frames)s.")
     CONTRADICTION = N_(
-        "%(who)s: the two networks contradict each other more than on anyone they were measured on, which "
-        "happens with pictures made to mislead one of them."
+        "%(who)s: the two networks contradict each other more than on any person they were measured "
+        "on, as with pictures made to mislead one of them."
     )
     UNSTABLE_CONTRAST = N_(
         "%(who)s: a stretch stands out from the rest, but not in all of several views of the same pictures "
@@ -241,17 +242,17 @@ class ReasonCode(CauseCode):
         "too short for one."
     )
     OUTWEIGHED = N_(
-        "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s judged faces one is "
-        "so by chance more easily than of one, and together they do not reach it."
+        "%(who)s: on its own above the threshold for a finding; but among %(faces)s judged faces, one "
+        "reaches it by chance more easily, and all of them together do not reach it."
     )
     OUTWEIGHED_AMONG_STABLE = N_(
-        "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s faces on which views "
-        "agree one is so by chance more easily than of one, and together they do not reach it."
+        "%(who)s: on its own above the threshold for a finding; but among %(faces)s faces on which "
+        "views agree, one reaches it by chance more easily, and all of them together do not reach it."
     )
     OUTWEIGHED_AMONG_UNCOVERED = N_(
-        "%(who)s: above the threshold for a finding when taken alone; but of %(faces)s faces on which views "
-        "agree and that are not covered one is so by chance more easily than of one, and together they do "
-        "not reach it."
+        "%(who)s: on its own above the threshold for a finding; but among %(faces)s faces on which "
+        "views agree and that are not covered, one reaches it by chance more easily, and all of them "
+        "together do not reach it."
     )
     REACHED_WITHOUT_COLOUR = N_(
         "%(who)s: the threshold for a finding is reached, but by faces without colour, or toned in one, "
@@ -279,7 +280,7 @@ class ReasonCode(CauseCode):
     )
     NO_PICTURE = N_("The exhibit is a recording of sound without picture, so no face was examined.")
     PICTURES_NOT_READ = N_("No picture of the file can be read, and no face was examined. %(problem)s")
-    FACES_ERROR = N_("No face was examined, because of an error that was not expected (%(error)s).")
+    FACES_ERROR = N_("No face was examined, because of an unexpected error (%(error)s).")
     FACES_OUT_OF_MEMORY = N_("No face was examined: reading the pictures needs more memory than is allowed.")
     DOUBTFUL = member(_doubtful)
     NO_FACE = member(_no_face)

@@ -10,32 +10,30 @@ from detector.schema.formatting import N_
 
 
 def _other_tracks(words: Words, streams: Sequence[int]) -> str:
-    """The file holds further picture tracks, not looked at (%(streams)s)."""
+    """The file holds further picture tracks, not examined (%(streams)s)."""
     named = ", ".join(words.fill(N_("stream %(index)s"), index=index) for index in streams)
     if len(streams) == 1:
         return words.fill(
-            N_("The file holds %(count)s, not looked at (%(named)s)."),
+            N_("The file holds %(count)s, not examined (%(named)s)."),
             count=words.count(1, "more picture track"),
             named=named,
         )
-    text = N_("The file holds %(others)s more picture tracks, not looked at (%(named)s).")
+    text = N_("The file holds %(others)s more picture tracks, not examined (%(named)s).")
     return words.fill(text, others=len(streams), named=named)
 
 
 def _other_pages(words: Words, pages: int) -> str:
-    """The file holds %(pages)s more pictures, not looked at."""
-    return words.fill(
-        N_("The file holds %(count)s, not looked at."), count=words.count(pages, "more picture")
-    )
+    """The file holds %(pages)s more pictures, not examined."""
+    return words.fill(N_("The file holds %(count)s, not examined."), count=words.count(pages, "more picture"))
 
 
 def _out_of_order(words: Words, frames: int) -> str:
-    """%(frames)s intact frames, each at a time that is not after the one before, were not looked at."""
+    """%(frames)s intact frames with a time not later than that of the frame before were not examined."""
     if frames == 1:
         return words.fill(
-            N_("1 intact frame, at a time that is not after the one before, was not looked at.")
+            N_("1 intact frame with a time not later than that of the frame before was not examined.")
         )
-    text = N_("%(frames)s, each at a time that is not after the one before, were not looked at.")
+    text = N_("%(frames)s with a time not later than that of the frame before were not examined.")
     return words.fill(text, frames=words.count(frames, "intact frame"))
 
 
@@ -61,7 +59,7 @@ def _damaged(
             ",",
         ),
         (
-            N_("frames that rest on damaged or missing ones were not looked at (%(frames)s)"),
+            N_("frames that depend on damaged or missing ones were not examined (%(frames)s)"),
             "frames",
             from_damaged,
             ",",
@@ -85,11 +83,11 @@ class RemarkCode(CauseCode):
         "measured."
     )
     MOTIONLESS = N_(
-        "%(who)s: the picture does not move, as where a photograph is shown in a video; hand a frame of it "
-        "in as a photograph, which is judged by other rules."
+        "%(who)s: the picture does not move, as when a photograph is shown in a video; submit a frame "
+        "of it as a photograph, which is judged by other rules."
     )
     COVERED = N_(
-        "%(who)s: mouth or eyes seem covered, as by a mask, a hand or a caption; what was altered beneath "
+        "%(who)s: mouth or eyes seem covered, as by a mask, a hand or a caption; alterations beneath "
         "cannot be seen, and scores of the rest say little."
     )
     OTHER_CODEC = N_(
@@ -97,8 +95,8 @@ class RemarkCode(CauseCode):
         "on footage in H.264 and MPEG-4."
     )
     ENLARGED = N_(
-        "The pictures hold no more detail than about %(width)s × %(height)s pixels, as after enlarging from "
-        "that size, or blurring."
+        "The pictures have no more detail than about %(width)s × %(height)s pixels, as after "
+        "enlargement or blurring."
     )
     BARS = N_(
         "In %(frames)s the picture fills only %(width)s × %(height)s pixels between plain or blurred bars; "
@@ -109,14 +107,12 @@ class RemarkCode(CauseCode):
         "clockwise."
     )
     OTHER_TRACKS = member(_other_tracks)
-    TRAILING_DATA = N_("Its pictures end at %(share)s %% of the file; what follows was not looked at.")
+    TRAILING_DATA = N_("Its pictures end at %(share)s %% of the file; what follows was not examined.")
     OTHER_PAGES = member(_other_pages)
-    TRANSPARENT = N_(
-        "Parts of the picture are transparent; what the file holds under them was not looked at."
-    )
+    TRANSPARENT = N_("Parts of the picture are transparent; what the file holds under them was not examined.")
     APPENDED_VIDEO = N_(
-        "Behind the picture the file holds a video, as motion photos do; it was not looked at."
+        "Behind the picture the file holds a video, as motion photos do; it was not examined."
     )
     OUT_OF_ORDER = member(_out_of_order)
-    PHOTO_DAMAGED = N_("The file is damaged: a part of the picture is missing and was not looked at.")
+    PHOTO_DAMAGED = N_("The file is damaged: a part of the picture is missing and was not examined.")
     DAMAGED = member(_damaged)

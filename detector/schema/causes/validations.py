@@ -93,8 +93,8 @@ class MaterialCode(CauseCode):
     COPY_LEFT_OUT = N_("1 file is a copy of another and was left out.")
     COPIES_LEFT_OUT = N_("%(copies)s files are copies of others and were left out.")
     SEVERAL_VERSIONS = N_(
-        "The analyses were made by %(versions)s versions of the program; named are the libraries of the "
-        "newest."
+        "The analyses were made by %(versions)s versions of the program; the libraries named are those "
+        "of the newest."
     )
 
 
@@ -103,45 +103,46 @@ class ValidationLimitCode(CauseCode):
 
     FILE_FAILED = N_("%(failed)s of %(files)s files could not be analysed and is in none of the figures.")
     FILES_FAILED = N_("%(failed)s of %(files)s files could not be analysed and are in none of the figures.")
-    ONE_MEASURED = N_("Of %(material)s only one was measured: rates over them are hardly known.")
-    FEW_MEASURED = N_("Only %(items)s %(material)s were measured: rates over them are hardly known.")
+    ONE_MEASURED = N_("Only one item of %(material)s was measured: its rates are hardly known.")
+    FEW_MEASURED = N_("Only %(items)s %(material)s were measured: their rates are hardly known.")
     ONE_INCONCLUSIVE = N_("1 of %(items)s %(material)s was left inconclusive.")
     MANY_INCONCLUSIVE = N_("%(events)s of %(items)s %(material)s were left inconclusive.")
-    ONE_GROUP = N_("The %(items)s %(material)s belong to one group, and tell little more than one file.")
+    ONE_GROUP = N_("The %(items)s %(material)s belong to one group, and are worth little more than one file.")
     FEW_GROUPS = N_(
-        "The %(items)s %(material)s belong to %(groups)s groups only and tell little more than as many files."
+        "The %(items)s %(material)s belong to only %(groups)s groups, and are worth little more than "
+        "as many files."
     )
     WORSE = N_(
         "%(subjects_first)s with %(property)s %(level)s: the %(figure)s is %(own_rate)s (%(events)s of "
         "%(items)s), against %(all_rate)s over all."
     )
     OUTSIDE_RANGE = N_(
-        "%(events)s of %(items)s %(subjects)s lie outside the range of %(property)s that the model's card "
-        "was measured in; here they were measured all the same."
+        "%(events)s of %(items)s %(subjects)s lie outside the range of %(property)s that was measured "
+        "for the model's card; they are included here."
     )
     ONE_IN_OTHER_CODEC = N_(
-        "1 of %(items)s %(subjects)s is in a codec that the model's card was not measured in; here it was "
-        "measured all the same."
+        "1 of %(items)s %(subjects)s uses a codec on which the model was not measured for its card; it "
+        "is included here."
     )
     IN_OTHER_CODECS = N_(
-        "%(events)s of %(items)s %(subjects)s are in codecs that the model's card was not measured in; here "
-        "they were measured all the same."
+        "%(events)s of %(items)s %(subjects)s use codecs on which the model was not measured for its "
+        "card; they are included here."
     )
     ONE_STILL = N_(
-        "1 of %(items)s %(subjects)s is a still shown as a video, of which the model's card measured none; "
-        "here it was measured all the same."
+        "1 of %(items)s %(subjects)s is a still shown as a video, which was not measured for the "
+        "model's card; it is included here."
     )
     STILLS = N_(
-        "%(events)s of %(items)s %(subjects)s are stills shown as videos, of which the model's card measured "
-        "none; here they were measured all the same."
+        "%(events)s of %(items)s %(subjects)s are stills shown as videos, which were not measured for "
+        "the model's card; they are included here."
     )
     NO_RATIOS = N_(
-        "No likelihood ratios for %(subjects)s: that takes at least %(least_items)s judged ones of either "
-        "label."
+        "No likelihood ratios for %(subjects)s: at least %(least_items)s judged ones of each label are "
+        "needed."
     )
     NO_RATIOS_OF_ONE_GROUP = N_(
-        "No likelihood ratios for %(subjects)s: all of one label belong to one group, so ratios could not be "
-        "tried on others than they were made of."
+        "No likelihood ratios for %(subjects)s: all of one label belong to one group, so ratios could "
+        "not be tested on other groups than those they were made from."
     )
     RATIOS_AS_NOTHING = N_(
         "The likelihood ratios of %(subjects)s cost as much (Cllr %(cllr)s) as saying nothing (1): do not "

@@ -16,7 +16,7 @@ class VoiceCode(CauseCode):
     NO_SOUND = N_("The file has no sound.")
     NOT_DECODED = N_("The sound cannot be decoded: it is damaged or in an unknown codec.")
     REFUSED = N_("The sound was not examined. %(problem)s")
-    ERROR = N_("The sound could not be examined, because of an error that was not expected (%(error)s).")
+    ERROR = N_("The sound could not be examined, because of an unexpected error (%(error)s).")
     OUT_OF_MEMORY = N_("The sound could not be examined: it needs more memory than is allowed.")
     NO_SPEECH = N_("There is no speech in the sound.")
     TOO_LITTLE = N_("There is too little speech to judge; at least %(seconds)s s are needed.")

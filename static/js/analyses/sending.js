@@ -6,7 +6,7 @@ import { HEADERS, refusalOf, tokenHeaders } from "../requests.js";
 /** The problem and remedy of a file that would be refused anyway; null if there is none. */
 export function unfit(file, limit, room) {
   if (file.size === 0) {
-    return [_("The file is empty: it holds no bytes."), _("Check the file on your disk, then hand it in again.")];
+    return [_("The file is empty: it holds no bytes."), _("Check the file on your disk, then upload it again.")];
   }
   if (file.size > limit) {
     return [
@@ -16,7 +16,7 @@ export function unfit(file, limit, room) {
   }
   if (file.size > room) {
     return [
-      _("There is not enough free disk space to take in this file."),
+      _("There is not enough free disk space for this file."),
       _("Free some space on the disk that holds Reelproof's data, then reload this page."),
     ];
   }
@@ -52,7 +52,7 @@ const BROKE_BEFORE = [
 ];
 const BROKE_AFTER = [
   _("The connection broke after the whole file was sent."),
-  _("Check that Reelproof is running and whether the library lists the file before you hand it in again."),
+  _("Check that Reelproof is running and whether the library lists the file before you upload it again."),
 ];
 
 function contentOf(request) {

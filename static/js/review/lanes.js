@@ -86,7 +86,7 @@ export class LaneList {
       ));
     }
     if (explored !== null && detail && !detail.complete) {
-      words.push(_("Single scores are still being read; until then it is worked out from an outline."));
+      words.push(_("Single scores are still being read; until then it is computed from an outline."));
     }
     byId("explore-words").textContent = words.join(" ");
     byId("explore-value").textContent = decimal(explored ?? enter, 2);

@@ -178,8 +178,8 @@ export class PersonPanel {
     return el("form", { onsubmit: (event) => {
       event.preventDefault();
       const chosen = boxes.map((row) => row.querySelector("input")).filter((check) => check.checked).map((check) => Number(check.value));
-      if (!chosen.length || chosen.length === boxes.length) desk.complain(_("Tick the stretches that show somebody else, but not all of them."));
+      if (!chosen.length || chosen.length === boxes.length) desk.complain(_("Tick the stretches that show another person, but not all of them."));
       else desk.record({ kind: "split", person: person.id, tracks: chosen }, _("Split off from %(name)s.", { name: person.name }));
-    } }, el("p", {}, _("Tick the stretches that show somebody else:")), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit", "data-focus": `split-${person.id}` }, _("Split off")));
+    } }, el("p", {}, _("Tick the stretches that show another person:")), el("ul", { class: "tracks" }, ...boxes), el("button", { type: "submit", "data-focus": `split-${person.id}` }, _("Split off")));
   }
 }

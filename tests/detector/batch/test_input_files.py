@@ -50,7 +50,7 @@ class TestFolders:
             ("notes.txt", ""),
             (
                 "gone.mp4",
-                "The file cannot be opened: it is not there. Look for a mistake in its name or folder.",
+                "The file cannot be opened: it does not exist. Check its name and folder.",
             ),
         ]  # fmt: skip
         assert not handed_in.left_out

@@ -106,8 +106,8 @@ class TestProcesses:
         lines, err, status = done(tmp_path, "--workers", "2")
         results = {Path(line["file"]).stem: line for line in lines}
         assert status == 1 and len(lines) == 9 and err == ""
-        assert "decoder crash" in results["crash"]["error"]
-        assert "ended from outside" in results["killed"]["error"]
+        assert "crashed the decoder" in results["crash"]["error"]
+        assert "was killed" in results["killed"]["error"]
         assert "nobody thought of this" in results["raise"]["error"]
         assert all(tuple(results[name]) == ("file", "error") for name in ("crash", "killed", "raise"))
         assert all(results[f"good-{n}"]["verdict"] == "good" for n in range(6))

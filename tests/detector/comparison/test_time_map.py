@@ -85,7 +85,7 @@ def test_removed_stretch(tmp_path: Path, reference: Path) -> None:
     assert first.exhibit.end == pytest.approx(59 / RATE, abs=1.1 / RATE)
     assert second.exhibit.start == pytest.approx(60 / RATE, abs=1.1 / RATE)
     assert error_in_frames(comparison, lambda t: t + (20 if t < 59.5 / RATE else 50) / RATE) <= 0.5
-    between = [gap for gap in comparison.gaps if gap.reason == "is left out of the exhibit"]
+    between = [gap for gap in comparison.gaps if gap.reason == "is missing from the exhibit"]
     assert len(between) == 1
     assert between[0].start == pytest.approx(79 / RATE, abs=0.06)
     assert between[0].end == pytest.approx(110 / RATE, abs=0.06)
@@ -234,7 +234,7 @@ def test_quarter_speed_is_not_found(tmp_path: Path, reference: Path) -> None:
     """Its frames would not find their own moments."""
     comparison = mapped(exhibit(tmp_path, [at // 4 for at in range(200)]), reference)
     assert not comparison.related
-    assert "more than twice as fast or as slowly" in comparison.limits
+    assert "more than twice or less than half the speed" in comparison.limits
 
 
 def test_changing_speed_raises_the_uncertainty(tmp_path: Path, reference: Path) -> None:

@@ -47,7 +47,7 @@ class TestBrokenFiles:
         assert "copied only in part" in refusal(path)
 
     def test_missing_file(self, tmp_path: Path) -> None:
-        assert "cannot be opened: it is not there. Look for" in refusal(tmp_path / "gone.mp4")
+        assert "cannot be opened: it does not exist. Check" in refusal(tmp_path / "gone.mp4")
 
     def test_folder_is_refused(self, tmp_path: Path) -> None:
         assert "cannot be opened: it is a folder. Name one" in refusal(tmp_path)

@@ -246,7 +246,9 @@ def test_repeated_times_are_no_damage(tmp_path: Path) -> None:
     assert shown == [number for number in range(30) if number % 10 != 9]
     assert (media.frames, media.frames_undecodable, media.frames_out_of_order, missing) == (27, 0, 3, 0)
     (sentence,) = [cause.text for cause in unexamined_causes(media, missing)]
-    assert sentence == "3 intact frames, each at a time that is not after the one before, were not looked at."
+    assert (
+        sentence == "3 intact frames with a time not later than that of the frame before were not examined."
+    )
     assert media.details is not None
     observations = {
         anomaly.kind: anomaly.observation for anomaly in container_anomalies(media, media.details)

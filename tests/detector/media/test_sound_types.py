@@ -188,7 +188,7 @@ def with_checksum(data: bytearray, page: int) -> bytes:
     ],
 )
 def test_what_cannot_be_decoded_is_named_with_a_remedy(head: bytes, name: str) -> None:
-    with pytest.raises(MediaError, match=f"{name}.*(Export it as wav|Hand in a recording)"):
+    with pytest.raises(MediaError, match=f"{name}.*(Export it as wav|Submit a recording)"):
         refuse_other_types(head + bytes(500))
 
 

@@ -111,7 +111,7 @@ def test_erased_pixels_are_not_examined(tmp_path: Path, name: str) -> None:
     (finding,) = (
         anomaly for anomaly in find_anomalies(media, details, NOW) if anomaly.kind == "transparent areas"
     )
-    assert "% of the picture is transparent" in finding.observation
+    assert "% of the picture is fully or partly transparent" in finding.observation
     assert any(
         "are transparent" in words for words in [cause.text for cause in unexamined_causes(media, 0.0)]
     )
@@ -119,7 +119,7 @@ def test_erased_pixels_are_not_examined(tmp_path: Path, name: str) -> None:
     (finding,) = (
         anomaly for anomaly in find_anomalies(media, few, NOW) if anomaly.kind == "transparent areas"
     )
-    assert finding.observation.startswith("Less than 0.1 % of the picture is transparent")
+    assert finding.observation.startswith("Less than 0.1 % of the picture is fully or partly transparent")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp", "palette.png"])

@@ -51,7 +51,9 @@ def test_motion_video_is_reported_as_not_examined(
     analysis = build(tmp_path, kind=MediaKind.IMAGE)
     media = analysis.media.model_copy(update={"details": details})
     (sentence,) = [cause.text for cause in unexamined_causes(media, 0.0)]
-    assert sentence == "Behind the picture the file holds a video, as motion photos do; it was not looked at."
+    assert sentence == (
+        "Behind the picture the file holds a video, as motion photos do; it was not examined."
+    )
     assert any(
         "A video stored after the picture" in line
         for line in not_examined(analysis.model_copy(update={"media": media}))
@@ -93,7 +95,7 @@ def test_pictures_behind_the_picture_are_counted(tmp_path: Path, astronaut: np.n
     assert details.photo is not None and (details.photo.frames, details.other_pages) == (4, 3)
     media = build(tmp_path, kind=MediaKind.IMAGE).media.model_copy(update={"details": details})
     assert [cause.text for cause in unexamined_causes(media, 0.0)] == [
-        "The file holds 3 more pictures, not looked at."
+        "The file holds 3 more pictures, not examined."
     ]
     (seen,) = photo_anomalies(details)
     assert seen.observation == "The file holds 4 pictures; the first one was examined."

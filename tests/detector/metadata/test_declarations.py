@@ -230,7 +230,7 @@ def test_a_camera_an_editor_and_nothing(tmp_path: Path, portrait: PIL.Image.Imag
     ("how", "says"),
     [
         ({"quality": 87}, "standard tables, quality 87"),
-        ({"qtables": [[3 + i // 3 for i in range(64)]] * 2}, "tables of its own; the nearest standard"),
+        ({"qtables": [[3 + i // 3 for i in range(64)]] * 2}, "its own tables; the nearest standard"),
     ],
 )
 def test_quantization_tables(tmp_path: Path, portrait: PIL.Image.Image, how: dict, says: str) -> None:

@@ -59,7 +59,7 @@ def test_streams_of_another_program_are_reported(tmp_path: Path) -> None:
     assert (
         "end at 49 % of the file" in finding.observation or "end at 50 % of the file" in finding.observation
     )
-    assert "of the file; what follows was not looked at." in " ".join(
+    assert "of the file; what follows was not examined." in " ".join(
         [cause.text for cause in unexamined_causes(media, 0.0)]
     )
 

@@ -101,7 +101,9 @@ class TestTiming:
         assert (timing.least_interval, timing.greatest_interval) == (0.033, 1.04)
         assert [(gap.start, gap.length) for gap in timing.gaps] == [(0.36, 1.04)]
         observed = {anomaly.kind: anomaly.observation for anomaly in find_anomalies(*read_facts(path), NOW)}
-        assert observed["gaps in time"] == "For unusually long no new frame comes: 1.040 s from 00:00:00.360."
+        assert (
+            observed["gaps in time"] == "There is no new frame for unusually long: 1.040 s from 00:00:00.360."
+        )
 
     def test_failures_have_times(self, tmp_path: Path) -> None:
         from clips import packets
@@ -169,7 +171,7 @@ class TestLayout:
             anomaly for anomaly in find_anomalies(*read_facts(path), NOW) if anomaly.kind == "edit list"
         )
         assert "track 0 waits 1.000 s after a stretch, for which its beginning was" in finding.observation
-        assert "plays at rate 0.5, is put together of 2 stretches" in finding.observation
+        assert "plays at rate 0.5, consists of 2 stretches" in finding.observation
 
     @pytest.mark.parametrize("cut", [0, 3, 9, 17, 40, 200])
     def test_broken_boxes_are_ignored(self, tmp_path: Path, cut: int) -> None:

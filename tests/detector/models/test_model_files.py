@@ -138,7 +138,7 @@ class TestCard:
     def test_invalid_name_is_refused(self, name: str) -> None:
         assert not is_model_name(name)
         message = refusal_of(name)
-        assert "names no model" in message and DEFAULT_MODEL in message and ".safetensors" in message
+        assert "is not a model's name" in message and DEFAULT_MODEL in message and ".safetensors" in message
 
     @pytest.mark.parametrize("suffix", [".pt", ".pth", ".bin", ".pkl", ".PT"])
     def test_a_pickled_checkpoint_by_name(self, tmp_path: Path, suffix: str) -> None:
@@ -320,7 +320,7 @@ class TestPairs:
 
     def test_large_weights_are_refused(self, copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("detector.models.loaded.WEIGHTS_LIMIT", 1000)
-        with pytest.raises(ModelError, match="at most 1,000"):
+        with pytest.raises(ModelError, match="between 1 and 1,000"):
             check_weights(load_card(copied)[0], weights_path(copied), "x.safetensors")
 
     def test_weights_without_a_score_are_refused(self, copied: Path) -> None:

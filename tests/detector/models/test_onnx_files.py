@@ -111,7 +111,7 @@ class TestOutput:
             (Gives.LOGIT, [[1.0, 2.0]], "says one figure a crop"),
             (Gives.LOGITS, [[1.0]], "says one figure for each class"),
             (Gives.LOGIT, [1.0, 2.0], "gives 2 for 1 crops"),
-            (Gives.LOGIT, [np.nan], "gives no numbers"),
+            (Gives.LOGIT, [np.nan], "outputs no numbers"),
         ],
     )
     def test_mismatched_output_is_refused(self, gives: Gives, out: list[float], words: str) -> None:
@@ -197,7 +197,10 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("node", "words"),
         [
-            (helper.make_node("Evil", ["score"], ["late"], domain="com.evil"), "Custom operators run code"),
+            (
+                helper.make_node("Evil", ["score"], ["late"], domain="com.evil"),
+                "Custom operators run their own code",
+            ),
             (helper.make_node("Gelu", ["score"], ["late"], domain="com.microsoft"), "Custom operators"),
             (helper.make_node("RandomNormalLike", ["score"], ["late"]), "not on the list"),
             (helper.make_node("NoSuchOperator", ["score"], ["late"]), "not on the list"),
@@ -217,7 +220,7 @@ class TestRefused:
         def other(model: onnx.ModelProto) -> None:
             model.opset_import[0].version = version
 
-        assert f"of opset {version}" in refusal_of(change_network(tmp_path, other))
+        assert f"uses opset {version}" in refusal_of(change_network(tmp_path, other))
 
     def test_several_inputs_are_refused(self, tmp_path: Path) -> None:
         more = helper.make_tensor_value_info("more", TensorProto.FLOAT, [1])

@@ -75,7 +75,7 @@ def test_unreachable_rate_is_rejected(made: Validation) -> None:
     with pytest.raises(ParameterError, match="No threshold up to"):
         thresholds_by_false_positive_rate(validation(sure), 0.5)
     for cost in (0, -1, math.inf, math.nan):
-        with pytest.raises(ParameterError, match="Name a finite cost above 0"):
+        with pytest.raises(ParameterError, match="Give a finite cost above 0"):
             thresholds_by_cost(made, cost)
 
 

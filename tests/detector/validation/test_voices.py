@@ -157,7 +157,7 @@ def test_limits_name_voices() -> None:
     spoken = tuple(entry.model_copy(update={"outside": ("bandwidth",)}) for entry in items(4, Subject.VOICE))
     causes = find_limits(spoken, compute_levels(spoken, 0.65), (), (), ("sex",), voices=True)
     limits = [cause.text for cause in causes]
-    assert "Only 4 human voices were measured: rates over them are hardly known." in limits
+    assert "Only 4 human voices were measured: their rates are hardly known." in limits
     assert any(limit.startswith("8 of 8 voices lie outside the range of bandwidth") for limit in limits)
     assert (
         "Not labelled, so nothing is known of it: voice generator, group, voice segments, persons, language."

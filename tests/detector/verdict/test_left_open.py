@@ -187,7 +187,7 @@ BRIEFLY = (
 def test_discarded_detections_are_not_called_small_faces(kind: MediaKind) -> None:
     seen = coverage(faces_found=4, faces_unusable=0, faces_discarded=5)
     verdict, reason = decide(kind, DEFAULT, seen, [person(usable=90)], [])
-    never_sure = "5 taken for no faces, since the face detector was never sure of them"
+    never_sure = "5 were not accepted as faces, since the face detector was never sure of them"
     assert verdict is Verdict.INCONCLUSIVE
     assert reason == f"Nothing was flagged, but most detections (5 of 9) were not judged: {never_sure}."
     both = seen.model_copy(update={"faces_unusable": 1, "flaws": {TOO_SMALL: 1}})
@@ -286,15 +286,15 @@ def test_rarely_judged_person_is_not_cleared_by_others(
         assert seen.rstrip(".") == (
             "1 person judged in 80 sampled frames; none reached the threshold for a finding"
         )
-        assert unsaid == [
-            "Nothing is said of Person B, who could be judged in fewer than 8 sampled frames."
-        ] * (screen_time >= 1)
+        assert unsaid == ["No statement is made about Person B, judged in fewer than 8 sampled frames."] * (
+            screen_time >= 1
+        )
 
 
 def test_background_crowd_is_counted() -> None:
     crowd = [person(name, 2, 0.2, 9.0) for name in "BCDEFG"]
     assert decide(VIDEO, DEFAULT, coverage(), [person(), *crowd], [])[1].endswith(
-        "Nothing is said of 6 others, who could be judged in fewer than 8 sampled frames."
+        "No statement is made about 6 others, judged in fewer than 8 sampled frames."
     )
 
 
@@ -322,8 +322,8 @@ def test_mostly_damaged_frames_are_inconclusive() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(frames_from_damaged=120), [person()], [])
     assert verdict is Verdict.INCONCLUSIVE
     assert reason == (
-        "Nothing was flagged, but most frames that would have been sampled (120 of 200) rest on damaged or "
-        "missing ones and were not looked at."
+        "Nothing was flagged, but most frames that would have been sampled (120 of 200) depend on damaged or "
+        "missing ones and were not examined."
     )
 
 

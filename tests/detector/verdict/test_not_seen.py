@@ -18,12 +18,12 @@ def test_unexamined_parts_are_described() -> None:
     streams = [Stream(index=i, kind="video", codec="h264", examined=i == 1, cover=i == 2) for i in range(3)]
     tracks = video.model_copy(update={"details": Details(streams=tuple(streams))})
     assert [cause.text for cause in unexamined_causes(tracks, 0.0)] == [
-        "The file holds 1 more picture track, not looked at (stream 0)."
+        "The file holds 1 more picture track, not examined (stream 0)."
     ]
     damaged = video.model_copy(update={"frames_undecodable": 36})
     assert "36 of its frames or packets" in [cause.text for cause in unexamined_causes(damaged, 0.0)][0]
     assert "2.8 s are missing at its end" in [cause.text for cause in unexamined_causes(video, 2.76)][0]
-    for kind, sentences in (("TIFF", ["The file holds 2 more pictures, not looked at."]), ("MPO", [])):
+    for kind, sentences in (("TIFF", ["The file holds 2 more pictures, not examined."]), ("MPO", [])):
         pages = Details(photo=Photo(format=kind, mode="RGB", frames=3))
         assert [
             cause.text
@@ -41,7 +41,7 @@ def test_lost_packets_count_with_dependent_frames(lost: int, resting: int, menti
         update={"frames_decoded": 100, "frames_undecodable": lost, "frames_from_damaged": resting}
     )
     text = " ".join([cause.text for cause in unexamined_causes(media, 0.0)])
-    assert ("rest on damaged or missing ones were not looked at (40)" in text) is mention
+    assert ("depend on damaged or missing ones were not examined (40)" in text) is mention
     assert ("could not be used" in text) is (mention and lost > 0)
 
 
@@ -73,7 +73,7 @@ _START = _BROKEN % "the first 1.2 s cannot be decoded"
         ({"frames_out_of_order": 2}, None),
         (
             {"frames_out_of_order": 3},
-            "3 intact frames, each at a time that is not after the one before, were",
+            "3 intact frames with a time not later than that of the frame before were",
         ),
         ({"lost_at_end": 1.25}, _BROKEN % "the last 1.2 s cannot be decoded"),
         ({"lost_at_start": 1.25}, _START),
@@ -101,8 +101,8 @@ def test_further_tracks_and_one_disordered_frame() -> None:
     )
     media = intact(frames_decoded=20, frames_out_of_order=1, details=Details(streams=streams))
     assert [cause.text for cause in unexamined_causes(media, 0.0)] == [
-        "The file holds 2 more picture tracks, not looked at (stream 0, stream 2).",
-        "1 intact frame, at a time that is not after the one before, was not looked at.",
+        "The file holds 2 more picture tracks, not examined (stream 0, stream 2).",
+        "1 intact frame with a time not later than that of the frame before was not examined.",
     ]
 
 

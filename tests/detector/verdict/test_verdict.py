@@ -27,7 +27,7 @@ def test_contrast_is_mentioned() -> None:
     for start, end, mention in ((2.0, 4.5, True), (6.0, 7.5, False)):
         verdict, reason = decide(VIDEO, DEFAULT, coverage(), [differs], [segment(start=start, end=end)])
         assert verdict is Verdict.MANIPULATED
-        assert ("differs from the rest of its track" in reason) is mention
+        assert ("its difference from the rest of its track" in reason) is mention
     assert "stands out from the rest of its track: 00:00:01.900 to 00:00:04.600" in second_look(differs)
 
 
@@ -101,7 +101,7 @@ def test_kind_requires_one_clear_answer_for_all_flagged() -> None:
     assert told(edited) == (ManipulationKind.EDITED, told(edited)[1])
     assert "replaced or altered" in told(edited)[1]
     assert told(made)[0] is ManipulationKind.GENERATED and "as a whole" in told(made)[1]
-    assert told(both)[0] is None and "do not tell" in told(both)[1]
+    assert told(both)[0] is None and "do not show" in told(both)[1]
     assert told(edited, made)[0] is None
     assert "A: face swap or edit, B: generated face" in told(edited, made)[1]
     assert manipulation_kind(Verdict.NOT_FOUND, [edited], []) is None

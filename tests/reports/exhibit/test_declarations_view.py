@@ -136,7 +136,7 @@ MARK = Declaration(
     source="hidden in the pixels",
     says="47 of 48 bits",
     measure=MeasureCode.MATCHED_BITS.cause(matched=47, bits=48),
-    means="This is the mark that Stable Diffusion XL hides in its pictures. Anybody can write it; "
+    means="This is the mark that Stable Diffusion XL hides in its pictures. Anyone can write it; "
     "compression and resizing remove it.",
     program="Stable Diffusion XL",
     meaning=Meaning.GENERATED,
@@ -159,7 +159,7 @@ def test_a_hidden_mark_stands_beside_the_verdict_before_open_statements(tmp_path
     assert view.beside_verdict.startswith(
         "The picture carries the hidden mark that Stable Diffusion XL writes; 47 of 48 bits."
     )
-    assert "in the pixels of 1 picture." in view.note and "SynthID" in view.note
+    assert "The pixels of 1 picture were" in view.note and "SynthID" in view.note
     assert summarise(analysis)["marks"] == ["Stable Diffusion XL"]
 
 
@@ -180,7 +180,7 @@ def test_a_hidden_mark_is_translated(tmp_path: Path, code: str, words: str) -> N
 def test_a_mark_in_sound_counts_only_where_both_looked_for_it(tmp_path: Path) -> None:
     heard = declaring(tmp_path, VOICE_MARK).model_copy(update={"marks": MarkSearch(frames=9, sound=15.0)})
     note = (
-        "The mark of Chatterbox was not looked for in the sound: install the extra reelproof[marks] to do so."
+        "The sound was not searched for the mark of Chatterbox: install the extra reelproof[marks] to do so."
     )
     deaf = declaring(tmp_path).model_copy(update={"marks": MarkSearch(frames=9, note=note)})
     lost = deaf.model_copy(update={"marks": MarkSearch(frames=9, sound=15.0)})

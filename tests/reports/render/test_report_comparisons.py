@@ -263,13 +263,13 @@ def test_figures_of_two_comparisons(tmp_path):
         ({"regions": (region.model_copy(update={"end": 4.0}),)}, "regions R1 end is"),
         ({"transform": transform.model_copy(update={"mirror": True})}, "the picture lies otherwise"),
         ({"transform": transform.model_copy(update={"crop": (0, 0, 160, 90)})}, "the picture lies otherwise"),
-        ({"transform": None}, "in one of both only"),
+        ({"transform": None}, "in only one of the two"),
         (
             {"gaps": ()},
             "that the exhibit shows nothing of the reference from 00:00:05.000 on is not",
         ),
         ({"gaps": (gap, gap.model_copy(update={"end": 9.0}))}, "is not found"),
-        ({"persons": ()}, "faces were compared in one of both only"),
+        ({"persons": ()}, "faces were compared in only one of the two"),
         (
             {"reference": comparison.reference.model_copy(update={"width": 640})},
             "reference width is 320, where 640",

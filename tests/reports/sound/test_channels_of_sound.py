@@ -48,7 +48,7 @@ def test_each_channel_has_its_lane_and_verdict(tmp_path: Path) -> None:
         view.not_examined.lines
     )
     page = text_of(of_two(tmp_path), tmp_path)
-    assert "Channel 1 (left): no synthetic speech found" in page and "others each for itself" in page
+    assert "Channel 1 (left): no synthetic speech found" in page and "others separately" in page
 
 
 def test_both_questions_name_the_channel_on_the_first_page(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ RECORDINGS = (RECORDING, UNHEARD)
 CLAIMS: dict[str, tuple[str, ...]] = {
     "%(speech)s of speech were judged; %(left)s of the sound were not.": EXAMINED,
     "%(seconds)s s of speech were judged; none of it": EXAMINED,
-    "A small network marked where somebody speaks": EXAMINED,
+    "A small network marked where someone speaks": EXAMINED,
     "A person should listen to every flagged segment": EXAMINED,
     "Analyse the exhibit again with its sound examined.": (UNHEARD,),
     "Calibrated probability of synthetic speech": VOICES,

@@ -48,9 +48,12 @@ def test_the_api_asks_for_them(app: Flask, client: FlaskClient) -> None:
     [
         ({"also": ["nobody"]}, "no model of this name"),
         ({"also": [OTHER], "joint": "none"}, "no such rule"),
-        ({"joint": "any"}, "only one is named"),
-        ({"also": ["reelproof"], "joint": "majority"}, "only one is named"),  # the default decides already
-        ({"also": [OTHER, OTHER], "model": OTHER, "joint": "all"}, "only one is named"),
+        ({"joint": "any"}, "only one model is named"),
+        (
+            {"also": ["reelproof"], "joint": "majority"},
+            "only one model is named",
+        ),  # the default decides already
+        ({"also": [OTHER, OTHER], "model": OTHER, "joint": "all"}, "only one model is named"),
     ],
 )
 def test_what_cannot_be_asked_for(client: FlaskClient, fields: dict[str, object], words: str) -> None:
@@ -61,7 +64,7 @@ def test_what_cannot_be_asked_for(client: FlaskClient, fields: dict[str, object]
 def test_the_api_refuses_a_rule_that_only_the_first_model_is_left_for(client: FlaskClient) -> None:
     fields = {"file": photo(), "also": json.dumps(["reelproof"]), "joint": "majority"}
     answer = client.post("/api/v1/analyses", data=fields)
-    assert answer.status_code == 400 and "only one is named" in answer.json["detail"]
+    assert answer.status_code == 400 and "only one model is named" in answer.json["detail"]
     assert client.get("/api/v1/analyses").json["items"] == []
 
 

@@ -199,7 +199,7 @@ def test_transparency_is_shown_as_analysed(tmp_path, name, codec, pix_fmt, seen)
     clip = write_erased(tmp_path / name, codec, pix_fmt)
     decision = decided(clip, tmp_path / "preview")
     assert decision.source == "preview"
-    assert ("it states transparency" in decision.reason) == name.endswith(".webm")
+    assert ("it declares transparency" in decision.reason) == name.endswith(".webm")
     assert numbers(tmp_path / "preview") == numbers(clip) == list(range(8))
     for path in (clip, tmp_path / "preview"):
         with open_media(path) as reader:
@@ -370,10 +370,10 @@ def test_recordings_with_a_plain_clock_are_played_unchanged(tmp_path, name, code
     ("name", "codec", "choices", "copies", "reason"),
     [
         ("a.mp3", "libmp3lame", {"coding": VBR}, 1, "its bit rate changes"),
-        ("a.mp3", "libmp3lame", {"coding": VBR, "options": {"write_xing": "0"}}, 1, "another length"),
+        ("a.mp3", "libmp3lame", {"coding": VBR, "options": {"write_xing": "0"}}, 1, "a wrong length"),
         ("a.mp3", "libmp3lame", {}, 2, "bit rate changes"),
-        ("a.ogg", "libopus", {"rate": 48_000}, 2, "another length"),
-        ("a.flac", "flac", {}, 2, "another length"),
+        ("a.ogg", "libopus", {"rate": 48_000}, 2, "a wrong length"),
+        ("a.flac", "flac", {}, 2, "a wrong length"),
         ("a.flac", "flac", {"container": "flac", "seekable": False}, 1, "does not say how long"),
         ("a.weba", "libopus", {"rate": 48_000, "container": "webm", "seekable": False}, 1, "how long"),
         ("a.aac", "aac", {"container": "adts"}, 1, "not every browser plays"),

@@ -91,7 +91,7 @@ def test_reports_state_that_the_exhibit_is_damaged(app, client, row, folders):
     place.chmod(0o640)
     place.write_bytes(b"something else")
     page = client.get(f"/analyses/{row.id}/report.html").text
-    assert "CHANGED: the stored file differs from the file that was handed in" in page
+    assert "CHANGED: the stored file differs from the submitted file" in page
     assert hashlib.sha256(b"something else").hexdigest() in "".join(page.split())
     assert "no longer has the bytes" in client.get(f"/analyses/{row.id}").text
 

@@ -110,7 +110,7 @@ def test_altered_records_are_named(folder, capsys, statement, words):
     touch(folder, statement)
     status, lines = verify(capsys)
     assert status == 1 and any(line.startswith(words) for line in lines), lines
-    assert "The custody log is not as it was written." in lines
+    assert "The custody log was changed after it was written." in lines
 
 
 def test_swapped_entries_are_named(folder, capsys):
@@ -145,7 +145,7 @@ def test_an_earlier_export_reveals_a_truncated_log(folder, capsys, tmp_path):
     assert f"The log ends at entry {count - 1}, but had {count} when" in lines[0]
     touch(folder, f"DELETE FROM custody WHERE number >= {count - 1}")
     status, lines = verify(capsys)  # but where what it spoke of is there
-    assert status == 1 and "The custody log does not know this analysis" in lines[1]
+    assert status == 1 and "The custody log has no entry about this analysis" in lines[1]
 
 
 def test_an_export_with_other_macs_does_not_fit(folder, capsys, tmp_path):

@@ -148,7 +148,7 @@ def test_waiting_raises_on_failure_and_timeout(app, live):
     with pytest.raises(TimeoutError):
         Client(live).wait(row.id, timeout=0.3)
     claims.fail_job(database, claims.claim_analysis(database, row.id), FailureCode.CRASHED.cause())
-    with pytest.raises(AnalysisFailed, match="decoder crash"):
+    with pytest.raises(AnalysisFailed, match="crashed the decoder"):
         Client(live).wait(row.id)
     assert Client(live).retry(row.id)["state"] == "queued"
     assert Client(live).cancel(row.id)["state"] == "cancelled"

@@ -71,7 +71,7 @@ def test_recomputed_checksums_do_not_hide_a_changed_result(client, folders, row,
     document = json.loads((folder / COMPARISON_FILE).read_text())
     (folder / COMPARISON_FILE).write_text(json.dumps(document | {"segments": []}))
     (folder / COMPARISON_SUMS_FILE).write_bytes(comparison_sums_text(folder))
-    wrong = "The checksums of this comparison are not those in the custody log."
+    wrong = "The checksums of this comparison differ from those in the custody log."
     answers = {address: client.get(address) for address in asked}
     assert {address: answer.status_code for address, answer in answers.items()} == dict.fromkeys(asked, 500)
     assert all(wrong in answer.text for answer in answers.values())

@@ -45,7 +45,7 @@ def test_altered_result_is_neither_shown_nor_sent(app, client, folders, capsys):
         forget()
         answers = {path: client.get(path) for path in addresses}
         assert {path: answer.status_code for path, answer in answers.items()} == dict.fromkeys(addresses, 500)
-        assert all("shown or handed out" in answer.text for answer in answers.values())
+        assert all("shown nor delivered" in answer.text for answer in answers.values())
         status, words = verify(folders.data, capsys)
         assert status == 1 and row.id in words
         shutil.rmtree(folder)

@@ -229,7 +229,7 @@ def test_every_page_shows_a_damaged_exhibit(app, client, database, state):
         exhibit = session.get_one(Exhibit, row.exhibit_id)
         exhibit.condition, exhibit.checked = "changed", row.created
     for path in (f"/analyses/{row.id}", f"/analyses/{row.id}/custody", "/analyses"):
-        assert "The kept file no longer has the bytes that were handed in." in client.get(path).text, path
+        assert "The stored file no longer has the bytes that were uploaded." in client.get(path).text, path
 
 
 def test_deleted_analysis_answers_410(app, client):

@@ -54,7 +54,7 @@ def test_unlogged_analysis_is_rejected(app, client, folders, capsys):
     shutil.copytree(folders.result(row.id), folders.result("f" * 32))
     for address in (*addresses("f" * 32), f"/api/v1/analyses/{'f' * 32}/annotations"):
         assert client.get(address).status_code == 500, address
-    assert "does not know this analysis: it was added" in client.get(f"/analyses/{'f' * 32}").text
+    assert "has no entry about this analysis: it was added" in client.get(f"/analyses/{'f' * 32}").text
     status, words = verify(folders.data, capsys)
     assert status == 1 and f"Analysis {'f' * 32}: The custody log does not know this analysis" in words
     assert {client.get(address).status_code for address in addresses(row.id)} == {200}

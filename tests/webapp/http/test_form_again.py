@@ -50,7 +50,7 @@ def test_the_upload_form_is_shown_again(client):
     form = {"case": case, "priority": "high", "joint": "all", "also": ["reelproof"], "examiner": "Ann <A>"}
     wrong = (
         ({"examiner": "a\nb"}, b"bytes", 400, "examiner", "one line"),
-        ({"joint": "majority", "also": []}, b"bytes", 400, "joint", "only one is named"),
+        ({"joint": "majority", "also": []}, b"bytes", 400, "joint", "only one model is named"),
         ({}, b"", 400, "", ""),
         ({}, b"PK\x03\x04" + bytes(60), 415, "", ""),
     )
@@ -69,7 +69,9 @@ def test_the_upload_form_is_shown_again(client):
 def test_the_form_of_another_analysis_is_shown_again(app, client):
     row = finished(app)
     form = {"joint": "majority", "sample_rate": "4", "minimum_face": "50"}
-    page = again(client.post(f"/analyses/{row.id}/again", data=form), "joint", "only one is named", **form)
+    page = again(
+        client.post(f"/analyses/{row.id}/again", data=form), "joint", "only one model is named", **form
+    )
     assert page.open == 1
     form = {"joint": "any", "also": ["other"], "sample_rate": "many"}
     answer = client.post(f"/analyses/{row.id}/again", data=form)
@@ -154,7 +156,9 @@ def test_forms_of_accounts_are_shown_again(tmp_path, sent):
     )
     assert page.values["role"][-1] == "examiner" and page.links == ["#name"]
     again(
-        root.post("/users", data=form | {"name": "ann", "display": "Root"}), "display", "Somebody is called"
+        root.post("/users", data=form | {"name": "ann", "display": "Root"}),
+        "display",
+        "There is a person called",
     )
     page = Page(root.post("/users/1/role", data={"role": "reader"}))
     assert page.focus == "problem" and page.values["name"] == [""]

@@ -73,7 +73,10 @@ def test_stored_states_are_translated() -> None:
     with translation.speaking("de"):
         for english, german in (
             ("5,000 MB are free, less than the 6,000 MB kept spare.", "5.000 MB sind frei, weniger als"),
-            ("Tables are at none, this Reelproof needs 0040.", "dieses Reelproof braucht 0040"),
+            (
+                "The database has tables of version none, but this Reelproof needs 0040.",
+                "dieses Reelproof braucht 0040",
+            ),
             ("The model a is not here any more. Add it again, or choose another one.", "Das Modell a ist"),
             ("10 s to 1 min", "10 s bis 1 min"),
             ("under 10 s", "unter 10 s"),

@@ -29,7 +29,7 @@ def test_failures_are_translated(code: FailureCode) -> None:
 @pytest.mark.parametrize("noun", [table.noun for table in JOBS])
 def test_failures_are_worded_for_every_kind_of_job(noun: str) -> None:
     failure = failure_for(noun, FailureCode.CRASHED.cause())
-    assert failure.text.startswith("One of the two" if noun == ComparisonRow.noun else "The file made")
+    assert failure.text.startswith("One of the two" if noun == ComparisonRow.noun else "The file crashed")
     limit = FailureCode.WALL_LIMIT.cause(wall_seconds=7200.0)
     assert failure_for(noun, limit) is limit
 

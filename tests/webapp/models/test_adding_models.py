@@ -57,7 +57,7 @@ class TestAdding:
     @pytest.mark.parametrize(
         ("case", "reason"),
         [
-            ("another shape", "is wanted"),
+            ("another shape", "it must take one"),
             ("cut short", "no whole safetensors file"),
             ("no architecture", "Unknown architecture"),
         ],

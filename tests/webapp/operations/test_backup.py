@@ -258,7 +258,7 @@ def test_missing_or_altered_exhibit_is_reported(app, tmp_path, monkeypatch, caps
     monkeypatch.setenv("REELPROOF_DATA", str(data))
     assert cli.run(["backup", str(tmp_path / "kept")]) == 1
     output = capsys.readouterr().err
-    assert f"{gone.exhibit.path} is missing" in output and "is not what was handed in" in output
+    assert f"{gone.exhibit.path} is missing" in output and "differs from the upload" in output
     assert len(backup.read_manifest(tmp_path / "kept").missing) == 2
 
 

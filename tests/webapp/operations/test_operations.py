@@ -91,7 +91,7 @@ def test_alerts_are_sent_when_raised_and_resolved(app, client, database, hook, m
     assert set(look(app)) == {"workers", "queue"}
     assert told(database) == [("operations.alert", "workers"), ("operations.alert", "queue")]
     page = client.get("/operations").text
-    assert "0 of 1 worker service is there" in page and "180 minutes" in page
+    assert "0 of 1 worker service is running" in page and "180 minutes" in page
     assert 'reelproof_alert{name="queue"} 1.0' in client.get("/metrics").text
     jobs_recovery.record_worker(database, "here:1")
     assert set(look(app)) == {"queue"}
@@ -108,8 +108,8 @@ def test_alert_messages_use_the_singular():
     state = SimpleNamespace(waited=timedelta(seconds=70), workers=(), damaged=1)
     texts = {kind.name: kind.passed for kind in alerts.KINDS}
     assert texts["queue"](state, 1) == "The oldest job has been waiting for 1 minute."
-    assert texts["workers"](state, 1) == "0 of 1 worker service is there."
-    assert texts["workers"](state, 2) == "0 of 2 worker services are there."
+    assert texts["workers"](state, 1) == "0 of 1 worker service is running."
+    assert texts["workers"](state, 2) == "0 of 2 worker services are running."
     assert texts["exhibits"](state, 0) == "1 exhibit is damaged or missing."
 
 
@@ -179,8 +179,8 @@ def test_scheduled_check_notices_an_altered_log(app, client, database, monkeypat
     with database.begin() as session:
         session.get_one(Milestone, "custody log fits").reached = now() - timedelta(hours=25)
     integrity.check_log_if_due(database)
-    assert look(app) == {"custody": "The custody log is not as it was written."}
-    assert "not as it was written" in client.get("/operations").text
+    assert look(app) == {"custody": "The custody log was changed after it was written."}
+    assert "changed after it was written" in client.get("/operations").text
     with closing(sqlite3.connect(data / "reelproof.sqlite3")) as connection, connection:
         connection.execute("UPDATE custody SET actor = 'reelproof' WHERE number = 2")
     monkeypatch.setenv("REELPROOF_DATA", str(data))

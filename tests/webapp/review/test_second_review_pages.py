@@ -329,7 +329,7 @@ def test_naming_is_advised_only_to_those_who_may(lab: Review) -> None:
     assert lab.name(first="", second="", third="").status_code == 303
     assert "Name a first and a second reviewer" in lab.clients["ada"].get(lab.page).text
     text = lab.clients["cleo"].get(lab.page).text
-    assert "Name a first" not in text and "Whoever may arrange cases can name reviewers." in text
+    assert "Name a first" not in text and "Users who may arrange cases can name reviewers." in text
 
 
 def test_blind_reviewers_can_download_the_exhibit(lab: Review) -> None:
@@ -341,7 +341,7 @@ def test_blind_reviewers_can_download_the_exhibit(lab: Review) -> None:
 @pytest.mark.parametrize(
     ("what", "message"),
     [
-        ("statement", "Analysis {row}: A part of the second review is not as the custody log holds it."),
+        ("statement", "Analysis {row}: A part of the second review differs from the custody log."),
         ("naming", "Case {case}: who reviews it is not what the custody log holds."),
         ("removal", "Case {case}: the custody log names its reviewers, and the database does not."),
     ],

@@ -191,7 +191,7 @@ def test_invalid_labels_are_explained_and_kept(app, shipped):
     form = {"case": str(case_id), "title": "Reference", "table": table}
     answer = app.test_client().post("/validations", data=form)
     assert answer.status_code == 400
-    assert "no.mp4 is no exhibit here" in answer.text and "real-0.mp4,real" in answer.text
+    assert "no.mp4 is not an exhibit here" in answer.text and "real-0.mp4,real" in answer.text
     folders = Folders.local(app.extensions["settings"].data)
     assert not list(folders.validations.iterdir())
     answer = app.test_client().post("/validations", data=form | {"table": "file,label\nreal-0.mp4,real\n"})

@@ -61,7 +61,7 @@ def sound_type(path: Path, media: Media) -> str:
         if len(sound) > 1:
             raise NotPlayable(N_("it holds more than one sound track"))
         if not _begins_plainly(head, media.container):
-            raise NotPlayable(N_("not every browser knows it by how it begins"))
+            raise NotPlayable(N_("not every browser recognises how it begins"))
         if sound_end(file).taken:
             raise NotPlayable(N_("it holds more sound than its header states"))
         file.seek(0)
@@ -89,7 +89,7 @@ def _check_clock(container: av.container.InputContainer, media: Media) -> None:
     if container.duration is None:
         raise NotPlayable(N_("it does not say how long it is"))
     if abs(container.duration / av.time_base - media.duration) > _SAME_LENGTH:
-        raise NotPlayable(N_("browsers would compute another length than it has"))
+        raise NotPlayable(N_("browsers would compute a wrong length"))
     stream = examined_sound(container)
     end, behind, sizes = 0.0, None, array("I")  # a day of MP3 has three million frames
     for packet in container.demux(stream):

@@ -117,7 +117,7 @@ def judge_playback(path: Path, media: Media) -> Playback:
 
 def _judge(path: Path, media: Media) -> Playback:
     if media.turned:
-        raise NotPlayable(N_("it was examined turned, because its faces stand upright only so"))
+        raise NotPlayable(N_("it was examined rotated, because only then its faces are upright"))
     if media.still:
         if (mimetype := _PHOTOS.get(media.container)) is None:
             kind = _CONTAINERS.get(media.container, media.container)
@@ -180,7 +180,7 @@ def _check_streams(container: av.container.InputContainer, media: Media, mimetyp
         raise NotPlayable(N_("its colours are stored in a way not every browser reads"))
     # In WebM, transparency is a second picture, which FFmpeg leaves out.
     if stream.metadata.get("alpha_mode", "0") != "0":
-        raise NotPlayable(N_("it states transparency, which is not read when it is examined"))
+        raise NotPlayable(N_("it declares transparency, which the analysis does not read"))
     for sound in container.streams.audio:
         name = sound.codec_context.codec.canonical_name if sound.codec_context else "of no known kind"
         if name not in _SOUND[mimetype]:

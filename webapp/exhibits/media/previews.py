@@ -30,7 +30,7 @@ from webapp.storage.data_folder import Folders
 
 log = logging.getLogger(__name__)
 
-_LIMIT_EXCEEDED = N_("Making one took too much.")
+_LIMIT_EXCEEDED = N_("Creating one exceeded a limit.")
 
 
 def prepare_playback(
@@ -87,12 +87,12 @@ def _run(start: Callable[[], Sandbox], sha256: str, progress: Callable[[float], 
         with start() as confined:
             return parse_playback(confined.result(lambda _stage, share: progress(share)))
     except SoftTimeLimitExceeded:
-        return _nothing(N_("The time limit of the analysis came first."))
+        return _nothing(N_("The analysis reached its time limit first."))
     except LimitError as problem:
         return _nothing(f"{_LIMIT_EXCEEDED} {problem}")
     except (ReelproofError, UnexpectedError, ValueError) as problem:
         log.warning("deciding what plays of %s failed: %s", sha256, problem)
-        return _nothing(N_("The process that was to make it ended early."))
+        return _nothing(N_("The process that creates it ended early."))
 
 
 def _nothing(reason: str) -> Playback:

@@ -43,7 +43,7 @@ def store_upload(session: Session, stream: Incoming | AssembledFile, file: str) 
         raise IntakeError(
             400,
             gettext("The file is empty: it holds no bytes."),
-            gettext("Check the file on your disk, then hand it in again."),
+            gettext("Check the file on your disk, then upload it again."),
         )
     known = session.scalar(select(Exhibit).where(Exhibit.sha256 == stream.sha256))
     damaged = known is not None and known.condition not in (None, Condition.FITS)
@@ -134,9 +134,7 @@ def refuse_unsupported_kinds(path: Path) -> None:
                 "This is not a video, photo or sound recording that Reelproof reads: it starts like a file "
                 "of another kind."
             ),
-            gettext(
-                "Hand in %(accepted)s. What the file is called does not matter.", accepted=ACCEPTED_KINDS
-            ),
+            gettext("Upload %(accepted)s. The file's name does not matter.", accepted=ACCEPTED_KINDS),
         )
 
 
@@ -180,4 +178,4 @@ def refuse_altered_exhibit(database: Database, folders: Folders, row: AnalysisRo
     """Raise :class:`AlteredRecord` if ``sha256``, of the stored file, is not that of the exhibit."""
     if sha256 != row.exhibit.sha256:
         integrity.check_exhibit(database, folders, row.exhibit)  # writes a log entry
-        raise AlteredRecord(gettext("The kept file no longer has the bytes that were handed in."))
+        raise AlteredRecord(gettext("The stored file no longer has the bytes that were uploaded."))

@@ -170,7 +170,7 @@ def _refuse_other_offset(row: UploadRow, offset: int) -> None:
                 offset=shown(offset, ","),
                 received=shown(row.received, ","),
             ),
-            gettext("Ask with HEAD where to go on, then send the part that starts there."),
+            gettext("Send HEAD to learn the offset, then send the part that starts there."),
         )
 
 
@@ -237,7 +237,7 @@ def finish_upload(
                     received=shown(row.received, ","),
                     size=shown(row.size, ","),
                 ),
-                gettext("Ask with HEAD where to go on, and send the rest."),
+                gettext("Send HEAD to learn the offset, and send the rest."),
             )
         try:
             analysis_id = start(path, row)
@@ -299,7 +299,7 @@ class _Busy(UserError):
         super().__init__(
             423,
             gettext("Another request is working on this upload."),
-            gettext("Wait for it, then ask where to go on."),
+            gettext("Wait for it, then send HEAD to learn the offset."),
         )
 
 
@@ -362,8 +362,8 @@ def upload_limit_in(
             left=shown(left // 100_000 / 10, ",.10g"),  # rounded down
         ),
         smaller=gettext(
-            "Unfinished uploads count with their whole size. Delete analyses you need no longer, or ask "
-            "whoever runs this Reelproof to raise REELPROOF_QUOTA_MB."
+            "Unfinished uploads count with their complete size. Delete analyses you no longer need, or "
+            "ask the operator of this Reelproof to raise REELPROOF_QUOTA_MB."
         ),
     )
 

@@ -127,7 +127,6 @@ def _create_clip(clip: Path) -> None:
             500,
             gettext("The sample could not be made."),
             gettext(
-                "The messages in the terminal Reelproof runs in say why. You can still hand in files of "
-                "your own."
+                "The messages in the terminal Reelproof runs in say why. You can still upload your own files."
             ),
         ) from problem

@@ -226,7 +226,7 @@ def test_reason_mentions_damaged_frames(tmp_path: Path) -> None:
     assert span.cause == FROM_DAMAGED
     assert (span.start, span.end) == pytest.approx((46 / 25, 80 / 25))
     (sentence,) = [cause.text for cause in unexamined_causes(media, 0.0)]
-    assert "frames that rest on damaged or missing ones were not looked at (34)" in sentence
+    assert "frames that depend on damaged or missing ones were not examined (34)" in sentence
 
 
 def test_completely_damaged_clip_is_refused(tmp_path: Path) -> None:

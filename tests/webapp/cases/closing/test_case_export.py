@@ -116,5 +116,5 @@ def test_missing_exhibit_fails_before_streaming(app, ada, case):
         path = session.scalars(select(Exhibit)).first().path
     (app.extensions["settings"].data / path).unlink()
     answer = ada.get(f"{case}/case.zip")
-    assert answer.status_code == 500 and "bytes that were handed in" in answer.text
+    assert answer.status_code == 500 and "bytes that were uploaded" in answer.text
     assert not [entry for entry in entries(app, "export") if entry.get("what") == "case"]

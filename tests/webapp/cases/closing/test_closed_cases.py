@@ -93,7 +93,7 @@ def test_analysis_in_closed_case_offers_no_changes(app, ada, root, case):
     for form in ("again", "compare", "assign", "delete"):
         refused = root.get(f"{address}/{form}", headers={"Referer": f"http://localhost{address}?a=b"})
         assert refused.status_code == 409 and "The case is closed" in refused.text, form
-        assert "<h1>Not possible as things stand</h1>" in refused.text
+        assert "<h1>Not possible in this state</h1>" in refused.text
         assert f'<a class="button primary" href="{address}?a=b">Back</a>' in refused.text
 
 

@@ -28,7 +28,7 @@ def test_quota(tmp_path, sent, monkeypatch):
     assert answer.status_code == 413
     assert "of 1 MB for all your exhibits, 0.6 MB are used and 0.4 MB are left" in answer.text
     assert "No room in your quota" in answer.text and "too large" not in answer.text
-    assert "Delete analyses you need no longer" in answer.text and "accepts" not in answer.text
+    assert "Delete analyses you no longer need" in answer.text and "accepts" not in answer.text
     assert hand_in(b"b" * 296_250).status_code == 303
     assert hand_in(b"b" * 300_000).status_code == 413  # each file counts on its way in
     # Two that are let in at once, each while the other has not arrived: the second is looked at again.

@@ -91,7 +91,7 @@ def test_a_script_of_an_expired_page_gets_a_remedy(app):
     sign_in(client, "ada")
     second = client.post("/cases", **arguments)
     assert second.status_code == 403 and second.get_json() == {
-        "error": "Somebody signed in since this page was opened, so nothing was saved.",
+        "error": "Someone signed in since this page was opened, so nothing was saved.",
         "remedy": "Reload the page, then try again.",
     }
     form = client.post("/cases", data={"name": "K"})

@@ -162,8 +162,8 @@ def test_a_refused_part_explains_how_to_continue(app, monkeypatch):
     admission = Admission(app)
     whole, part = (admission.enter({}, BIG, is_part=variant) for variant in (False, True))
     assert whole.status == part.status == 401
-    assert "hand the file in again" in whole.remedy and "hand the file in again" not in part.remedy
-    assert "ask with HEAD where to go on" in part.remedy
+    assert "upload the file again" in whole.remedy and "upload the file again" not in part.remedy
+    assert "send HEAD to learn the offset" in part.remedy
     for variant in (whole, part):
         assert "account page" in variant.remedy and "python -m webapp add-token" in variant.remedy
 

@@ -100,9 +100,7 @@ def test_backup_contains_files_of_the_store(
     monkeypatch.setenv("REELPROOF_DATA", str(folders.data))
     assert cli.run(["backup", str(tmp_path / "damaged")]) == 1
     output = capsys.readouterr().err
-    assert (
-        f"Analysis {first}: analyses/{first} is missing" in output and "is not what was handed in" in output
-    )
+    assert f"Analysis {first}: analyses/{first} is missing" in output and "differs from the upload" in output
 
 
 def test_a_backup_without_files_needs_its_bucket(app, tmp_path, bucket):

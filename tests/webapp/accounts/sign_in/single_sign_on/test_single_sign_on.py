@@ -156,7 +156,7 @@ def test_without_login_or_provider_the_routes_answer_404(tmp_path, sent):
             {},
             {"state": "another"},
             "Versuchen Sie es erneut, oder wenden Sie sich an die Administration.",
-            "This answer does not belong to a sign-in that was begun in this browser.",
+            "This response does not belong to a sign-in started in this browser.",
         ),
         (
             {"groups": ["others"]},
