@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -36,6 +38,10 @@ class EngineJob:
     with the analysis and its folder, after pictures were stored there; it must write ``analysis.json``.
     ``get_ready`` is called there in a thread during the analysis, to import what ``write`` needs, which takes
     as long as a short clip. Without ``explain`` neither heatmaps nor film strips are made.
+
+    ``finding`` is the name of a folder in that of the result, which appears there complete as soon as the
+    finding stands, if it is explained afterwards. ``published`` is the ``analysis.json`` of a finding that an
+    earlier run published: the result then states that finding, with the explanation of this run.
     """
 
     path: Path
@@ -49,6 +55,8 @@ class EngineJob:
     write: WriteResult | None = None
     get_ready: Callable[[], None] | None = None
     explain: bool = True
+    finding: str | None = None
+    published: str | None = None
 
 
 def analyze_confined(
@@ -114,9 +122,20 @@ def run_engine(
     ``model`` is the job's, loaded if the process was ready; ``path`` is where the process reads the exhibit.
     """
     from detector.engine import analyze
+    from detector.explanation import copy_pictures
+    from detector.schema.explained import explained_as
 
     if job.backend:
         os.environ[BACKEND_VARIABLE] = job.backend  # this process serves no other analysis
+
+    def publish(analysis: Analysis) -> None:
+        assert job.write is not None and job.finding is not None
+        aside = folder / f".{job.finding}"
+        aside.mkdir(mode=0o700)
+        copy_pictures(analysis, folder, aside)
+        job.write(analysis, aside)
+        aside.rename(folder / job.finding)
+
     if job.get_ready:
         threading.Thread(target=job.get_ready, name="get-ready", daemon=True).start()
     analysis = analyze(
@@ -130,7 +149,15 @@ def run_engine(
         also=job.others,
         joint=job.joint,
         explain=job.explain,
+        publish=publish if job.finding and not job.published else None,
     )
+    if job.published:
+        analysis = explained_as(Analysis.from_json(job.published), analysis)
+    if job.finding:
+        discarded = folder / f".{job.finding}"
+        with contextlib.suppress(FileNotFoundError):  # it was taken
+            (folder / job.finding).rename(discarded)
+            shutil.rmtree(discarded)
     if job.write:
         job.write(analysis, folder)
     else:

@@ -10,7 +10,7 @@ WORDS = (
     N_("no synthetic speech found"), N_("no speech"), N_("face swap or edit"),
     N_("generated face"), N_("generated"), N_("composite"), N_("edited"), N_("captured"), N_("inconsistent"),
     # states, priorities and stages
-    N_("queued"), N_("running"), N_("paused"), N_("done"), N_("failed"), N_("cancelled"),
+    N_("queued"), N_("running"), N_("explaining"), N_("paused"), N_("done"), N_("failed"), N_("cancelled"),
     N_("Queued"), N_("Running"), N_("Paused"), N_("Done"), N_("Failed"), N_("Cancelled"),
     N_("low"), N_("normal"), N_("high"), N_("finding and scoring faces"), N_("writing the report"),
     N_("finding where segments begin and end"), N_("listening to voices"), N_("making a thumbnail"),
@@ -69,6 +69,7 @@ WORDS = (
 # What the custody log says was done (`reports.custody.format.Action`).
 CUSTODY_ACTIONS = (
     N_("log begun"), N_("intake"), N_("intake again"), N_("analysis queued"), N_("analysis started"),
+    N_("finding published"),
     N_("analysis finished"), N_("analysis failed"), N_("analysis cancelled"), N_("analysis retried"),
     N_("analysis paused"), N_("analysis resumed"), N_("analysis prioritised"), N_("comparison queued"),
     N_("comparison started"), N_("comparison finished"), N_("comparison failed"), N_("comparison cancelled"),

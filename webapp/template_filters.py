@@ -15,7 +15,7 @@ from language import formatting, translation
 from language.formatting import shown
 from language.headlines import headline
 from language.names import actor_name, model_title
-from language.translation import N_, gettext, ngettext
+from language.translation import N_, failure_texts, gettext, ngettext
 from reports.custody.custody_section import details_in_words
 from reports.inputs.case_fields import ASKED, PAPERS, STATED
 from reports.review.second_review import PART_NAMES
@@ -58,6 +58,7 @@ def install(app: Flask) -> None:
         grouped=formatting.grouped,
         verdict_class=verdict_class,
         verdicts=row_verdicts,
+        picture_failure=picture_failure,
         headline=headline,
         status_words=status_words,
         priority=priority,
@@ -126,12 +127,19 @@ def row_verdicts(row: AnalysisRow) -> Verdicts:
 
 def status_words(row: AnalysisRow) -> str:
     """Describe the state of an analysis for the list."""
+    if row.shown_state is State.EXPLAINING:
+        return gettext("Pictures follow")
     if row.state == State.RUNNING:
         return gettext("Running, %(progress)s", progress=shown(row.progress, ".0%"))
     words = gettext(row.state.capitalize())
     if row.state in (State.QUEUED, State.PAUSED) and row.priority != Priority.NORMAL:
         words += gettext(", %(priority)s priority", priority=gettext(priority(row)))
     return words
+
+
+def picture_failure(row: AnalysisRow) -> str:
+    """Return why a finished analysis has no heatmaps, and what to do; empty if it was not recorded."""
+    return " ".join(failure_texts(row.failure, None, None)).strip() if row.failure else ""
 
 
 def priority(row: AnalysisRow) -> str:

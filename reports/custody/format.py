@@ -28,6 +28,7 @@ Action = Literal[
     "intake again",
     "analysis queued",
     "analysis started",
+    "finding published",
     "analysis finished",
     "analysis failed",
     "analysis cancelled",

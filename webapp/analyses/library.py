@@ -213,7 +213,7 @@ def _cells(search: library_search.LibrarySearch) -> Iterator[tuple[Cell | dateti
                     row.file,
                     row.exhibit.sha256,
                     row.exhibit.bytes,
-                    row.state,
+                    row.shown_state,
                     None if row.sound_only else row.verdict,
                     row.probability,
                     row.model,

@@ -38,6 +38,7 @@ from webapp.exhibits.media import playback
 from webapp.exhibits.queries import latest_analyses
 from webapp.exhibits.results import (
     get_finished,
+    get_with_finding,
     load_result,
     read_picture,
     record_view,
@@ -143,9 +144,9 @@ def show(analysis_id: str) -> str | Response:
             raise
         return redirect(url_for("second_reviews.show", analysis_id=blinded.analysis_id), 303)
     record_view(row)
-    state = State(row.state)
+    state = row.shown_state
     match state:
-        case State.DONE:
+        case State.DONE | State.EXPLAINING:
             return render_template("analyses/result.html", **_common_values(row), **_result_values(row))
         case State.FAILED | State.CANCELLED | State.PAUSED:
             return render_template("analyses/stopped.html", **_common_values(row))
@@ -370,7 +371,7 @@ def manifest_json(analysis_id: str) -> Response:
 @require(Permission.READ)
 def overlay(analysis_id: str, name: str) -> Response:
     """Send a picture the analysis names, and no other file."""
-    _row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    _row, folder = get_with_finding(analysis_id, Disclosure.FINDINGS)
     content = read_picture(folder, f"overlays/{name}")
     if content is None:
         raise UserError(
@@ -383,7 +384,7 @@ def overlay(analysis_id: str, name: str) -> Response:
 @require(Permission.READ)
 def media(analysis_id: str) -> Response:
     """Send what a browser plays of the exhibit: the file itself, or its preview."""
-    row, _folder = get_finished(analysis_id, Disclosure.EXHIBIT)
+    row, _folder = get_with_finding(analysis_id, Disclosure.EXHIBIT)
     playable = playback.playable_file(context.folders(), row)
     if playable is None:
         raise UserError(

@@ -34,11 +34,12 @@ from reports.review.second_review import CONCLUSIONS
 from webapp.accounts.permissions import Permission, require
 from webapp.accounts.visibility import visible_session
 from webapp.casework import reviews as second_reviews
-from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, State, now, shown_state
 
 VERDICTS = tuple(str(verdict) for verdict in Verdict)
 VOICE_VERDICTS = tuple(str(verdict) for verdict in VoiceVerdict)
 VOICE_SEGMENT = "voice-"  # ids of segments of the voice begin so
+_HAS_FINDING = AnalysisRow.verdict.is_not(None)  # also while its pictures are made
 UNFINISHED = N_("no result")  # failed, cancelled or unfinished
 SOUND_ALONE = N_("recording of sound")  # no face was judged, whatever its voices
 OPINIONS = ("agree", "disagree", "unsure")
@@ -160,7 +161,7 @@ class Overview:
 
 def overview(session: Session) -> Overview:
     """Count everything."""
-    by_state = Counter(_counts_by(session, AnalysisRow.state))
+    by_state = Counter(_counts_by(session, shown_state()))
     by_verdict = Counter(_counts_by(session, AnalysisRow.verdict, ~_sound_alone()))
     photos, videos, recordings, unmeasured = _examined(session)
     points, opinions = _points(session), tuple(_opinions(session))
@@ -328,8 +329,8 @@ def _sound_alone() -> ColumnElement[bool]:
 
 
 def _voices(session: Session) -> Counter[str]:
-    """Count finished analyses by verdict on the voices, where sound was examined."""
-    counts = Counter(_counts_by(session, AnalysisRow.voice_verdict, AnalysisRow.state == State.DONE))
+    """Count analyses with a finding by verdict on the voices, where sound was examined."""
+    counts = Counter(_counts_by(session, AnalysisRow.voice_verdict, _HAS_FINDING))
     return Counter({verdict: counts[verdict] for verdict in VOICE_VERDICTS})
 
 
@@ -338,13 +339,12 @@ def _examined(session: Session) -> tuple[int, tuple[int, float], tuple[int, floa
 
     Each exhibit is counted once.
     """
-    done = AnalysisRow.state == State.DONE
     lengths = (
         select(
             func.max(AnalysisRow.duration).label("length"),
             func.max(case((_sound_alone(), 1), else_=0)).label("sound"),
         )
-        .where(done, AnalysisRow.duration.is_not(None))
+        .where(_HAS_FINDING, AnalysisRow.duration.is_not(None))
         .group_by(AnalysisRow.exhibit_id)
         .subquery()
     )
@@ -353,14 +353,14 @@ def _examined(session: Session) -> tuple[int, tuple[int, float], tuple[int, floa
     by_kind = select(lengths.c.sound, func.count(), func.sum(lengths.c.length)).where(lengths.c.length > 0)
     for sound, count, seconds in session.execute(by_kind.group_by(lengths.c.sound)):
         played[sound] = count, float(seconds or 0.0)
-    unknown = select(func.count()).select_from(AnalysisRow).where(done, AnalysisRow.duration.is_(None))
+    unknown = (
+        select(func.count()).select_from(AnalysisRow).where(_HAS_FINDING, AnalysisRow.duration.is_(None))
+    )
     return photos, played[0], played[1], session.scalar(unknown) or 0
 
 
 def _models(session: Session) -> tuple[Count, ...]:
-    query = select(AnalysisRow.model, AnalysisRow.verdict, func.count()).where(
-        AnalysisRow.state == State.DONE, ~_sound_alone()
-    )
+    query = select(AnalysisRow.model, AnalysisRow.verdict, func.count()).where(_HAS_FINDING, ~_sound_alone())
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for model, verdict, count in session.execute(query.group_by(AnalysisRow.model, AnalysisRow.verdict)):
         counts[model or N_("not kept")][verdict or UNFINISHED] += count

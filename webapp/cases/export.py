@@ -108,7 +108,7 @@ def _case_json(case: CaseRow, rows: list[AnalysisRow], members: list[str]) -> by
                 "id": row.id,
                 "file": row.file,
                 "exhibit": row.exhibit.sha256,
-                "state": row.state,
+                "state": row.shown_state,
                 "verdict": row.verdict,
                 "bundle": f"analyses/{row.id}.zip" if row.state == State.DONE else None,
             }

@@ -67,7 +67,7 @@ def _shape(copy: Copy) -> CopyShape:
         analyses=copy.analyses,
         file=row.file,
         created=moment(row.created) or "",
-        state=State(row.state),
+        state=row.shown_state,
         verdict=Verdict(row.verdict) if row.verdict else None,
         probability=row.probability,
         annotations=len(copy.said) + copy.more_said,

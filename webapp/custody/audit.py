@@ -41,6 +41,7 @@ _DELETED = "The custody log says that it was deleted, and the database has it ag
 _MAX_NAMED = 10
 _JOB_ACTIONS = (
     "analysis queued",
+    "finding published",
     "analysis finished",
     "comparison queued",
     "comparison finished",
@@ -65,6 +66,7 @@ class LoggedState:
         self.older_exhibits = 0  # deleted exhibits that were uploaded before the log began
         self.analyses: set[str] = set()  # queued since the log began, and not deleted
         self.finished_analyses: dict[str, FinishedAnalysis] = {}
+        self.findings: dict[str, FinishedAnalysis] = {}  # published before they were explained
         self.comparisons: set[str] = set()
         self.finished_comparisons: dict[str, FinishedComparison] = {}
         # By analysis, SHA-256 by id; None if the entry has none.
@@ -108,6 +110,8 @@ class LoggedState:
                     self.purged[case] = self.reviewers.pop(case)
             case "analysis queued":
                 self.analyses.add(job)
+            case "finding published":
+                self.findings[job] = FinishedAnalysis.of(entry)
             case "analysis finished":
                 self.finished_analyses[job] = FinishedAnalysis.of(entry)
             case "comparison queued":
@@ -126,6 +130,7 @@ class LoggedState:
                 self.comparisons.discard(job)
                 for records in (
                     self.finished_analyses,
+                    self.findings,
                     self.finished_comparisons,
                     self.annotations,
                     self.reviews,
@@ -226,6 +231,12 @@ class Audit:
         if row.state != State.DONE:
             if finished is not None:
                 yield _NO_LONGER_FINISHED % row.state
+            if row.verdict is not None:
+                published = self._log.findings.get(row.id)
+                if published is None:
+                    yield "The custody log does not say that its finding was published."
+                elif problem := published.row_problem(row):
+                    yield problem
         elif finished is not None:
             if problem := finished.row_problem(row):
                 yield problem

@@ -25,7 +25,7 @@ from reports.file_names import MANIFEST
 from webapp.custody import custody_log
 from webapp.errors import UserError
 from webapp.storage.finding_columns import finding_columns
-from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow
+from webapp.storage.tables import AnalysisRow, ComparisonRow, CustodyRow, State
 
 _Record = TypeVar("_Record")
 _STATEMENTS: tuple[Action, ...] = ("annotation", "second review", "case details", "deletion")
@@ -176,7 +176,7 @@ class FinishedAnalysis:
 
     @classmethod
     def of(cls, entry: Entry) -> FinishedAnalysis:
-        """Return the content of an entry "analysis finished"."""
+        """Return the content of an entry "analysis finished" or "finding published"."""
         names = (_MANIFEST_SHA256, "verdict", "probability", SUMMARY_SHA256)
         details = [entry.details.get(name) for name in names]
         return cls(*(None if value is None else str(value) for value in details))
@@ -206,11 +206,16 @@ def format_probability(value: float | None) -> str:
 
 
 def refuse_altered_analysis(session: Session, row: AnalysisRow) -> FinishedAnalysis:
-    """Return the log's entry about a finished analysis; raise :class:`AlteredRecord` if its row differs."""
+    """Return the log's entry about a finding; raise :class:`AlteredRecord` if its row differs.
+
+    It is the entry "analysis finished", or "finding published" while pictures are being made.
+    """
     job = refuse_unknown_job(session, row)
-    entry = custody_log.latest_entry(session, row.id, "analysis finished")
+    is_explaining = row.shown_state is State.EXPLAINING
+    action: Action = "finding published" if is_explaining else "analysis finished"
+    entry = custody_log.latest_entry(session, row.id, action)
     if entry is None:
-        if job.known:
+        if job.known or is_explaining:
             raise AlteredRecord(gettext("The custody log does not say that this analysis was finished."))
         return FinishedAnalysis()
     refuse_forged(session, entry)

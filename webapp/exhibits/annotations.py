@@ -32,7 +32,7 @@ from webapp.accounts.permissions import Principal, current, login_is_on
 from webapp.casework import access, blinding
 from webapp.casework.blinding import Disclosure
 from webapp.custody import custody_log, job_records, people_records
-from webapp.errors import UserError
+from webapp.errors import NotReady, UserError
 from webapp.exhibits import queries as analysis_queries
 from webapp.exhibits.results import LoadedResult, load_result, read_analysis_json, result_folder
 from webapp.storage.data_folder import Folders
@@ -111,7 +111,7 @@ def visible_annotations(session: Session, row: AnalysisRow, who: Principal) -> t
 def find_annotatable(analysis_id: str) -> AnalysisRow:
     """Return the row of an analysis with a result; raise :class:`UserError` otherwise."""
     row = analysis_queries.get_or_404(analysis_id, Disclosure.FINDINGS)
-    if row.state != State.DONE:
+    if not row.has_finding:
         raise UserError(
             409,
             gettext("This analysis has no result to annotate."),
@@ -123,9 +123,14 @@ def find_annotatable(analysis_id: str) -> AnalysisRow:
 def refuse_annotating(session: Session, row: AnalysisRow) -> None:
     """Raise :class:`UserError` if the caller may not annotate.
 
-    Nobody may in a closed case or one of others, nor a second reviewer before the first, who could read the
-    annotation, has judged.
+    Nobody may while its heatmaps are being made, in a closed case or one of others, nor a second reviewer
+    before the first, who could read the annotation, has judged.
     """
+    if row.shown_state is State.EXPLAINING:
+        raise NotReady(
+            gettext("The heatmaps of this analysis are still being made."),
+            gettext("Annotate it when they are complete."),
+        )
     access.refuse_changes(session, row.case_id)
     blinding.refuse_unblinding_first(session, current().user_id, row.exhibit_id)
 

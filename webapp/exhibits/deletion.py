@@ -273,9 +273,10 @@ def _finish(database: Database, folders: Folders, journal: Path) -> None:
 
 
 def _remove_result(folders: Folders, analysis_id: str) -> None:
-    for path in (folders.result(analysis_id), folders.thumbnail(analysis_id)):
+    for path in (folders.result(analysis_id), folders.finding(analysis_id), folders.thumbnail(analysis_id)):
         folders.store.remove(path)
-    _remove_folder(folders.result(analysis_id), folders.unfinished(analysis_id, "deleted"))
+    for folder in (folders.result(analysis_id), folders.finding(analysis_id)):
+        _remove_folder(folder, folders.unfinished(analysis_id, "deleted"))
     for folder in (folders.reports_of(analysis_id), folders.heatmaps_of(analysis_id)):
         shutil.rmtree(folder, ignore_errors=True)
     folders.thumbnail(analysis_id).unlink(missing_ok=True)

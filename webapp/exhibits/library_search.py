@@ -19,7 +19,7 @@ from language.names import normalized
 from language.translation import N_
 from webapp.accounts.visibility import exhibits_with_copies, visible_to_current
 from webapp.storage.folded_text import fold, folded
-from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State
+from webapp.storage.tables import AnalysisRow, AnnotationRow, Exhibit, MatchRow, State, shown_state
 
 PAGE_SIZE = 25
 
@@ -186,7 +186,7 @@ def _conditions(search: LibrarySearch, row: Any) -> list[ColumnElement[bool]]:
     if search.voice:
         conditions.append(row.voice_verdict == search.voice)
     if search.state:
-        conditions.append(row.state == search.state)
+        conditions.append(shown_state(row) == search.state)
     if search.model:
         conditions.append(row.model == search.model)
     if search.reviewer:

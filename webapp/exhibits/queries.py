@@ -128,7 +128,7 @@ def job_json(row: JobRow, *, ahead: bool = True) -> dict[str, Any]:
     """Return the state of any job as JSON; ``ahead`` adds the number of jobs before it in the queue."""
     status: dict[str, Any] = {
         "id": row.id,
-        "state": row.state,
+        "state": row.shown_state,
         "priority": Priority(row.priority).words,
         "stage": row.stage,
         "progress": row.progress,
@@ -137,7 +137,7 @@ def job_json(row: JobRow, *, ahead: bool = True) -> dict[str, Any]:
         "finished": iso_milliseconds(row.finished) if row.finished else None,
         "attempt": row.attempt,
     }
-    if row.state == State.QUEUED and ahead:
+    if row.shown_state is State.QUEUED and ahead:
         status["ahead"] = count_ahead(row)
     if row.state == State.FAILED:
         failure = json.loads(row.failure) | {"text": row.error} if row.failure else None

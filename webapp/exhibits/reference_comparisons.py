@@ -137,7 +137,7 @@ def get_finished(comparison_id: str) -> tuple[ComparisonRow, ComparisonResult]:
                 gettext("This comparison %(ended)s, so it has no result.", ended=ended),
                 gettext("Compare the two again."),
             )
-        case State.QUEUED | State.RUNNING | State.PAUSED:
+        case State.QUEUED | State.RUNNING | State.EXPLAINING | State.PAUSED:
             raise NotReady(
                 gettext("This comparison is not finished."), gettext("Its page shows how far it is.")
             )

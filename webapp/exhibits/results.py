@@ -44,24 +44,32 @@ class LoadedResult:
 
 
 def result_folder(database: Database, folders: Folders, row: AnalysisRow) -> Path:
-    """Return the folder of a finished result, fetching it from the object store if necessary.
+    """Return the folder of a result or, while its pictures are made, of its finding.
+
+    It is fetched from the object store if necessary.
 
     Raises :class:`~webapp.custody.job_records.AlteredRecord` if the manifest or the row differs from the
     custody log, and :class:`~webapp.errors.StoreError` if the folder cannot be fetched.
     """
-    folder = folders.result(row.id)
+    is_explaining = row.shown_state is State.EXPLAINING
+    folder = folders.finding(row.id) if is_explaining else folders.result(row.id)
     with database.begin() as session:
         log_entry = job_records.refuse_altered_analysis(session, row)
-    if not folder.exists():
-        folders.store.fetch_folder(folder, lambda copy: refuse_damaged(copy, log_entry))
+    if not folder.exists() and not folders.store.fetch_folder(
+        folder, lambda copy: refuse_damaged(copy, log_entry)
+    ):
+        with database.begin() as session:
+            row = analysis_queries.reload_row(session, row.id)
+        if is_explaining and row.state == State.DONE:  # its pictures are complete since the row was read
+            return result_folder(database, folders, row)
     if problem := job_records.manifest_problem(folder, log_entry):
         raise AlteredRecord(problem)
     return folder
 
 
 def refuse_altered_row(row: AnalysisRow) -> None:
-    """Raise :class:`AlteredRecord` if a finished row differs from the log. Call before showing a verdict."""
-    if row.state == State.DONE:
+    """Raise :class:`AlteredRecord` if a row with a finding differs from the log, before showing it."""
+    if row.has_finding:
         with context.database().begin() as session:
             job_records.refuse_altered_analysis(session, row)
 
@@ -188,7 +196,7 @@ def get_finished(
     :func:`result_folder`.
     """
     row = analysis_queries.get_or_404(analysis_id, disclosure)
-    state = State(row.state)
+    state = row.shown_state
     match state:
         case State.DONE:
             return row, result_folder(context.database(), context.folders(), row)
@@ -199,12 +207,27 @@ def get_finished(
                 gettext("This analysis %(ended)s, so it has no report.", ended=outcome),
                 gettext("Its page says what to do."),
             )
+        case State.EXPLAINING:
+            raise NotReady(
+                gettext("The finding of this analysis stands, and its heatmaps are still being made."),
+                gettext("Reports, bundles and exports are available when they are complete."),
+            )
         case State.QUEUED | State.RUNNING | State.PAUSED:
             raise NotReady(
                 gettext("This analysis is not finished."), gettext("Its page shows how far it is.")
             )
         case _:
             assert_never(state)
+
+
+def get_with_finding(
+    analysis_id: str, disclosure: Disclosure = Disclosure.JUDGEMENTS
+) -> tuple[AnalysisRow, Path]:
+    """Return what :func:`get_finished` does, also while the pictures of a published finding are made."""
+    row = analysis_queries.get_or_404(analysis_id, disclosure)
+    if row.shown_state is State.EXPLAINING:
+        return row, result_folder(context.database(), context.folders(), row)
+    return get_finished(analysis_id, disclosure)
 
 
 def download_name(row: AnalysisRow, file: str) -> str:

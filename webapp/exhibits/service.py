@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 from sqlalchemy.orm import Session
 
+from detector.schema.causes.failures import FailureCode
 from detector.schema.joint import MOST_OTHERS, JointRule
 from language.translation import gettext
 from reports.inputs.case import CaseDetails
@@ -17,7 +18,7 @@ from webapp.casework import access
 from webapp.casework import details as case_details
 from webapp.casework import reviewers as reviewer_service
 from webapp.errors import UserError
-from webapp.exhibits import deletion
+from webapp.exhibits import deletion, findings
 from webapp.exhibits import queries as analysis_queries
 from webapp.exhibits.uploads import exhibits, resumable
 from webapp.exhibits.uploads.exhibits import store_upload
@@ -160,13 +161,20 @@ def _start(
 def cancel(analysis_id: str) -> None:
     """Cancel an analysis; cancelling a cancelled one does nothing.
 
+    One whose finding is published keeps it, without pictures.
+
     Raises :class:`~webapp.errors.UserError` if it has ended.
     """
     row = _of_own_case(analysis_id)
-    if (
-        not states.cancel(context.database(), analysis_id)
-        and analysis_queries.get_or_404(analysis_id).state != State.CANCELLED
+    database = context.database()
+    if states.cancel(database, analysis_id):
+        return
+    row = analysis_queries.get_or_404(analysis_id)
+    if row.shown_state is State.EXPLAINING and findings.keep_finding(
+        database, context.folders(), analysis_id, FailureCode.PICTURES_CANCELLED.cause()
     ):
+        return
+    if row.state != State.CANCELLED:
         raise _ended(gettext("%(file)s has nothing left to cancel.", file=row.file))
 
 
@@ -183,7 +191,7 @@ def retry(analysis_id: str) -> None:
     if queued:
         tell_workers(analysis_id)
         return
-    state = State(row.state)
+    state = row.shown_state
     match state:
         case State.PAUSED:
             raise UserError(
@@ -195,7 +203,7 @@ def retry(analysis_id: str) -> None:
                 gettext("This analysis is done, and a finished one is never changed."),
                 gettext("To get another result, analyse the exhibit again."),
             )
-        case State.QUEUED | State.RUNNING | State.FAILED | State.CANCELLED:
+        case State.QUEUED | State.RUNNING | State.EXPLAINING | State.FAILED | State.CANCELLED:
             pass  # somebody else retried it, or it has only just stopped
         case _:
             assert_never(state)
@@ -207,10 +215,16 @@ def pause(analysis_id: str) -> None:
     Raises :class:`~webapp.errors.UserError` if it has ended.
     """
     row = _of_own_case(analysis_id)
-    if (
-        not states.pause(context.database(), analysis_id)
-        and analysis_queries.get_or_404(analysis_id).state != State.PAUSED
-    ):
+    if states.pause(context.database(), analysis_id):
+        return
+    row = analysis_queries.get_or_404(analysis_id)
+    if row.shown_state is State.EXPLAINING:
+        raise UserError(
+            409,
+            gettext("The finding of this analysis stands, so there is nothing to pause."),
+            gettext("Its heatmaps are being made. Cancel them if you do not need them."),
+        )
+    if row.state != State.PAUSED:
         raise _ended(gettext("%(file)s has nothing left to pause.", file=row.file))
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, and_, case, true, update
 from sqlalchemy.orm import Session
 
 from detector.schema.analysis import Parameters
 from detector.schema.causes.cause import Cause
-from detector.schema.causes.failures import brief_json, remedy_of
+from detector.schema.causes.failures import FailureCode, brief_json, remedy_of
 from detector.schema.comparison import Comparison
 from detector.schema.formatting import N_
 from detector.timestamps import compact
@@ -58,6 +58,8 @@ class AnalysisClaim(JobClaim):
     model: str | None  # None for rows older than the choice of models
     parameters: Parameters
     others: OtherModels = OtherModels()
+    has_finding: bool = False  # published by an earlier attempt, which made no pictures
+    unexplained: Cause | None = None  # why its finding is kept without pictures, if that is decided
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def claim_analysis(database: Database, analysis_id: str) -> AnalysisClaim | None
             row.model,
             parameters.read_parameters(row.changed_parameters),
             parameters.read_other_models(row.changed_parameters),
+            row.verdict is not None,
+            FailureCode.PICTURES_FAILED.cause() if row.verdict is not None and row.failure else None,
         )
 
 
@@ -127,34 +131,99 @@ def record_heartbeat(
             raise LostClaim(claim.job_id)
 
 
-def finish_analysis(database: Database, claim: AnalysisClaim, result: RecordedResult) -> None:
-    """Mark the analysis done. Its files must be in place already. Raises :class:`LostClaim`."""
+def publish_finding(database: Database, claim: AnalysisClaim, result: RecordedResult) -> None:
+    """Show the finding of a running analysis, whose pictures follow. Raises :class:`LostClaim`.
+
+    Its files must be in place already.
+    """
+    values = _finding_values(result) | {"failure": None}
     with database.begin() as session:
-        row = _mark_done(
-            session,
-            claim,
-            verdict=result.verdict,
-            probability=result.probability,
-            summary=result.summary,
-            duration=result.duration,
-            frame_rate=result.frame_rate,
-            **finding_columns(result.verdict, result.summary),
-        )
-        details: dict[str, str | int | None] = {
-            "attempt": claim.attempt,
-            "verdict": str(result.verdict),
-            "probability": job_records.format_probability(result.probability),
-        }
-        if result.summary:
-            details[job_records.SUMMARY_SHA256] = job_records.sha256_of_text(result.summary)
-        states.record_transition(session, row, "finished", {**details, **result.made_of})
+        if not states.row_changed(
+            session.execute(update(AnalysisRow).where(*held_row(claim)).values(values))
+        ):
+            raise LostClaim(claim.job_id)
+        row = session.get_one(AnalysisRow, claim.job_id)
+        details = _finding_details(row, result)
+        custody_log.append(session, "finding published", details, exhibit=row.exhibit.sha256, analysis=row.id)
+
+
+def finish_analysis(
+    database: Database, claim: AnalysisClaim, result: RecordedResult, unexplained: Cause | None = None
+) -> None:
+    """Mark the analysis done. Its files must be in place already. Raises :class:`LostClaim`.
+
+    ``unexplained`` says why its finding has no pictures.
+    """
+    with database.begin() as session:
+        row = _mark_done(session, claim, **_finding_values(result), failure=_failure_json(unexplained))
+        assert isinstance(row, AnalysisRow)
+        _record_finish(session, row, result, unexplained)
+
+
+def keep_finding(
+    database: Database, analysis_id: str, result: RecordedResult, unexplained: Cause | None
+) -> bool:
+    """Mark an analysis done that is being explained, with what it has; False if it is not explained now.
+
+    The attempt that explains it loses its claim.
+    """
+    with database.alone() as session:
+        row = session.get(AnalysisRow, analysis_id)
+        if row is None or row.shown_state is not State.EXPLAINING:
+            return False
+        values = _finding_values(result) | {"failure": _failure_json(unexplained)}
+        for name, value in (_done_values() | values).items():
+            setattr(row, name, value)
+        session.flush()
+        _record_finish(session, row, result, unexplained)
+        return True
+
+
+def _finding_values(result: RecordedResult) -> dict[str, Any]:
+    """Return the columns that state the finding of an analysis."""
+    return {
+        "verdict": result.verdict,
+        "probability": result.probability,
+        "summary": result.summary,
+        "duration": result.duration,
+        "frame_rate": result.frame_rate,
+        **finding_columns(result.verdict, result.summary),
+    }
+
+
+def _finding_details(row: AnalysisRow, result: RecordedResult) -> dict[str, Any]:
+    """Return the finding as an entry of the custody log holds it."""
+    details: dict[str, Any] = {
+        "attempt": row.attempt,
+        "verdict": str(result.verdict),
+        "probability": job_records.format_probability(result.probability),
+    }
+    if result.summary:
+        details[job_records.SUMMARY_SHA256] = job_records.sha256_of_text(result.summary)
+    return {**details, **result.made_of}
+
+
+def _record_finish(
+    session: Session, row: AnalysisRow, result: RecordedResult, unexplained: Cause | None
+) -> None:
+    details = _finding_details(row, result)
+    if unexplained is not None:
+        details["without pictures"] = unexplained.text
+    states.record_transition(session, row, "finished", details)
+
+
+def _failure_json(failure: Cause | None) -> str | None:
+    return None if failure is None else brief_json(failure)
+
+
+def _done_values() -> dict[str, Any]:
+    return {"state": State.DONE, "stage": "", "progress": 1.0, "finished": now()}
 
 
 def _mark_done(session: Session, claim: JobClaim, **values: Any) -> JobRow:
     """Mark a claimed job done with its result and return the row. Raises :class:`LostClaim`."""
-    done = {"state": State.DONE, "stage": "", "progress": 1.0, "finished": now()}
     if not states.row_changed(
-        session.execute(update(claim.table).where(*held_row(claim)).values(done | values))
+        session.execute(update(claim.table).where(*held_row(claim)).values(_done_values() | values))
     ):
         raise LostClaim(claim.job_id)
     return session.get_one(claim.table, claim.job_id)
@@ -163,7 +232,7 @@ def _mark_done(session: Session, claim: JobClaim, **values: Any) -> JobRow:
 def fail_job(database: Database, claim: JobClaim, failure: Cause) -> None:
     """Mark the job failed. Does nothing if the attempt no longer owns it."""
     with database.begin() as session:
-        values = failed_values(failure_for(claim.table.noun, failure))
+        values = failed_values(claim.table, failure)
         change_running(session, claim.table, held_row(claim), values)
 
 
@@ -182,17 +251,31 @@ def change_running(
             states.record_transition(session, row, "failed", details)
         else:
             details = {"reason": "its worker ended", "worker": row.worker}
+            if isinstance(row, AnalysisRow) and row.verdict is not None and row.failure:
+                details["cause"] = row.failure  # why its pictures are left out
             states.record_transition(session, row, "queued", details)
 
 
-def failed_values(failure: Cause) -> dict[str, Any]:
-    """Return the column values of a failed job."""
+def failed_values(
+    table: type[JobRow], failure: Cause, when: ColumnElement[bool] | None = None
+) -> dict[str, Any]:
+    """Return the column values of a running job that ends with a failure, or ``when`` that holds.
+
+    Otherwise it is queued again. So is an analysis whose finding is published: the next attempt keeps that
+    without pictures, for which the failure is the reason.
+    """
+    failure = failure_for(table.noun, failure)
+    when = true() if when is None else when
+    fails = and_(when, AnalysisRow.verdict.is_(None)) if table is AnalysisRow else when
+    failed = {"error": failure.text, "remedy": remedy_of(failure), "finished": now()}
     return {
-        "state": State.FAILED,
-        "error": failure.text,
-        "remedy": remedy_of(failure),
-        "failure": brief_json(failure),
-        "finished": now(),
+        "state": case((fails, State.FAILED.value), else_=State.QUEUED.value),
+        **{name: case((fails, value), else_=None) for name, value in failed.items()},
+        "failure": case((when, brief_json(failure)), else_=None),
+        "started": case((fails, table.started), else_=None),
+        "stage": case((fails, table.stage), else_=""),
+        "progress": case((fails, table.progress), else_=0.0),
+        "sent": case((fails, table.sent), else_=None),
     }
 
 

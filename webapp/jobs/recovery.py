@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from detector.schema.causes.cause import Cause
 from detector.schema.causes.failures import FailureCode
 from webapp.jobs.claims import attempt_name, change_running, failed_values
-from webapp.jobs.failures import failure_for
 from webapp.jobs.states import queued_values
 from webapp.storage.database import Database, shared_clock
 from webapp.storage.tables import JOBS, JobRow, State, WorkerRow
@@ -58,7 +57,7 @@ def fail_job_of_worker(database: Database, job_id: str, worker: str, failure: Ca
     """Mark the job of an ended worker process failed."""
     with database.begin() as session:
         for table in JOBS:
-            values = failed_values(failure_for(table.noun, failure))
+            values = failed_values(table, failure)
             change_running(session, table, _held_by(table, job_id, worker), values)
 
 
@@ -125,16 +124,4 @@ def _held_by(table: type[JobRow], job_id: str, worker: str) -> tuple[ColumnEleme
 
 def _requeued_values(table: type[JobRow]) -> dict[str, Any]:
     """Return values that queue a job again or, after its last attempt, mark it failed."""
-    exhausted = table.attempt >= MAX_ATTEMPTS
-    failed = failed_values(failure_for(table.noun, FailureCode.WORKER_LOST.cause()))
-    return {
-        "state": case((exhausted, State.FAILED.value), else_=State.QUEUED.value),
-        **{
-            name: case((exhausted, failed[name]), else_=None)
-            for name in ("error", "remedy", "failure", "finished")
-        },
-        "started": case((exhausted, table.started), else_=None),
-        "stage": "",
-        "progress": 0.0,
-        "sent": None,
-    }
+    return failed_values(table, FailureCode.WORKER_LOST.cause(), table.attempt >= MAX_ATTEMPTS)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import case, update
+from sqlalchemy import ColumnElement, case, update
 from sqlalchemy.orm import Session
 
 from reports.custody.format import Action
@@ -63,8 +63,10 @@ def new_job_values(wanted_id: str | None, priority: Priority) -> dict[str, Any]:
 
 
 def cancel(database: Database, job_id: str, table: type[JobRow] = AnalysisRow) -> bool:
-    """Cancel a queued, running or paused job; False if it had ended."""
-    unfinished = table.state.in_(UNFINISHED)
+    """Cancel a queued, running or paused job; False if it had ended or has a finding."""
+    unfinished: ColumnElement[bool] = table.state.in_(UNFINISHED)
+    if table is AnalysisRow:
+        unfinished = unfinished & AnalysisRow.verdict.is_(None)
     with database.begin() as session:
         result = session.execute(
             update(table)
@@ -79,11 +81,11 @@ def cancel(database: Database, job_id: str, table: type[JobRow] = AnalysisRow) -
 
 
 def pause(database: Database, analysis_id: str) -> bool:
-    """Pause a queued or running analysis; False if it is neither.
+    """Pause a queued or running analysis without a finding; False if it is none.
 
     Nothing is kept of an interrupted attempt, and it does not count.
     """
-    pausable = AnalysisRow.state.in_((State.QUEUED, State.RUNNING))
+    pausable = AnalysisRow.state.in_((State.QUEUED, State.RUNNING)) & AnalysisRow.verdict.is_(None)
     ran = AnalysisRow.state == State.RUNNING
     attempt = case((ran, AnalysisRow.attempt - 1), else_=AnalysisRow.attempt)
     values = {"state": State.PAUSED, "stage": "", "progress": 0.0, "started": None, "attempt": attempt}

@@ -27,7 +27,18 @@ from webapp.jobs import recovery
 from webapp.jobs.recovery import AliveWorker
 from webapp.settings import Settings
 from webapp.storage.database import REVISION, Database
-from webapp.storage.tables import JOBS, Choice, Condition, Delivery, Exhibit, Milestone, State, now
+from webapp.storage.tables import (
+    JOBS,
+    AnalysisRow,
+    Choice,
+    Condition,
+    Delivery,
+    Exhibit,
+    Milestone,
+    State,
+    now,
+    shown_state,
+)
 from webapp.webhooks import messages
 
 log = logging.getLogger(__name__)
@@ -67,7 +78,8 @@ def gather_state(settings: Settings, database: Database) -> InstallationState:
     states: dict[str, dict[str, int]] = {}
     with database.begin() as session:
         for table in JOBS:
-            rows = session.execute(select(table.state, func.count()).group_by(table.state))
+            column = shown_state() if table is AnalysisRow else table.state
+            rows = session.execute(select(column, func.count()).group_by(column))
             counts = {str(state): count for state, count in rows}
             states[table.__tablename__] = {str(state): counts.get(str(state), 0) for state in State}
         oldest = job_queue.waiting_since(session)

@@ -11,11 +11,12 @@ from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import VoiceSummary
 from webapp.rest.schemas import Moment
 
-AnalysisEvent = Literal["analysis.done", "analysis.failed", "analysis.cancelled"]
+AnalysisEvent = Literal["analysis.explaining", "analysis.done", "analysis.failed", "analysis.cancelled"]
 ComparisonEvent = Literal["comparison.done", "comparison.failed", "comparison.cancelled"]
 OperationsEvent = Literal["operations.alert", "operations.resolved"]
 Event = Literal[AnalysisEvent, ComparisonEvent, OperationsEvent]
-ANALYSIS_EVENTS: tuple[AnalysisEvent, ...] = get_args(AnalysisEvent)
+ENDS: tuple[AnalysisEvent, ...] = ("analysis.done", "analysis.failed", "analysis.cancelled")
+"""The default of a webhook."""
 OPERATIONS_EVENTS: tuple[OperationsEvent, ...] = get_args(OperationsEvent)
 EVENTS: tuple[Event, ...] = get_args(Event)
 
@@ -47,10 +48,12 @@ class JobMessage(Message):
 
 
 class AnalysisMessage(JobMessage):
-    """An analysis ended."""
+    """An analysis ended, or its finding stands."""
 
     operation = "analysisEnded"
-    summary = "An analysis is done, failed or was cancelled"
+    summary = (
+        "The finding of an analysis stands and its pictures follow, or it is done, failed or was cancelled"
+    )
 
     event: AnalysisEvent
     analysis: str

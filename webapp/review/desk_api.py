@@ -16,7 +16,7 @@ from webapp.accounts.permissions import Permission
 from webapp.casework.blinding import Disclosure
 from webapp.downloads import desk_data
 from webapp.exhibits.media.playback import Playback, read_playback
-from webapp.exhibits.results import get_finished, load_result, record_view
+from webapp.exhibits.results import get_with_finding, load_result, record_view
 from webapp.rest.operation import JSON, Answer, operation
 from webapp.rest.schemas import RequestModel
 
@@ -52,7 +52,7 @@ def document(analysis_id: str, query: DeskSearch) -> Response:
 
     Programs read ``analysis.json`` instead, whose schema is stable.
     """
-    row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    row, folder = get_with_finding(analysis_id, Disclosure.FINDINGS)
     record_view(row)
     playback = read_playback(context.folders(), row)
     whole = query.scores == "all"
@@ -71,7 +71,7 @@ def document(analysis_id: str, query: DeskSearch) -> Response:
 )
 def scores(analysis_id: str, query: ScoreStretch) -> Response:
     """Get all scores of a stretch of time, as the review desk draws them."""
-    row, folder = get_finished(analysis_id, Disclosure.FINDINGS)
+    row, folder = get_with_finding(analysis_id, Disclosure.FINDINGS)
     record_view(row)
     people = [
         {"id": person, **desk_data.score_stretch(columns, query.start, query.end)}

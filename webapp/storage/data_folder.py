@@ -50,6 +50,7 @@ class Folders:
     uploads = _Subfolder("uploads")  # incomplete resumable uploads by id, which survive a restart
     exhibits = _Subfolder("exhibits")  # read-only, by SHA-256
     analyses = _Subfolder("analyses")  # finished results, one folder each; dot names are unfinished
+    findings = _Subfolder("findings")  # results whose pictures follow, one folder each
     comparisons = _Subfolder("comparisons")  # finished comparisons with a reference, one folder each
     thumbnails = _Subfolder("thumbnails")  # for lists; derived from results, not part of them
     previews = _Subfolder("previews")  # playback information by SHA-256: JSON and, where needed, a preview
@@ -80,6 +81,10 @@ class Folders:
     def result(self, analysis_id: str) -> Path:
         """Return the folder of a finished analysis."""
         return self.analyses / analysis_id
+
+    def finding(self, analysis_id: str) -> Path:
+        """Return the folder of a finding whose pictures follow."""
+        return self.findings / analysis_id
 
     def comparison(self, comparison_id: str) -> Path:
         """Return the folder of a finished comparison."""
@@ -154,6 +159,9 @@ class Folders:
         for path in (*self.incoming.iterdir(), *_modified_before(derived, latest)):
             path.unlink(missing_ok=True)
         self._remove_unfinished(latest)
+        for path in self.findings.iterdir():
+            if self.result(path.name).exists():  # complete, and this was to be removed
+                shutil.rmtree(path, ignore_errors=True)
         of_analyses = (*self.reports.glob("*/.*"), *self.heatmaps.glob("*/.*"))
         for path in (*self.models.glob(".*"), *self.validations.glob(".*"), *of_analyses):
             shutil.rmtree(path, ignore_errors=True)
@@ -162,14 +170,16 @@ class Folders:
         """Remove an analysis's files from a machine that only runs workers; the store has them."""
         for path in (self.thumbnail(analysis_id), self.playback(sha256), self.preview(sha256)):
             path.unlink(missing_ok=True)
-        shutil.rmtree(self.result(analysis_id), ignore_errors=True)
+        for folder in (self.result(analysis_id), self.finding(analysis_id)):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def remove_abandoned(self) -> None:
         """Remove files that killed workers left half-written more than a day ago."""
         self._remove_unfinished(time.time() - _ABANDONED_AFTER)
 
     def _remove_unfinished(self, latest: float) -> None:
-        for path in _modified_before((*self.analyses.glob(".*"), *self.ready.glob(".*")), latest):
+        unfinished = (*self.analyses.glob(".*"), *self.findings.glob(".*"), *self.ready.glob(".*"))
+        for path in _modified_before(unfinished, latest):
             shutil.rmtree(path, ignore_errors=True)
 
 

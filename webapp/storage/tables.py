@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     DateTime,
     Dialect,
     ForeignKey,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    case,
     false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
@@ -84,6 +86,7 @@ class State(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    EXPLAINING = "explaining"  # shown, never stored: see :attr:`JobRow.shown_state`
     PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
@@ -125,6 +128,14 @@ class JobRow(Base):
     heartbeat: Mapped[datetime | None]
     attempt: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(120))  # host:process of the last attempt
+
+    @property
+    def shown_state(self) -> State:
+        """The state that people and programs see.
+
+        An analysis that runs, or waits for another attempt, is *explaining* once its finding is published.
+        """
+        return State(self.state)
 
     @property
     def failed_on_its_file(self) -> bool:
@@ -170,6 +181,23 @@ class AnalysisRow(JobRow):
     case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"), index=True)
 
     exhibit: Mapped[Exhibit] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def shown_state(self) -> State:
+        """See :attr:`JobRow.shown_state`."""
+        is_published = self.verdict is not None and self.state in (State.QUEUED, State.RUNNING)
+        return State.EXPLAINING if is_published else State(self.state)
+
+    @property
+    def has_finding(self) -> bool:
+        """Whether a finding is published, with or without its pictures."""
+        return self.shown_state in (State.EXPLAINING, State.DONE)
+
+
+def shown_state(row: Any = AnalysisRow) -> ColumnElement[str]:
+    """Return :attr:`JobRow.shown_state` as a column; ``row`` may be columns of an alias of the analyses."""
+    is_published = row.verdict.is_not(None) & row.state.in_((State.QUEUED, State.RUNNING))
+    return case((is_published, State.EXPLAINING.value), else_=row.state)
 
 
 class ComparisonRow(JobRow):

@@ -13,7 +13,7 @@ from webapp.errors import UserError
 from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import Answer, operation
 from webapp.rest.schemas import Id, Moment, RequestModel, moment
-from webapp.rest.webhook_messages import ANALYSIS_EVENTS, EVENTS, OPERATIONS_EVENTS, Event
+from webapp.rest.webhook_messages import ENDS, EVENTS, OPERATIONS_EVENTS, Event
 from webapp.storage.tables import Delivery, WebhookRow
 from webapp.webhooks import messages
 from webapp.webhooks.delivery import webhook_secret
@@ -28,7 +28,7 @@ class NewWebhook(RequestModel):
 
     url: str = Field(max_length=2000, pattern=r"^https?://[!-~]+$")
     events: tuple[Event, ...] = Field(
-        default=ANALYSIS_EVENTS,
+        default=ENDS,
         min_length=1,
         max_length=len(EVENTS),
     )

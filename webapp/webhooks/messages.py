@@ -32,8 +32,10 @@ from webapp.storage.tables import (
     Delivery,
     Exhibit,
     MatchRow,
+    State,
     WebhookRow,
     now,
+    shown_state,
 )
 from webapp.url_allowlist import find_allowing
 
@@ -113,6 +115,7 @@ def queue_ended_jobs(session: Session, since: datetime) -> int:
     for hook in session.scalars(select(WebhookRow)).all():
         for table in JOBS:
             count += _queue_jobs(session, hook, table, since, MAX_QUEUED - count)
+        count += _queue_findings(session, hook, MAX_QUEUED - count)
     session.execute(delete(Delivery).where(Delivery.due.is_(None), Delivery.happened < now() - _RETENTION))
     return count
 
@@ -146,13 +149,40 @@ def _queue_jobs(
         table.state.in_(states), table.finished >= max(since - _OVERLAP, hook.made), ~deliveries.exists()
     )
     rows: Sequence[Any] = session.scalars(query.order_by(table.finished).limit(limit)).all()
-    exhibits = {exhibit_id for row in rows for exhibit_id in _exhibit_ids(row)}
+    _add_deliveries(session, hook, [(row, row.finished) for row in rows])
+    return len(rows)
+
+
+def _queue_findings(session: Session, hook: WebhookRow, limit: int) -> int:
+    """Queue messages about up to ``limit`` findings whose pictures are being made; return their number.
+
+    A finding is published once. Whoever looks after its pictures were made gets the message of their end.
+    """
+    event = f"{AnalysisRow.noun}.{State.EXPLAINING}"
+    if event not in hook.events.split():
+        return 0
+    deliveries = select(Delivery.id).where(
+        Delivery.webhook_id == hook.id, Delivery.about == AnalysisRow.id, Delivery.event == event
+    )
+    query = select(AnalysisRow).where(shown_state() == State.EXPLAINING, ~deliveries.exists())
+    published = []
+    for row in session.scalars(query.order_by(AnalysisRow.created).limit(limit)):
+        entry = custody_log.latest_entry(session, row.id, "finding published")
+        published.append((row, custody_log.entry_time(entry) if entry else now()))
+    _add_deliveries(session, hook, published)
+    return len(published)
+
+
+def _add_deliveries(
+    session: Session, hook: WebhookRow, jobs: Sequence[tuple[AnalysisRow | ComparisonRow, datetime]]
+) -> None:
+    """Queue messages about jobs, each with the moment of what it reports."""
+    exhibits = {exhibit_id for row, _ in jobs for exhibit_id in _exhibit_ids(row)}
     is_hidden = Exhibit.id.in_(hidden_exhibits(None, "findings"))  # from a second reviewer
     hidden_ids = set(session.scalars(select(Exhibit.id).where(Exhibit.id.in_(exhibits), is_hidden)))
-    for row in rows:
+    for row, happened in jobs:
         withheld = not hidden_ids.isdisjoint(_exhibit_ids(row))
-        session.add(_job_delivery(session, hook, row, withheld))
-    return len(rows)
+        session.add(_job_delivery(session, hook, row, happened, withheld))
 
 
 def _exhibit_ids(row: AnalysisRow | ComparisonRow) -> tuple[int, ...]:
@@ -160,15 +190,14 @@ def _exhibit_ids(row: AnalysisRow | ComparisonRow) -> tuple[int, ...]:
 
 
 def _job_delivery(
-    session: Session, hook: WebhookRow, row: AnalysisRow | ComparisonRow, withheld: bool
+    session: Session, hook: WebhookRow, row: AnalysisRow | ComparisonRow, happened: datetime, withheld: bool
 ) -> Delivery:
     """Return a message about a job: the event, an address, and only the SHA-256 of the exhibit.
 
     With ``withheld`` it omits the finding, because a second reviewer who must not know it may see it.
     """
-    assert row.finished is not None, "ended jobs were selected by this time"
-    body: dict[str, Any] = _head(f"{row.noun}.{row.state}", row.finished) | {
-        "state": str(row.state),
+    body: dict[str, Any] = _head(f"{row.noun}.{row.shown_state}", happened) | {
+        "state": str(row.shown_state),
         "exhibit": row.exhibit.sha256,
     }
     if withheld:
@@ -182,7 +211,7 @@ def _job_delivery(
             "segments": None if withheld else row.segments,
             "outcome": None if withheld else row.outcome,
         }
-        return _delivery(hook, row.id, row.finished, ComparisonMessage.model_validate(body))
+        return _delivery(hook, row.id, happened, ComparisonMessage.model_validate(body))
     summary = json.loads(row.summary) if row.summary and not withheld else {}
     copies = or_(MatchRow.exhibit_id == row.exhibit_id, MatchRow.other_id == row.exhibit_id)
     body |= {
@@ -195,7 +224,7 @@ def _job_delivery(
         "kind": summary.get("kind"),
         "voice": summary.get("voice"),
     }
-    return _delivery(hook, row.id, row.finished, AnalysisMessage.model_validate(body))
+    return _delivery(hook, row.id, happened, AnalysisMessage.model_validate(body))
 
 
 def _head(event: str, happened: datetime) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,17 +13,20 @@ from typing import TypeVar
 
 from sqlalchemy.exc import OperationalError
 
-from detector.files import hash_file, publish_folder, write_atomically
+from detector.files import publish_folder, write_atomically
 from detector.progress import Progress
-from detector.sandbox import Limits
+from detector.sandbox import CrashError, Limits
 from detector.sandboxed_engine import EngineJob, read_result, run_job
 from detector.schema.analysis import Analysis
 from detector.schema.comparison import Comparison
+from detector.schema.explained import states_the_same
 from detector.schema.formatting import N_
+from reports.file_names import ANALYSIS
 from webapp.custody import custody_log
 from webapp.custody.integrity import DamagedExhibit
 from webapp.custody.job_records import COMPARISON_FILE, COMPARISON_SUMS_FILE, comparison_sums_text
 from webapp.errors import DamagedFile
+from webapp.exhibits.findings import publish_without_pictures, recorded_result
 from webapp.exhibits.media import previews
 from webapp.exhibits.media.previews import make_confined_thumbnail
 from webapp.installed_models import service as model_service
@@ -32,6 +36,7 @@ from webapp.settings import Settings
 from webapp.storage.data_folder import Folders
 from webapp.storage.database import Database
 from webapp.worker import store_transfer
+from webapp.worker.finding_keeper import FINDING, FindingKeeper
 from webapp.worker.fingerprint_jobs import FINGERPRINT, FingerprintKeeper
 from webapp.worker.ready_engine import ENGINE_SHARE, ReadyEngine, write_files
 
@@ -66,17 +71,35 @@ def ensure_analysis(
     place, exhibit = folders.result(claim.job_id), folders.data / claim.exhibit
     if folders.store.elsewhere:
         exhibit = _fetch_exhibit(settings, database, claim, exhibit.name, progress)
+    if claim.unexplained is not None and not place.exists():
+        log.warning("analysis %s keeps its finding without pictures", claim.job_id)
+        publish_without_pictures(Folders.local(settings.data), claim.job_id)
     if not place.exists():
         unfinished = folders.unfinished(claim.job_id, claim.name)
         unfinished.mkdir(mode=0o700, parents=True)
         model = model_service.card_path(folders, _model_name(database, folders, claim))
         others = tuple(model_service.card_path(folders, name) for name in claim.others.names)
-        job = EngineJob(exhibit, claim.file, model, claim.parameters, others, claim.others.rule)
+        job = EngineJob(
+            exhibit,
+            claim.file,
+            model,
+            claim.parameters,
+            others,
+            claim.others.rule,
+            finding=FINDING,
+            published=_published_finding(folders, claim),
+        )
         keeper = FingerprintKeeper(database, exhibit.name, unfinished, progress)
-        result = make_analysis(job, unfinished, keeper, settings.limits, ready)
+
+        def publish(finding: Path) -> None:
+            _publish_finding(settings, database, claim, finding, exhibit.name)
+
+        first = FindingKeeper(publish, unfinished, keeper)
+        result = make_analysis(job, unfinished, first, settings.limits, ready)
         keeper.take()
         if result.media.sha256 != exhibit.name:
             raise DamagedExhibit
+        _refuse_another_finding(folders, claim, result)
         _publish(database, claim, unfinished, place)
     analysis = Analysis.from_json((place / "analysis.json").read_bytes())
     make_confined_thumbnail(
@@ -107,6 +130,39 @@ def _publish(database: Database, claim: claims.JobClaim, unfinished: Path, place
     # An attempt that has lost its claim ends here instead of taking the place of another's result.
     retry_while_unreachable(lambda: claims.record_heartbeat(database, claim))
     publish_folder(unfinished, place)
+
+
+def _published_finding(folders: Folders, claim: AnalysisClaim) -> str | None:
+    """Return the ``analysis.json`` of the finding that an earlier attempt published, if one did."""
+    finding = folders.finding(claim.job_id)
+    if not claim.has_finding:
+        shutil.rmtree(finding, ignore_errors=True)  # of an attempt that ended before it was shown
+        return None
+    return (finding / ANALYSIS).read_text(encoding="utf-8")
+
+
+def _publish_finding(
+    settings: Settings, database: Database, claim: AnalysisClaim, finding: Path, sha256: str
+) -> None:
+    """Show the finding in a folder while its pictures are made."""
+    analysis = Analysis.from_json((finding / ANALYSIS).read_bytes())
+    if analysis.media.sha256 != sha256:
+        raise DamagedExhibit
+    folders = Folders.of(settings)
+    place = folders.finding(claim.job_id)
+    _publish(database, claim, finding, place)
+    if folders.store.elsewhere:
+        store_transfer.put_finding(settings, claim.job_id, lambda: None)
+    result = recorded_result(analysis, place)
+    retry_while_unreachable(lambda: claims.publish_finding(database, claim, result))
+
+
+def _refuse_another_finding(folders: Folders, claim: AnalysisClaim, complete: Analysis) -> None:
+    """Raise ``CrashError`` if a result does not state the finding that was published."""
+    place = folders.finding(claim.job_id) / ANALYSIS
+    if place.exists() and not states_the_same(Analysis.from_json(place.read_bytes()), complete):
+        log.error("the result of analysis %s is not the finding that was published", claim.job_id)
+        raise CrashError()
 
 
 def _model_name(database: Database, folders: Folders, claim: AnalysisClaim) -> str:
@@ -149,21 +205,6 @@ def _fetch_exhibit(
     except DamagedFile as error:
         log.error("exhibit %s: %s", sha256, error)
         raise DamagedExhibit from error
-
-
-def analysis_inputs(folders: Folders, claim: AnalysisClaim, analysis: Analysis) -> custody_log.EntryDetails:
-    """Return the details by which the custody log identifies the result of an analysis."""
-    sums = {
-        f"{name} sha256": hash_file(folders.result(claim.job_id) / f"{name}.json")[1]
-        for name in ("manifest", "analysis")
-    }
-    voice = {"voice": analysis.voice.verdict.value} if analysis.voice else {}
-    return voice | {
-        "model": analysis.model.name,
-        "model sha256": analysis.model.sha256,
-        "reelproof": analysis.software.reelproof,
-        **sums,
-    }
 
 
 def ensure_comparison(

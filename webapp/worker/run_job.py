@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import shutil
 import time
@@ -16,9 +15,9 @@ from sqlalchemy.exc import OperationalError
 from detector.progress import Progress
 from detector.sandbox import KilledError
 from detector.schema.causes.failures import FailureCode
-from detector.schema.summary import summarise
 from webapp.errors import StoreError
 from webapp.exhibits import deletion
+from webapp.exhibits.findings import recorded_result, remove_finding
 from webapp.jobs import claims
 from webapp.jobs.claims import AnyClaim, ComparisonClaim, JobClaim
 from webapp.jobs.failures import explain_failure
@@ -132,18 +131,13 @@ def _analyse(
 ) -> None:
     times = StageTimes(reporter(database, claim))
     analysis = run_analysis.ensure_analysis(settings, database, claim, times, ready)
-    result = claims.RecordedResult(
-        analysis.verdict,
-        analysis.probability,
-        analysis.media.duration,
-        analysis.media.frame_rate,
-        json.dumps(summarise(analysis)),
-        run_analysis.analysis_inputs(folders, claim, analysis),
-    )
+    result = recorded_result(analysis, folders.result(claim.job_id))
+    unexplained = None if analysis.explained else claim.unexplained
     _remove_fetched(folders, claim)
     with around_finish(settings, database, folders, claim.job_id):
-        retry_while_unreachable(lambda: claims.finish_analysis(database, claim, result))
+        retry_while_unreachable(lambda: claims.finish_analysis(database, claim, result, unexplained))
         times.log_done(claim)
+    remove_finding(folders, claim.job_id)
 
 
 def _compare(settings: Settings, database: Database, folders: Folders, claim: ComparisonClaim) -> None:

@@ -58,6 +58,11 @@ def put_comparison(settings: Settings, comparison_id: str, tick: Callable[[], No
     _transfer(settings, tick, "put_comparison", comparison_id)
 
 
+def put_finding(settings: Settings, analysis_id: str, tick: Callable[[], None]) -> None:
+    """Put a finding whose pictures follow into the store. Raises :class:`StoreError`."""
+    _transfer(settings, tick, "put_finding", analysis_id)
+
+
 def put_result(settings: Settings, analysis_id: str, sha256: str, tick: Callable[[], None]) -> None:
     """Put the files of an analysis into the store. Raises :class:`StoreError`."""
     _transfer(settings, tick, "put_result", analysis_id, sha256)
@@ -68,6 +73,7 @@ def _fetch_inputs(folders: Folders, analysis_id: str, sha256: str, to: str, mode
     for name in models.split(","):
         model_service.fetch_model(folders, name)
     folders.store.fetch(folders.playback(sha256))
+    folders.store.fetch_folder(folders.finding(analysis_id), refuse_damaged)
     with contextlib.suppress(DamagedFile):  # the analysis is made again
         folders.store.fetch_folder(folders.result(analysis_id), refuse_damaged)
 
@@ -89,6 +95,10 @@ def _fetch_both(folders: Folders, exhibit: str, reference: str, to: str) -> None
 
 def _put_comparison(folders: Folders, comparison_id: str) -> None:
     folders.store.put_folder(folders.comparison(comparison_id))
+
+
+def _put_finding(folders: Folders, analysis_id: str) -> None:
+    folders.store.put_folder(folders.finding(analysis_id))
 
 
 def _put_result(folders: Folders, analysis_id: str, sha256: str) -> None:
@@ -143,6 +153,7 @@ def main(arguments: list[str], patience: float = RETRY_FOR) -> int:
     transfers: dict[str, Callable[..., None]] = {
         "fetch_inputs": _fetch_inputs,
         "fetch_both": _fetch_both,
+        "put_finding": _put_finding,
         "put_result": _put_result,
         "put_comparison": _put_comparison,
     }

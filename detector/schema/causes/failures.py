@@ -197,6 +197,14 @@ class FailureCode(CauseCode):
         N_("The analysis wrote more than the %(megabytes)s MB allowed."),
         N_("Submit a shorter or smaller version, or raise REELPROOF_TEMP_LIMIT_MB."),
     )
+    PICTURES_CANCELLED = (
+        N_("Heatmaps and film strips were cancelled."),
+        N_("To have them made, analyse the exhibit again."),
+    )
+    PICTURES_FAILED = (
+        N_("Heatmaps and film strips could not be made: the process that was to make them ended early."),
+        N_("To try again, analyse the exhibit again. The terminal Reelproof runs in says what went wrong."),
+    )
     REFUSED = (_of_error, "")
     STORE_ERROR = (_of_store, "")
     ENGINE_ERROR = (_of_error, N_("Once that is corrected, upload the file again."))

@@ -12,8 +12,9 @@ const SIGNED_OUT = new Set([401, 403]);
 
 /**
  * @param {string} address of the analysis's state as JSON
- * @param {{onStatus: Function, onEnd: Function, onPause?: Function, onSilence?: Function, onGone?: Function,
+ * @param {{onStatus: Function, onEnd: Function, onFinding?: Function, onPause?: Function, onSilence?: Function, onGone?: Function,
  *   onSignedOut?: Function}} tell
+ *   onFinding is called once, instead of all others, when the finding stands and its pictures follow.
  *   onPause is called while the analysis is paused; without it, a pause counts as the end. onGone is called once if
  *   the analysis no longer exists, onSignedOut if the user is no longer signed in; without them, both count as
  *   silence.
@@ -37,6 +38,10 @@ export function follow(address, tell, eager = false) {
       tell.onSignedOut();
       return;
     }
+    if (content?.state === "explaining" && tell.onFinding) {
+      tell.onFinding(content);
+      return;
+    }
     const paused = content?.state === "paused";
     if (ENDS.has(content?.state) || (paused && !tell.onPause)) {
       tell.onEnd(content);
@@ -44,7 +49,7 @@ export function follow(address, tell, eager = false) {
     }
     if (paused) pause = SLOW;
     else if (!content) pause = Math.min(pause * 1.6, SLOW);
-    else pause = content.state === "running" ? quick() : Math.min(pause * 1.3, SLOW);
+    else pause = ["running", "explaining"].includes(content.state) ? quick() : Math.min(pause * 1.3, SLOW);
     // A hidden page polls less often. Scheduled before the listener, whose errors must not end the polling.
     setTimeout(ask, document.hidden ? SLOW : pause);
     if (paused) tell.onPause(content);

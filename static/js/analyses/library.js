@@ -33,7 +33,8 @@ async function renew(row) {
 
 /** Update the row of an unfinished analysis, even if it is paused or resumed elsewhere. */
 function keepUpToDate(row) {
-  if (!["queued", "running", "paused"].includes(row.dataset.state)) return;
+  if (!["queued", "running", "explaining", "paused"].includes(row.dataset.state)) return;
+  const explaining = row.dataset.state === "explaining"; // its row has the verdict already
   const paused = row.dataset.state === "paused";
   const words = row.querySelector("[data-standing]");
   const anew = async () => {
@@ -43,17 +44,19 @@ function keepUpToDate(row) {
   };
   const stop = follow(analysisAddress(row.dataset.id), {
     onStatus: (status) => {
+      if (explaining) return;
       words.textContent = status.state === "running"
         ? runningWords(status, percentDone(status.progress))
         : QUEUED[status.priority];
       if (paused) anew();
     },
     onPause: () => { if (!paused) anew(); },
+    onFinding: explaining ? undefined : anew,
     onEnd: (status) => {
-      words.textContent = ENDED[status.state];
+      if (words) words.textContent = ENDED[status.state];
       renew(row);
     },
-    onGone: () => { words.textContent = _("Deleted"); },
+    onGone: () => { if (words) words.textContent = _("Deleted"); },
   });
 }
 

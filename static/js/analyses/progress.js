@@ -68,6 +68,10 @@ follow(address, {
     byId("announce").textContent = ENDED[status.state];
     moveOn(() => window.location.reload());
   },
+  onFinding: () => {
+    byId("announce").textContent = _("The finding stands; pictures follow");
+    moveOn(() => window.location.reload());
+  },
   onGone: () => moveOn(() => window.location.reload()), // to be told when it was deleted
   onSignedOut: () => moveOn(() => window.location.reload()), // to sign in, and come back
 }, true);

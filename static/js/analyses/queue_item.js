@@ -67,6 +67,11 @@ const STATES = {
     bar: ({ status }) => status.progress,
     acts: ["cancel"],
   },
+  explaining: {
+    words: ({ status }) => _("%(finding)s. Pictures follow, %(share)s", { finding: headline(status), share: percentDone(status.progress) }),
+    bar: ({ status }) => status.progress,
+    acts: ["cancel"],
+  },
   paused: { words: () => _("Paused"), bar: null, acts: ["resume", "cancel"] },
   done: { words: ({ status }) => headline(status), bar: null, acts: ["delete"] },
   failed: { words: () => _("Failed"), bar: null, acts: ["retry", "delete"] },
@@ -138,12 +143,17 @@ export class Item {
 
   /** Whether nothing more happens without the user. */
   get ended() {
-    return !this.unsent && !["queued", "running", "paused"].includes(this.state);
+    return !this.unsent && !["queued", "running", "explaining", "paused"].includes(this.state);
+  }
+
+  /** Whether the finding stands, with or without its pictures. */
+  get concluded() {
+    return this.state === "done" || this.state === "explaining";
   }
 
   /** The outcome, for the summary and for screen readers. */
   get outcome() {
-    return this.state === "done" ? this.status.outcome : this.state;
+    return this.concluded ? this.status.outcome : this.state;
   }
 
   /** The outcomes that totals count; a finding counts on faces, on voices or on both. */
@@ -174,7 +184,7 @@ export class Item {
     const text = look.words(this);
     words.replaceChildren(...(icon ? [icon.content.cloneNode(true)] : []), text);
     const figure = this.part("figure");
-    const figures = this.state === "done" ? [this.status.probability, this.status.voice?.probability] : [];
+    const figures = this.concluded ? [this.status.probability, this.status.voice?.probability] : [];
     const [faces, voices] = figures.map((value) => (typeof value === "number" ? probability(value) : null));
     figure.hidden = !faces && !voices;
     if (faces && voices) figure.textContent = _("probability %(faces)s, voice %(voices)s", { faces, voices });

@@ -46,7 +46,7 @@ def hook(app, database):
         allowed, at = ["https://lab.example/"], "https://lab.example/hook"
         messages.add_webhook(session, allowed, at, webhook_messages.OPERATIONS_EVENTS, "local user", "a" * 32)
         messages.add_webhook(
-            session, allowed, at, webhook_messages.ANALYSIS_EVENTS, "local user", "b" * 32
+            session, allowed, at, webhook_messages.ENDS, "local user", "b" * 32
         )  # hears nothing
 
 

@@ -78,6 +78,27 @@ def test_messages_match_the_openapi_schema(lab, receiver, as_described):
     as_described()
 
 
+def test_a_finding_is_sent_once_before_its_pictures_and_once_with_them(lab, receiver, as_described):
+    hook(lab, f"{receiver.address}/hooks/all", events=["analysis.explaining", "analysis.done"])
+    hook(lab, f"{receiver.address}/hooks/ends")  # by default
+    database, queued_analysis = lab.extensions["database"], hand_in(lab)
+    claim = claims.claim_analysis(database, queued_analysis.id)
+    assert claim is not None
+    result = claims.RecordedResult("manipulated", 0.97)
+    claims.publish_finding(database, claim, result)
+    assert [trip(lab), trip(lab)] == [1, 0]
+    claims.finish_analysis(database, claim, result)
+    assert [trip(lab), trip(lab)] == [2, 0]
+    sent = [json.loads(body) for _, _, body in receiver.got]
+    assert [(message["event"], message["state"], message["verdict"]) for message in sent] == [
+        ("analysis.explaining", "explaining", "manipulated"),
+        ("analysis.done", "done", "manipulated"),
+        ("analysis.done", "done", "manipulated"),
+    ]
+    assert {message["analysis"] for message in sent} == {queued_analysis.id}
+    as_described()
+
+
 def test_messages_about_alerts_are_listed(lab):
     made = hook(lab, "https://lab.example/in", events=["operations.alert", "analysis.cancelled"])
     database = lab.extensions["database"]
