@@ -35,24 +35,15 @@ def expected(need: Requirement, role: str | None) -> str:
 
 
 def printed(app) -> str:
-    """The tables as the document has them: what each need means for each role, and what pages need."""
+    """The table as the document has it: what each page needs."""
     routes = table(app)
-    order = [*Audience, *Permission]
-    needs = sorted({words(need): need for *_, need in routes}.values(), key=lambda need: _place(need, order))
-    lines = [f"| needs | nobody | {' | '.join(ROLES)} |", f"|---|{'---|' * (len(ROLES) + 1)}"]
-    for need in needs:
-        lines.append(f"| {words(need)} | {' | '.join(expected(need, role) for role in (None, *ROLES))} |")
-    lines += ["", "| route | what it does | needs |", "|---|---|---|"]
+    lines = ["| route | what it does | needs |", "|---|---|---|"]
     for method, address, endpoint, need in routes:
         if address.startswith("/api/"):
             continue  # docs/api.md lists the operations
         does = "" if endpoint == "static" else purpose(app, endpoint)
         lines.append(f"| `{method} {address}` | {does} | {words(need)} |")
     return "\n".join(lines)
-
-
-def _place(need: Requirement, order: list[str]) -> tuple[int, bool]:
-    return order.index(need.permission or need.audience), need.confirmed
 
 
 def framed(text: str, matrix: str) -> str:
