@@ -20,14 +20,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from detector.errors import ParameterError
-from detector.files import FILES, atomic_path, write_atomically
+from detector.files import FILES, write_atomically
 from detector.models.model_files import SmallNetwork, SmallNetworkCard
 from training.command import run_step
+from training.loop import Loop
+from training.loop import train as train_loop
 
 CHECKPOINT = "checkpoint.pt"
 RATE = 2e-3  # maximum; rises over the first steps, then falls to zero along a cosine
 _WARM_UP = 200  # steps
-_SAVED_EVERY = 250  # steps
 
 DrawExample = Callable[[Any, np.random.Generator], Any]
 """Draws a random example from the source material."""
@@ -64,36 +65,23 @@ def train_network(
     Examples are drawn from the result of ``load`` in a process of its own, to which ``load`` and ``draw`` are
     pickled. ``loss`` takes the network and a batch of them.
     """
-    path = out / CHECKPOINT
     torch.manual_seed(0)
     network = make().to(memory_format=torch.channels_last)  # a quarter faster on a processor
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
-    done = 0
-    if path.is_file():
-        state = torch.load(path, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        done = int(state["step"])
-    batches = iter(
-        DataLoader(_Endless(load, draw, done), batch, num_workers=1, multiprocessing_context="spawn")
-    )
-    mean = 0.0
-    for step in range(done, steps):
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * min((step + 1) / _WARM_UP, 0.5 * (1 + math.cos(math.pi * step / steps)))
-        value = loss(network, next(batches))
-        optimizer.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        mean = 0.98 * mean + 0.02 * value.item() if mean else value.item()
-        if (step + 1) % 50 == 0:
-            print(f"step {step + 1} of {steps}: loss {mean:.3f}", flush=True)
-        if (step + 1) % _SAVED_EVERY == 0 or step + 1 == steps:
-            state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            with atomic_path(path) as temporary:
-                torch.save(state, temporary)
-    return path
+
+    def rate(step: int, highest: float) -> float:
+        return highest * min((step + 1) / _WARM_UP, 0.5 * (1 + math.cos(math.pi * step / steps)))
+
+    groups = [{"params": list(network.parameters()), "peak": RATE}]
+    loop = Loop(groups, rate, weight_decay=0.02, clip_norm=5.0)
+
+    def losses() -> Iterator[Tensor]:
+        examples = _Endless(load, draw, loop.step)
+        batches = iter(DataLoader(examples, batch, num_workers=1, multiprocessing_context="spawn"))
+        while loop.step < steps:
+            yield loss(network, next(batches))
+
+    train_loop(loop, losses, {"network": network}, out / CHECKPOINT, steps, print)
+    return out / CHECKPOINT
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from sklearn.metrics import f1_score, roc_auc_score
-from torch import Tensor, nn
+from torch import Tensor
 
 from detector.errors import ParameterError
 from detector.files import atomic_path
@@ -22,7 +22,8 @@ from detector.models.model_files import MODELS_FOLDER, load_card
 from detector.networks.base import Network, create
 from training.data.labelled_sets import file_marks, marks_in_weights
 from training.data.own_sets import split_own_set
-from training.data.sources import open_cached_features, open_source
+from training.data.sources import BatchSource, open_cached_features, open_source
+from training.loop import Average, Loop
 from training.losses import Batch, loss_of
 from training.recipe import MUTABLE_KEYS, Config, Metric, Schedule
 
@@ -108,13 +109,7 @@ def train(config: Config, data: Path, out: Path, failures: Path | None = None) -
     else:  # features of the first examples, which the run repeats
         first = open_source(config, data, out, 0, failures)
         source = open_cached_features(first, run.network, config, out, run.seen, origin.data)
-    for batch in source.batches:
-        batch = batch.to(run.device)
-        run.learn(batch, run.soft_targets(teacher, batch))
-        if run.due():
-            run.check(source.validation())
-            if run.ended():
-                break
+    run.loop.run(run.losses(source, teacher), lambda: None if run.due() else run.save())  # a check saves too
     return run.checkpoint
 
 
@@ -127,10 +122,15 @@ class _Run:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = _initial_network(config, out).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self._parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, config.learning_rate, weight_decay=config.weight_decay, fused=True
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        self.loop = Loop(
+            [{"params": trained, "peak": config.learning_rate}],
+            lambda _step, highest: highest * self._state["factor"] * self._share_of_rate(),
+            weight_decay=config.weight_decay,
+            clip_norm=config.clip_norm,
+            fused=True,
         )
+        self.loop.after = self._after_step
         out.mkdir(parents=True, exist_ok=True)
         self.checkpoint = out / f"{config.name}.pt"
         self._state: dict[str, Any] = {
@@ -148,12 +148,16 @@ class _Run:
                 print(f"{config.name}: the checkpoint is of an earlier version and does not state its origin")
             self.network.load_state_dict(self._state["network"])
             self.average.load_state_dict(self._state["average"])
-            self._optimizer.load_state_dict(self._state["optimizer"])
+            self.loop.resume(self._state)
             print(f"{config.name}: resuming after {self.seen} examples", flush=True)
         self._state |= {"made_from": origin.stored, "learnt_from": _training_marks(config, out, origin)}
         self._start, self._first, self._before = time.monotonic(), self.seen, self.seen
+        self._examples = 0  # of the step in progress
         self._running_loss: Tensor | None = None
-        self._update_average = _averaging(self.average, self.network)
+        pairs = list(zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        integers = [pair for pair in pairs if not pair[0].is_floating_point()]
+        self._averaging = Average(floats, integers, config.average_decay)
 
     @property
     def seen(self) -> int:
@@ -165,32 +169,31 @@ class _Run:
         history: list[dict[str, float]] = self._state["history"]
         return history
 
-    def soft_targets(self, teacher: Network | None, batch: Batch) -> Tensor | None:
-        """Return the teacher's probabilities for ``batch``."""
-        if teacher is None:
-            return None
-        with torch.no_grad(), self._autocast():
-            return torch.sigmoid(batch.forward(teacher).float())
+    def losses(self, source: BatchSource, teacher: Network | None) -> Iterator[Tensor]:
+        """Yield the loss of each batch; measure the averaged weights after it when a check is due."""
+        for batch in source.batches:
+            batch = batch.to(self.device)
+            soft_targets = None
+            if teacher is not None:
+                with torch.no_grad(), self._autocast():
+                    soft_targets = torch.sigmoid(batch.forward(teacher).float())
+            self.network.train()
+            self.network.freeze_stages(self.config.frozen_stages)
+            self._examples = len(batch.labels)
+            with self._autocast():
+                loss = loss_of(self.network, batch, self.config, soft_targets)
+            yield loss
+            # Stays on the device: reading it at each step would make a GPU wait before the next.
+            last = loss.detach().float()
+            self._running_loss = last if self._running_loss is None else self._running_loss.lerp(last, 0.02)
+            if self.due():
+                self.check(source.validation())
+                if self.ended():
+                    return
 
-    def learn(self, batch: Batch, soft_targets: Tensor | None) -> None:
-        """Take one training step."""
-        config = self.config
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        self.network.train()
-        self.network.freeze_stages(config.frozen_stages)
-        with self._autocast():
-            loss = loss_of(self.network, batch, config, soft_targets)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self._parameters, config.clip_norm)
-        self._optimizer.step()
-        self._before, self._state["seen"] = self.seen, self.seen + len(batch.labels)
-        steps = self.seen / config.batch
-        self._update_average(min(config.average_decay, (steps + 1) / (steps + 10)))
-        # Stays on the device: reading it at each step would make a GPU wait before the next.
-        last = loss.detach().float()
-        self._running_loss = last if self._running_loss is None else self._running_loss.lerp(last, 0.02)
+    def _after_step(self) -> None:
+        self._before, self._state["seen"] = self.seen, self.seen + self._examples
+        self._averaging.add(self.seen / self.config.batch)
 
     def due(self) -> bool:
         """Return whether a check is due: at regular intervals, and after the last example."""
@@ -219,7 +222,7 @@ class _Run:
         check = {
             "seen": self.seen,
             "loss": round(float(self._running_loss), 4) if self._running_loss is not None else 0.0,
-            "learning_rate": self._learning_rate(),
+            "learning_rate": float(config.learning_rate * self._state["factor"] * self._share_of_rate()),
             f"validation_{Metric.AUC}": round(float(roc_auc_score(labels, logits)), 4),
             f"validation_{Metric.F1}": round(float(f1_score(labels, [v > 0 for v in logits])), 4),
         }
@@ -235,29 +238,28 @@ class _Run:
         )
         if check[chosen] > best:
             self._state["best"] = copy.deepcopy(self.average.state_dict())
-        self._state |= {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-        }
+        self.save()
         path = self.checkpoint
-        with atomic_path(path) as temporary:
-            torch.save(self._state, temporary)
         path.with_name(f"{path.stem}-history.json").write_text(json.dumps(history, indent=1) + "\n")
         draw_curves(history, path.with_name(f"{path.stem}-curves.png"))
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        weights = {"network": self.network.state_dict(), "average": self.average.state_dict()}
+        with atomic_path(self.checkpoint) as temporary:
+            torch.save({**self._state, **weights, **self.loop.state()}, temporary)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision)
 
-    def _learning_rate(self) -> float:
+    def _share_of_rate(self) -> float:
         """Linear warm-up, then the recipe's schedule; the halvings of a plateau are in ``factor``."""
         config, seen = self.config, self.seen
-        share = 1.0
         if seen < config.warm_up:
-            share = (seen + 1) / config.warm_up
-        elif config.schedule is Schedule.LINEAR:
-            share = max(0.01, 1 - (seen - config.warm_up) / max(1, config.samples - config.warm_up))
-        return float(config.learning_rate * self._state["factor"] * share)
+            return (seen + 1) / config.warm_up
+        if config.schedule is Schedule.LINEAR:
+            return max(0.01, 1 - (seen - config.warm_up) / max(1, config.samples - config.warm_up))
+        return 1.0
 
     def _checks_since_best(self) -> int:
         values = [check[f"validation_{self.config.choose_by}"] for check in self.history]
@@ -312,24 +314,6 @@ def predict(network: Network, batches: list[Batch], device: torch.device) -> tup
         logits += batch.to(device).forward(network).float().tolist()
         labels += batch.labels.int().tolist()
     return labels, logits
-
-
-def _averaging(average: Network, network: Network) -> Callable[[float], None]:
-    """Return a function of the decay that moves the averaged weights towards the current ones.
-
-    Integers are copied. The tensors are looked up once, since that takes longer than moving them.
-    """
-    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
-    floats = [pair for pair in pairs if pair[0].is_floating_point()]
-    integers = [pair for pair in pairs if not pair[0].is_floating_point()]
-
-    @torch.no_grad()
-    def update(decay: float) -> None:
-        torch._foreach_lerp_([mean for mean, _ in floats], [new for _, new in floats], 1 - decay)
-        if integers:
-            torch._foreach_copy_([mean for mean, _ in integers], [new for _, new in integers])
-
-    return update
 
 
 History = Sequence[Mapping[str, float]]

@@ -6,6 +6,7 @@ picture.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from detector.media.frame import Image
 from detector.networks.graphs import ALTERED, outputs_of
 from detector.networks.vit_small_14 import PATCH, ViTSmall14, ViTSmall14PatchHeads, pool_tokens
 from detector.progress import ReportText
+from training.loop import Loop, train
 from training.second_look.examples.pairs import BlendPair, blend_pairs
 from training.second_look.examples.patches import Patch
 from training.second_look.examples.sampling import plain_crop
@@ -81,16 +83,17 @@ def fit_patch_heads(
 
     Each pair is an unmanipulated face without and with a blend, so the blended patches are known. No
     generator is among them: only traces of blending are learned. The patches are stored in ``folder`` during
-    training (1.2 MB a pair at full size). ``unmanipulated`` faces, which are not trained on, scale the
+    training (1.2 MB a pair at full size), and beside them a checkpoint,
+    from which an interrupted run continues. ``unmanipulated`` faces, which are not trained on, scale the
     contribution.
     """
-    path = folder / "patches.npy"
+    path, checkpoint = folder / "patches.npy", folder / "patch-heads.checkpoint.pt"
     try:
         patches, masks = _store_patches(network, pairs, path, report)
         sampled = torch.from_numpy(np.asarray(patches[::_SAMPLED])).float()
         network.patch_centre.copy_(sampled.mean(dim=(0, 1)))
         network.patch_spread.copy_(sampled.std(dim=(0, 1)) + 1e-3)
-        judge = _train(network, patches, masks, training or PatchTraining(), report)
+        judge = _train(network, patches, masks, training or PatchTraining(), checkpoint, report)
     finally:
         path.unlink(missing_ok=True)
     linear, added = _outputs(
@@ -100,6 +103,7 @@ def fit_patch_heads(
     with torch.no_grad():
         network.patch_judge.weight[_ROW] = judge.weight[0] * weight
         network.patch_judge.bias[_ROW] = (judge.bias[0] - float(added.mean())) * weight
+    checkpoint.unlink()
     report(f"the contribution of patches is multiplied by {weight:.3f}")
 
 
@@ -130,35 +134,47 @@ def _store_patches(
 
 
 def _train(
-    network: ViTSmall14PatchHeads, patches: Patches, masks: Masks, training: PatchTraining, report: ReportText
+    network: ViTSmall14PatchHeads,
+    patches: Patches,
+    masks: Masks,
+    training: PatchTraining,
+    checkpoint: Path,
+    report: ReportText,
 ) -> nn.Linear:
     """Train the network's perceptron and the output unit above it; return the latter."""
     torch.manual_seed(training.seed)
     rng = np.random.default_rng(training.seed)
     hidden, judge = network.patch_hidden, nn.Linear(network.patch_hidden.out_features, 1)
     hidden.reset_parameters()
-    parameters = [*hidden.parameters(), *judge.parameters()]
-    optimizer = torch.optim.AdamW(parameters, training.rate, weight_decay=training.decay)
     count = len(patches) // 2
     steps = max(1, training.passes * count // training.pairs)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     order = np.concatenate([rng.permutation(count) for _ in range(training.passes)])
-    mean = 0.0
-    for step in range(steps):
-        numbers = np.sort(order[step * training.pairs : (step + 1) * training.pairs])
-        rows = np.stack([2 * numbers, 2 * numbers + 1], axis=1).reshape(-1)
-        inputs = network.standardise_patches(torch.from_numpy(patches[rows]).float())
-        inputs = functional.dropout(inputs, training.dropped[0])
-        units = functional.dropout(functional.gelu(hidden(inputs)), training.dropped[1])
-        loss = _loss(judge(units)[..., 0], torch.from_numpy(masks[rows]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        mean += (loss.item() - mean) / min(step + 1, _REPORT_EVERY)
-        if (step + 1) % _REPORT_EVERY == 0:
-            report(f"{step + 1} of {steps} steps, loss {mean:.3f}")
+    rates = _annealed(training.rate, steps)
+    groups = [{"params": [*hidden.parameters(), *judge.parameters()], "peak": training.rate}]
+    loop = Loop(groups, lambda step, _: rates[step], weight_decay=training.decay)
+
+    def losses() -> Iterator[Tensor]:
+        while loop.step < steps:
+            numbers = np.sort(order[loop.step * training.pairs : (loop.step + 1) * training.pairs])
+            rows = np.stack([2 * numbers, 2 * numbers + 1], axis=1).reshape(-1)
+            inputs = network.standardise_patches(torch.from_numpy(patches[rows]).float())
+            inputs = functional.dropout(inputs, training.dropped[0])
+            units = functional.dropout(functional.gelu(hidden(inputs)), training.dropped[1])
+            yield _loss(judge(units)[..., 0], torch.from_numpy(masks[rows]))
+
+    kept = {"hidden": hidden, "judge": judge}
+    train(loop, losses, kept, checkpoint, steps, report, (training, count))
     return judge.requires_grad_(False)
+
+
+def _annealed(highest: float, steps: int) -> list[float]:
+    """Return the rate of each step: a half cosine to zero, step by step as CosineAnnealingLR rounds it."""
+    rates = [highest]
+    for step in range(1, steps):
+        rates.append(
+            (1 + math.cos(math.pi * step / steps)) / (1 + math.cos(math.pi * (step - 1) / steps)) * rates[-1]
+        )
+    return rates
 
 
 def _loss(logits: Tensor, masks: Tensor) -> Tensor:

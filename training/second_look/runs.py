@@ -6,7 +6,7 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from detector.models.model_files import load_card
 from detector.networks.vit_small_14 import FramingNetwork
 from detector.progress import ReportText
 from training.data.crop_examples import UNKNOWN
+from training.loop import Average, Loop
 from training.losses import local_contrast, question_loss
 
 report_line = partial(print, flush=True)
@@ -52,7 +53,6 @@ def scan_model(options: argparse.Namespace) -> LoadedModel:
 
 
 LAST, LOG = "last.pt", "log.jsonl"
-_LOSSES_KEPT = 100
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,6 @@ class Recipe:
     average: float = 0.997
     clip_norm: float = 1.0
     check_every: float = 600  # seconds
-    save_every: float = 180  # seconds
     seed: int = 31
 
     @property
@@ -118,11 +117,11 @@ def parameter_groups(network: FramingNetwork, recipe: Recipe) -> list[dict[str, 
             rate = recipe.rate * recipe.falling**depth
         decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
         by_rate.setdefault((rate, decay), []).append(parameter)
-    return [{"params": p, "lr": r, "peak": r, "weight_decay": d} for (r, d), p in by_rate.items()]
+    return [{"params": p, "peak": r, "weight_decay": d} for (r, d), p in by_rate.items()]
 
 
 class Trainer:
-    """The network, its averaged weights and the optimiser at one step of a recipe.
+    """The network, its averaged weights and the loop of a recipe.
 
     All random draws of a step follow from the seed and the step's number, so a run resumes exactly.
     """
@@ -131,32 +130,30 @@ class Trainer:
         self.network = network
         self.average = copy.deepcopy(network).eval().requires_grad_(False)
         self.recipe = recipe
-        self.step = 0
         self.best = 0.0
-        self._optimiser = torch.optim.AdamW(parameter_groups(network, recipe), betas=(0.9, 0.999))
+        averaged = zip(self.average.parameters(), network.parameters(), strict=True)
+        copied = zip(self.average.buffers(), network.buffers(), strict=True)
+        self._averaging = Average(averaged, copied, recipe.average)
+        self.loop = Loop(
+            parameter_groups(network, recipe),
+            self._rate,
+            clip_norm=recipe.clip_norm,
+            clipped=network.parameters(),
+        )
+        self.loop.after = lambda: self._averaging.add(self.loop.step)
 
-    def train_step(self, source: ExampleSource) -> float:
-        """Train on the examples ``source`` draws for this step; return the loss before it."""
+    def _rate(self, step: int, highest: float) -> float:
+        fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * step / self.recipe.steps))
+        return float(highest * min(1.0, (step + 1) / self.recipe.warm_up) * fall)
+
+    def losses(self, source: ExampleSource) -> Iterator[Tensor]:
+        """Yield the loss of each further step, on the examples that ``source`` draws for it."""
         recipe = self.recipe
-        cosine = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * self.step / recipe.steps))
-        for group in self._optimiser.param_groups:
-            group["lr"] = float(group["peak"] * min(1.0, (self.step + 1) / recipe.warm_up) * cosine)
-        rng = np.random.default_rng((recipe.seed, self.step))
-        torch.manual_seed(int(np.random.default_rng((recipe.seed, self.step, 1)).integers(2**62)))
-        self.network.train()
-        loss = self._loss(source.batch(rng, recipe.batch))
-        self._optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
-        self._optimiser.step()
-        self.step += 1
-        decay = min(recipe.average, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(now, 1 - decay)
-            for mean_buffer, buffer in zip(self.average.buffers(), self.network.buffers(), strict=True):
-                mean_buffer.copy_(buffer)
-        return float(loss.detach())
+        while (step := self.loop.step) < recipe.steps:
+            rng = np.random.default_rng((recipe.seed, step))
+            torch.manual_seed(int(np.random.default_rng((recipe.seed, step, 1)).integers(2**62)))
+            self.network.train()
+            yield self._loss(source.batch(rng, recipe.batch))
 
     def _loss(self, examples: Sequence[TrainingExample]) -> Tensor:
         network, recipe = self.network, self.recipe
@@ -171,34 +168,17 @@ class Trainer:
 
     def save(self, path: Path) -> None:
         """Write everything that :meth:`resume` needs."""
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-            "step": self.step,
-            "best": self.best,
-        }
+        weights = {"network": self.network.state_dict(), "average": self.average.state_dict()}
         with atomic_path(path) as temporary:
-            torch.save(state, temporary)
+            torch.save({**weights, **self.loop.state(), "best": self.best}, temporary)
 
-    def resume(self, path: Path) -> bool:
-        """Resume from ``path`` with this recipe's rates; return False if the optimiser's moments do not fit.
-
-        Another ``falling`` can make other groups of rates; the moments then start over.
-        """
+    def resume(self, path: Path) -> None:
+        """Continue from ``path``."""
         state = torch.load(path, map_location="cpu", weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.step, self.best = state["step"], float(state["best"])
-        groups = self._optimiser.param_groups
-        rates = [(group["peak"], group["weight_decay"]) for group in groups]
-        stored = state["optimiser"]["param_groups"]
-        if [len(group["params"]) for group in groups] != [len(group["params"]) for group in stored]:
-            return False
-        self._optimiser.load_state_dict(state["optimiser"])
-        for group, (peak, decay) in zip(self._optimiser.param_groups, rates, strict=True):
-            group["peak"], group["weight_decay"] = peak, decay
-        return True
+        self.best = float(state["best"])
+        self.loop.resume(state)
 
 
 Figures = dict[str, Any]
@@ -216,36 +196,41 @@ def tune(
     ``measure`` returns the figure that chooses ``best.pt``, and all figures for the log. Raises
     :class:`~detector.errors.ParameterError` if there are fewer examples than one batch holds.
     """
-    recipe, last = trainer.recipe, folder / LAST
-    if last.exists() and not trainer.resume(last):
-        report("other groups of rates than the checkpoint's: the optimiser's moments start over")
+    recipe, loop, last = trainer.recipe, trainer.loop, folder / LAST
+    if last.exists():
+        trainer.resume(last)
     if not recipe.steps:
         raise ParameterError("There are fewer examples than one batch holds.")
-    first, start = trainer.step, time.monotonic()
-    saved = checked = start
-    losses: list[float] = []
-    while trainer.step < recipe.steps:
-        losses = [*losses, trainer.train_step(source)][-_LOSSES_KEPT:]
-        now = time.monotonic()
-        if trainer.step % 10 == 0:
-            rate = recipe.batch * (trainer.step - first) / (now - start)
-            loss = np.mean(losses[-20:])
-            report(f"step {trainer.step} of {recipe.steps}, loss {loss:.4f}, {rate:.1f} a second")
-        if now - checked > recipe.check_every or trainer.step == recipe.steps:
-            figure, figures = measure(trainer.average)
-            line = {"step": trainer.step, "loss": float(np.mean(losses)), **figures}
-            with (folder / LOG).open("a") as log:
-                log.write(json.dumps(line) + "\n")
-            report(json.dumps(line))
-            _save_average(trainer, folder / f"step-{trainer.step}.pt")
-            if figure >= trainer.best:
-                trainer.best = figure
-                _save_average(trainer, folder / "best.pt")
+
+    def check() -> None:
+        figure, figures = measure(trainer.average)
+        line = json.dumps({"step": loop.step, "loss": loop.loss, **figures})
+        with (folder / LOG).open("a") as log:
+            log.write(line + "\n")
+        report(line)
+        _save_average(trainer, folder / f"step-{loop.step}.pt")
+        if figure >= trainer.best:
+            trainer.best = figure
+            _save_average(trainer, folder / "best.pt")
+        trainer.save(last)
+
+    def checked() -> Iterator[Tensor]:
+        first, start = loop.step, time.monotonic()
+        before = start
+        for loss in trainer.losses(source):
+            yield loss
+            if loop.step % 10 == 0:
+                rate = recipe.batch * (loop.step - first) / (time.monotonic() - start)
+                report(f"step {loop.step} of {recipe.steps}, loss {loop.loss:.4f}, {rate:.1f} a second")
+            if time.monotonic() - before > recipe.check_every or loop.step == recipe.steps:
+                check()
+                before = time.monotonic()
+
+    def save() -> None:
+        if loop.step < recipe.steps:  # the last check saves
             trainer.save(last)
-            saved = checked = time.monotonic()
-        elif now - saved > recipe.save_every:
-            trainer.save(last)
-            saved = now
+
+    loop.run(checked(), save)
 
 
 def _save_average(trainer: Trainer, path: Path) -> None:

@@ -95,27 +95,28 @@ def tokens(options: argparse.Namespace) -> None:
 
 def upper(options: argparse.Namespace) -> None:
     """Train the transformer's upper blocks on stored tokens."""
-    _train_blocks(options, tune_upper, UPPER_AGAIN if options.of else UPPER, "upper.pt")
+    _train_blocks(options, tune_upper, UPPER_AGAIN if options.of else UPPER, "upper")
 
 
 def lower(options: argparse.Namespace) -> None:
     """Train the transformer's lower blocks on stored tokens."""
-    _train_blocks(options, distil_lower, DISTILLED, "lower.pt")
+    _train_blocks(options, distil_lower, DISTILLED, "lower")
 
 
 def _train_blocks(
     options: argparse.Namespace,
-    train: Callable[[ViTSmall14, StoredTokens, BlockTraining, ReportText], None],
+    train: Callable[[ViTSmall14, StoredTokens, BlockTraining, Path, ReportText], None],
     recipe: BlockTraining,
     name: str,
 ) -> None:
     folder = run_folder(options)
+    checkpoint = folder / f"{name}.checkpoint.pt"
     kept = StoredTokens.read(folder / TOKENS)
     network = _read_transformer(options.of) if options.of else new_network(pretrained(options.data))
-    train(
-        network, kept, dataclasses.replace(recipe, examples=options.examples or recipe.examples), report_line
-    )
-    _save(network, folder / name)
+    recipe = dataclasses.replace(recipe, examples=options.examples or recipe.examples)
+    train(network, kept, recipe, checkpoint, report_line)
+    _save(network, folder / f"{name}.pt")
+    checkpoint.unlink()
 
 
 def heads(options: argparse.Namespace) -> None:

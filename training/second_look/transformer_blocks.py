@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from detector.errors import ParameterError
@@ -19,6 +19,7 @@ from detector.faces.crop import HEAD
 from detector.files import atomic_path
 from detector.networks.vit_small_14 import PATCH, PRETRAINED, ViTSmall14
 from detector.progress import ReportText
+from training.loop import Average, Loop, Stateful, cosine, train
 from training.losses import question_loss
 from training.second_look.examples.sampling import Sampler
 from training.second_look.linear_heads import fit_linear_heads
@@ -108,7 +109,6 @@ def store_tokens(
 LEFT_OUT = 4
 """The pretrained block omitted from the distilled half, from 0: tokens differ least without it."""
 _LOWER = PRETRAINED.depth - UPPER_BLOCKS - 1  # blocks of the lower half
-_REPORT_EVERY_STEPS = 20  # steps
 _CLIP_NORM = 1.0
 # Upper half
 _HEAD_RATE = 1e-5
@@ -139,10 +139,20 @@ class BlockTraining:
     def steps(self) -> int:
         return self.examples // self.batch
 
-    def rate_at(self, step: int) -> float:
-        """Return the share of each rate at ``step``: a cosine after a warm-up."""
-        cosine = 0.5 * (1 + np.cos(np.pi * step / self.steps))
-        return float(min(1.0, (step + 1) / self.warm_up) * (self.least + (1 - self.least) * cosine))
+    def rows(self, loop: Loop, count: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the rows of each step after that of ``loop``: every example once before any repeats."""
+        rng = np.random.default_rng(self.seed)
+        order: list[int] = []
+        for step in range(self.steps):
+            if len(order) < self.batch:
+                order += rng.permutation(count).tolist()
+            rows, order = order[: self.batch], order[self.batch :]
+            if step >= loop.step:
+                yield np.array(rows)
+
+    def loop(self, groups: Sequence[Mapping[str, Any]], **settings: Any) -> Loop:
+        rate = cosine(self.steps, self.warm_up, self.least)
+        return Loop(groups, rate, betas=self.betas, clip_norm=_CLIP_NORM, **settings)
 
 
 UPPER = BlockTraining(examples=13_600, batch=32, rate=4e-5, betas=(0.9, 0.999), least=0.02, falling=0.85)
@@ -171,35 +181,38 @@ def start_from(pretrained: ViTSmall14, network: ViTSmall14) -> None:
         network.judge.bias.zero_()
 
 
-def tune_upper(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, report: ReportText) -> None:
+def tune_upper(
+    network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, checkpoint: Path, report: ReportText
+) -> None:
     """Tune heads and blocks above the stored tokens; keep their average, or the recipe's share of it.
 
     The share is a step from the first weights to the average (WiSE-FT, Wortsman et al., CVPR 2022). Empty
-    heads are first fitted on the stored features.
+    heads are first fitted on the stored features. An interrupted run continues from ``checkpoint``.
     """
     torch.manual_seed(recipe.seed)  # which patches are seen, and what dropout leaves
     fit_linear_heads(network, np.asarray(kept.features), kept.framings, kept.targets)
     blocks, width = range(_LOWER, network.shape.depth), _tap_width(network)
-    optimiser = torch.optim.AdamW(
-        _upper_groups(network, recipe), lr=recipe.rate, betas=recipe.betas, weight_decay=recipe.weight_decay
-    )
-    trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
-    average = _Average(trained)
+    loop = recipe.loop(_upper_groups(network, recipe), weight_decay=recipe.weight_decay)
+    first = [parameter.detach().clone() for parameter in loop.parameters]
+    means = [parameter.clone() for parameter in first]
+    average = Average(zip(means, loop.parameters, strict=True), (), _AVERAGE)
+    loop.after = lambda: average.add(loop.step - 1)
     network.train()
-    losses: list[float] = []
-    for step, rows in enumerate(_batches(len(kept), recipe)):
-        tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
-        low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
-        _, high = network.run_blocks(_some_patches(tokens), blocks)
-        judged = network.classify(torch.cat([low, high], dim=1))
-        logits = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
-        loss = question_loss(logits, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
-        _step(optimiser, trained, loss, recipe.rate_at(step))
-        average.add(step)
-        losses = [*losses, float(loss.detach())][-_REPORT_EVERY_STEPS:]
-        if step % _REPORT_EVERY_STEPS == 0:
-            report(f"upper blocks: step {step} of {recipe.steps}, loss {np.mean(losses):.4f}")
-    average.restore(recipe.share)
+
+    def losses() -> Iterator[Tensor]:
+        for rows in recipe.rows(loop, len(kept)):
+            tokens = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
+            low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
+            _, high = network.run_blocks(_some_patches(tokens), blocks)
+            judged = network.classify(torch.cat([low, high], dim=1))
+            logits = network.of_reading(judged, torch.from_numpy(kept.framings[rows]))
+            yield question_loss(logits, torch.from_numpy(kept.targets[rows]), _SMOOTHING)
+
+    parts: dict[str, Stateful] = {"network": network, "average": average}
+    train(loop, losses, parts, checkpoint, recipe.steps, report, (recipe, len(kept)))
+    with torch.no_grad():
+        for start, mean, now in zip(first, means, loop.parameters, strict=True):
+            now.copy_(mean.lerp(start, 1 - recipe.share))
 
 
 def _upper_groups(network: ViTSmall14, recipe: BlockTraining) -> list[dict[str, Any]]:
@@ -219,35 +232,18 @@ def _upper_groups(network: ViTSmall14, recipe: BlockTraining) -> list[dict[str, 
     ]
 
 
-class _Average:
-    """A moving average of parameters during training."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
-        self._parameters = parameters
-        self._first = [parameter.detach().clone() for parameter in parameters]
-        self._means = [parameter.clone() for parameter in self._first]
-
-    @torch.no_grad()
-    def add(self, step: int) -> None:
-        """Add the parameters after ``step``; at first the average follows them faster."""
-        share = min(_AVERAGE, (1 + step) / (10 + step))
-        for mean, now in zip(self._means, self._parameters, strict=True):
-            mean.lerp_(now, 1 - share)
-
-    @torch.no_grad()
-    def restore(self, share: float) -> None:
-        """Set the parameters ``share`` of the way from their first values to the average."""
-        for first, mean, now in zip(self._first, self._means, self._parameters, strict=True):
-            now.copy_(mean.lerp(first, 1 - share))
-
-
 def _tap_width(network: ViTSmall14) -> int:
     """Return the number of features of the lowest tap, which come first."""
     return 3 * network.shape.width
 
 
-def distil_lower(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, report: ReportText) -> None:
-    """Distil the embeddings and the blocks below the stored tokens until their tokens resemble these."""
+def distil_lower(
+    network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining, checkpoint: Path, report: ReportText
+) -> None:
+    """Distil the embeddings and the blocks below the stored tokens until their tokens resemble these.
+
+    An interrupted run continues from ``checkpoint``.
+    """
     blocks, width = range(_LOWER), _tap_width(network)
     of_token, of_feature = _spread(kept, width)
     above = ("norm.", *(f"blocks.{n}." for n in range(_LOWER, network.shape.depth)))
@@ -260,18 +256,19 @@ def distil_lower(network: ViTSmall14, kept: StoredTokens, recipe: BlockTraining,
         {"params": matrices, "peak": recipe.rate, "weight_decay": recipe.weight_decay},
         {"params": others, "peak": recipe.rate, "weight_decay": 0.0},
     ]
-    optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=recipe.betas)
+    loop = recipe.loop(groups, clipped=trained)
     network.train()
-    for step, rows in enumerate(_batches(len(kept), recipe)):
-        crops = torch.from_numpy(np.stack([kept.crops[row] for row in rows]))
-        tokens, low = network.run_blocks(network.embed(network.normalise(crops)), blocks)
-        wanted = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
-        wanted_low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
-        of_tokens = F.smooth_l1_loss(tokens / of_token, wanted / of_token)
-        of_features = F.smooth_l1_loss(low / of_feature, wanted_low / of_feature)
-        _step(optimiser, trained, of_tokens + _FEATURES * of_features, recipe.rate_at(step))
-        if step % _REPORT_EVERY_STEPS == 0:
-            report(f"lower blocks: step {step} of {recipe.steps}, tokens {float(of_tokens.detach()):.4f}")
+
+    def losses() -> Iterator[Tensor]:
+        for rows in recipe.rows(loop, len(kept)):
+            crops = torch.from_numpy(np.stack([kept.crops[row] for row in rows]))
+            tokens, low = network.run_blocks(network.embed(network.normalise(crops)), blocks)
+            wanted = torch.from_numpy(np.stack([kept.tokens[row] for row in rows])).float()
+            wanted_low = torch.from_numpy(np.stack([kept.features[row, :width] for row in rows]))
+            of_tokens = F.smooth_l1_loss(tokens / of_token, wanted / of_token)
+            yield of_tokens + _FEATURES * F.smooth_l1_loss(low / of_feature, wanted_low / of_feature)
+
+    train(loop, losses, {"network": network}, checkpoint, recipe.steps, report, (recipe, len(kept)))
 
 
 def join(lower: Path, upper: Path, start: Path) -> None:
@@ -293,17 +290,6 @@ def new_network(pretrained: Path) -> ViTSmall14:
     return network
 
 
-def _batches(count: int, recipe: BlockTraining) -> Iterable[NDArray[np.int64]]:
-    """Yield the rows of each step: every example once before any repeats."""
-    rng = np.random.default_rng(recipe.seed)
-    order: list[int] = []
-    for _ in range(recipe.steps):
-        if len(order) < recipe.batch:
-            order += rng.permutation(count).tolist()
-        rows, order = order[: recipe.batch], order[recipe.batch :]
-        yield np.array(rows)
-
-
 def _some_patches(tokens: Tensor) -> Tensor:
     """Return the class token and a random share of the patches."""
     patches = tokens.shape[1] - 1
@@ -318,14 +304,3 @@ def _spread(kept: StoredTokens, width: int) -> tuple[Tensor, Tensor]:
     of_token = np.clip(tokens, low, high).std(axis=0) + 1e-3
     of_feature = np.asarray(kept.features[:, :width]).std(axis=0) + 1e-3
     return torch.from_numpy(of_token), torch.from_numpy(of_feature)
-
-
-def _step(
-    optimiser: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], loss: Tensor, share: float
-) -> None:
-    for group in optimiser.param_groups:
-        group["lr"] = group["peak"] * share
-    optimiser.zero_grad()
-    loss.backward()
-    nn.utils.clip_grad_norm_(parameters, _CLIP_NORM)
-    optimiser.step()

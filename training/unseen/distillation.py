@@ -8,8 +8,9 @@ until its taps give what the start's give. No label is used, so families held ou
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -21,6 +22,8 @@ from torch.nn import functional
 from detector.backends.runtimes import knows_bfloat16
 from detector.networks.vit_small_14 import ViTSmall14, pool_tokens
 from detector.networks.vit_small_14_windows import ViTSmall14Windows
+from detector.progress import ReportText
+from training.loop import Loop, cosine, train
 from training.unseen.token_cache import UPPER
 
 Tokens = NDArray[np.float16]
@@ -75,41 +78,45 @@ def distil(
     tokens: Callable[[NDArray[np.int64]], Tokens],
     count: int,
     recipe: Distillation,
-    report: Callable[[str], None],
+    checkpoint: Path,
+    report: ReportText,
 ) -> Branch:
-    """A branch with the shipped blocks' weights, trained to give the start's taps on ``count`` samples."""
+    """A branch with the shipped blocks' weights, trained to give the start's taps on ``count`` samples.
+
+    An interrupted run continues from ``checkpoint``.
+    """
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     teacher, branch = Branch(start).eval(), Branch(shipped).train()
-    optimiser = torch.optim.AdamW(branch.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
-    losses: list[float] = []
-    for step in range(recipe.steps):
-        given = torch.from_numpy(tokens(np.sort(rng.choice(count, recipe.batch, replace=False)))).float()
-        patches = given.shape[1] - 1
-        chosen = 1 + torch.randperm(patches)[: int(patches * recipe.kept)]
-        given = torch.cat([given[:, :1], given[:, chosen]], dim=1)
-        with torch.autocast("cpu", torch.bfloat16, enabled=knows_bfloat16()):
-            with torch.no_grad():
-                wanted = teacher(given)
-            made = branch(given)
-        loss = torch.zeros(())
-        for student, other in zip(made, wanted, strict=True):
-            spread = other.std(dim=(0, 1)) + 1e-3
-            loss = loss + functional.smooth_l1_loss(student / spread, other / spread)
-            of_one, of_other = pool_tokens([student]), pool_tokens([other])
-            scale = of_other.std(dim=0) + 1e-2
-            loss = loss + recipe.feature_weight * functional.smooth_l1_loss(of_one / scale, of_other / scale)
-        cosine = 0.5 * (1 + np.cos(np.pi * step / recipe.steps))
-        share = min(1.0, (step + 1) / recipe.warm_up) * (recipe.least + (1 - recipe.least) * cosine)
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.rate * share
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(branch.parameters(), 1.0)
-        optimiser.step()
-        losses.append(float(loss.detach()))
-        if (step + 1) % 20 == 0:
-            report(f"distillation: step {step + 1} of {recipe.steps}, loss {np.mean(losses[-20:]):.4f}")
+    loop = Loop(
+        [{"params": list(branch.parameters()), "peak": recipe.rate}],
+        cosine(recipe.steps, recipe.warm_up, recipe.least),
+        weight_decay=recipe.decay,
+        clip_norm=1.0,
+        random=rng,
+    )
+
+    def losses() -> Iterator[Tensor]:
+        while loop.step < recipe.steps:
+            given = torch.from_numpy(tokens(np.sort(rng.choice(count, recipe.batch, replace=False)))).float()
+            patches = given.shape[1] - 1
+            chosen = 1 + torch.randperm(patches)[: int(patches * recipe.kept)]
+            given = torch.cat([given[:, :1], given[:, chosen]], dim=1)
+            with torch.autocast("cpu", torch.bfloat16, enabled=knows_bfloat16()):
+                with torch.no_grad():
+                    wanted = teacher(given)
+                made = branch(given)
+            loss = torch.zeros(())
+            for student, other in zip(made, wanted, strict=True):
+                spread = other.std(dim=(0, 1)) + 1e-3
+                loss = loss + functional.smooth_l1_loss(student / spread, other / spread)
+                of_one, of_other = pool_tokens([student]), pool_tokens([other])
+                scale = of_other.std(dim=0) + 1e-2
+                pooled = functional.smooth_l1_loss(of_one / scale, of_other / scale)
+                loss = loss + recipe.feature_weight * pooled
+            yield loss
+
+    train(loop, losses, {"branch": branch}, checkpoint, recipe.steps, report, (recipe, count))
     return branch.eval()
 
 

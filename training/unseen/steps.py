@@ -66,12 +66,14 @@ def branch(options: argparse.Namespace) -> None:
         for row, sample in enumerate(of_set.samples)
         if sample.role == "train"
     ]
+    checkpoint = options.out / "branch.checkpoint.pt"
     made = distil(
         start_network(options.data, options.weights),
         _transformer(options.weights),
         lambda chosen: np.stack([sets[rows[at][0]].tokens[rows[at][1]] for at in chosen]),
         len(rows),
         Distillation(),
+        checkpoint,
         say,
     )
     nearest = min(
@@ -80,6 +82,7 @@ def branch(options: argparse.Namespace) -> None:
     say(f"nearest to the start: {nearest[0]}, {nearest[1]:.2%}")
     with atomic_path(options.out / "branch.pt") as temporary:
         torch.save(as_stored(made.state_dict(), "blocks."), temporary)
+    checkpoint.unlink()
 
 
 def features(options: argparse.Namespace) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from detector.files import atomic_path
 from detector.voice.network import CELL, Spectra, spectra
 from detector.voice.samples import Samples
+from training.loop import Loop, cosine, train
 from training.voice.cells import Cells
 from training.voice.degradations import colour, low_pass, noise, telephone
 from training.voice.encoder import Encoder
@@ -27,15 +29,17 @@ _SOFT = 0.02  # targets are this far from 0 and 1
 _RANKING = 0.5  # weight of the loss that compares the two of a page
 _HEAD_FASTER = 3.0
 
+report_line = partial(print, flush=True)
+
 
 def tune(
     start: Encoder,
     recordings: Sequence[Recording],
     cells: Mapping[str, Cells],
-    checkpoint: Path,
+    weights: Path,
     steps: int = STEPS,
 ) -> Encoder:
-    """Tune ``start`` on ``recordings``, whose shares of speech are in ``cells``; keep it in ``checkpoint``.
+    """Tune ``start`` on ``recordings``, whose shares of speech are in ``cells``; keep it in ``weights``.
 
     Each step takes pairs of a human and a synthetic recording of one page, so that what the page has in
     common teaches nothing. The mean of the weights before and after is kept.
@@ -51,43 +55,38 @@ def tune(
     before = {name: tensor.clone() for name, tensor in start.state_dict().items()}
     head = set(start.head.parameters())
     groups = [
-        {"params": [p for p in start.parameters() if p not in head], "lr": RATE},
-        {"params": list(head), "lr": _HEAD_FASTER * RATE},
+        {"params": [p for p in start.parameters() if p not in head], "peak": RATE},
+        {"params": list(head), "peak": _HEAD_FASTER * RATE},
     ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for step in range(steps):
-        share = min((step + 1) / _WARM_UP, 1.0) * 0.5 * (1 + np.cos(np.pi * step / steps))
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = share * rate
-        examples = []
-        for pair in (both[i] for i in rng.choice(len(both), PAIRS, p=chance / chance.sum())):
-            for of_class in pair:
-                recording = of_class[rng.integers(len(of_class))]
-                examples.append(_example(recording, cells[recording.name], rng))
-        sounds, shares = zip(*examples, strict=True)
-        scores = start(
-            torch.from_numpy(np.stack([sound.mel for sound in sounds])),
-            torch.from_numpy(np.stack([sound.compressed for sound in sounds])),
-            torch.from_numpy(np.stack(shares)),
-        )
-        wanted = torch.tensor([0.0, 1.0] * PAIRS) * (1 - 2 * _SOFT) + _SOFT
-        ranking = F.softplus(scores[0::2] - scores[1::2]).mean()
-        loss = F.binary_cross_entropy_with_logits(scores, wanted) + _RANKING * ranking
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(start.parameters(), 1.0)
-        optimizer.step()
-        if (step + 1) % 5 == 0:
-            print(f"step {step + 1} of {steps}: loss {float(loss.detach()):.3f}", flush=True)
+    loop = Loop(groups, cosine(steps, _WARM_UP), clip_norm=1.0, clipped=start.parameters(), random=rng)
+
+    def losses() -> Iterator[torch.Tensor]:
+        while loop.step < steps:
+            examples = []
+            for pair in (both[i] for i in rng.choice(len(both), PAIRS, p=chance / chance.sum())):
+                for of_class in pair:
+                    recording = of_class[rng.integers(len(of_class))]
+                    examples.append(_example(recording, cells[recording.name], rng))
+            sounds, shares = zip(*examples, strict=True)
+            scores = start(
+                torch.from_numpy(np.stack([sound.mel for sound in sounds])),
+                torch.from_numpy(np.stack([sound.compressed for sound in sounds])),
+                torch.from_numpy(np.stack(shares)),
+            )
+            wanted = torch.tensor([0.0, 1.0] * PAIRS) * (1 - 2 * _SOFT) + _SOFT
+            ranking = F.softplus(scores[0::2] - scores[1::2]).mean()
+            yield F.binary_cross_entropy_with_logits(scores, wanted) + _RANKING * ranking
+
+    names = sorted(recording.name for recording in recordings)
+    unfinished = weights.with_suffix(".checkpoint.pt")
+    train(loop, losses, {"encoder": start}, unfinished, steps, report_line, names)
     after = start.state_dict()
     start.load_state_dict(
         {name: _KEPT * before[name] + (1 - _KEPT) * tensor for name, tensor in after.items()}
     )
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    temporary = checkpoint.with_suffix(".tmp")
-    torch.save(start.state_dict(), temporary)
-    os.replace(temporary, checkpoint)
+    with atomic_path(weights) as temporary:
+        torch.save(start.state_dict(), temporary)
+    unfinished.unlink()
     return start
 
 

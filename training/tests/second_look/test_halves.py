@@ -102,11 +102,13 @@ def test_a_second_run_that_is_stopped_leaves_nothing_to_be_read(first: ViTSmall1
         StoredTokens.read(tmp_path)
 
 
-def test_distilled_blocks_come_near_the_kept_tokens(first: ViTSmall14, kept: StoredTokens) -> None:
+def test_distilled_blocks_come_near_the_kept_tokens(
+    first: ViTSmall14, kept: StoredTokens, tmp_path: Path
+) -> None:
     network, lines = started(first), []
     before = {name: value.clone() for name, value in network.state_dict().items()}
     recipe = dataclasses.replace(DISTILLED, examples=60 * 8, rate=2e-3, warm_up=2)
-    distil_lower(network, kept, recipe, lines.append)
+    distil_lower(network, kept, recipe, tmp_path / "lower.checkpoint.pt", lines.append)
     lost = [float(line.rsplit(" ", 1)[1]) for line in lines]
     assert lost[-1] < 0.7 * lost[0]
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
@@ -121,7 +123,13 @@ def test_both_halves_together_tell_the_toys_classes_apart(
     first: ViTSmall14, kept: StoredTokens, tmp_path: Path
 ) -> None:
     lower, upper = started(first), started(first)
-    tune_upper(upper, kept, dataclasses.replace(UPPER, examples=64, batch=16), lambda line: None)
+    tune_upper(
+        upper,
+        kept,
+        dataclasses.replace(UPPER, examples=64, batch=16),
+        tmp_path / "upper.checkpoint.pt",
+        print,
+    )
     assert torch.equal(upper.backbone.blocks[0].attn.qkv.weight, lower.backbone.blocks[0].attn.qkv.weight)
     for name, network in (("lower", lower), ("upper", upper)):
         torch.save(network.state_dict(), tmp_path / f"{name}.pt")
@@ -141,17 +149,25 @@ def test_halves_of_which_the_upper_one_is_not_whole_are_not_joined(tmp_path: Pat
     assert not (tmp_path / "start.pt").exists()
 
 
-def test_tuning_again_gives_the_same(first: ViTSmall14, kept: StoredTokens) -> None:
+def test_tuning_again_gives_the_same(first: ViTSmall14, kept: StoredTokens, tmp_path: Path) -> None:
     tuned = []
     for before in (1, 2):  # whatever was drawn before
         torch.manual_seed(before)
         tuned.append(started(first))
-        tune_upper(tuned[-1], kept, dataclasses.replace(UPPER, examples=32, batch=16), lambda line: None)
+        tune_upper(
+            tuned[-1],
+            kept,
+            dataclasses.replace(UPPER, examples=32, batch=16),
+            tmp_path / f"{before}.pt",
+            print,
+        )
     once, again = (network.state_dict() for network in tuned)
     assert all(torch.equal(value, again[name]) for name, value in once.items())
 
 
-def test_part_of_the_way_to_the_tuned_blocks_is_kept(first: ViTSmall14, kept: StoredTokens) -> None:
+def test_part_of_the_way_to_the_tuned_blocks_is_kept(
+    first: ViTSmall14, kept: StoredTokens, tmp_path: Path
+) -> None:
     recipe = dataclasses.replace(UPPER_AGAIN, examples=32, batch=16, rate=0.01, warm_up=1)
     began = started(first)
     fit_linear_heads(began, np.asarray(kept.features), kept.framings, kept.targets)
@@ -159,7 +175,7 @@ def test_part_of_the_way_to_the_tuned_blocks_is_kept(first: ViTSmall14, kept: St
     for share in (1.0, 0.8):
         network = narrow()
         network.load_state_dict(began.state_dict())
-        tune_upper(network, kept, dataclasses.replace(recipe, share=share), lambda line: None)
+        tune_upper(network, kept, dataclasses.replace(recipe, share=share), tmp_path / f"{share}.pt", print)
         tuned[share] = network.state_dict()
     moved = 0.0
     for name, value in began.state_dict().items():
