@@ -1,8 +1,7 @@
-"""Measure whether heatmaps show where a face was blended, and compare heatmap methods."""
+"""Measure whether heatmaps show where a face was blended."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,20 +10,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM
-from pytorch_grad_cam.activations_and_gradients import ActivationsAndGradients
-from pytorch_grad_cam.metrics.road import NoisyLinearImputer
-from torch import nn
-from torch.nn.functional import interpolate
 
 from detector.explain.heatmaps import heatmap_of, maps_of_crops, shown_map
 from detector.faces.crop import INNER, CropSquare, crop_square, square_for_face
 from detector.faces.patch import decode_jpeg
 from detector.faces.search.networks import FaceDetector
 from detector.media.frame import Image
-from detector.networks.base import Network
 from detector.networks.graphs import ALTERED, outputs_of
 from detector.progress import ReportText
 from detector.scoring.fusion import (
@@ -41,56 +33,8 @@ from training.synthesis.blending import self_blend
 
 Maps = NDArray[np.float32]  # (n, size, size), not negative
 
-METHODS = {
-    "Grad-CAM": GradCAM,
-    "Grad-CAM++": GradCAMPlusPlus,
-    "HiResCAM": HiResCAM,
-    "LayerCAM": LayerCAM,
-    "Eigen-CAM": EigenCAM,
-}
-ENGINE, OWN = "engine (detector.explain.heatmaps)", "the network's own map"
-_MOST_CHANNELS = 512  # Eigen-CAM's decomposition of wider layers takes seconds a face
+ENGINE = "engine (detector.explain.heatmaps)"
 _BATCH = 25
-
-
-def all_maps(
-    scorer: Scorer, crops: Sequence[Image], methods: Sequence[str]
-) -> Iterator[tuple[str, str, Maps]]:
-    """Yield method, layer and maps of ``crops``: the engine's own, then each method at each layer."""
-    yield ENGINE, "", np.stack([m for batch in batches(crops) for m in maps_of_crops(scorer, list(batch))])
-    own = _own_maps(scorer, crops)
-    if own is not None:
-        yield OWN, "", own
-    yield from cam_maps(scorer, crops, methods, layers(scorer.network))
-
-
-def cam_maps(
-    scorer: Scorer, crops: Sequence[Image], methods: Sequence[str], places: dict[str, nn.Module]
-) -> Iterator[tuple[str, str, Maps]]:
-    """Yield unscaled maps of the logit by each method at each layer, at the crops' size.
-
-    All share one forward and one backward pass of the network.
-    """
-    size = crops[0].shape[0]
-    by_method: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
-    makers = {name: METHODS[name](scorer.network, []) for name in methods}
-    for batch in batches(crops):
-        images = scorer.tensor(batch).requires_grad_(True)
-        recorder = ActivationsAndGradients(scorer.network, list(places.values()), None)
-        recorder(images).sum().backward()
-        activations, gradients = list(recorder.activations), list(recorder.gradients)
-        recorder.release()
-        for place, (name, layer) in enumerate(places.items()):
-            values, slopes = activations[place].numpy(), gradients[place].numpy()
-            for method, maker in makers.items():
-                if method == "Eigen-CAM" and values.shape[1] > _MOST_CHANNELS:
-                    continue
-                image = maker.get_cam_image(images, layer, [], values, slopes, False)
-                by_method.setdefault((method, name), []).extend(
-                    _enlarge(np.maximum(m, 0).astype(np.float32), size) for m in image
-                )
-    for (method, name), maps in by_method.items():
-        yield method, name, np.stack(maps)
 
 
 def random_maps(count: int, size: int, seed: int = 0) -> Maps:
@@ -104,38 +48,6 @@ def centre_maps(count: int, size: int) -> Maps:
     away = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
     hill = np.exp(-(away[:, None] ** 2 + away**2) / (2 * 0.2**2))
     return np.repeat(hill[None], count, axis=0)
-
-
-def layers(network: Network) -> dict[str, nn.Module]:
-    """Return the layers of ``network`` that maps are drawn from, by name, from early to late."""
-    modules = dict(network.named_modules())
-    stages = {name: module for name, module in modules.items() if _is_stage(name)}
-    if "backbone.conv_head" in modules:
-        # The last convolution before pooling, where HiResCAM is exact for a linear head.
-        stages["backbone.bn2"] = modules["backbone.bn2"]
-    return stages
-
-
-def _own_maps(scorer: Scorer, crops: Sequence[Image]) -> Maps | None:
-    """Return where the network itself places its logit, if its architecture supports that."""
-    size = crops[0].shape[0]
-    out: list[NDArray[np.float32]] = []
-    try:
-        for batch in batches(crops):
-            with torch.inference_mode():
-                _, local = scorer.network.forward_local(scorer.tensor(batch))
-            out += [_enlarge(np.maximum(m, 0), size) for m in local.float().cpu().numpy()]
-    except AttributeError:
-        return None
-    return np.stack(out)
-
-
-def _is_stage(name: str) -> bool:
-    """Match names such as ``backbone.blocks.4`` and ``backbone.layer3``; early stages see no shapes yet."""
-    parts = name.split(".")
-    if len(parts) == 3 and parts[1] == "blocks":
-        return int(parts[2]) >= 2
-    return len(parts) == 2 and parts[1] in {"layer2", "layer3", "layer4"}
 
 
 def _enlarge(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -162,9 +74,6 @@ _ON_CARDS = {
     RANDOM: "random maps",
     PERFECT: "perfect maps",
 }
-_REMOVED = (0.1, 0.3)  # shares of the pixels that ROAD removes
-_ROAD_SIZE = 64  # px; imputing at the crop's own size takes ten times as long
-_ROAD_FACES = 24
 _PAD = 64  # px around a photo, without which CenterFace misses faces that fill it
 _INSIDE = 0.5  # share of the mask's highest value from which a pixel counts as blended
 
@@ -277,85 +186,44 @@ def pointing_hits(maps: Maps, masks: NDArray[np.bool_]) -> NDArray[np.float64]:
     return hits
 
 
-def road(scorer: Scorer, crops: Sequence[Image], maps: Maps, seed: int = 0) -> NDArray[np.float64]:
-    """Return the logit without the least relevant pixels minus that without the most relevant (n,).
-
-    This is ROAD (Rong et al., ICML 2022), averaged over removing 10 and 30 %; more is better, and an
-    uninformed map has 0. Removed pixels are imputed at 64 px and enlarged; the others are untouched.
-    """
-    torch.manual_seed(seed)
-    impute = NoisyLinearImputer()
-    # Equal values, as in a map without any heat, are removed in random order.
-    ties = np.random.default_rng(seed)
-    out = []
-    for crop, heat in zip(crops, maps, strict=True):
-        image = scorer.tensor([crop]).contiguous().cpu()
-        small = interpolate(image, size=(_ROAD_SIZE, _ROAD_SIZE), mode="area")[0]
-        coarse = cv2.resize(heat, (_ROAD_SIZE, _ROAD_SIZE), interpolation=cv2.INTER_AREA)
-        order = np.lexsort((ties.random(coarse.size), coarse.ravel()))
-        altered = []
-        for share in _REMOVED:
-            count = round(share * coarse.size)
-            for removed in (order[:count], order[-count:]):
-                mask = torch.ones(coarse.size)
-                mask[removed] = 0
-                mask = mask.reshape(1, 1, _ROAD_SIZE, _ROAD_SIZE)
-                # The package hands tensors to NumPy in a way that NumPy 2 deprecates.
-                with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-                    imputed = impute(small, mask[0, 0])[None]
-                filled = interpolate(imputed, size=heat.shape, mode="bilinear")
-                mask = interpolate(mask, size=heat.shape)
-                altered.append(image * mask + filled * (1 - mask))
-        with torch.inference_mode():
-            batch = torch.cat(altered).to(scorer.device).contiguous(memory_format=torch.channels_last)
-            logits = scorer.network(batch).double().cpu().numpy().reshape(-1, 2)
-        out.append(float((logits[:, 0] - logits[:, 1]).mean()))
-    return np.array(out)
-
-
 def measure_maps(
     archive: Path,
     scorer: Scorer,
     report: ReportText,
     count: int = FACES,
-    methods: Sequence[str] = tuple(METHODS),
 ) -> list[dict[str, Any]]:
-    """Return one row per method and layer, the engine's first, then references: random, centred, perfect.
+    """Return one row per method, the engine's first, then references: random, centred, perfect.
 
     ``energy`` is over all faces, ``energy, found`` over those to which the model gives 0.5 or more; only
-    these are explained in use. ROAD is over the first two dozen.
+    these are explained in use.
     """
     faces = blended_faces(archive, scorer.card.input.size, count)
     logits = np.concatenate([scorer.logits(some) for some in batches(faces.crops)])
     flagged = logits >= 0
-    few = slice(0, _ROAD_FACES)
     rows = []
     size = scorer.card.input.size
 
-    def row(method: str, layer: str, maps: Maps) -> dict[str, Any]:
+    def row(method: str, maps: Maps) -> dict[str, Any]:
         ratios, hits = energy_ratios(maps, faces.masks), pointing_hits(maps, faces.masks)
         return {
             "method": method,
-            "layer": layer,
             "pointing": _mean(hits),
             "energy": _mean(ratios),
             "pointing, found": _mean(hits[flagged]),
             "energy, found": _mean(ratios[flagged]),
-            "ROAD": _mean(road(scorer, faces.crops[few], maps[few])),
             "faces": len(hits),
             "faces found": int(flagged.sum()),
         }
 
-    for method, layer, maps in all_maps(scorer, faces.crops, methods):
-        report(f"{method} {layer}")
-        rows.append(row(method, layer, maps))
+    own = [heat for batch in batches(faces.crops) for heat in maps_of_crops(scorer, list(batch))]
+    rows.append(row(ENGINE, np.stack(own)))
     if scorer.loaded.second_look is not None:
         for method, maps in together_maps(scorer, faces.crops, archive, count):
             report(method)
-            rows.append(row(method, "", maps))
-    rows.append(row(RANDOM, "", random_maps(len(faces.crops), size)))
-    rows.append(row(CENTRE, "", centre_maps(len(faces.crops), size)))
-    rows.append(row(PERFECT, "", faces.masks.astype(np.float32)))
+            rows.append(row(method, maps))
+    rows.append(row(RANDOM, random_maps(len(faces.crops), size)))
+    rows.append(row(CENTRE, centre_maps(len(faces.crops), size)))
+    rows.append(row(PERFECT, faces.masks.astype(np.float32)))
     return rows
 
 

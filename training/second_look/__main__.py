@@ -65,11 +65,6 @@ def _add_training(add: AddStep) -> None:
         ("heads", training_steps.heads, "fit empty linear heads on stored features"),
         ("photographs", training_steps.photographs, "fit the linear heads for photographs"),
         (
-            "clips",
-            training_steps.clips,
-            "fit the head `synthesised` of whole heads in footage, on clips only",
-        ),
-        (
             "altered",
             training_steps.altered,
             "fit the head `altered` of inner faces, on generators and blends",
@@ -142,17 +137,6 @@ def _add_measuring(add: AddStep) -> None:
     step.add_argument("--count", type=int, default=20, metavar="N", help="develop clips, half manipulated")
     step = add("heatmaps", measuring_steps.heatmaps, "measure how many heatmaps their checks confirm")
     _add_every(step, "develop clip")
-    add(
-        "composite-maps",
-        measuring_steps.composite_maps,
-        "measure whether maps of composites mark replaced parts",
-    )
-    add(
-        "left-out",
-        measuring_steps.left_out,
-        "measure how well generators left out of training are recognised",
-    )
-    add("probe-sources", measuring_steps.probe_sources, "predict labels from sharpness, size and bytes only")
 
 
 def _add_scan(add: AddStep) -> None:
@@ -174,14 +158,6 @@ def _add_scan(add: AddStep) -> None:
     )
     step.add_argument("--reserve", type=float, default=0.0, help="subtracted from every logit (shipped: 1.6)")
     step.add_argument("--recipe", action="append", default=[], metavar="LINE", help="a line of the card")
-    step = add(
-        "left-out-scan",
-        measuring_steps.left_out_scan,
-        "train the scan's network without some generators, and measure it on them",
-    )
-    _add_start(step)
-    step.add_argument("generators", nargs="+", metavar="PART", help="part of a name, in small letters")
-    step.add_argument("--examples", type=int, default=48_000, metavar="N")
 
 
 def _add_every(step: argparse.ArgumentParser, clip: str = "develop clip") -> None:

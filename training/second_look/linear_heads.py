@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,16 +17,14 @@ from torch import Tensor
 from detector.backends.runtimes import knows_bfloat16
 from detector.faces.crop import HEAD, INNER
 from detector.media.frame import Image
-from detector.networks.graphs import ALTERED, PHOTOGRAPH, QUESTIONS, READINGS, SYNTHESISED, outputs_of
+from detector.networks.graphs import ALTERED, PHOTOGRAPH, QUESTIONS, READINGS, outputs_of
 from detector.networks.vit_small_14 import ViTSmall14, pool_tokens
 from detector.progress import ReportText
-from training.second_look.examples.pairs import Pair, blend_pairs, pair_crops
-from training.second_look.examples.patches import NOT_ASKED, Patch, require_training, targets
+from training.second_look.examples.pairs import blend_pairs, pair_crops
+from training.second_look.examples.patches import Patch, require_training, targets
 from training.second_look.examples.sampling import (
     ALTERED_SHARES,
-    Example,
     Sampler,
-    place_of,
     plain_crop,
     resaved_crop,
 )
@@ -205,80 +203,6 @@ def fit_altered_head(network: ViTSmall14, patches: Sequence[Patch], report: Repo
     weight = _KEPT * old[0] + (1 - _KEPT) * (first[0] + second[0]) / 2
     bias = _KEPT * old[1] + (1 - _KEPT) * (first[1] + second[1]) / 2
     set_head(network, INNER, ALTERED, weight.astype(np.float32), bias)
-
-
-# The head `synthesised` of whole heads in footage. While the blocks were tuned, it learned from stills as
-# well, half of them by generators of portraits, whose traces most footage has lost: a head that learns from
-# clips only recognises talking heads of other people better. One that also learns from moved frames
-# (examples.pairs.MotionPair) recognises unknown generators that animate a picture better; the mean has most
-# of either (training/docs/experiments.md).
-MOVED = 0.7
-"""Share of weight of the pairs in the head that learns from them."""
-_FRAMES = 6  # of each clip: every other one of twelve patches, the first ones of eight
-_EVENING = 0.25  # 0: clips count alike; 1: generators or places count alike
-_CLIPS_STRENGTH = 0.0005  # C of the logistic regression, for weights that add up to the number of clips
-_STRENGTH_WITH_PAIRS = 2.0  # C of the head that learns from pairs, for weights that add up to one
-
-
-def clip_frames(patches: Iterable[Patch]) -> list[Patch]:
-    """Choose some frames of each clip and video for which the question of synthesis has an answer."""
-    frames = defaultdict[str, list[Patch]](list)
-    for patch in patches:
-        if patch.source in {"clips", "videos"} and _synthesised(patch) != NOT_ASKED:
-            frames[patch.file].append(patch)
-    chosen = []
-    for of_file in frames.values():
-        of_file.sort(key=lambda patch: patch.frame)
-        chosen += of_file[:: max(1, len(of_file) // _FRAMES)][:_FRAMES]
-    return chosen
-
-
-def fit_clip_head(
-    network: ViTSmall14, patches: Sequence[Patch], pairs: Sequence[Pair], report: ReportText
-) -> None:
-    """Fit the head *synthesised* of whole heads to ``patches``, each as it is and degraded once.
-
-    It is the mean of one head fitted to these and one fitted to ``pairs`` as well. Raises
-    :class:`~training.second_look.examples.patches.RoleError` for a patch of another role.
-    """
-
-    def crops() -> Iterator[Image]:
-        for patch in patches:
-            # The seed follows from the frame's name alone.
-            degraded = Example(patch, HEAD, zlib.crc32(f"{patch.file}/{patch.frame}".encode()))
-            yield plain_crop(patch, HEAD, network.size)
-            yield degraded.crop(network.size)
-
-    z = standardise_for_heads(network, features_of(network, crops(), report))
-    moved = features_of(network, pair_crops(pairs, network.size), report)
-    twice = [patch for patch in patches for _ in range(2)]
-    labels, weights = np.array([_synthesised(patch) for patch in twice]), _clip_weights(twice)
-    model = LogisticRegression(C=_CLIPS_STRENGTH, max_iter=500).fit(z, labels, sample_weight=weights)
-    weight, bias = head_with_pairs(
-        z, labels, standardise_for_heads(network, moved), MOVED, _STRENGTH_WITH_PAIRS, weights
-    )
-    mean = (model.coef_[0].astype(np.float32) + weight) / np.float32(2)
-    set_head(network, HEAD, SYNTHESISED, mean, (float(model.intercept_[0]) + bias) / 2)
-
-
-def _clip_weights(patches: Sequence[Patch]) -> Weights:
-    """Weight classes equally; within one, a clip counts less the more clips its generator or place has."""
-    places = [(_synthesised(patch), place_of(patch)) for patch in patches]
-    clips = Counter(
-        place for place, _ in {(place, patch.file) for place, patch in zip(places, patches, strict=True)}
-    )
-    frames = Counter(patch.file for patch in patches)
-    weights = np.array(
-        [clips[place] ** -_EVENING / frames[patch.file] for place, patch in zip(places, patches, strict=True)]
-    )
-    fake = np.array([target == 1 for target, _ in places])
-    for of_class in (fake, ~fake):
-        scale_to_total(weights, of_class, len(frames) / 2)
-    return weights
-
-
-def _synthesised(patch: Patch) -> int:
-    return targets(patch.generator, patch.fake)[SYNTHESISED]
 
 
 _FRAME = 3  # patch taken of a clip: the first may show a title

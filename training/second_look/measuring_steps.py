@@ -10,11 +10,9 @@ from detector.files import write_atomically
 from detector.models.card import SecondLookCard
 from detector.models.loaded import load_model
 from detector.models.model_files import load_card, second_look_path
-from detector.networks.vit_small_14 import PRETRAINED, ViTSmall14
 from detector.schema.analysis import Parameters
 from detector.scoring.scorer import Scorer
-from training.data.research_faces import harvest
-from training.second_look.examples.patches import load, training_patches
+from training.second_look.examples.patches import load
 from training.second_look.fitting.exhibits import record_shares
 from training.second_look.fitting.patch_scores import read_network
 from training.second_look.fitting.photographs import crops_card, photographs_card
@@ -22,12 +20,9 @@ from training.second_look.fitting.thresholds import fit_card, measure_card, read
 from training.second_look.measuring.adversarial import measure_attacked_clips, measure_attacks
 from training.second_look.measuring.changed_copies import measure_stability, stability_figures
 from training.second_look.measuring.checkpoint_report import Inputs, report_checkpoint
-from training.second_look.measuring.checkpoint_report import probe_sources as probe_labels
 from training.second_look.measuring.codecs import measure_codecs, update_codecs
 from training.second_look.measuring.composed_clips import measure_composed
 from training.second_look.measuring.group_photographs import measure_groups
-from training.second_look.measuring.heatmap_checks import measure_composite_maps
-from training.second_look.measuring.left_out import measure_left_out, measure_shares, train_without
 from training.second_look.measuring.peak_maps import measure_changes, measure_control, measure_peak_maps
 from training.second_look.measuring.verdicts import (
     composed_figures,
@@ -35,8 +30,7 @@ from training.second_look.measuring.verdicts import (
     update_card,
     verdict_figures,
 )
-from training.second_look.runs import Recipe, pretrained, report_line, run_folder, scan_model
-from training.second_look.scan import ScanNetwork
+from training.second_look.runs import report_line, run_folder, scan_model
 from training.second_look.ship import load_with_checkpoint, update_sentences
 from training.second_look.ship import ship as ship_network
 
@@ -128,35 +122,6 @@ def heatmaps(options: argparse.Namespace) -> None:
     measure_control(options.data, model, options.every, report_line)
     measure_changes(options.data, model, report_line)
     measure_peak_maps(options.data, model, options.every, report_line)
-
-
-def composite_maps(options: argparse.Namespace) -> None:
-    """Measure whether maps of composites mark the replaced parts."""
-    measure_composite_maps(options.data, options.out, load_model(options.scan), report_line)
-
-
-def left_out(options: argparse.Namespace) -> None:
-    """Measure how well generators left out of training are recognised."""
-    network = ViTSmall14(PRETRAINED)
-    network.load_pretrained(pretrained(options.data))
-    faces = training_patches(options.data, options.out)
-    measure_left_out(options.out, faces, network, run_folder(options), report_line)
-
-
-def left_out_scan(options: argparse.Namespace) -> None:
-    """Train the scan's network without some generators, and measure how well it recognises them."""
-    start = ScanNetwork.from_model(scan_model(options), options.put_back)
-    patches, recipe = training_patches(options.data, options.out), Recipe(examples=options.examples)
-    samples = harvest(options.data, options.out / "harvest")
-    last = train_without(
-        start, patches, samples, options.generators, recipe, run_folder(options), report_line
-    )
-    measure_shares(start, last, options.out, options.generators, report_line)
-
-
-def probe_sources(options: argparse.Namespace) -> None:
-    """Measure how well sharpness, size and bytes alone predict labels."""
-    probe_labels(training_patches(options.data, options.out), report_line)
 
 
 def ship(options: argparse.Namespace) -> None:

@@ -20,7 +20,6 @@ from detector.models.model_files import load_card
 from detector.networks.vit_small_14 import PRETRAINED, FramingNetwork, ViTSmall14
 from detector.progress import ReportText
 from training.data.research_faces import harvest
-from training.second_look.examples.pairs import motion_pairs
 from training.second_look.examples.patches import SOURCES, Patch, load, training_patches
 from training.second_look.examples.patches import prepare as prepare_sources
 from training.second_look.examples.sampling import (
@@ -39,9 +38,7 @@ from training.second_look.fitting.patch_scores import (
     read_network,
 )
 from training.second_look.linear_heads import (
-    clip_frames,
     fit_altered_head,
-    fit_clip_head,
     fit_linear_heads,
     fit_photograph_heads,
     photograph_examples,
@@ -135,13 +132,6 @@ def photographs(options: argparse.Namespace) -> None:
         network, photograph_examples(training_patches(options.data, options.out)), report_line
     )
     _save(network, run_folder(options) / "photographs.pt")
-
-
-def clips(options: argparse.Namespace) -> None:
-    """Fit the head *synthesised* of whole heads in footage on features of the finished network."""
-    network, patches = _read_finished(options.of), training_patches(options.data, options.out)
-    fit_clip_head(network, clip_frames(patches), motion_pairs(patches), report_line)
-    _save(network, run_folder(options) / "clips.pt")
 
 
 def altered(options: argparse.Namespace) -> None:

@@ -1,8 +1,7 @@
-"""Pairs of examples that differ in one property: a face, and the same face blended or moved."""
+"""Pairs of examples that differ in one property: a face, and the same face blended."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,13 +10,12 @@ import cv2
 import numpy as np
 
 from detector.face_blending import TEMPLATE, Mask
-from detector.faces.crop import HEAD, INNER, crop_square
+from detector.faces.crop import INNER, crop_square
 from detector.faces.patch import decode_jpeg
 from detector.media.frame import Image
 from training.second_look.examples.patches import Patch, require_training
 from training.second_look.examples.sampling import degrade_crop, degrade_crop_with_mask, square_of
 from training.synthesis.blending import self_blend_pair
-from training.synthesis.motion import transfer_motion
 
 
 class Pair(Protocol):
@@ -74,75 +72,4 @@ def blend_pairs(patches: Sequence[Patch], counts: dict[str, int], seed: int = _B
         faces = [patch for patch in patches if patch.source == source and not patch.fake]
         for row in rng.permutation(len(faces))[:count].tolist():
             pairs.append(BlendPair(faces[row], int(rng.integers(2**31))))
-    return pairs
-
-
-_CANDIDATES = 20  # pairs of frames tried per clip
-_APART = 3  # least distance of both frames, in patches of a clip
-_ALIKE = 5.5  # levels: largest mean difference of a frame and its replacement
-_MOTION_SEED = 43
-
-
-@dataclass(frozen=True)
-class MotionPair:
-    """A frame of role ``train``, and the same frame made by moving another one of its clip.
-
-    Generators that animate one picture move its pixels; a head that learns this recognises unknown ones of
-    them (training/docs/experiments.md).
-
-    Raises :class:`~training.second_look.examples.patches.RoleError` for another role.
-    """
-
-    driving: Patch
-    still: Patch
-    seed: int
-
-    def __post_init__(self) -> None:
-        require_training([self.driving, self.still], None)
-
-    @property
-    def alike(self) -> bool:
-        """Whether the moved frame resembles the original; where a head turns far it visibly does not."""
-        frame, made = self._pictures()
-        return float(np.abs(frame.astype(np.int16) - made).mean()) <= _ALIKE
-
-    def crops(self, size: int) -> tuple[Image, Image]:
-        """Return the whole head in the original and in the moved frame, (size, size, 3)."""
-        square = square_of(self.driving, HEAD, np.random.default_rng((self.seed, 1)))
-        side = min(size, max(2, int(square.side) // 2 * 2))
-
-        def shown(image: Image) -> Image:
-            drawn = np.random.default_rng((self.seed, 2))  # alike for both
-            return degrade_crop(crop_square(image, square, side), self.driving, size, drawn)
-
-        frame, made = self._pictures()
-        return shown(frame), shown(made)
-
-    def _pictures(self) -> tuple[Image, Image]:
-        """Return the original and the moved frame; not cached, because all pairs would fill memory."""
-        frame = decode_jpeg(self.driving.data)
-        return frame, transfer_motion(decode_jpeg(self.still.data), frame, np.random.default_rng(self.seed))
-
-
-def motion_pairs(patches: Iterable[Patch]) -> list[MotionPair]:
-    """Make pairs from unmanipulated clips and videos whose moved frames resemble the original."""
-    clips = defaultdict[str, list[Patch]](list)
-    for patch in patches:
-        if patch.source in {"clips", "videos"} and not patch.fake:
-            clips[patch.file].append(patch)
-    rng = np.random.default_rng(_MOTION_SEED)
-    pairs = []
-    for frames in clips.values():
-        frames.sort(key=lambda patch: patch.frame)
-        apart = [
-            (driving, still)
-            for row, driving in enumerate(frames)
-            for other, still in enumerate(frames)
-            if abs(row - other) >= _APART
-        ]
-        for row in rng.permutation(len(apart))[:_CANDIDATES].tolist():
-            driving, still = apart[row]
-            pair = MotionPair(driving, still, int(rng.integers(2**31)))
-            if pair.alike:
-                pairs.append(pair)
     return pairs

@@ -169,11 +169,6 @@ def require_training(patches: Iterable[Patch], roles: dict[str, str] | None) -> 
             raise RoleError(f"{patch.source}: {patch.file} has role {named}; it may not be trained on.")
 
 
-def is_of(patch: Patch, generators: Iterable[str]) -> bool:
-    """Return whether it is a fake by one of ``generators``, given as parts of names in small letters."""
-    return patch.fake and any(name in patch.generator.lower() for name in generators)
-
-
 def roles(data: Path, source: str) -> dict[str, str] | None:
     """Return the role of each file of a source by its label file; None if all are for training."""
     if source == "photos":

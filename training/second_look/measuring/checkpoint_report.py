@@ -10,20 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from detector.faces.crop import FRAMINGS, HEAD, INNER
+from detector.faces.crop import INNER
 from detector.files import atomic_path, hash_file
 from detector.media.frame import Image
 from detector.models.card import FUSION_INPUTS
 from detector.progress import ReportText
 from detector.scoring.scorer import Scorer
 from training.second_look.examples.patches import Patch, load
-from training.second_look.examples.sampling import augmented_crop, plain_crop, square_of
+from training.second_look.examples.sampling import plain_crop, square_of
 from training.second_look.fitting import fusion
 from training.second_look.fitting.patch_scores import (
     FAMILIES,
@@ -76,44 +71,6 @@ def matched_auc(
         close = reals[np.argsort(((z[reals] - z[index]) ** 2).sum(axis=1))[:_NEAREST]]
         out.append(np.mean((score[index] > score[close]) + 0.5 * (score[index] == score[close])))
     return float(np.mean(out))
-
-
-def probe_sources(patches: Sequence[Patch], report: ReportText) -> None:
-    """Report how well a linear classifier predicts labels without the face, by source and framing.
-
-    It uses sharpness, size and bytes, of patches as stored and as trained on; an AUC of 0.5 is the aim.
-    """
-    rng = np.random.default_rng(_SEED)
-    pools: dict[str, list[Patch]] = defaultdict(list)
-    for patch in patches:
-        pools[_pool(patch)].append(patch)
-    for source, pool in pools.items():
-        if len({patch.fake for patch in pool}) < 2:
-            continue  # photographs are all unmanipulated
-        for framing in (INNER, HEAD) if pool[0].box is not None else (INNER,):
-            chosen = [pool[i] for i in rng.permutation(len(pool))[:_COUNT]]
-            stored = [numbers(plain_crop(p, framing, _SIZE), square_of(p, framing).side) for p in chosen]
-            trained = [numbers(augmented_crop(p, framing, _SIZE, rng)) for p in chosen]
-            aucs = [label_auc(np.array(x), chosen) for x in (stored, trained)]
-            report(f"{source:24} {FRAMINGS[framing]:6} stored {aucs[0]:.3f}, trained on {aucs[1]:.3f}")
-
-
-def label_auc(x: NDArray[np.float64], patches: Sequence[Patch]) -> float:
-    """Return the AUC of a linear classifier of the label on ``x`` (n, numbers), cross-validated by group."""
-    y, groups = np.array([p.fake for p in patches]), np.array([p.group for p in patches])
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced"))
-    several = len(set(groups.tolist())) >= _FOLDS
-    folds = GroupKFold(_FOLDS) if several else KFold(_FOLDS, shuffle=True, random_state=0)
-    predictions = cross_val_predict(model, x, y, groups=groups, cv=folds, method="decision_function")
-    return float(roc_auc_score(y, predictions))
-
-
-def _pool(patch: Patch) -> str:
-    if patch.source != "clips":
-        return patch.source
-    if patch.aligned:
-        return "clips, aligned"
-    return "clips, DeepFaceLive" if patch.group == "deepfacelive" else "clips, others"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ STEPS = [
     "inner tokens",
     "inner heads",
     "inner photographs",
-    "inner clips",
     "inner altered",
     "inner patch-heads",
     "fit",
@@ -40,7 +39,6 @@ case "$*" in
   *" join") what="$run join" file={RUNS}/$run/start.pt ;;
   *" heads "*) what="$run heads" file={RUNS}/$run/heads.pt ;;
   *" photographs "*) what="$run photographs" file={RUNS}/$run/photographs.pt ;;
-  *" clips "*) what="$run clips" file={RUNS}/$run/clips.pt ;;
   *" altered "*) what="$run altered" file={RUNS}/$run/altered.pt ;;
   *" patch-heads "*) what="$run patch-heads" file={RUNS}/$run/patch-heads.pt ;;
 esac

@@ -1,14 +1,12 @@
-"""Figures of heatmaps against worked examples; maps of each method at each layer."""
+"""Figures of heatmaps against worked examples."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
-from detector.explain.heatmaps import maps_of_crops
 from detector.scoring.scorer import Scorer
 from training.data.labelled_sets import DataSetError
 from training.evaluation.heatmaps import (
@@ -17,20 +15,12 @@ from training.evaluation.heatmaps import (
     PERFECT,
     RANDOM,
     blended_faces,
-    cam_maps,
     centre_maps,
     energy_ratios,
-    layers,
     measure_maps,
     pointing_hits,
     random_maps,
-    road,
 )
-
-
-@pytest.fixture(scope="module")
-def crops(astronaut: np.ndarray) -> list[np.ndarray]:
-    return [cv2.resize(astronaut[40 + i : 200 + i, 140:300], (128, 128)) for i in range(2)]
 
 
 def test_energy_and_pointing_worked_example() -> None:
@@ -55,36 +45,8 @@ def test_random_maps_know_nothing() -> None:
     assert centre.argmax() in {15 * 32 + 15, 15 * 32 + 16, 16 * 32 + 15, 16 * 32 + 16}
 
 
-def test_methods_at_layers(scorer: Scorer, crops: list[np.ndarray]) -> None:
-    places = layers(scorer.network)
-    assert list(places) == [f"backbone.blocks.{i}" for i in range(2, 7)] + ["backbone.bn2"]
-    some = {name: places[name] for name in ("backbone.blocks.5", "backbone.bn2")}
-    assert list(some.values()) == list(scorer.network.cam_layers)
-    methods = ["Grad-CAM", "HiResCAM", "LayerCAM"]
-    made = {(m, at): maps for m, at, maps in cam_maps(scorer, crops, methods, some)}
-    assert len(made) == 6
-    assert all(maps.shape == (2, 128, 128) and (maps >= 0).all() for maps in made.values())
-    # In the last layer, with a linear head behind a mean, both are the same (Draelos and Carin, 2020).
-    last = [made[method, "backbone.bn2"] for method in ("Grad-CAM", "HiResCAM")]
-    assert np.allclose(*last, rtol=1e-3, atol=1e-5)
-    # The engine's is hot nowhere that Grad-CAM, of the crop and of its mirror image, is cold.
-    mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
-    back = {at: maps[..., ::-1] for _, at, maps in cam_maps(scorer, mirrored, ["Grad-CAM"], some)}
-    engine = np.stack(maps_of_crops(scorer, crops))
-    for at in some:
-        assert engine.any() and not engine[made["Grad-CAM", at] + back[at] == 0].any()
-
-
-def test_road_rewards_the_right_place(scorer: Scorer, crops: list[np.ndarray]) -> None:
-    """A map and its reverse get opposite figures; the same map gets the same twice."""
-    maps = random_maps(2, 128)
-    first, reverse = road(scorer, crops, maps), road(scorer, crops, maps.max() - maps)
-    assert np.array_equal(first, road(scorer, crops, maps))
-    assert first == pytest.approx(-reverse, abs=0.2)
-
-
 def test_on_photographs(data: Path, scorer: Scorer) -> None:
-    rows = measure_maps(data / "photos-real.zip", scorer, lambda text: None, 2, ["Grad-CAM"])
+    rows = measure_maps(data / "photos-real.zip", scorer, lambda text: None, 2)
     assert rows[0]["method"] == ENGINE
     assert [row["method"] for row in rows[-3:]] == [RANDOM, CENTRE, PERFECT]
     assert rows[-1]["pointing"] == 1.0
