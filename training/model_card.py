@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,9 +76,7 @@ def _page(
         "## Measured figures",
         "",
         *source,
-        "| figure | value |",
-        "|---|---|",
-        *[f"| {name} | {value:g} |" for name, value in card.figures.items()],
+        *figure_lines(card.figures),
         "",
         *_rates(card.rates, validated),
         "## Data",
@@ -94,33 +92,46 @@ def _page(
     return "\n".join(lines)
 
 
+_ALIKE = 3  # names that begin alike without a line of their own
+
+
+def figure_lines(figures: Mapping[str, float]) -> list[str]:
+    """Return figures as Markdown, those whose names begin alike (up to a comma) in one line."""
+    prefixes = [", ".join(parts[:end]) for parts in map(_parts, figures) for end in range(1, len(parts))]
+    shared = Counter(prefixes)
+    lines: dict[str, list[str]] = {}
+    for name, value in figures.items():
+        parts = _parts(name)
+        starts = [", ".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
+        start = next((start for start in starts if shared[start] > _ALIKE), "")
+        lines.setdefault(start, []).append(f"{name.removeprefix(f'{start}, ')} {value:g}")
+    return [
+        f"- **{start}**: {'; '.join(of_it)}" if start else f"- {'; '.join(of_it)}"
+        for start, of_it in lines.items()
+    ]
+
+
+def _parts(name: str) -> list[str]:
+    return name.split(", ")
+
+
 def _rates(rates: Sequence[Rate], validated: Sequence[Range]) -> list[str]:
     """Return error rates and validated ranges as Markdown."""
     lines = []
     if rates:
-        lines += [
-            "## Error rates",
-            "",
-            "With 95 % confidence intervals.",
-            "",
-            "| data | figure | value | interval | counted | made by | remark |",
-            "|---|---|---|---|---|---|---|",
-        ]
+        lines += ["## Error rates", "", "In brackets 95 % confidence intervals and what was counted.", ""]
+        by_method: dict[str, dict[tuple[str, str], list[str]]] = {}
         for rate in rates:
-            interval = "–" if rate.low is None else f"{rate.low:.3f} to {rate.high:.3f}"
             counted = f"{rate.items:,} {rate.unit}"
             counted = counted if rate.events is None else f"{rate.events:,} of {counted}"
-            row = (
-                rate.data,
-                rate.figure,
-                f"{rate.value:.3f}",
-                interval,
-                counted,
-                rate.interval,
-                rate.note or "",
-            )
-            lines.append(f"| {' | '.join(row)} |")
-        lines.append("")
+            interval = "" if rate.low is None else f"{rate.low:.3f} to {rate.high:.3f}; "
+            of_data = by_method.setdefault(rate.interval, {}).setdefault((rate.data, rate.note or ""), [])
+            of_data.append(f"{rate.figure} {rate.value:.3f} ({interval}{counted})")
+        for method, rows in by_method.items():
+            lines += [f"Intervals by {method}:", ""]
+            for (data, note), figures in rows.items():
+                lines.append(f"- **{data}**: {'; '.join([*figures, note] if note else figures)}")
+            lines.append("")
     if validated:
         lines += ["## Validated ranges", "", "| property | least | most | basis |", "|---|---|---|---|"]
         for range_ in validated:

@@ -14,7 +14,7 @@ import torch
 from pydantic import ValidationError
 
 from detector.errors import ParameterError
-from detector.models.card import Card, SecondLookCard
+from detector.models.card import Card
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.model_files import (
     DEFAULT_MODEL,
@@ -123,17 +123,13 @@ def write_record(rows: Sequence[Row], folder: Path = MODELS_FOLDER) -> None:
 
 
 def second_looks(folder: Path) -> str:
-    """Return the figures on the cards of second looks in ``folder``, as Markdown."""
-    lines = []
-    for path in sorted((folder / SECOND_LOOK_FOLDER).glob("*.json")):
-        card = SecondLookCard.model_validate_json(path.read_bytes())
-        of_clips = {name: value for name, value in card.figures.items() if ", " in name}
-        lines += ["", f"## `{path.stem}` with its second look", "", "| figure | value |", "|---|---|"]
-        lines += [f"| {name} | {value:.3f} |" for name, value in of_clips.items()]
-        for rate in card.rates:
-            interval = "" if rate.low is None else f" ({rate.low:.3f} to {rate.high:.3f})"
-            lines.append(f"| {rate.data}, {rate.figure} | {rate.value:.3f}{interval} |")
-    return "\n".join([*lines, ""]) if lines else ""
+    """Return links to the cards of second looks in ``folder``, as Markdown."""
+    names = sorted(path.stem for path in (folder / SECOND_LOOK_FOLDER).glob("*.json"))
+    links = [
+        f"`{name}` with its second look: [card]({SECOND_LOOK_FOLDER}/{name}.md#measured-figures)"
+        for name in names
+    ]
+    return "\n".join(["", *links, ""]) if links else ""
 
 
 def markdown(rows: Sequence[Row], shipped: set[str]) -> str:

@@ -111,7 +111,14 @@ def ship(
 
 def describe(card: VoiceCard) -> str:
     """Return the card as Markdown."""
-    rows = "\n".join(f"| {name} | {value:g} |" for name, value in card.figures.items())
+    by_state: dict[str, list[str]] = {}
+    for name, value in card.figures.items():
+        figure, _, state = name.partition(" after ")
+        by_state.setdefault(state, []).append(f"{figure} {value:g}")
+    rows = "\n".join(
+        f"- {f'**after {state}**: ' if state else ''}{'; '.join(figures)}"
+        for state, figures in by_state.items()
+    )
     limits = "\n".join(f"- {limit}" for limit in card.limits)
     data = "\n".join(f"- {entry}" for entry in card.data)
     return f"""# {card.title}
@@ -133,8 +140,6 @@ measured on as many recordings as the figures name, from which the tuned encoder
 message*: G.711 or AMR-NB of 5.15 to 12.2 kbit/s in a band of 300 to 3,400 Hz, then Opus of 12 to 24 kbit/s,
 AAC of 24 or 48 kbit/s or MP3 of 32 kbit/s.
 
-| figure | value |
-|---|---|
 {rows}
 
 ## Domain

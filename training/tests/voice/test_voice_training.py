@@ -293,7 +293,7 @@ def test_ship_writes_what_the_engine_loads(tmp_path: Path) -> None:
     weights, card_file = voice_model_files(tmp_path)
     assert card.enter == 0.8 and card.leave < card.enter and card.figures == {"AUC": 0.91}
     assert weights.read_bytes() == voice_model_files()[0].read_bytes()
-    assert "| AUC | 0.91 |" in card_file.with_suffix(".md").read_text()
+    assert "- AUC 0.91" in card_file.with_suffix(".md").read_text()
 
 
 def pages_of_sound(folder: Path) -> list[Recording]:
