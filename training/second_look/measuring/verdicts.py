@@ -19,7 +19,6 @@ from detector.schema.analysis import Analysis, ManipulationKind, Parameters, Ver
 from detector.schema.model import WHOLE_PROGRAM
 from detector.statistics.error_rates import counted_rate
 from detector.statistics.metrics import expected_calibration_error
-from training.evaluation.leaderboard import read_record, write_record
 from training.model_card import write_second_look_card
 from training.published_rates import NOTES
 from training.second_look.examples.patches import targets
@@ -185,7 +184,7 @@ def composed_figures(measured: Mapping[str, float]) -> dict[str, float]:
 
 
 def update_card(model: str, figures: Mapping[str, float], answers: Sequence[ClipVerdict] = ()) -> Path:
-    """Write ``figures``, and the error rates of ``answers``, to the second look's card and the leaderboard.
+    """Write ``figures``, and the error rates of ``answers``, to the second look's card.
 
     ``model`` is a name or path for :func:`~detector.models.model_files.load_card`.
     """
@@ -195,5 +194,4 @@ def update_card(model: str, figures: Mapping[str, float], answers: Sequence[Clip
     rounded = {name: round(value, 4) for name, value in figures.items()}
     card = card.model_copy(update={"figures": {**card.figures, **rounded}})
     write_second_look_card(with_rates(card, answers) if answers else card, path)
-    write_record(read_record(weights.parent), weights.parent)
     return path
