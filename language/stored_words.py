@@ -185,7 +185,7 @@ CARD = (
     N_("the right person alone flagged"), N_("a wrong one flagged"),
     N_("104 changed copies of 26 develop clips"), N_("another verdict"), N_("not FaceForensics++"),
     N_("composites"), N_("not attacked"), N_("contradicted"), N_("scan"), N_("fused"), N_("AR at 10"),
-    N_("accuracy at 0.5"), N_("AP at tIoU 0.5"), N_("AP at tIoU 0.75"), N_("8 steps"),
+    N_("accuracy at 0.5"), N_("AP at tIoU 0.5"), N_("AP at tIoU 0.75"), N_("8 steps"), N_("100 faces"),
     N_("241 develop clips"), N_("dfdc-val crops reduced to 16 px"), N_("dfdc-val crops reduced to 24 px"),
     N_("dfdc-val crops reduced to 32 px"), N_("dfdc-val crops reduced to 40 px"),
     N_("dfdc-val crops reduced to 48 px"), N_("dfdc-val crops reduced to 64 px"),

@@ -22,7 +22,6 @@ from detector.schema.causes.failures import remedy_of
 from detector.schema.formatting import N_ as N_
 from detector.schema.formatting import Message, escape_directions
 from language.catalogues import SCRIPTS, catalogue, locale_of
-from language.filled_messages import translate
 from language.languages import DEFAULT as DEFAULT
 from language.languages import LANGUAGES as LANGUAGES
 
@@ -95,7 +94,9 @@ def translated(text: str) -> str:
     if isinstance(text, Message) and text.template:
         values = {name: _value(value) for name, value in text.values.items()}
         return _from_catalogue(text.template) % values
-    return translate(current(), text)
+    written = text.replace("%", "%%")
+    translation = _from_catalogue(written)
+    return text if translation == written else translation.replace("%%", "%")
 
 
 def _value(value: object) -> object:
@@ -217,6 +218,7 @@ def install(environment: Environment) -> None:
         languages=LANGUAGES,
         text_direction=lambda: locale().text_direction,
         failure_texts=failure_texts,
+        text_of=text_of,
     )
     environment.finalize = _without_directions
     environment.filters.update(translated=at_each_rendering(translated), capitalize_first=capitalize_first)

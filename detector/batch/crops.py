@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from detector.batch.input_files import File
-from detector.batch.results_file import ResultLine
+from detector.batch.results_file import ResultLine, error_line
 from detector.errors import ReelproofError
 from detector.media.frame import Image
 from detector.metadata.declarations import photo_declarations
@@ -160,7 +160,7 @@ def score_crops(
         seconds = round((time.perf_counter() - started) / len(read), 4)
         for file, crop, probability in scored:
             if crop.image is None:
-                yield file, {"file": file.name, "error": crop.error}
+                yield file, error_line(file.name, crop.error)
                 continue
             verdict = _crop_verdict(crop.image, probability, parameters)
             line: ResultLine = {

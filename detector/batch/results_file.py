@@ -19,6 +19,7 @@ from detector.models.card import deciding_sha256
 from detector.models.loaded import refuse_model_combination
 from detector.models.model_files import load_card, read_second_look
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.causes.failures import brief_json, cause_of
 from detector.schema.joint import JointRule, refuse_without_others
 
 
@@ -43,6 +44,11 @@ ALONE = OtherModelNames()
 
 
 ResultLine = dict[str, object]
+
+
+def error_line(name: str, message: str) -> ResultLine:
+    """Return the line of a file that was not analysed: the message in English, and as a cause."""
+    return {"file": name, "error": message, "cause": json.loads(brief_json(cause_of(message)))}
 
 
 def verdict_fields(analysis: Analysis) -> ResultLine:

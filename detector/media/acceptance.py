@@ -281,12 +281,12 @@ def refuse_type_mismatch(head: bytes, demuxer: str) -> None:
         )
 
 
-UNREADABLE = (
+UNREADABLE = sentences(
     N_(
         "The file cannot be read: it is not a video, photo or sound recording, or it is damaged or was "
         "copied only in part."
-    )
-    + f" {ACCEPTED}"
+    ),
+    ACCEPTED,
 )
 
 

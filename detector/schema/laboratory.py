@@ -109,6 +109,7 @@ class ValidationItem(Value):
     attributes: dict[str, str] = Field(default_factory=dict, description="labelled: skin tone, sex, language")
     truth: tuple[LabelledSegment, ...] = optional("labelled segments", ())
     error: str | None = optional("why it could not be analysed; null: no error")
+    cause: Cause | None = optional("the error as a code with parameters; since 0.3")
     kind: Subject | None = optional("what was judged; null: faces, in a file that could not be analysed")
     verdict: Verdict | VoiceVerdict | None = None
     probability: Probability | None = optional("null: nothing could be judged")
@@ -370,6 +371,7 @@ class OwnThreshold(Value):
     threshold: Probability
     shipped: Probability = Field(description="the threshold of the verdict, which may not be the shipped one")
     by: str = Field(description="how it was chosen, in words")
+    cause: Cause | None = optional("the same as a code with parameters; since 0.3")
     false_positive: Rate
     false_negative: Rate
 

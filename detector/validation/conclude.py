@@ -18,6 +18,7 @@ from detector.errors import ParameterError
 from detector.progress import Progress
 from detector.schema.analysis import MediaKind, Software, Verdict
 from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import cause_of
 from detector.schema.causes.validations import MaterialCode, RepetitionCode
 from detector.schema.formatting import N_
 from detector.schema.laboratory import (
@@ -216,11 +217,22 @@ def build_validation(
     )
 
 
+_NOT_ANALYSED = N_("It was not analysed.")
+_NO_PICTURE = N_("It has no picture, so no face was judged.")
+_SOUND_NOT_EXAMINED = N_("Its sound was not examined.")
+
+
+def _failure(message: str, cause: object = None) -> dict[str, Any]:
+    """Return the fields of an item that was not analysed; lines before 0.3 have no cause."""
+    cause = Cause.model_validate(cause) if cause else cause_of(message)
+    return {"error": message[:500], "cause": cause if len(message) <= 500 else None}
+
+
 def _items(
     labelled: LabelledFile, line: ResultLine | None, numbers: Mapping[str, int]
 ) -> Iterator[ValidationItem]:
     """Yield an item for each question about a file that is labelled."""
-    answer: dict[str, Any] = dict(line or {"error": N_("It was not analysed.")})
+    answer: dict[str, Any] = dict(line or {"error": _NOT_ANALYSED})
     known: dict[str, Any] = {
         "file": labelled.name,
         "bytes": labelled.bytes,
@@ -235,9 +247,9 @@ def _items(
             "truth": _truth(labelled.truth),
         }
         if answer.get("media") == MediaKind.AUDIO:
-            yield ValidationItem(**known_of_faces, error=N_("It has no picture, so no face was judged."))
+            yield ValidationItem(**known_of_faces, **_failure(_NO_PICTURE))
         elif "error" in answer:
-            yield ValidationItem(**known_of_faces, error=str(answer["error"])[:500])
+            yield ValidationItem(**known_of_faces, **_failure(answer["error"], answer.get("cause")))
         else:
             yield ValidationItem(
                 **known_of_faces,
@@ -258,8 +270,8 @@ def _items(
         }
         voice = answer.get("voice")
         if "error" in answer or voice is None:
-            error = str(answer.get("error", N_("Its sound was not examined.")))
-            yield ValidationItem(**known_of_voices, error=error[:500])
+            error = answer.get("error", _SOUND_NOT_EXAMINED)
+            yield ValidationItem(**known_of_voices, **_failure(error, answer.get("cause")))
         else:
             yield ValidationItem(
                 **known_of_voices,

@@ -16,7 +16,7 @@ import numpy as np
 from detector.errors import ParameterError
 from detector.schema.analysis import Rate
 from detector.schema.causes.cause import Cause
-from detector.schema.causes.validations import LevelCode
+from detector.schema.causes.validations import LevelCode, ThresholdCode
 from detector.schema.codec_names import codec_name
 from detector.schema.formatting import N_
 from detector.schema.laboratory import (
@@ -320,8 +320,7 @@ def thresholds_by_false_positive_rate(validation: Validation, most: float) -> tu
         raise ParameterError(
             N_("%(rate)s is not a false positive rate: give one from 0 to below 1.") % {"rate": f"{most:g}"}
         )
-    rate = _percent(most)
-    words = N_("a measured false positive rate of at most %(rate)s") % {"rate": rate}
+    chosen_by = ThresholdCode.FALSE_POSITIVE_RATE.cause(highest_rate=most)
     thresholds = []
     for curve in _curves(validation):
         points = [point for point in curve.points if point.false_positive_rate <= most]
@@ -337,7 +336,7 @@ def thresholds_by_false_positive_rate(validation: Validation, most: float) -> tu
                     "clips": UNITS[curve.kind],
                 }
             )
-        thresholds.append(_own(validation, curve, points[0], words))
+        thresholds.append(_own(validation, curve, points[0], chosen_by))
     return tuple(thresholds)
 
 
@@ -352,23 +351,15 @@ def thresholds_by_cost(validation: Validation, cost: float, prior: float = 0.5) 
         raise ParameterError(
             N_("Give a finite cost above 0, and a share of manipulated files between 0 and 1.")
         )
-    words = N_(
-        "least cost, a false positive counting %(cost)s times a false negative and %(share)s of all exhibits "
-        "being manipulated"
-    ) % {"cost": f"{cost:g}", "share": _percent(prior)}
+    chosen_by = ThresholdCode.LEAST_COST.cause(cost=cost, prior=prior)
 
     def expected(point: CurvePoint) -> tuple[float, float]:
         wrong = cost * (1 - prior) * point.false_positive_rate + prior * point.false_negative_rate
         return round(wrong, 9), -point.threshold
 
     return tuple(
-        _own(validation, curve, min(curve.points, key=expected), words) for curve in _curves(validation)
+        _own(validation, curve, min(curve.points, key=expected), chosen_by) for curve in _curves(validation)
     )
-
-
-def _percent(share: float) -> str:
-    """Format a requested share with all its decimals."""
-    return f"{100 * share:.10g} %"
 
 
 def _curves(validation: Validation) -> tuple[Curve, ...]:
@@ -377,14 +368,15 @@ def _curves(validation: Validation) -> tuple[Curve, ...]:
     return validation.curves
 
 
-def _own(validation: Validation, curve: Curve, point: CurvePoint, words: str) -> OwnThreshold:
+def _own(validation: Validation, curve: Curve, point: CurvePoint, chosen_by: Cause) -> OwnThreshold:
     note = N_("the threshold was chosen on these files, so the rates flatter")
     false_positive, false_negative = rates_at(curve.kind, validation.items, point.threshold, note)
     return OwnThreshold(
         kind=curve.kind,
         threshold=point.threshold,
         shipped=validation.threshold(curve.kind),
-        by=words,
+        by=chosen_by.text,
+        cause=chosen_by,
         false_positive=false_positive,
         false_negative=false_negative,
     )

@@ -19,7 +19,7 @@ from detector.verdict.validated_domain import (
 from language import formatting
 from language.formatting import plural, shown
 from language.names import model_title
-from language.translation import N_, Quoted, gettext, ngettext, translated
+from language.translation import N_, Quoted, gettext, ngettext, text_of, translated
 from reports.validation.error_rates import (
     ClassNames,
     LevelRow,
@@ -224,7 +224,7 @@ def _decision(laboratory: Laboratory, finding: _Compared) -> str:
     return gettext(
         words,
         threshold=shown(own.threshold, "g"),
-        by=translated(own.by),
+        by=text_of(own.cause, own.by),
         probability=formatting.probability(probability, own.threshold, used),
         said=gettext("is flagged") if probability >= own.threshold else gettext("is not flagged"),
         enter_threshold=shown(used, "g"),
@@ -240,7 +240,7 @@ def _thresholds(laboratory: Laboratory, finding: _Compared) -> tuple[OwnThreshol
         OwnThresholdRow(
             own=shown(own.threshold, "g"),
             used=shown(own.shipped, "g"),
-            chosen_by=own.by,
+            chosen_by=text_of(own.cause, own.by),
             false_positive=rate_cell(own.false_positive),
             false_negative=rate_cell(own.false_negative),
         )

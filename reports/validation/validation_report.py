@@ -328,7 +328,9 @@ def _annex_row(item: ValidationItem) -> AnnexRow:
     names = class_names(item.kind or Subject.VIDEO)
     verdict = translated(str(item.verdict))
     if item.error is not None:
-        verdict = gettext("not analysed: %(why)s", why=formatting.file_name(translated(item.error))[:80])
+        verdict = gettext(
+            "not analysed: %(why)s", why=formatting.file_name(text_of(item.cause, item.error))[:80]
+        )
     return AnnexRow(
         formatting.shortened(formatting.file_name(item.file), 44),
         gettext(names.manipulated if item.manipulated else names.unmanipulated),

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from language.translation import gettext
+from language.translation import N_, gettext
 from webapp.accounts import sessions, users
 from webapp.accounts.lookalikes import looks_taken
 from webapp.accounts.passwords import Passwords, generate_password
@@ -400,13 +400,10 @@ def _new_account(
 ) -> User:
     name = account_name(claims)
     if users.find(session, name) is not None:
+        linked = {"name": name}
         raise _refusal(
-            gettext(
-                "There is an account “%(name)s” here that is not linked to yours at the provider.", name=name
-            ),
-            gettext(
-                "An administrator can link it: python -m webapp link-account %(name)s SUBJECT", name=name
-            ),
+            N_("There is an account “%(name)s” here that is not linked to yours at the provider.") % linked,
+            N_("An administrator can link it: python -m webapp link-account %(name)s SUBJECT") % linked,
         )
     display = " ".join(str(claims.get("name") or name).split())[:60]
     if looks_taken(display, (user.display for user in users.list_users(session))):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detector.schema.analysis import Analysis, Box, Media, OtherModel, Parameters, Peak, Person, Segment
 from language.names import model_title
-from language.translation import gettext, reason_text, translated
+from language.translation import gettext, reason_text, text_of
 from reports.wording.verbal_scale import strength
 from webapp.downloads.desk_sound import sound_document
 from webapp.exhibits.results import LoadedResult
@@ -174,7 +174,7 @@ def _media(media: Media, file: str, playback: Playback | None, address: str | No
         "duration": round(media.duration, 4),
         "source": address if is_playable else None,
         "offset": playback.offset if is_playable and playback else 0.0,
-        "reason": translated(playback.reason) if playback else "",
+        "reason": text_of(playback.cause, playback.reason) if playback else "",
         "rotation": media.rotation,
     }
 

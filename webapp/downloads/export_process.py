@@ -1,7 +1,7 @@
 """Write one export of an analysis in a process of its own.
 
 ``python -m webapp.downloads.export_process ANALYSIS_JSON FORMAT FOLDER`` writes the file of the
-format into the folder, or ``problem.json``, a sentence, if the format cannot hold the analysis.
+format into the folder, or ``problem.json``, a cause, if the format cannot hold the analysis.
 """
 
 from __future__ import annotations

@@ -25,8 +25,9 @@ from werkzeug.wrappers import Response
 
 from detector.files import ROOT, hash_file, publish_folder
 from detector.process.signals import environment_of_child
+from detector.schema.causes.cause import Cause
 from detector.version import __version__
-from language.translation import gettext, translated
+from language.translation import cause_text, gettext, translated
 from reports.exports.formats import FORMATS, suited
 from reports.exports.tables import Cell
 from reports.file_names import ANALYSIS, ANNOTATED
@@ -278,10 +279,10 @@ def _run(
     if status == errno.ENOSPC:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if (out / _PROBLEM).is_file():
-        problem = json.loads((out / _PROBLEM).read_bytes())
+        problem = Cause.model_validate_json((out / _PROBLEM).read_bytes())
         raise UserError(
             409,
-            translated(problem),
+            cause_text(problem),
             remedy
             or gettext("Choose another export: those of scores and of segments as a table always work."),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -12,13 +11,14 @@ from typing import BinaryIO
 
 from detector.files import is_disk_full
 from detector.process.signals import end_with_named_parent
+from detector.schema.causes.failures import cause_of
 from reports.errors import ReportError
 
 
 def write_download(path: Path, write: Callable[[BinaryIO], None]) -> int:
     """Write a file that does not exist, by ``write``, and return the exit status.
 
-    A :class:`~reports.errors.ReportError` is left beside it as ``problem.json``, a sentence; a full disk is
+    A :class:`~reports.errors.ReportError` is left beside it as ``problem.json``, a cause; a full disk is
     the status ``ENOSPC``.
     """
     end_with_named_parent()
@@ -29,7 +29,7 @@ def write_download(path: Path, write: Callable[[BinaryIO], None]) -> int:
         with path.open("xb") as stream:
             write(stream)
     except ReportError as problem:
-        (path.parent / "problem.json").write_text(json.dumps(str(problem)))
+        (path.parent / "problem.json").write_text(cause_of(str(problem)).model_dump_json())
         return 1
     except OSError as problem:
         if is_disk_full(problem):

@@ -30,6 +30,7 @@ from detector.errors import ModelError
 from detector.files import ROOT, hash_file, publish_folder
 from detector.process.signals import environment_of_child
 from detector.schema.analysis import Box, Probability, Seconds, Value
+from detector.schema.causes.cause import Cause, render
 from detector.schema.frame_maps import INDEX, SegmentMaps
 from language.translation import N_, gettext, translated
 from reports.file_names import ANALYSIS
@@ -365,7 +366,8 @@ def _run(task: _Task, out: Path, job: _Job) -> str:
             for line in process.stdout:
                 message = json.loads(line)
                 job.progress = message.get("progress", job.progress)
-                error = message.get("error", error)
+                if "error" in message:
+                    error = render(Cause.model_validate(message["error"]))
         finally:
             ended.set()
     return error or (NOT_COMPUTED if process.returncode else "")

@@ -2,7 +2,7 @@
 
 ``python -m webapp.review.heatmaps_process`` reads JSON from standard input: the paths of exhibit, analysis
 and model's card, the segment, the folder to write to, and the limits. It writes lines of JSON: the progress,
-or the error.
+or the error as a cause.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from detector.process.signals import end_with_named_parent
 from detector.sandbox import Limits
 from detector.sandboxed_engine import segment_maps_confined
 from detector.schema.analysis import Analysis
+from detector.schema.causes.failures import cause_of
 from detector.schema.formatting import N_
 
 NOT_COMPUTED = N_(
@@ -42,11 +43,11 @@ def main() -> int:
             model=request["card"],
         )
     except ReelproofError as problem:
-        _write({"error": str(problem)})
+        _write({"error": cause_of(str(problem)).model_dump(mode="json")})
         return 1
     except Exception:
         traceback.print_exc()
-        _write({"error": NOT_COMPUTED})
+        _write({"error": cause_of(NOT_COMPUTED).model_dump(mode="json")})
         return 1
     return 0
 

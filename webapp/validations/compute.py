@@ -2,8 +2,8 @@
 
 ``python -m webapp.validations.compute OUT`` writes the files of a validation to the folder OUT. It reads JSON
 from standard input: title, laboratory, language of the report, path of the model's card, the table of labels
-as CSV, and for each analysis the exhibit's name, SHA-256 and size, and the folder of its result. Errors in
-the labels go to standard error, with exit status 2.
+as CSV, and for each analysis the exhibit's name, SHA-256 and size, and the folder of its result. An error
+in the labels goes to standard error as the JSON of a cause, with exit status 2.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from detector.process.signals import end_with_named_parent
 from detector.sandbox import AllowedPaths, Limits, capabilities, confine
 from detector.schema.analysis import Analysis, Parameters, Software
 from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import cause_of
 from detector.schema.formatting import N_
 from detector.schema.laboratory import ValidatedVoiceModel
 from detector.validation.conclude import build_validation, version_remarks
@@ -63,7 +64,7 @@ def main(out: Path) -> int:
     try:
         _write(request, card, out)
     except ReelproofError as problem:
-        print(problem, file=sys.stderr)
+        print(cause_of(str(problem)).model_dump_json(), file=sys.stderr)
         return 2
     return 0
 
@@ -119,7 +120,7 @@ def _find_analyses(request: dict[str, Any], card: Path, voice_model: ValidatedVo
         if "error" in item:
             path = Path(item["sha256"])  # it has no folder
             labelled.files.append(replace(row, path=path, **exhibit))
-            labelled.lines[str(path)] = {"error": item["error"]}
+            labelled.lines[str(path)] = {name: item[name] for name in ("error", "cause") if name in item}
             continue
         path = Path(item["folder"])
         analysis = Analysis.from_json((path / "analysis.json").read_bytes())

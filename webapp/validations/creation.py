@@ -19,6 +19,7 @@ from flask import current_app
 
 from detector.files import ROOT, publish_folder
 from detector.process.signals import environment_of_child
+from detector.schema.causes.cause import Cause, render
 from language import translation
 from language.translation import gettext, translated
 from webapp import context
@@ -142,7 +143,8 @@ def _analysis_item(folders: Folders, row: AnalysisRow) -> dict[str, object]:
         "bytes": row.exhibit.bytes,
     }
     if row.state == State.FAILED:
-        return item | {"error": row.error or "It could not be analysed."}
+        cause = {"cause": json.loads(row.failure)} if row.failure else {}
+        return item | {"error": row.error or "It could not be analysed."} | cause
     folder = results.result_folder(context.database(), folders, row)
     results.read_analysis_json(folder)
     return item | {"folder": str(folder)}
@@ -169,7 +171,7 @@ def _run_process(request: dict[str, object], out: Path) -> None:
     if process.returncode == 2:
         raise UserError(
             400,
-            translated(process.stderr.decode(errors="replace").strip()[-500:]),
+            translated(render(Cause.model_validate_json(process.stderr.splitlines()[-1])))[:500],
             gettext("Correct the labels."),
             field="table",
         )

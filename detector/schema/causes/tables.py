@@ -31,6 +31,7 @@ from detector.schema.causes.validations import (
     LevelCode,
     MaterialCode,
     RepetitionCode,
+    ThresholdCode,
     ValidationLimitCode,
 )
 from detector.schema.causes.voices import VoiceCode
@@ -38,8 +39,8 @@ from detector.schema.causes.voices import VoiceCode
 SUBJECTS: tuple[type[CauseCode], ...] = (
     ReasonCode, RemarkCode, JointCode, SpanCode, VoiceCode, CardCode, AnomalyCode, AnomalyPart, UnusedCode,
     DeclarationCode, MeasureCode, SourceTypeCode, SignatureCode, NoteCode, ComparisonCode, PictureChangeCode,
-    GapCode, ComparisonLimitCode, MaterialCode, LevelCode, RepetitionCode, ValidationLimitCode, FailureCode,
-    ErrorCode,
+    GapCode, ComparisonLimitCode, MaterialCode, LevelCode, RepetitionCode, ThresholdCode, ValidationLimitCode,
+    FailureCode, ErrorCode,
 )  # fmt: skip
 DOCUMENT = ROOT / "docs" / "exhibit.md"
 _BEGIN, _END = "<!-- codes: written by `make schema` -->\n", "<!-- end of codes -->\n"

@@ -31,10 +31,16 @@ def _rate(words: Words, rate: float) -> str:
     return words.number(f"{100 * rate:.0f} %")
 
 
+def _chosen_rate(words: Words, rate: float) -> str:
+    """Write a rate with all its decimals."""
+    return words.number(f"{100 * rate:.10g} %")
+
+
 PARAMETERS |= {
     "backends": Parameter(tuple, "names of back ends", form=lambda _words, names: ", ".join(names)),
     "all_rate": Parameter(float, "the rate over all", form=_rate),
     "cllr": Parameter(float, "log-likelihood-ratio cost", form=decimals(".2f")),
+    "cost": Parameter(float, "how many false negatives a false positive counts", form=decimals("g")),
     "columns": Parameter(tuple, "names of columns", form=lambda _words, names: ", ".join(names)),
     "copies": Parameter(int, "number of files"),
     "events": Parameter(int, "number of errors"),
@@ -43,6 +49,7 @@ PARAMETERS |= {
     "files": Parameter(int, "number of files", form=decimals(",")),
     "from_value": Parameter(float, "lower end of a range", form=decimals("g")),
     "groups": Parameter(int, "number of groups"),
+    "highest_rate": Parameter(float, "highest rate that was asked for", form=_chosen_rate),
     "items": Parameter(int, "number of files or voices", form=decimals(",")),
     "label": Parameter(str, "a label of the laboratory"),
     "lacking": Parameter(tuple, "what is not labelled", form=_terms),
@@ -50,6 +57,7 @@ PARAMETERS |= {
     "level": Parameter(tuple, "part of the material", form=one),
     "material": Parameter(str, "kind of files or voices, such as `human voices`", form=_term),
     "own_rate": Parameter(float, "the rate over a part of the material", form=_rate),
+    "prior": Parameter(float, "expected share of manipulated exhibits", form=_chosen_rate),
     "processor": Parameter(str, "name of a processor"),
     "property": Parameter(str, "name of a property", form=_term),
     "repetition": Parameter(tuple, "how analyses were repeated", form=one),
@@ -84,6 +92,16 @@ class RepetitionCode(CauseCode):
     OTHER_MACHINE = N_("on another machine (%(processor)s, Reelproof %(version)s)")
     VOICES_AGAIN = N_("voices, again")
     VOICES_ON_OTHER_MACHINE = N_("voices, on another machine (%(processor)s, Reelproof %(version)s)")
+
+
+class ThresholdCode(CauseCode):
+    """How a laboratory chose a threshold."""
+
+    FALSE_POSITIVE_RATE = N_("a measured false positive rate of at most %(highest_rate)s")
+    LEAST_COST = N_(
+        "least cost, a false positive counting %(cost)s times a false negative and %(prior)s of all exhibits "
+        "being manipulated"
+    )
 
 
 class MaterialCode(CauseCode):

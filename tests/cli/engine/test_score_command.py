@@ -66,7 +66,7 @@ class TestScore:
     ) -> None:
         assert done.returncode == 1 and "Traceback" not in done.stderr
         for line in (*(lines[str(given[name])] for name in BAD), lines["bad.jpg"]):
-            assert tuple(line) == ("file", "error")
+            assert tuple(line) == ("file", "error", "cause")
             assert line["error"] and "\n" not in line["error"]
 
     def test_unknown_model_ends_the_command(self, capsys: pytest.CaptureFixture[str], still: Path) -> None:

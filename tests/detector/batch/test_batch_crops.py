@@ -140,7 +140,7 @@ class TestCrops:
         (tmp_path / "good.png").write_bytes(encoded(looks[0], ".png"))
         bad, missing, good = crops(tmp_path / "bad.jpg", tmp_path / "gone.jpg", tmp_path / "good.png")
         for line in (bad, missing):
-            assert tuple(line) == ("file", "error") and line["error"]
+            assert tuple(line) == ("file", "error", "cause") and line["error"]
         assert tuple(good) == KEYS
 
     def test_more_crops_than_a_batch(self, tmp_path: Path, looks: list[np.ndarray]) -> None:
@@ -235,7 +235,7 @@ class TestZips:
         files = [tmp_path / name for name in ("text.zip", "empty.zip", "words.zip", "gone.zip")]
         lines = crops(*files)
         assert [line["file"] for line in lines] == [str(path) for path in files]
-        assert all(tuple(line) == ("file", "error") and line["error"] for line in lines)
+        assert all(tuple(line) == ("file", "error", "cause") and line["error"] for line in lines)
 
     @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
     def test_damaged_entry_does_not_stop_others(
@@ -248,7 +248,7 @@ class TestZips:
         path.write_bytes(data)
         lines = crops(path)
         assert [line["file"] for line in lines] == ["bad.png", "good.png"]
-        assert tuple(lines[0]) == ("file", "error") and lines[0]["error"]
+        assert tuple(lines[0]) == ("file", "error", "cause") and lines[0]["error"]
         assert tuple(lines[1]) == KEYS
 
     def test_an_empty_entry(
@@ -256,7 +256,7 @@ class TestZips:
     ) -> None:  # fmt: skip
         path = zipped(tmp_path / "some.zip", {"nil.jpg": b"", "good.png": encoded(looks[0], ".png")})
         nil, good = crops(path)
-        assert tuple(nil) == ("file", "error") and tuple(good) == KEYS
+        assert tuple(nil) == ("file", "error", "cause") and tuple(good) == KEYS
 
     def test_truncated_zip(
         self, tmp_path: Path, looks: list[np.ndarray]
@@ -264,7 +264,7 @@ class TestZips:
         path = zipped(tmp_path / "short.zip", {"face.png": encoded(looks[0], ".png")})
         path.write_bytes(path.read_bytes()[:-40])
         (line,) = crops(path)
-        assert tuple(line) == ("file", "error")
+        assert tuple(line) == ("file", "error", "cause")
 
     def test_an_encrypted_entry(
         self, tmp_path: Path, looks: list[np.ndarray]

@@ -109,7 +109,9 @@ class TestProcesses:
         assert "crashed the decoder" in results["crash"]["error"]
         assert "was killed" in results["killed"]["error"]
         assert "nobody thought of this" in results["raise"]["error"]
-        assert all(tuple(results[name]) == ("file", "error") for name in ("crash", "killed", "raise"))
+        assert all(
+            tuple(results[name]) == ("file", "error", "cause") for name in ("crash", "killed", "raise")
+        )
         assert all(results[f"good-{n}"]["verdict"] == "good" for n in range(6))
 
     def test_lines_arrive_as_files_finish(self, tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from detector.validation.validated_model import (
     validated_model,
     validated_voice_model,
 )
+from language.translation import cause_text, speaking
 from reports.signing import validation_files
 
 SEGMENT = LabelledSegment(start=1.0, end=3.0)
@@ -292,7 +293,10 @@ def test_real_sounds_are_validated(
     assert made.voice_model == validated_voice_model() and len(made.items) == made.files == 4
     found = {entry.file: entry for entry in made.items}
     assert {entry.kind for entry in found.values()} == {Subject.VOICE}
-    assert found["broken.wav"].error and not found["tone.wav"].error
+    broken = found["broken.wav"]
+    assert broken.cause is not None and broken.cause.text == broken.error and not found["tone.wav"].error
+    with speaking("de"):
+        assert cause_text(broken.cause) != broken.error
     assert found["tone.wav"].verdict is VoiceVerdict.NO_SPEECH and found["tone.wav"].probability is None
     for name, codec in (("speech.wav", "pcm_s16le"), ("other.m4a", "aac")):
         entry = found[name]

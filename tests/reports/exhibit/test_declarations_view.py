@@ -21,7 +21,6 @@ from detector.schema.metadata import (
     first_statements,
 )
 from detector.schema.summary import summarise
-from language.translation import speaking, translated_view
 from reports.exports.tables import segments_json
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
@@ -171,8 +170,7 @@ def test_a_hidden_mark_stands_beside_the_verdict_before_open_statements(tmp_path
     ],
 )
 def test_a_hidden_mark_is_translated(tmp_path: Path, code: str, words: str) -> None:
-    with speaking(code):
-        view = translated_view(report_view(declaring(tmp_path, MARK), tmp_path))
+    view = report_view(declaring(tmp_path, MARK), tmp_path, ReportInputs(language_code=code))
     assert view.declared.beside_verdict.startswith(words)
     assert view.declared.rows[0].source != MARK.source
 

@@ -65,14 +65,3 @@ def test_the_accounts_language_comes_first(tmp_path: Path) -> None:
     assert choose("") == 303
     assert "Biblioteca" in olga.get("/account", headers=asked).text
     app.extensions["database"].close()
-
-
-def test_the_reason_for_a_preview_is_translated() -> None:
-    why = "Shown is a preview, not the exhibit itself, because its pixels are not square."
-    with translation.speaking("de"):
-        assert translation.translated(why) == (
-            "Gezeigt wird eine Vorschau, nicht das Asservat selbst, denn seine Pixel sind nicht quadratisch."
-        )
-        assert translation.translated("There is no preview of the exhibit. Making one failed.") == (
-            "Es gibt keine Vorschau des Asservats. Sie ließ sich nicht erzeugen."
-        )

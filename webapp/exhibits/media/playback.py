@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, with_config
 
 from detector.files import flush_folder, write_atomically
-from detector.schema.formatting import N_, parse_ratio
+from detector.schema.causes.cause import Cause
+from detector.schema.causes.failures import cause_of
+from detector.schema.formatting import N_, Message, parse_ratio
 from webapp.storage.data_folder import Folders
 from webapp.storage.tables import AnalysisRow
 
@@ -45,7 +47,8 @@ class Playback:
     the half millisecond a third of all seeks show the previous frame.
 
     ``width`` and ``height`` are those of the played file. Its pixels are square, so its shape is that of the
-    analysed frames apart from rounding to even sizes. ``reason`` explains why it is not the exhibit.
+    analysed frames apart from rounding to even sizes. ``reason`` explains why it is not the exhibit;
+    ``cause`` states that as a code, but for decisions before 0.3.
     """
 
     source: Literal["exhibit", "preview", "none"]
@@ -54,6 +57,11 @@ class Playback:
     width: _Side
     height: _Side
     reason: Annotated[str, Field(max_length=2000)]
+    cause: Cause | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.reason, Message):
+            object.__setattr__(self, "cause", cause_of(self.reason))
 
 
 # Increased when the same exhibit would be played differently: with transparency in version 1, sound in 2,
@@ -73,6 +81,11 @@ def parse_playback(value: Any) -> Playback:
     if decision.mimetype not in types[decision.source]:
         raise ValueError(f"{decision.source} of the type {decision.mimetype[:80]!r}")
     return decision
+
+
+def playback_json(decision: Playback) -> dict[str, Any]:
+    """Return a decision as values of JSON."""
+    return _PLAYBACK.dump_python(decision, mode="json")
 
 
 def read_playback(folders: Folders, row: AnalysisRow) -> Playback | None:
@@ -123,5 +136,5 @@ def read_decision_with_age(folders: Folders, sha256: str) -> tuple[Playback | No
 def save_playback(folders: Folders, sha256: str, decision: Playback) -> None:
     """Store a decision atomically. A preview must be in its place before."""
     path = folders.playback(sha256)
-    write_atomically(path, (json.dumps(asdict(decision) | {"version": _VERSION}) + "\n").encode())
+    write_atomically(path, (json.dumps(playback_json(decision) | {"version": _VERSION}) + "\n").encode())
     flush_folder(path.parent)

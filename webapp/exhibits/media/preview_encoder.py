@@ -7,7 +7,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +33,7 @@ from detector.schema.codec_names import codec_name
 from detector.schema.formatting import N_, sentences
 from reports.exhibit.identity import CONTAINERS
 from webapp.exhibits.media.playable_sound import NotPlayable, sound_type
-from webapp.exhibits.media.playback import NO_PREVIEW, Playback
+from webapp.exhibits.media.playback import NO_PREVIEW, Playback, playback_json
 from webapp.exhibits.media.preview_sound import SoundEncoder, encode_recording
 
 _APP1, _START_OF_SCAN = 0xE1, 0xDA  # ISO/IEC 10918-1, table B.1
@@ -440,4 +440,4 @@ def decide_playback_confined(
             last = time.monotonic()
             report("encoding", min(max(share, 0.0), 1.0))
 
-    return asdict(decide_playback(source, to, media, room, report_sometimes))
+    return playback_json(decide_playback(source, to, media, room, report_sometimes))

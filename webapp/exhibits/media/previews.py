@@ -17,7 +17,7 @@ from detector.files import flush_file, flush_folder
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, LimitError, Limits, Sandbox, UnexpectedError
 from detector.schema.analysis import Analysis, Media
-from detector.schema.formatting import N_
+from detector.schema.formatting import N_, sentences
 from detector.verdict.finding import finding_of
 from webapp.exhibits.media.playback import (
     NO_PREVIEW,
@@ -89,14 +89,14 @@ def _run(start: Callable[[], Sandbox], sha256: str, progress: Callable[[float], 
     except SoftTimeLimitExceeded:
         return _nothing(N_("The analysis reached its time limit first."))
     except LimitError as problem:
-        return _nothing(f"{_LIMIT_EXCEEDED} {problem}")
+        return _nothing(sentences(_LIMIT_EXCEEDED, str(problem)))
     except (ReelproofError, UnexpectedError, ValueError) as problem:
         log.warning("deciding what plays of %s failed: %s", sha256, problem)
         return _nothing(N_("The process that creates it ended early."))
 
 
 def _nothing(reason: str) -> Playback:
-    return Playback("none", "", 0.0, 0, 0, f"{NO_PREVIEW} {reason}")
+    return Playback("none", "", 0.0, 0, 0, sentences(NO_PREVIEW, reason))
 
 
 _SIZE = (320, 180)

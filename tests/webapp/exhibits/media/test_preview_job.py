@@ -18,8 +18,9 @@ from preview_facts import SMALL, described, moments
 from waiting import until
 
 from detector.sandbox import Limits
+from language.translation import speaking, text_of
 from webapp.exhibits.media import playback, previews
-from webapp.exhibits.media.playback import Playback
+from webapp.exhibits.media.playback import Playback, parse_playback, playback_json
 from webapp.jobs.claims import LostClaim
 from webapp.storage.data_folder import Folders
 
@@ -157,6 +158,11 @@ def test_exceeded_limits_do_not_fail_the_analysis(folders, clip):
         folders, clip, described(clip), 0, nothing, Limits(memory=60_000_000)
     )
     assert decision.source == "none" and "more memory than the 60 MB" in decision.reason
+    stored = parse_playback(json.loads(json.dumps(playback_json(decision))))
+    assert stored == decision and stored.cause is not None
+    with speaking("de"):
+        shown = text_of(stored.cause, stored.reason)
+    assert shown.startswith("Es gibt keine Vorschau des Asservats.") and "als die erlaubten 60 MB" in shown
     assert not remaining_files(folders) and list(folders.analyses.iterdir()) == []
 
 
