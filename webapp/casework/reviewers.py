@@ -110,10 +110,8 @@ def refuse_from_second(
         raise UserError(
             409,
             gettext(
-                (
-                    "%(display)s is the second reviewer of this case, so files that they uploaded cannot "
-                    "be in it."
-                ),
+                "%(display)s is the second reviewer of this case, so files that they uploaded cannot be in "
+                "it.",
                 display=second.display,
             ),
             gettext("Let another person upload the file, or name another second reviewer."),

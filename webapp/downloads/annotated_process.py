@@ -1,7 +1,7 @@
 """Draw the findings of an analysis into a copy of its video, in a process of its own.
 
 ``python -m webapp.downloads.annotated_process`` reads JSON from standard input: the paths of exhibit and
-analysis, the file to write, and the limits. It leaves ``problem.json``, a sentence, beside that file if the
+analysis, the file to write, and the limits. It leaves ``problem.json``, a cause, beside that file if the
 video cannot be drawn.
 """
 
@@ -17,6 +17,7 @@ from detector.process.signals import end_with_named_parent
 from detector.sandbox import Limits
 from detector.sandboxed_engine import annotate_confined
 from detector.schema.analysis import Analysis
+from detector.schema.causes.failures import cause_of
 from reports.exports.overlays import kept_maps
 
 
@@ -33,7 +34,7 @@ def main() -> int:
             Path(request["exhibit"]), analysis, out, maps, {}, None, limits=Limits(**request["limits"])
         )
     except ReelproofError as problem:
-        (out.parent / "problem.json").write_text(json.dumps(str(problem)))
+        (out.parent / "problem.json").write_text(cause_of(str(problem)).model_dump_json())
         return 1
     return 0
 
