@@ -16,7 +16,7 @@ def printed() -> str:
     lines = ["| route | what it does | scope |", "|---|---|---|"]
     for path, methods in document(login=True)["paths"].items():
         for method, of in methods.items():
-            scope = f"`{of['security'][0]['token'][0]}`" if of["security"] else "anybody"
+            scope = f"`{of['security'][0]['token'][0]}`" if of["security"] else "anyone"
             first, rest = of["summary"][0], of["summary"][1:]
             summary = (first.lower() if rest[:1].islower() else first) + rest
             lines.append(f"| `{method.upper()} {path}` | {summary} | {scope} |")

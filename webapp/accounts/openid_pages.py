@@ -43,7 +43,7 @@ _REMEMBERED = timedelta(hours=1)
 @blueprint.get("/login/provider")
 @public
 def sign_in() -> Response:
-    """Redirect to the provider; with ``again`` it asks for the password anew."""
+    """Redirect to the provider; with ``again`` it asks for the password again."""
     again = "again" in request.args and g.session is not None
     attempt = Attempt.new(again=again, onwards=request.args.get("next", ""))
     response = redirect(_provider().authorization_url(attempt, _redirect_uri()), 303)
@@ -81,7 +81,7 @@ def sign_out() -> Response:
 @blueprint.post("/login/provider/ended")
 @public
 def back_channel_logout() -> Response:
-    """End the sessions of somebody who signed out at the provider; each logout token counts once."""
+    """End the sessions of a person who signed out at the provider; each logout token counts once."""
     try:
         token = _provider().read_logout_token(request.form.get("logout_token", ""))
         _refuse_replay(token)

@@ -116,7 +116,7 @@ SYSTEM = Principal("reelproof", "Reelproof", Role.ADMINISTRATOR, None)
 class Audience(StrEnum):
     """Who may use an endpoint."""
 
-    ANYBODY = "anybody"
+    ANYONE = "anyone"
     SIGNED_IN = "signed in"
     PERMITTED = "permitted"
 
@@ -139,7 +139,7 @@ class Requirement:
 
 ViewFunction = TypeVar("ViewFunction", bound=Callable[..., Any])
 _ATTRIBUTE = "__reelproof_requirement__"
-_STATIC = Requirement(Audience.ANYBODY, first=True)  # Flask's own view cannot be marked
+_STATIC = Requirement(Audience.ANYONE, first=True)  # Flask's own view cannot be marked
 
 
 def require(
@@ -151,7 +151,7 @@ def require(
 
 def public(view: ViewFunction) -> ViewFunction:
     """Mark a view as open to everybody, signed in or not."""
-    return _marked(Requirement(Audience.ANYBODY, first=True))(view)
+    return _marked(Requirement(Audience.ANYONE, first=True))(view)
 
 
 def signed_in(*, first: bool = False, confirmed: bool = False) -> Callable[[ViewFunction], ViewFunction]:

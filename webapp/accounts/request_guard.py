@@ -232,7 +232,7 @@ def _refuse_unless_met(requirement: Requirement) -> Response | None:
     Raises :class:`UserError` (403) where no step helps.
     """
     principal: Principal | None = g.principal
-    if requirement.audience == Audience.ANYBODY:
+    if requirement.audience == Audience.ANYONE:
         return None
     if principal is None:
         return _require_sign_in(requirement)

@@ -28,7 +28,7 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class CustodyExport(Value):
-    """``custody.json``: the entries about an exhibit, and the state of the whole log (docs/custody.md)."""
+    """``custody.json``: the entries about an exhibit, and the state of the complete log (docs/custody.md)."""
 
     reelproof_custody: Literal["1.0"]
     exhibit: Sha256 | None
@@ -40,7 +40,7 @@ class CustodyExport(Value):
 
 
 class CustodyEntries(Value):
-    """Some entries of the whole log, in order, and the state of the log."""
+    """Some entries of the complete log, in order, and the state of the log."""
 
     count: int
     head: Hash
@@ -88,7 +88,7 @@ def of_exhibit(sha256: str) -> Response:
     errors=(409, 422),
 )
 def listing(query: CustodySearch) -> CustodyEntries:
-    """List the entries of the whole custody log, oldest first."""
+    """List the entries of the complete custody log, oldest first."""
     with context.database().begin() as session:
         last = custody_log.head(session)
         numbers = select(CustodyRow.number).where(CustodyRow.number > query.after).order_by(CustodyRow.number)

@@ -90,7 +90,7 @@ def as_spreadsheet(analysis_id: str) -> Response:
 @blueprint.get("/custody.json")
 @require(Permission.EXPORT)
 def as_json(analysis_id: str) -> Response:
-    """Send the entries about an exhibit with count and head of the whole log, to be kept elsewhere."""
+    """Send the entries about an exhibit with count and head of the log, to be kept elsewhere."""
     row, text = _exported(analysis_id)
     disclosure.record_download(row, CUSTODY, text, log=text)
     return _named(Response(text, mimetype="application/json"), row, CUSTODY)

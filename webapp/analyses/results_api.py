@@ -53,7 +53,7 @@ findings_blueprint = Blueprint("api_findings", __name__)
     errors=(404, 409),
 )
 def analysis(analysis_id: str) -> Response:
-    """Get the whole stored result of an analysis.
+    """Get the complete stored result of an analysis.
 
     The ETag is the SHA-256 of these bytes, which is also in the manifest.
     """

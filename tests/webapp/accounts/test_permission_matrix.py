@@ -27,7 +27,7 @@ _BEGIN, _END = "<!-- access matrix -->", "<!-- end of the access matrix -->"
 
 def expected(need: Requirement, role: str | None) -> str:
     """What the table says: ``yes``, ``sign in`` or ``no``."""
-    if need.audience == Audience.ANYBODY:
+    if need.audience == Audience.ANYONE:
         return "yes"
     if role is None:
         return "sign in"
