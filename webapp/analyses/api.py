@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from detector.schema.joint import JointRule
 from detector.schema.summary import EMPTY_SUMMARY
 from detector.timestamps import iso_milliseconds
+from language.headlines import headline
 from webapp import context
 from webapp.accounts.permissions import Permission, current
 from webapp.accounts.visibility import visible_session
@@ -47,6 +48,7 @@ from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import Answer, Form, ViewFunction, operation, uploaded
 from webapp.rest.schemas import RequestModel
 from webapp.settings import Settings
+from webapp.storage.finding_columns import read_verdicts
 from webapp.storage.tables import AnalysisRow, State
 
 NOTHING_FOUND: dict[str, Any] = {"verdict": None, "probability": None, **EMPTY_SUMMARY}
@@ -104,6 +106,8 @@ def accepted_response(row: AnalysisRow, earlier: EarlierAnalyses | None = None) 
 def status_of(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     """Convert a row to its status; without ``ahead``, fields that need another query are left out."""
     status = translate_status(status_json(row, ahead=ahead)) | {"case": row.case_id}
+    verdicts = read_verdicts(row.verdict, row.summary)
+    status["headline"] = headline(verdicts) if verdicts else ""
     if ahead:
         status["copies"] = copy_queries.count_copies(row.exhibit_id)
         status["report"] = kept_reports.report_status(context.folders(), row)

@@ -41,6 +41,7 @@ class AnalysisStatus(JobStatus):
     outcome: AnalysisOutcome | None = Field(
         description="the more serious of the verdicts on faces and voices"
     )
+    headline: str = Field(description="both verdicts in words, the more serious one first; empty: none yet")
     verdict: Verdict | None = Field(description="on faces; inconclusive for a recording of sound")
     probability: float | None = Field(ge=0, le=1)
     no_face: bool | None = Field(

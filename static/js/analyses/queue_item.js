@@ -17,36 +17,6 @@ export const OUTCOMES = {
   unfit: _("rejected"),
   stopped: _("not sent"),
 };
-// From the most (0) to the least serious: words at the beginning of a headline, and after a semicolon.
-const FACES = {
-  manipulated: { rank: 0, first: _("Manipulation of faces found"), later: _("manipulation of faces found") },
-  inconclusive: { rank: 2, first: _("Inconclusive on faces"), later: _("inconclusive on faces") },
-  "no manipulation found": { rank: 4, first: _("No manipulation of faces found"), later: _("no manipulation of faces found") },
-};
-const NO_FACE = { rank: 6, first: _("No face judged"), later: _("no face judged") };
-const VOICES = {
-  "synthetic speech found": { rank: 1, first: _("Synthetic voice found"), later: _("synthetic voice found") },
-  inconclusive: { rank: 3, first: _("Inconclusive on voices"), later: _("inconclusive on voices") },
-  "no synthetic speech found": { rank: 5, first: _("No synthetic voice found"), later: _("no synthetic voice found") },
-  "no speech": { rank: 7, first: _("No speech"), later: _("no speech") },
-};
-const ALONE = {
-  manipulated: _("Manipulated"),
-  "no manipulation found": _("No manipulation found"),
-  inconclusive: _("Inconclusive"),
-  "synthetic speech found": _("Synthetic speech found"),
-  "no synthetic speech found": _("No synthetic speech found"),
-  "no speech": _("No speech"),
-};
-
-/** Name both verdicts of a finished analysis, the more serious one first; where one question arises, its verdict. */
-function headline({ verdict, voice, no_face: noFace }) {
-  if (!voice || voice.only) return ALONE[voice ? voice.verdict : verdict];
-  const both = [noFace ? NO_FACE : FACES[verdict], VOICES[voice.verdict]];
-  const [{ first }, { later }] = both.sort((one, other) => one.rank - other.rank);
-  return `${first}; ${later}`;
-}
-
 // Text of each state, whether its bar moves (null: no bar), and the possible acts.
 const STATES = {
   unfit: { words: () => _("Cannot be accepted"), bar: null, acts: ["remove"] },
@@ -68,12 +38,12 @@ const STATES = {
     acts: ["cancel"],
   },
   explaining: {
-    words: ({ status }) => _("%(finding)s. Pictures follow, %(share)s", { finding: headline(status), share: percentDone(status.progress) }),
+    words: ({ status }) => _("%(finding)s. Pictures follow, %(share)s", { finding: status.headline, share: percentDone(status.progress) }),
     bar: ({ status }) => status.progress,
     acts: ["cancel"],
   },
   paused: { words: () => _("Paused"), bar: null, acts: ["resume", "cancel"] },
-  done: { words: ({ status }) => headline(status), bar: null, acts: ["delete"] },
+  done: { words: ({ status }) => status.headline, bar: null, acts: ["delete"] },
   failed: { words: () => _("Failed"), bar: null, acts: ["retry", "delete"] },
   cancelled: { words: () => _("Cancelled"), bar: null, acts: ["retry", "delete"] },
 };
