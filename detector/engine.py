@@ -329,7 +329,7 @@ def _look_at_persons(
 ) -> Scorer:
     """Run the second look, replace the logits of the detections, and return the scorer that decides."""
     release_memory()  # memory peaks with the second network, so fragmented memory is returned before
-    report = _of_stage(progress, "looking again", _SCORED, _LOOKED)
+    report = _of_stage(progress, "second check", _SCORED, _LOOKED)
     scorer = run_second_look(loaded, scan, result, keeper, parameters, report)
     fill_in_fused(result.detections, scorer)
     release_memory()  # memory that compiling took

@@ -15,7 +15,7 @@ WORDS = (
     N_("low"), N_("normal"), N_("high"), N_("finding and scoring faces"), N_("writing the report"),
     N_("finding where segments begin and end"), N_("listening to voices"), N_("making a thumbnail"),
     N_("reading the exhibit"),
-    N_("getting ready"), N_("reading"), N_("looking again"), N_("explaining"),
+    N_("getting ready"), N_("reading"), N_("looking again"), N_("second check"), N_("explaining"),
     N_("putting the result into the store"), N_("fetching the exhibit from the store"),
     N_("fetching the two files from the store"), N_("finding what the exhibit shows of the reference"),
     N_("finding how its picture lies in the reference's"), N_("drawing"), N_("finishing"),

@@ -100,7 +100,7 @@ def _unknown_generators(model: Model) -> str:
     if measured.keys() != kinds.keys():
         return ""
     return gettext(
-        "Generators that the model has not learnt from are missed more often. With a threshold that flags 5 "
+        "Generators that the model has not learned from are missed more often. With a threshold that flags 5 "
         "of 100 unmanipulated clips, it found of every 100 clips by such generators %(talking)s of talking "
         "heads and avatars, %(swaps)s of face swaps and reenactment, %(video)s of videos made from text and "
         "%(lips)s of lip-sync. The threshold of this program is stricter, so it finds fewer.",
@@ -173,7 +173,7 @@ def _hundred(title: str, rate: Rate | None) -> Hundred:
 
 
 GLOSSARY = (
-    (N_("exhibit"), N_("The file that was handed in, unchanged, identified by its SHA-256.")),
+    (N_("exhibit"), N_("The uploaded file, unchanged, identified by its SHA-256.")),
     (N_("analysis"), N_("One run of one model on one exhibit. It is never changed afterwards.")),
     (N_("track"), N_("One face, followed from frame to frame between two cuts.")),
     (

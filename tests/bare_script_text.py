@@ -30,6 +30,8 @@ ALLOWED = frozenset(
         "Reelproof",
         "Content-Type",
         "Accept",
+        "Retry-After",
+        "Content-Disposition",
         "Files",
         "GB",
         "MB",

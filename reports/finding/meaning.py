@@ -135,7 +135,7 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
     if still and analysis.model.second_look is not None:
         resemblance = gettext(
             "To the networks, the flagged faces resemble the swapped, edited or generated faces they "
-            "learnt from. If a kind is named, its score is clearly higher than that of the other kind."
+            "learned from. If a kind is named, its score is clearly higher than that of the other kind."
         )
     else:
         resemblance = gettext(
@@ -278,19 +278,19 @@ def _other_pictures(excluded: list[tuple[str, str]]) -> str:
 
 
 def _learnt_photographs(model: Model) -> str:
-    """Name the generators and methods whose photographs the networks learnt from, as far as known."""
+    """Name the generators and methods whose photographs the networks learned from, as far as known."""
     if model.learnt:
         return gettext(
-            "The model learnt from these kinds of photographs: %(learnt)s. Photographs made by other "
+            "The model learned from these kinds of photographs: %(learnt)s. Photographs made by other "
             "generators and programs can go undetected.",
             learnt="; ".join(map(translated, model.learnt)),
         )
     if model.states(CardCode.PHOTOGRAPHS_MEASURED):
         return gettext(
-            "The model's card does not list the generators whose photographs it learnt from. The section "
+            "The model's card does not list the generators whose photographs it learned from. The section "
             "on the model states how many generated photographs were found."
         )
-    return gettext("The model's card does not list the generators whose photographs it learnt from.")
+    return gettext("The model's card does not list the generators whose photographs it learned from.")
 
 
 def interval_made(analysis: Analysis) -> str:

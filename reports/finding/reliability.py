@@ -1,4 +1,4 @@
-"""How often verdicts on faces were wrong on material that nothing had learnt from."""
+"""How often verdicts on faces were wrong on material that nothing had learned from."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def hand_in(app: Served, page: Page, clip: Path, meanwhile: Callable[[], None] =
         made = fingerprint_file(job.path)
         assert made is not None
         (folder / FINGERPRINT).write_bytes(made.to_bytes())
-        progress("looking again", 0.7)
+        progress("second check", 0.7)
         meanwhile()
         analysis = build(folder, segments=0, file=job.file, sha256=job.path.name)
         facts = analysis.media.model_copy(update={"bytes": hash_file(job.path)[0]})

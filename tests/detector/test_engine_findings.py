@@ -137,7 +137,7 @@ class TestProgress:
     STAGES = (
         "reading",
         "finding and scoring faces",
-        "looking again",
+        "second check",
         "finding where segments begin and end",
         "explaining",
     )
@@ -155,7 +155,7 @@ class TestProgress:
     def test_exception_in_progress_ends_the_analysis(
         self, talking: Path, fused: LoadedModel, scan: LoadedModel, stage: str
     ) -> None:
-        loaded = fused if stage == "looking again" else scan
+        loaded = fused if stage == "second check" else scan
 
         def stop(now: str, done: float) -> None:
             if now == stage:

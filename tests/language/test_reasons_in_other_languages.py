@@ -17,10 +17,10 @@ BRIEFLY = {"persons": ("B",), "judged": 2, "frames": 27, "minimum_duration": 0.5
 WRITTEN = (
     (
         ReasonCode.MANIPULATED.cause(persons=PERSONS, segments=12, contrast=True),
-        "Personen A, B, C: 12 Segmente als manipuliert markiert; mitgezählt hat, dass das Gesicht dort vom "
-        "Rest seiner Spur abweicht.",
-        "Personas A, B, C: 12 segmentos con señal de manipulación; ha contado que el rostro difiere allí "
-        "del resto de su trayectoria.",
+        "Personen A, B, C: 12 Segmente als manipuliert markiert; das Gesicht dort weicht von dem derselben "
+        "Person an anderer Stelle ab.",
+        "Personas A, B, C: 12 segmentos con señal de manipulación; allí el rostro difiere del de la misma "
+        "persona en otros momentos.",
     ),
     (
         ReasonCode.PHOTO_MANIPULATED.cause(

@@ -14,7 +14,7 @@ _TRACES = {  # by the value of `ManipulationKind`
 }
 
 
-_APART = N_("; its difference from the rest of its track was taken into account")
+_APART = N_("; the face there differs from the same person's face elsewhere")
 
 
 def _kind(words: Words, traces: str, kinds: Sequence[str], persons: Sequence[str]) -> str:

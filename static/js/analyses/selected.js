@@ -10,7 +10,7 @@ const DELETABLE = ["done", "failed", "cancelled", "paused"];
 /** Save a report, which is made first where none is kept: others wait in the same line. */
 async function saveReport({ id, analysis, file }) {
   for (;;) {
-    const answer = await fetch(`${analysis}/report.pdf`, { headers: { Accept: "application/pdf, text/html" } }).catch(() => null);
+    const answer = await fetch(`${analysis}/report.pdf`, { headers: { Accept: "application/pdf" } }).catch(() => null);
     if (answer?.status === 503) {
       await new Promise((settle) => { setTimeout(settle, 1000 * (Number(answer.headers.get("Retry-After")) || AGAIN)); });
       continue;

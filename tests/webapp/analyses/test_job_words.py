@@ -33,7 +33,7 @@ def test_every_stage_is_translated(code: str) -> None:
     ]
     pattern = re.compile(r'(?:progress|report)[(,]\s*"([a-z][^"]*)",')
     stages = {stage for source in sources for stage in pattern.findall(source.read_text("utf-8"))}
-    assert {"getting ready", "finding and scoring faces", "looking again", "drawing"} <= stages
+    assert {"getting ready", "finding and scoring faces", "second check", "drawing"} <= stages
     with translation.speaking(code):
         assert {stage for stage in stages if translation.translated(stage) == stage} == set()
 

@@ -17,7 +17,7 @@ FILM = film(1, 2, seconds=3)
 def engine_that_writes(content: bytes, kept: list[int], database):
     def engine(job, folder, progress, *_rest):
         (folder / fingerprint_jobs.FINGERPRINT).write_bytes(content)
-        progress("looking again", 0.8)
+        progress("second check", 0.8)
         kept.append(count(database, FingerprintRow))
         return made_result(job.path, job.file, folder)
 
