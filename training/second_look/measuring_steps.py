@@ -23,7 +23,7 @@ from training.second_look.measuring.checkpoint_report import Inputs, report_chec
 from training.second_look.measuring.codecs import measure_codecs, update_codecs
 from training.second_look.measuring.composed_clips import measure_composed
 from training.second_look.measuring.group_photographs import measure_groups
-from training.second_look.measuring.peak_maps import measure_changes, measure_control, measure_peak_maps
+from training.second_look.measuring.peak_maps import measure_peak_maps
 from training.second_look.measuring.verdicts import (
     composed_figures,
     measure_verdicts,
@@ -117,11 +117,8 @@ def attacked_clips(options: argparse.Namespace) -> None:
 
 
 def heatmaps(options: argparse.Namespace) -> None:
-    """Measure how many heatmaps their checks confirm, and whether maps of changes mark what differs."""
-    model = load_model(options.scan)
-    measure_control(options.data, model, options.every, report_line)
-    measure_changes(options.data, model, report_line)
-    measure_peak_maps(options.data, model, options.every, report_line)
+    """Measure how many heatmaps their checks confirm."""
+    measure_peak_maps(options.data, load_model(options.scan), options.every, report_line)
 
 
 def ship(options: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -146,12 +145,3 @@ def smooth_threshold_for(scores: Floats, fake: Flags, flagged: float) -> float:
 
     least, most = float(real.min()) - _FAR, float(real.max()) + _FAR
     return float(brentq(excess, least, most))
-
-
-def left_out_decisions(scores: Floats, fake: Flags, groups: Sequence[str], flagged: float = 0.03) -> Flags:
-    """Decide on each clip by a threshold chosen without its group."""
-    of, out = np.array(groups), np.zeros(len(scores), bool)
-    for group in sorted(set(groups)):
-        mine = of == group
-        out[mine] = scores[mine] >= threshold_for(scores[~mine], fake[~mine], flagged)
-    return out

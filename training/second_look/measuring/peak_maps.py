@@ -1,4 +1,4 @@
-"""Measure heatmaps of develop clips: whether checks confirm them, and whether they mark what differs."""
+"""Measure heatmaps of develop clips: whether checks confirm them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from detector.explain.change import aligned, token_distances
-from detector.explain.heatmaps import HIDDEN_AREA, check_maps, heatmap_of, hidden_parts_map, hottest_part
-from detector.explain.hiding import Mask, logits_without
+from detector.explain.heatmaps import check_maps, heatmap_of, hidden_parts_map
+from detector.explain.hiding import Mask
 from detector.faces.crop import INNER, Face, roll
 from detector.faces.detections import Detection
 from detector.faces.patch import cut_patch
@@ -30,12 +27,9 @@ from detector.scoring.moments import AS_IT_IS, KeptMoment, crop_in_view
 from detector.scoring.scorer import Scorer
 from detector.scoring.second_look import PersonLooker
 from training.second_look.fitting.exhibits import develop_clips
-from training.second_look.measuring.composed_clips import ClipPair, develop_pairs
 
 _FRAMES = 5  # of each clip, evenly spaced
 _LEAST_CONFIDENCE = 0.5
-_CONTROLS = 4  # random areas of each unmanipulated face
-_DIFFERENT = 8  # levels between original and fake
 
 
 @dataclass(frozen=True)
@@ -147,57 +141,3 @@ def describe_checks(checks: Sequence[MapChecks]) -> str:
         f"confirmed of {len(checks)} maps: {own[0]} of hidden parts, {own[1]} by Grad-CAM; "
         f"of another face's: {sum(other.confirmed for other in others)} of {len(others)}"
     )
-
-
-def measure_control(data: Path, model: LoadedModel, every: int, report: ReportText) -> NDArray[np.float64]:
-    """Return by how much the logit rises (n,) when random areas of unmanipulated develop faces are hidden."""
-    networks, detector = BothNetworks.of(Scorer(model.alone), model), FaceDetector(_LEAST_CONFIDENCE)
-    rng, rises = np.random.default_rng(0), []
-    for path, _ in [clip for clip in develop_clips(data) if clip[1]["label"] == "real"][::every]:
-        peak = find_peak(path, networks, detector, -np.inf)
-        if peak is not None:
-            masks = [hottest_part(_hills(rng), rng) for _ in range(_CONTROLS)]
-            rises += (logits_without(peak.face, masks) - peak.face.logit).tolist()
-    out = np.array(rises)
-    report(
-        f"{len(out)} areas of {HIDDEN_AREA:.0%} of unmanipulated faces: hiding changes the logit by "
-        f"{out.mean():+.3f} on average, {np.abs(out).mean():.3f} either way"
-    )
-    return out
-
-
-def _hills(rng: np.random.Generator, size: int = 224) -> Mask:
-    noise = rng.standard_normal((size, size)).astype(np.float32)
-    return cv2.GaussianBlur(noise, (0, 0), size / 10)
-
-
-def measure_changes(data: Path, model: LoadedModel, report: ReportText) -> float:
-    """Return the share of aligned develop pairs in which the hottest change lies where the fake differs.
-
-    The calm frame is one of the original a second earlier or later; places differ by more than 8 levels.
-    """
-    detector, hits = FaceDetector(_LEAST_CONFIDENCE), []
-    for pair in develop_pairs(data):
-        hit = _change_hits(pair, model, detector)
-        hits += [] if hit is None else [hit]
-    report(f"hottest change where the fake differs: {sum(hits)} of {len(hits)} aligned pairs")
-    return float(np.mean(hits))
-
-
-def _change_hits(pair: ClipPair, model: LoadedModel, detector: FaceDetector) -> bool | None:
-    second = model.second_look
-    assert second is not None
-    originals, fakes = list(_spread_frames(pair.real)), list(_spread_frames(pair.fake))
-    if min(len(originals), len(fakes)) < _FRAMES:
-        return None
-    size, middle, other = second.card.input.size, _FRAMES // 2, _FRAMES // 2 - 1
-    face, calm_face = _largest(detector, fakes[middle].image), _largest(detector, originals[other].image)
-    if face is None or calm_face is None:
-        return None
-    peak, calm = _moment(fakes[middle], face), _moment(originals[other], calm_face)
-    same = KeptMoment(0, 0.0, 0, cut_patch(originals[middle].image, face.box), roll(face))
-    crop, calm_crop, original = (crop_in_view(face, AS_IT_IS, INNER, size) for face in (peak, calm, same))
-    heat = token_distances(second.network, second.card.input, crop, aligned(calm_crop, crop))
-    differs = np.abs(crop.astype(int) - original).max(axis=2) > _DIFFERENT
-    y, x = np.unravel_index(int(heat.argmax()), heat.shape)
-    return bool(differs[y, x])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -17,7 +16,6 @@ from detector.networks.vit_small_14 import ViTSmall14, ViTSmall14PatchHeads
 from training.losses import question_loss
 from training.second_look import measuring_steps, training_steps
 from training.second_look.__main__ import main
-from training.second_look.measuring.checkpoint_report import matched_auc
 
 pytestmark = pytest.mark.usefixtures("one_seed")
 
@@ -39,16 +37,6 @@ def test_heads_that_are_not_asked_count_for_nothing() -> None:
     wanted = torch.tensor([[1.0, -1.0], [0.0, -1.0]])
     one_head = question_loss(given[:, :1], wanted[:, :1], 0.0)
     torch.testing.assert_close(question_loss(given, wanted, 0.0), one_head)
-
-
-def test_matching_takes_away_what_sharpness_explains() -> None:
-    rng = np.random.default_rng(0)
-    sharpness = rng.normal(size=400)
-    fake = sharpness + rng.normal(size=400) > 0
-    everyone = np.ones(400, bool)
-    plain = matched_auc(fake, sharpness, rng.normal(size=(400, 2)), everyone)
-    matched = matched_auc(fake, sharpness, np.column_stack([sharpness, sharpness]), everyone)
-    assert matched < plain - 0.1
 
 
 def test_the_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,10 +75,3 @@ def test_the_threshold_flags_no_more_than_its_share(share: float) -> None:
     real = scores[~fake]
     assert (real >= threshold).mean() <= share
     assert threshold < np.sort(real)[::-1][int(share * 50)] + 2.01
-
-
-def test_decisions_leave_the_clips_group_out() -> None:
-    scores = np.array([0.0, 0.1, 0.2, 9.0, 5.0, 5.1])
-    fake = np.array([False, False, False, False, True, True])
-    decisions = fusion.left_out_decisions(scores, fake, list("aabcdd"))
-    assert decisions.tolist() == [False, False, False, True, False, False]
