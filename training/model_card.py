@@ -92,6 +92,7 @@ def _page(
     return "\n".join(lines)
 
 
+_MARKS = "¹²³⁴⁵⁶⁷⁸⁹"  # of methods of intervals
 _ALIKE = 3  # names that begin alike without a line of their own
 
 
@@ -119,26 +120,37 @@ def _rates(rates: Sequence[Rate], validated: Sequence[Range]) -> list[str]:
     """Return error rates and validated ranges as Markdown."""
     lines = []
     if rates:
-        lines += ["## Error rates", "", "In brackets 95 % confidence intervals and what was counted.", ""]
-        by_method: dict[str, dict[tuple[str, str], list[str]]] = {}
+        methods = list(dict.fromkeys(rate.interval for rate in rates if rate.low is not None))
+        named = "; ".join(f"{_MARKS[at]} {method}" for at, method in enumerate(methods))
+        lines += ["## Error rates", "", "In brackets what was counted, and 95 % confidence intervals"]
+        lines[-1] += f" ({named})." if named else "."
+        by_data: dict[tuple[str, str], list[str]] = {}
         for rate in rates:
             counted = f"{rate.items:,} {rate.unit}"
             counted = counted if rate.events is None else f"{rate.events:,} of {counted}"
-            interval = "" if rate.low is None else f"{rate.low:.3f} to {rate.high:.3f}; "
-            of_data = by_method.setdefault(rate.interval, {}).setdefault((rate.data, rate.note or ""), [])
-            of_data.append(f"{rate.figure} {rate.value:.3f} ({interval}{counted})")
-        for method, rows in by_method.items():
-            lines += [f"Intervals by {method}:", ""]
-            for (data, note), figures in rows.items():
-                lines.append(f"- **{data}**: {'; '.join([*figures, note] if note else figures)}")
-            lines.append("")
+            if rate.low is not None:
+                counted += f"; {rate.low:.3f} to {rate.high:.3f}{_MARKS[methods.index(rate.interval)]}"
+            figures = by_data.setdefault((rate.data, rate.note or ""), [])
+            figures.append(f"{rate.figure} {rate.value:.3f} ({counted})")
+        lines.append("")
+        for (data, note), figures in by_data.items():
+            lines.append(f"- **{data}**: {'; '.join([*figures, note] if note else figures)}")
+        lines.append("")
     if validated:
-        lines += ["## Validated ranges", "", "| property | least | most | basis |", "|---|---|---|---|"]
+        lines += ["## Validated ranges", ""]
         for range_ in validated:
-            least, most = ("–" if end is None else f"{end:g}" for end in (range_.least, range_.most))
-            lines.append(f"| {range_.name} | {least} | {most} | {range_.basis} |")
+            ends = "" if range_.least is None and range_.most is None else f" {_ends(range_)}"
+            lines.append(f"- **{range_.name}**{ends}: {range_.basis}")
         lines.append("")
     return lines
+
+
+def _ends(range_: Range) -> str:
+    if range_.least == range_.most:
+        return f"{range_.least:g}"
+    if range_.least is None:
+        return f"up to {range_.most:g}"
+    return f"from {range_.least:g}" if range_.most is None else f"{range_.least:g} to {range_.most:g}"
 
 
 _TERMS = (
