@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -31,7 +31,7 @@ from webapp.errors import UserError
 from webapp.exhibits import copies as copy_queries
 from webapp.exhibits import library_search
 from webapp.exhibits import queries as analysis_queries
-from webapp.exhibits.uploads.sample import sample_missing
+from webapp.exhibits.uploads.sample import is_sample_expected
 from webapp.http.responses import send_and_forget
 from webapp.storage.second_reviews import analyses_with_statements
 from webapp.storage.tables import AnalysisRow, AnnotationRow, CaseRow, State, now
@@ -112,9 +112,6 @@ def annotation_counts(session: Session, rows: Sequence[AnalysisRow]) -> Counter[
 
 blueprint = Blueprint("library", __name__)
 
-# Creating the sample takes seconds; if it is not there by then, it failed.
-_SAMPLE_DEADLINE = timedelta(minutes=3)
-
 
 @blueprint.get("/analyses")
 @require(Permission.READ)
@@ -156,14 +153,9 @@ def listing() -> str:
         deleted=request.args.get("deleted", 0, type=int),
         assigned=request.args.get("assigned", 0, type=int),
         cases=cases,
-        sample_on_its_way=not page.everything and is_sample_expected(),
+        sample_on_its_way=not page.everything
+        and is_sample_expected(context.database(), current_app.extensions["started"]),
     )
-
-
-def is_sample_expected() -> bool:
-    """Tell whether the sample of the first start is being made."""
-    recent = now() - current_app.extensions["started"] < _SAMPLE_DEADLINE
-    return recent and sample_missing(context.database())
 
 
 @blueprint.get("/analyses.xlsx")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, assert_never
 from urllib.parse import parse_qsl, urlencode
 
-from flask import Blueprint, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, send_file, url_for
 from werkzeug.wrappers import Response
 
 from detector.media.acceptance import PHOTO_ENDINGS, SOUND_ENDINGS, VIDEO_ENDINGS
@@ -21,7 +21,6 @@ from reports.wording.verbal_scale import STRENGTHS, strengths
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require, signed_in
 from webapp.accounts.visibility import visible_session
-from webapp.analyses.library import is_sample_expected
 from webapp.casework import access as case_queries
 from webapp.casework import blinding, case_rules, reviews
 from webapp.casework import details as case_details
@@ -78,7 +77,9 @@ def form(problem: UserError | None = None) -> str:
         examines_sound=settings.sound,
         room=room,
         latest=latest_analyses(5),
-        sample_expected=is_sample_expected(),
+        sample_expected=sample_service.is_sample_expected(
+            context.database(), current_app.extensions["started"]
+        ),
         models=model_service.list_models(),
         cases=cases,
         case=request.form if problem else CaseDetails(),

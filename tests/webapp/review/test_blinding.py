@@ -384,7 +384,7 @@ def test_the_second_reviewer_does_not_see_when_others_act(
 ) -> None:
     """Status, headers (tags, sizes) and content of every address stay as they are."""
     monkeypatch.setattr(Rates, "count", lambda *_: None)
-    monkeypatch.setattr("webapp.analyses.library.sample_missing", lambda _database: False)
+    monkeypatch.setattr("webapp.exhibits.uploads.sample.sample_missing", lambda _database: False)
     made = review(tmp_path / "data", sent, "judgements")  # otherwise most addresses are refused
     before, again = snapshot(made), snapshot(made)
     assert made.annotate("ada", note=WORDS).status_code == 201

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import case, select
@@ -27,6 +28,8 @@ from webapp.storage.tables import AnalysisRow, Exhibit, Milestone, State, now
 
 SAMPLE_ADDED = "sample added"
 
+# Creating the sample takes seconds; if it is not there by then, it failed.
+_DEADLINE = timedelta(minutes=3)
 _TIME_LIMIT = 120  # seconds; an idle machine takes three
 _CREATING = threading.Lock()  # a double click must not create two
 
@@ -35,6 +38,11 @@ def sample_missing(database: Database) -> bool:
     """Tell whether this data folder never had the sample."""
     with database.begin() as session:
         return session.get(Milestone, SAMPLE_ADDED) is None
+
+
+def is_sample_expected(database: Database, started: datetime) -> bool:
+    """Tell whether the sample of the first start, at ``started``, is being made."""
+    return now() - started < _DEADLINE and sample_missing(database)
 
 
 def add_sample(settings: Settings, database: Database, send: Callable[[str], None]) -> None:
