@@ -26,6 +26,9 @@ from webapp.storage.database import Database, shared_clock
 from webapp.storage.finding_columns import finding_columns
 from webapp.storage.tables import JOBS, AnalysisRow, ComparisonRow, Exhibit, JobRow, Priority, State, now
 
+# Attempts at an analysis whose finding stands, such as while the disk is full, before it has failed.
+_MOST_WITH_FINDING = 8
+
 
 class LostClaim(Exception):
     """The attempt no longer owns the row: the job was cancelled, paused or given to another attempt."""
@@ -266,7 +269,9 @@ def failed_values(
     """
     failure = failure_for(table.noun, failure)
     when = true() if when is None else when
-    fails = and_(when, AnalysisRow.verdict.is_(None)) if table is AnalysisRow else when
+    fails = when
+    if table is AnalysisRow:
+        fails = and_(when, AnalysisRow.verdict.is_(None) | (AnalysisRow.attempt >= _MOST_WITH_FINDING))
     failed = {"error": failure.text, "remedy": remedy_of(failure), "finished": now()}
     return {
         "state": case((fails, State.FAILED.value), else_=State.QUEUED.value),

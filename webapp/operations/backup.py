@@ -428,7 +428,8 @@ def _wanted_files(rows: Database, folders: Folders) -> Iterator[_Wanted]:
         published = AnalysisRow.verdict.is_not(None) & (AnalysisRow.state != State.DONE)
         for id_ in session.scalars(select(AnalysisRow.id).where(published).order_by(AnalysisRow.id)):
             name = f"Finding of analysis {id_}"
-            yield _Wanted(folders.finding(id_), (AnalysisRow, id_), name, is_folder=True)
+            # It is removed when its pictures are complete, and made again where it is missing.
+            yield _Wanted(folders.finding(id_), (AnalysisRow, id_), name, derived=True, is_folder=True)
         comparisons = select(ComparisonRow.id).where(ComparisonRow.state == State.DONE)
         for id_ in session.scalars(comparisons.order_by(ComparisonRow.id)):
             yield _Wanted(folders.comparison(id_), (ComparisonRow, id_), f"Comparison {id_}", is_folder=True)

@@ -71,7 +71,7 @@ def ensure_analysis(
     place, exhibit = folders.result(claim.job_id), folders.data / claim.exhibit
     if folders.store.elsewhere:
         exhibit = _fetch_exhibit(settings, database, claim, exhibit.name, progress)
-    if claim.unexplained is not None and not place.exists():
+    if claim.unexplained is not None and folders.finding(claim.job_id).exists() and not place.exists():
         log.warning("analysis %s keeps its finding without pictures", claim.job_id)
         publish_without_pictures(Folders.local(settings.data), claim.job_id)
     if not place.exists():
@@ -138,7 +138,12 @@ def _published_finding(folders: Folders, claim: AnalysisClaim) -> str | None:
     if not claim.has_finding:
         shutil.rmtree(finding, ignore_errors=True)  # of an attempt that ended before it was shown
         return None
-    return (finding / ANALYSIS).read_text(encoding="utf-8")
+    try:
+        return (finding / ANALYSIS).read_text(encoding="utf-8")
+    except FileNotFoundError:  # such as after a backup that was made while it was removed
+        log.warning("the finding of analysis %s is missing, so it is made again", claim.job_id)
+        shutil.rmtree(finding, ignore_errors=True)
+        return None
 
 
 def _publish_finding(

@@ -29,6 +29,7 @@ function keepUpToDate() {
         const words = document.querySelector(`#latest-place li[data-id="${id}"] [data-standing]`);
         if (words && status.state === "running") words.textContent = runningWords(status, percentDone(status.progress));
       },
+      onFinding: renew,
       onEnd: renew,
       onGone: renew,
     }, true);

@@ -260,6 +260,33 @@ def test_what_an_attempt_did_not_show_is_no_finding(app, settings, database, fol
     assert again.published == [None] and row(database, analysis_id).state == "done"
 
 
+def test_a_finding_that_a_backup_lacks_is_made_again(app, settings, database, folders, use):
+    analysis_id = lost_while_explaining(app, settings, database, use)
+    first = stated(database, analysis_id)
+    shutil.rmtree(folders.finding(analysis_id))
+    again = use(Engine())
+    run_job.work(settings)
+    assert again.published == [None]
+    assert row(database, analysis_id).state == "done" and stated(database, analysis_id) == first
+    assert problems(database, folders) == []
+
+
+def test_attempts_at_keeping_a_finding_end(app, settings, database, use, monkeypatch):
+    analysis_id = lost_while_explaining(app, settings, database, use)
+    monkeypatch.setattr(run_analysis, "make_confined_thumbnail", lambda *_: 1 / 0)
+    use(Engine())
+    for _ in range(8):
+        run_job.work(settings)
+    failed = row(database, analysis_id)
+    assert (failed.state, failed.attempt, failed.verdict) == ("failed", 8, "manipulated")
+    with database.begin() as session:
+        assert states.retry(session, analysis_id)
+    monkeypatch.undo()
+    use(Engine())
+    run_job.work(settings)
+    assert row(database, analysis_id).state == "done"
+
+
 def test_links_of_a_confined_process_are_refused(tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("secret")
