@@ -11,6 +11,7 @@ from flask import Blueprint, Response, url_for
 from pydantic import Field
 
 from language import translation
+from language.translation import gettext
 from webapp import context
 from webapp.accounts.permissions import Permission
 from webapp.casework.blinding import Disclosure
@@ -19,6 +20,7 @@ from webapp.exhibits.media.playback import Playback, read_playback
 from webapp.exhibits.results import get_with_finding, load_result, record_view
 from webapp.rest.operation import JSON, Answer, operation
 from webapp.rest.schemas import RequestModel
+from webapp.storage.tables import State
 
 blueprint = Blueprint("api_desk", __name__)
 
@@ -56,7 +58,8 @@ def document(analysis_id: str, query: DeskSearch) -> Response:
     record_view(row)
     playback = read_playback(context.folders(), row)
     whole = query.scores == "all"
-    text = _document_text(folder, row.id, playback, translation.current(), whole=whole)
+    explaining = row.shown_state is State.EXPLAINING
+    text = _document_text(folder, row.id, playback, translation.current(), whole=whole, explaining=explaining)
     return Response(text, content_type=JSON)
 
 
@@ -88,7 +91,7 @@ def _columns(folder: Path) -> dict[str, desk_data.Columns]:
 
 @lru_cache(maxsize=4)
 def _document_text(
-    folder: Path, analysis_id: str, playback: Playback | None, _language: str, whole: bool
+    folder: Path, analysis_id: str, playback: Playback | None, _language: str, whole: bool, explaining: bool
 ) -> str:
     """Return the data of the review desk as text. ``_language`` is only a key of the cache."""
     result = load_result(folder)
@@ -99,4 +102,8 @@ def _document_text(
         scores=None if whole else url_for("api_desk.scores", analysis_id=analysis_id),
     )
     document = desk_data.desk_document(analysis_id, result, playback, addresses)
+    if explaining:
+        document["unexplained"] = gettext("Pictures follow.")
+        if playback is None:
+            document["media"]["reason"] = gettext("It can be played when the pictures are complete.")
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))

@@ -191,6 +191,10 @@ class Cause(Value):
                 object.__setattr__(self, "text", render(self))
         return self
 
+    def __hash__(self) -> int:
+        """Hash without the parameters, a dictionary: what holds a cause may be the key of a cache."""
+        return hash((self.code, self.text))
+
 
 def render(cause: Cause, words: Words = ENGLISH) -> str:
     """Return the sentence of a cause; raise ``KeyError`` for an unknown code, ``TypeError`` or ``ValueError``

@@ -91,7 +91,7 @@ export class Inspector {
       desk.animations.of(segment) ?? "",
       el("div", { class: "peaks" }, ...segment.peaks.map((peak) => this.#peak(segment, peak))),
     );
-    if (!segment.peaks.length) place.append(el("p", { class: "muted" }, desk.data.unexplained || _("No peak frame of this segment could be read again.")));
+    if (!segment.peaks.length) place.append(el("p", { class: "muted" }, desk.data.raw.unexplained || _("No peak frame of this segment could be read again.")));
   }
 
   /** Faces from just before the segment to just after its end, each a way to its frame. */

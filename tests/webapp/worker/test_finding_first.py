@@ -92,7 +92,9 @@ def test_the_finding_is_shown_at_once_and_stays(app, client, settings, database,
         assert status["verdict"] == "manipulated" and status["report"] is None
         page = client.get(f"/analyses/{analysis_id}").text
         assert "Pictures follow." in page and 'id="pdf-report"' not in page
-        assert client.get(f"/api/v1/analyses/{analysis_id}/desk").status_code == 200
+        desk = client.get(f"/api/v1/analyses/{analysis_id}/desk").json
+        assert desk["unexplained"] == "Pictures follow." and not desk["segments"][0]["peaks"]
+        assert "when the pictures are complete" in desk["media"]["reason"]
         for path in (f"/analyses/{analysis_id}/report.pdf", f"/analyses/{analysis_id}/bundle.zip"):
             refused = client.get(path)
             assert refused.status_code == 409 and "still being made" in refused.text
@@ -121,6 +123,8 @@ def test_the_finding_is_shown_at_once_and_stays(app, client, settings, database,
         "analysis finished",
     ]
     assert problems(database, folders) == []
+    desk = client.get(f"/api/v1/analyses/{analysis_id}/desk").json
+    assert not desk["unexplained"] and desk["segments"][0]["peaks"]
     page = client.get(f"/analyses/{analysis_id}").text
     assert "Pictures follow" not in page and 'id="pdf-report"' in page
 
