@@ -22,7 +22,7 @@ from detector.models.model_files import (
 )
 from detector.sandboxed_engine import analyze_confined
 from detector.schema import tolerance
-from detector.schema.analysis import Analysis, OtherModel, Software
+from detector.schema.analysis import Analysis, Software
 from detector.voice.card import read_voice_card, voice_model_files
 from reports.errors import ReportError
 from reports.file_names import ANALYSIS
@@ -216,18 +216,24 @@ def _is_the_exhibit(recorded: Analysis, exhibit: Path, results: CheckResults) ->
 
 def _models(recorded: Analysis, weights: Path | None, others: Sequence[Path | None]) -> dict[str, Any]:
     """Return the models as arguments of :func:`~detector.sandboxed_engine.analyze_confined`."""
-    if weights is None:
-        _refuse_retired(recorded)
-        raise ReanalysisError(
-            f"The model that judged is not here: {recorded.model.name}, SHA-256 of its weights "
-            f"{recorded.model.sha256}. Name it with --model FILE.{_made_by(recorded)}"
-        )
-    _require_second_look(recorded, weights)
-    models: dict[str, Any] = {"model": str(weights)}
+    judged: list[tuple[Analysis, Path | None]] = [(recorded, weights)]
     if recorded.joint is not None:
-        models["also"] = [str(path) for path in _required(recorded, others)]
-        models["joint"] = recorded.joint.rule
-    return models
+        parts = map(recorded.by, recorded.others)
+        judged += zip(parts, others, strict=True)
+    paths: list[str] = []
+    for analysis, path in judged:
+        if path is None:
+            if name := RETIRED_MODELS.get(analysis.model.sha256):
+                raise ReanalysisError(str(retired_error(name)))
+            model, more = ("One of the other models", " one more") if paths else ("The model that judged", "")
+            raise ReanalysisError(
+                f"{model} is not here: {analysis.model.name}, SHA-256 of its weights "
+                f"{analysis.model.sha256}. Name it with{more} --model FILE.{_made_by(recorded)}"
+            )
+        _require_second_look(analysis, path)
+        paths.append(str(path))
+    models: dict[str, Any] = {"model": paths[0]}
+    return models | ({"also": paths[1:], "joint": recorded.joint.rule} if recorded.joint else {})
 
 
 def _tell_differences(
@@ -306,26 +312,6 @@ def _made_by(recorded: Analysis) -> str:
     """Return a sentence on where to find the version that made the analysis."""
     software = recorded.software
     return f" Reelproof {software.reelproof} made the analysis ({_version(software)})."
-
-
-def _required(recorded: Analysis, others: Sequence[Path | None]) -> list[Path]:
-    paths = []
-    for other, path in zip(recorded.others, others, strict=True):
-        if path is None:
-            _refuse_retired(other)
-            raise ReanalysisError(
-                f"One of the other models is not here: {other.model.name}, SHA-256 of its weights "
-                f"{other.model.sha256}. Name it with one more --model FILE.{_made_by(recorded)}"
-            )
-        _require_second_look(recorded.by(other), path)
-        paths.append(path)
-    return paths
-
-
-def _refuse_retired(judged: Analysis | OtherModel) -> None:
-    """Raise :class:`ReanalysisError` if the model is one of a former release."""
-    if name := RETIRED_MODELS.get(judged.model.sha256):
-        raise ReanalysisError(str(retired_error(name)))
 
 
 def _require_second_look(recorded: Analysis, weights: Path) -> None:

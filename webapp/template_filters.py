@@ -16,6 +16,7 @@ from language.formatting import shown
 from language.headlines import headline
 from language.names import actor_name, model_title
 from language.translation import N_, failure_texts, gettext, ngettext
+from reports import fonts
 from reports.custody.custody_section import details_in_words
 from reports.inputs.case_fields import ASKED, PAPERS, STATED
 from reports.review.second_review import PART_NAMES
@@ -74,6 +75,7 @@ def install(app: Flask) -> None:
     )
     place = Folders.local(app.extensions["settings"].data).live
     app.jinja_env.globals["live_sessions"] = lambda: sessions.has_sessions(place)
+    app.jinja_env.globals["figure_fonts"] = fonts.FIGURES
     app.jinja_env.globals.update(case_labels=STATED, case_asked=ASKED, papers=PAPERS)
     app.jinja_env.globals.update(review_hides=_HIDDEN_PARTS, part_names=PART_NAMES)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from detector.files import FILES, ROOT, hash_file
+from reports import fonts
 
 CheckState = Literal["ok", "missing", "optional"]
 
@@ -27,8 +28,6 @@ DECODERS = {
     "MPEG-4": ("mpeg4",),
     "MJPEG": ("mjpeg",),
 }
-# Font families of the reports, as setup.sh installs them.
-FONTS = ("DejaVu Sans", "Liberation", "Droid", "Noto Sans Khmer", "Noto Color Emoji")
 # Packages below this line of requirements.txt are for developers only.
 DEVELOPERS_PART = "# [dev] Tests and checks"
 
@@ -173,12 +172,12 @@ def _fonts() -> Iterator[Finding]:
     except (OSError, subprocess.SubprocessError):
         yield Finding("fonts", "missing", "fc-list (fontconfig) cannot be run", SETUP)
         return
-    lacking = [family for family in FONTS if family not in installed]
+    lacking = [family for family in fonts.INSTALLED if family not in installed]
     if lacking:
         words = f"not installed: {', '.join(lacking)}; reports would show placeholders for some characters"
         yield Finding("fonts", "missing", words, SETUP)
     else:
-        yield Finding("fonts", "ok", ", ".join(FONTS), "")
+        yield Finding("fonts", "ok", ", ".join(fonts.INSTALLED), "")
 
 
 def _disk(name: str, folder: Path, needed: int) -> Finding:

@@ -59,6 +59,15 @@ def import_onnxruntime() -> ModuleType:
     return onnxruntime
 
 
+def onnx_session(network: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Read an ONNX ``network`` for the processor."""
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3  # errors only
+    return runtime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+
+
 class OnnxRuntime:
     """Runs the ONNX model that ``network`` returns; the first crops trigger that call."""
 
@@ -73,12 +82,7 @@ class OnnxRuntime:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        runtime = import_onnxruntime()
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors only
-        return runtime.InferenceSession(self._network(), options, providers=["CPUExecutionProvider"])
+        return onnx_session(self._network(), self.threads)
 
     def get_ready(self) -> None:
         """See :class:`detector.backends.runtimes.Backend`."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from detector.schema.formatting import N_
 
 TOO_SMALL = N_("too small")
@@ -17,8 +15,3 @@ WITHOUT_COLOUR = N_("without colour (black and white, or toned)")
 WITHOUT_DETAIL = N_("without detail (enlarged from a tiny picture, or far out of focus)")
 DRAWN = N_("drawn in areas of one colour")
 PHOTO_FLAWS = (WITHOUT_COLOUR, WITHOUT_DETAIL, DRAWN)  # pictures that the networks were not made for
-
-
-def join_flaws(flaws: Iterable[str]) -> str:
-    """Join flaws with “or”."""
-    return N_(", or ").join(flaws)

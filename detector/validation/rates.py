@@ -270,6 +270,11 @@ def _point(threshold: float, of_reals: Share, of_fakes: Share) -> CurvePoint:
     )
 
 
+_QUOTED = (Validation.model_fields.keys() & Laboratory.model_fields.keys()) - {
+    "schema_version", "likelihood_ratios", "thresholds",
+}  # fmt: skip
+
+
 def quoted_extract(
     validation: Validation, text: bytes, thresholds: tuple[OwnThreshold, ...] = ()
 ) -> Laboratory:
@@ -288,25 +293,11 @@ def quoted_extract(
         for ratios in validation.likelihood_ratios
     )
     return Laboratory(
+        **{name: getattr(validation, name) for name in _QUOTED},
         validation_sha256=hashlib.sha256(text).hexdigest(),
-        title=validation.title,
-        laboratory=validation.laboratory,
-        created=validation.created,
-        files=validation.files,
-        model=validation.model,
-        voice_model=validation.voice_model,
-        parameters=validation.parameters,
         source_sha256=validation.versions.source_sha256,
-        levels=validation.levels,
-        others=validation.others,
-        joint=validation.joint,
+        files=validation.files,
         likelihood_ratios=extract,
-        covered=validation.covered,
-        codecs=validation.codecs,
-        limits=validation.limits,
-        limit_causes=validation.limit_causes,
-        voice_limits=validation.voice_limits,
-        voice_limit_causes=validation.voice_limit_causes,
         thresholds=thresholds,
     )
 

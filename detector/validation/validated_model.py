@@ -43,32 +43,18 @@ def validated_model(model: str | Path | None, parameters: Parameters = SHIPPED) 
 
 def model_of_card(card: Card) -> ValidatedModel:
     """Describe the model of a card, with its second look."""
-    model = card.as_model()
-    return ValidatedModel(
-        name=card.name,
-        title=card.title,
-        architecture=card.architecture,
-        sha256=card.sha256,
-        temperature=card.temperature,
-        segment=card.segment,
-        exhibit=card.exhibit,
-        second_look=model.second_look,
-        card_sha256=deciding_sha256(card),
-    )
+    own = {
+        name: getattr(card, name) for name in ValidatedModel.model_fields.keys() & Card.model_fields.keys()
+    }
+    own |= {"second_look": card.as_model().second_look, "card_sha256": deciding_sha256(card)}
+    return ValidatedModel(**own)
 
 
 def validated_voice_model() -> ValidatedVoiceModel:
     """Describe the shipped network of voices; raise :class:`~detector.errors.ModelError` without its card."""
     card = read_voice_card()
-    return ValidatedVoiceModel(
-        name=card.name,
-        title=card.title,
-        architecture=card.architecture,
-        sha256=card.sha256,
-        enter=card.enter,
-        leave=card.leave,
-        card_sha256=card.deciding_sha256,
-    )
+    own = {name: getattr(card, name) for name in ValidatedVoiceModel.model_fields if name != "card_sha256"}
+    return ValidatedVoiceModel(**own, card_sha256=card.deciding_sha256)
 
 
 def difference_to_models(

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detector.backends.runtimes import import_onnxruntime, knows_bfloat16, openvino_core
+from detector.backends.runtimes import knows_bfloat16, onnx_session, openvino_core
 from detector.backends.selection import (
     REDUCED_PRECISION,
     available_backends,
@@ -57,11 +57,7 @@ class _OpenVino:
 
 class _OnnxRuntime:
     def __init__(self, graph: bytes, threads: int) -> None:
-        runtime = import_onnxruntime()
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3  # errors only
-        self._session = runtime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session(graph, threads)
         self._names = [given.name for given in self._session.get_inputs()]
 
     def __call__(self, *inputs: NDArray[Any]) -> Arrays:

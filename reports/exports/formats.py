@@ -32,8 +32,8 @@ WriteExport = Callable[[Analysis, Path, BinaryIO], None]
 class Format:
     """One export format, written by ``writer``.
 
-    ``link`` and ``photo_link`` are the link texts on the pages of videos and of photos, None where the format
-    is not offered. Formats that are ``timed`` refuse photos.
+    ``link`` is the link text on pages, None where the format is not offered; ``photo_link`` replaces it on
+    pages of photos. Formats that are ``timed`` refuse photos.
     """
 
     name: str
@@ -136,7 +136,6 @@ _ALL = (
         "every score as a table",
         _csv(SCORE_COLUMNS, score_rows),
         link=N_("Scores as CSV"),
-        photo_link=N_("Scores as CSV"),
     ),
     Format(
         "scores-xlsx",
@@ -145,7 +144,6 @@ _ALL = (
         "every score as a spreadsheet",
         _table(scores_xlsx),
         link=N_("Scores as a spreadsheet (XLSX)"),
-        photo_link=N_("Scores as a spreadsheet (XLSX)"),
     ),
     Format(
         "scores-parquet",
@@ -154,7 +152,6 @@ _ALL = (
         "every score as a typed table",
         _table(scores_parquet),
         link=N_("Scores as Parquet"),
-        photo_link=N_("Scores as Parquet"),
     ),
     Format(
         "overlays",
@@ -163,7 +160,6 @@ _ALL = (
         "frames and heatmaps with an index",
         _overlays,
         link=N_("Pictures (zip)"),
-        photo_link=N_("Pictures (zip)"),
     ),
 )
 FORMATS = {each.name: each for each in _ALL}

@@ -19,6 +19,7 @@ from detector.files import FILES, ROOT
 from language import formatting, translation
 from language.catalogues import CATALOGUES
 from language.translation import N_
+from reports import fonts
 from reports.errors import ReportError
 from reports.inputs.pictures import ShownPicture
 from reports.render.attachments import Attachment
@@ -84,6 +85,7 @@ def style_and_policy(
     ``head`` is the message at the head of each page.
     """
     style = "\n".join(path.read_text("utf-8") for path in paths)
+    style = style.replace("$fonts", fonts.TEXT).replace("$margin_fonts", fonts.MARGINS)
     if paper is not None:
         style += f"\n@page {{ size: {paper}; }}\n"
         if translation.current() != translation.DEFAULT:
@@ -113,6 +115,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     translation.install(templates_)
+    templates_.globals["figure_fonts"] = fonts.FIGURES
     templates_.filters["figure"] = translation.at_each_rendering(formatting.number)
     return templates_
 

@@ -23,6 +23,7 @@ from weasyprint import HTML
 
 from detector import timestamps
 from detector.version import __version__
+from reports import fonts
 from reports.render.pdf import Finisher, SuppliedOnly, with_every_letter
 from reports.render.pdf_conformance import covered_length
 from reports.signing.keys import DIGEST, PROGRAM, SigningError, SigningKey
@@ -93,7 +94,7 @@ _SIDE, _HEIGHT, _GAP = 18 * _MM, 21 * _MM, 4 * _MM  # margins left and right, of
 _FOOT = 20 * _MM  # below it is the running footer
 _STYLE = """
 @page { size: %.2fpt %.2fpt; margin: 0 }
-body { margin: 0; font: 7.6pt/1.32 "Liberation Sans", Arial, "DejaVu Sans", sans-serif; color: #1c2430 }
+body { margin: 0; font: 7.6pt/1.32 %s; color: #1c2430 }
 div { box-sizing: border-box; height: %.2fpt; padding: 1.6mm 2.4mm; border: 0.6pt solid #5b6675;
       border-left-width: 2.4pt; overflow: hidden }
 b { font-size: 9pt } p { margin: 0 }
@@ -204,7 +205,7 @@ def _appearance(words: list[str], box: tuple[int, int, int, int]) -> bytes:
     """Return the stamp as a PDF of one page of the size of ``box``."""
     size = (box[2] - box[0], box[3] - box[1])
     lines = [f"<p><b>{escape(words[0])}</b></p>", *(f"<p>{escape(line)}</p>" for line in words[1:])]
-    markup = f"<style>{_STYLE % (*size, size[1])}</style><div>{''.join(lines)}</div>"
+    markup = f"<style>{_STYLE % (*size, fonts.MARGINS, size[1])}</style><div>{''.join(lines)}</div>"
 
     def write(markup: str, refuse_boxes: Finisher) -> bytes:
         return bytes(HTML(string=markup, url_fetcher=SuppliedOnly({})).write_pdf(finisher=refuse_boxes))

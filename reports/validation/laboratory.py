@@ -190,13 +190,6 @@ def _rows(laboratory: Laboratory, finding: _Compared) -> tuple[LevelRow, ...]:
     return tuple(level_row(level, name(level)) for level in _fitting(laboratory, finding))
 
 
-def own_decision(laboratory: Laboratory, analysis: Analysis) -> str:
-    """State the result by the laboratory's own threshold; "" without one."""
-    if difference_to_analysis(laboratory, analysis):
-        return ""
-    return _decision(laboratory, _of_faces(analysis))
-
-
 def _decision(laboratory: Laboratory, finding: _Compared) -> str:
     own = next(iter(_own(laboratory, finding)), None)
     if own is None:

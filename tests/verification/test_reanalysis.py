@@ -17,7 +17,8 @@ import detector
 from cli.reports.main import main
 from detector.demo_clip import make_sample
 from detector.models.model_files import RETIRED_MODELS, load_card, read_second_look
-from detector.schema.analysis import Analysis, Library, OtherModel
+from detector.schema.analysis import Analysis, Joint, Library, OtherModel
+from detector.schema.joint import JointRule
 from detector.schema.model import SecondLookModel
 from detector.voice.card import read_voice_card
 from reports import write_report
@@ -300,9 +301,12 @@ def test_a_retired_model_is_named_with_what_to_do(
         output = capsys.readouterr().err
         assert f"{name} is no longer part of Reelproof" in output and "Install release 0.2" in output
         assert f"{name}.safetensors from that release into the folder models" in output
-    beside = OtherModel.model_construct(model=there.model.model_copy(update={"sha256": sha256}))
+    model = there.model.model_copy(update={"sha256": sha256})
+    beside = OtherModel.model_construct(**dict(there) | {"model": model})
+    joint = Joint(rule=JointRule.ANY, verdict=there.verdict)
+    several = there.model_copy(update={"others": (beside,), "joint": joint})
     with pytest.raises(ReanalysisError, match=f"{name} is no longer part"):
-        reanalysis._required(there.model_copy(update={"others": (beside,)}), [None])
+        reanalysis._models(several, exhibit, [None])
 
 
 def test_another_network_of_voices_is_noted_and_named_by_the_manifest(case: tuple[Path, Path, Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, assert_never
 from urllib.parse import parse_qsl, urlencode
@@ -219,36 +220,22 @@ def _folder(row: AnalysisRow) -> Path:
 actions_blueprint = Blueprint("manage", __name__, url_prefix="/analyses/<analysis_id>")
 
 
-@actions_blueprint.post("/cancel")
-@require(Permission.ANALYSE)
-def cancel(analysis_id: str) -> Response:
-    """Remove the analysis from the queue, or stop it."""
-    analysis_service.cancel(analysis_id)
-    return _changed(analysis_id)
+def _add_action(act: Callable[[str], object], about: str) -> None:
+    """Register the page to which a button of the name of ``act`` is sent."""
+
+    @require(Permission.ANALYSE)
+    def view(analysis_id: str) -> Response:
+        act(analysis_id)
+        return _changed(analysis_id)
+
+    view.__doc__ = about
+    actions_blueprint.add_url_rule(f"/{act.__name__}", act.__name__, view, methods=["POST"])
 
 
-@actions_blueprint.post("/retry")
-@require(Permission.ANALYSE)
-def retry(analysis_id: str) -> Response:
-    """Queue a failed or cancelled analysis again."""
-    analysis_service.retry(analysis_id)
-    return _changed(analysis_id)
-
-
-@actions_blueprint.post("/pause")
-@require(Permission.ANALYSE)
-def pause(analysis_id: str) -> Response:
-    """Remove the analysis from the queue, or stop it, until it is resumed."""
-    analysis_service.pause(analysis_id)
-    return _changed(analysis_id)
-
-
-@actions_blueprint.post("/resume")
-@require(Permission.ANALYSE)
-def resume(analysis_id: str) -> Response:
-    """Queue a paused analysis again."""
-    analysis_service.resume(analysis_id)
-    return _changed(analysis_id)
+_add_action(analysis_service.cancel, "Remove the analysis from the queue, or stop it.")
+_add_action(analysis_service.retry, "Queue a failed or cancelled analysis again.")
+_add_action(analysis_service.pause, "Remove the analysis from the queue, or stop it, until it is resumed.")
+_add_action(analysis_service.resume, "Queue a paused analysis again.")
 
 
 @actions_blueprint.post("/priority")

@@ -31,6 +31,7 @@ from reports.review.annotations import (
     verified,
 )
 from reports.review.second_review import CONCLUSIONS
+from reports.validation.plots import PlotTick
 from webapp.accounts.permissions import Permission, require
 from webapp.accounts.visibility import visible_session
 from webapp.casework import reviews as second_reviews
@@ -421,21 +422,13 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class ChartTick:
-    """A mark on an axis with its label."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True)
 class BarChart:
     """Bars on one scale; ``length`` is that of the axis, which ends at a round number."""
 
     bars: tuple[Bar, ...]
     kinds: tuple[str, ...]
     length: float
-    ticks: tuple[ChartTick, ...]
+    ticks: tuple[PlotTick, ...]
 
 
 @dataclass(frozen=True)
@@ -444,7 +437,7 @@ class ScatterPlot:
 
     points: tuple[tuple[float, float], ...]
     size: float
-    ticks: tuple[ChartTick, ...]
+    ticks: tuple[PlotTick, ...]
 
 
 def bar_chart(counts: Sequence[Count], kinds: Sequence[str], length: float) -> BarChart:
@@ -459,7 +452,7 @@ def bar_chart(counts: Sequence[Count], kinds: Sequence[str], length: float) -> B
                 pieces.append(BarPiece(kind, part, round(start, 2), round(part * scale, 2)))
                 start += part * scale
         bars.append(Bar(count.label, count.note, count.total, tuple(pieces)))
-    ticks = tuple(ChartTick(round(value * scale, 2), shown(value, ",")) for value in range(0, end + 1, step))
+    ticks = tuple(PlotTick(round(value * scale, 2), shown(value, ",")) for value in range(0, end + 1, step))
     return BarChart(tuple(bars), tuple(kinds), length, ticks)
 
 
@@ -480,7 +473,7 @@ def scatter_plot(points: Sequence[tuple[float, float]], size: float) -> ScatterP
         return math.log10(min(max(value, low), high) / low) * scale
 
     ticks = tuple(
-        ChartTick(round(position(mark), 2), localized(label)) for mark, label in _MARKS if low <= mark <= high
+        PlotTick(round(position(mark), 2), localized(label)) for mark, label in _MARKS if low <= mark <= high
     )
     marks = tuple((round(position(x), 1), round(size - position(y), 1)) for x, y in points)
     return ScatterPlot(marks, size, ticks)

@@ -17,6 +17,7 @@ from cli.engine.main import main
 from cli.engine.setup_check import Finding, check_setup, table
 from detector.files import ROOT
 from detector.models.model_files import DEFAULT_MODEL, MODELS_FOLDER, SECOND_LOOK_FOLDER
+from reports import fonts
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_report_libraries(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fonts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(setup_check, "FONTS", ("DejaVu Sans", "No Such Family"))
+    monkeypatch.setattr(fonts, "INSTALLED", ("DejaVu Sans", "No Such Family"))
     (finding,) = setup_check._fonts()
     assert finding.state == "missing" and "No Such Family" in finding.words
     monkeypatch.setenv("PATH", "")

@@ -10,8 +10,8 @@ import pytest
 from analyses import build
 from pypdf import PdfReader
 
-from cli.engine.setup_check import FONTS
 from detector.files import ROOT
+from reports.fonts import INSTALLED, TEXT
 from reports.inputs.case import CaseDetails
 from reports.render.pdf import render_pdf
 from reports.report_view import ReportInputs, report_view
@@ -48,5 +48,5 @@ def test_no_letter_of_a_name_becomes_a_code(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", NAMES)
 def test_reports_name_the_families_that_are_installed(script: str) -> None:
-    assert f'"Noto Sans {script}"' in (ROOT / "templates" / "report" / "base.css").read_text()
-    assert "Noto Sans Khmer" in FONTS and "fonts-noto-core" in (ROOT / "setup.sh").read_text()
+    assert f'"Noto Sans {script}"' in TEXT
+    assert "Noto Sans Khmer" in INSTALLED and "fonts-noto-core" in (ROOT / "setup.sh").read_text()

@@ -25,7 +25,6 @@ from reports.validation.laboratory import (
     VOICE_THRESHOLD,
     fitting,
     laboratory_view,
-    own_decision,
     voices_view,
 )
 from verification.verify import verify
@@ -64,13 +63,13 @@ def test_own_threshold_and_ratio_are_stated(tmp_path: Path, analysis: Analysis) 
     )
     assert "The verdict is based on the threshold used, 0.75." in view.decision
     shipped = analysis.model_copy(update={"parameters": Parameters()})
-    decision = own_decision(laboratory_for(shipped), shipped)
+    decision = laboratory_view(laboratory_for(shipped), shipped).decision
     assert "The verdict is based on the default threshold, 0.65." in decision
     near = shipped.model_copy(update={"verdict": Verdict.INCONCLUSIVE, "segments": ()})
-    decision = own_decision(laboratory_for(near), near)
+    decision = laboratory_view(laboratory_for(near), near).decision
     assert "The verdict is based on the default threshold, 0.65." in decision, "the threshold is the reason"
     nobody = near.model_copy(update={"coverage": near.coverage.model_copy(update={"faces_found": 0})})
-    decision = own_decision(laboratory_for(nobody), nobody)
+    decision = laboratory_view(laboratory_for(nobody), nobody).decision
     assert decision.endswith("The verdict is inconclusive for the stated reason, whatever the threshold.")
     assert "It is not a probability of manipulation" in view.ratio
     report, alone = report_view(analysis, tmp_path, given), report_view(analysis, tmp_path)
@@ -91,7 +90,7 @@ def test_no_rounding_contradicts_what_follows_from_a_threshold(analysis: Analysi
         (0.7468, "with a probability of 0.746"),
     ):
         near = analysis.model_copy(update={"probability": probability})
-        assert words in own_decision(own, near)
+        assert words in laboratory_view(own, near).decision
 
 
 def test_outside_and_unknown_properties_are_named(tmp_path: Path, analysis: Analysis) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,6 +15,28 @@ depends_on = None
 # The tables as release 0.2 had them; later changes are migrations of their own.
 TABLES = sa.MetaData()
 MOMENT = sa.DateTime(timezone=True)
+
+
+def _job_columns(server_default: str | None = None) -> tuple[sa.Column[Any], ...]:
+    """Make the columns of a table of jobs; ``server_default`` is that of its priority."""
+    return (
+        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("priority", sa.Integer, nullable=False, server_default=server_default),
+        sa.Column("queue", sa.String(8), nullable=True),
+        sa.Column("stage", sa.String(80), nullable=False),
+        sa.Column("progress", sa.Double, nullable=False),
+        sa.Column("error", sa.String, nullable=True),
+        sa.Column("remedy", sa.String, nullable=True),
+        sa.Column("created", MOMENT, nullable=False),
+        sa.Column("sent", MOMENT, nullable=True),
+        sa.Column("started", MOMENT, nullable=True),
+        sa.Column("finished", MOMENT, nullable=True),
+        sa.Column("heartbeat", MOMENT, nullable=True),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("worker", sa.String(120), nullable=True),
+    )
+
 
 sa.Table(
     "api_tokens",
@@ -172,21 +196,7 @@ sa.Table(
     sa.Column("frame_rate", sa.Text, nullable=True),
     sa.Column("owner_id", sa.Integer, sa.ForeignKey("users.id"), nullable=True, index=True),
     sa.Column("case_id", sa.Integer, sa.ForeignKey("cases.id"), nullable=True, index=True),
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("priority", sa.Integer, nullable=False, server_default="1"),
-    sa.Column("queue", sa.String(8), nullable=True),
-    sa.Column("stage", sa.String(80), nullable=False),
-    sa.Column("progress", sa.Double, nullable=False),
-    sa.Column("error", sa.String, nullable=True),
-    sa.Column("remedy", sa.String, nullable=True),
-    sa.Column("created", MOMENT, nullable=False),
-    sa.Column("sent", MOMENT, nullable=True),
-    sa.Column("started", MOMENT, nullable=True),
-    sa.Column("finished", MOMENT, nullable=True),
-    sa.Column("heartbeat", MOMENT, nullable=True),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("worker", sa.String(120), nullable=True),
+    *_job_columns(server_default="1"),
     sa.Index("analyses_finished", "finished"),
     sa.Index("analyses_model", "model"),
     sa.Index("analyses_newest", "created", "id"),
@@ -219,21 +229,7 @@ sa.Table(
     sa.Column("related", sa.Boolean, nullable=True),
     sa.Column("segments", sa.Integer, nullable=True),
     sa.Column("outcome", sa.Text, nullable=True),
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("queue", sa.String(8), nullable=True),
-    sa.Column("stage", sa.String(80), nullable=False),
-    sa.Column("progress", sa.Double, nullable=False),
-    sa.Column("error", sa.String, nullable=True),
-    sa.Column("remedy", sa.String, nullable=True),
-    sa.Column("created", MOMENT, nullable=False),
-    sa.Column("sent", MOMENT, nullable=True),
-    sa.Column("started", MOMENT, nullable=True),
-    sa.Column("finished", MOMENT, nullable=True),
-    sa.Column("heartbeat", MOMENT, nullable=True),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("worker", sa.String(120), nullable=True),
+    *_job_columns(),
     sa.Index("comparisons_state", "state"),
 )
 sa.Table(
