@@ -22,11 +22,20 @@ _GAPS = {
     "exhibit": (GapCode.ONLY_IN_EXHIBIT,),
     "reference": (GapCode.LEFT_OUT, GapCode.BEFORE_EXHIBIT, GapCode.AFTER_EXHIBIT),
 }
-# What comparisons of earlier versions say of their limits.
-_UNRELATED_AT_FIRST = (
-    "It does not say that the exhibit is authentic: only that no part of this reference was found in it. "
-    "A part shorter than half a second, or one that fills less than a quarter of the picture, is not found."
+# What comparisons of earlier versions say of their limits, and of gaps.
+_LIMITS_BEFORE = (
+    "Nothing in the comparison says which of the two files is the original: what differs may have been "
+    "changed in either of them, unless Content Credentials or a custody record say which came first. A face "
+    "that does not differ may be manipulated in both files alike.",
 )
+_UNRELATED_BEFORE = (
+    "It does not say that the exhibit is authentic: only that no part of this reference was found in it. "
+    "A part shorter than half a second, or one that fills less than a quarter of the picture, is not found.",
+    "It does not say that the exhibit is authentic: only that no part of this reference was found in it. "
+    "A part shorter than half a second, one that fills less than a quarter of the picture, or one that runs "
+    "backwards or more than twice as fast or as slowly may not be found.",
+)
+_GAPS_BEFORE = {GapCode.LEFT_OUT: "is left out of the exhibit"}
 _ROUNDING = 1e-6  # of a mean; and of times, which are fractions stored as the nearest float
 _COUNT = re.compile(r"(\d[\d,]*) faces")
 
@@ -55,11 +64,14 @@ def _contradictions(comparison: Comparison) -> Iterator[str]:
     if comparison.statement != join(causes) or not is_same:
         yield "its overall statement does not follow from its figures"
     limits = statements.LIMITS if comparison.related else statements.UNRELATED_LIMITS
-    at_first = "" if comparison.related else _UNRELATED_AT_FIRST
-    if not _states(comparison.limits, comparison.limits_cause, limits, at_first):
+    earlier = _LIMITS_BEFORE if comparison.related else _UNRELATED_BEFORE
+    if not _states(comparison.limits, comparison.limits_cause, limits, *earlier):
         yield "its statement on limits is not one that comparisons make"
     for gap in comparison.gaps:
-        if not any(_states(gap.reason, gap.cause, code.cause()) for code in _GAPS[gap.file]):
+        if not any(
+            _states(gap.reason, gap.cause, code.cause(), _GAPS_BEFORE.get(code, ""))
+            for code in _GAPS[gap.file]
+        ):
             yield f"the reason of the gap at {timecode(gap.start)} is none that comparisons give"
     remarks, causes = comparison.not_compared, comparison.not_compared_causes
     least = comparison.parameters.minimum_face
@@ -68,9 +80,9 @@ def _contradictions(comparison: Comparison) -> Iterator[str]:
         yield "its statement on what was not compared is not one that comparisons make"
 
 
-def _states(text: str, cause: Cause | None, due: Cause, at_first: str = "") -> bool:
-    """Return whether a sentence and its code are the ``due`` ones; ``at_first``: of the first version."""
-    return text in (due.text, at_first) and (cause is None or _is_same(cause, due))
+def _states(text: str, cause: Cause | None, due: Cause, *earlier: str) -> bool:
+    """Return whether a sentence and its code are the ``due`` ones, or the sentence is an ``earlier`` one."""
+    return text in (due.text, *earlier) and (cause is None or _is_same(cause, due))
 
 
 def _is_same(cause: Cause, due: Cause) -> bool:

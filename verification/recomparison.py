@@ -117,7 +117,8 @@ class _ComparisonAgreement(FieldAgreement):
         for first, second, word in ((old, new, "not found"), (new, old, "not recorded")):
             for gap in first:
                 if gap.end - gap.start > room and not any(
-                    (gap.file, gap.reason) == (other.file, other.reason)
+                    gap.file == other.file
+                    and (not gap.cause or not other.cause or gap.cause.code == other.cause.code)  # before 0.3
                     and max(abs(gap.start - other.start), abs(gap.end - other.end)) <= room
                     for other in second
                 ):

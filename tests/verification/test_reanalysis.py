@@ -73,6 +73,7 @@ def test_findings_that_agree(
         "name": "interview_cut3.mp4",
         "parameters": recorded(folder).parameters,
         "model": str(weights),
+        "explain": recorded(folder).explained,
     }
     assert main([*command, "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["reanalysis"]["agree"] is True

@@ -282,6 +282,8 @@ def test_differences_of_two_comparisons(tmp_path):
     comparison = comparison_of(tmp_path, ("a", "b"), (EXHIBIT_SHA256, REFERENCE))
     (segment,), (piece,) = comparison.segments, comparison.time_map
     assert list(differences(comparison, comparison)) == []
+    earlier = comparison.gaps[0].model_copy(update={"reason": "as 0.2 put it", "cause": None})
+    assert list(differences(comparison.model_copy(update={"gaps": (earlier,)}), comparison)) == []
     near = segment.model_copy(update={"confidence": segment.confidence - 0.005, "end": segment.end - 0.12})
     assert list(differences(comparison, comparison.model_copy(update={"segments": (near,)}))) == []
     far = segment.model_copy(update={"confidence": 0.5, "end": segment.end - 0.3})
