@@ -51,7 +51,7 @@ from verification.field_agreement import (
 )
 
 _SAME_FACE, _SAME_PLACE = 0.5, 0.8  # intersection over union of boxes: of one face; of one that has not moved
-_FEW_FACES = 20  # with fewer, one that is judged in one of both only weighs much
+_FEW_FACES = 20  # with fewer, one that is judged in only one of the two weighs much
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ class _Comparison(FieldAgreement):
                     yield is_not(f"{field.name} {name}", f"{b:.3f}", f"{a:.3f}")
 
     def _kind(self, old: Any, new: Any, _field: Field) -> Iterator[str]:
-        """Compare the kind of manipulation, which near its border may be decided in one of both only."""
+        """Compare the kind of manipulation, which near its border may be decided in only one of the two."""
         answered = self.recorded.answers and self.again.answers
         if not answered or not (self.recorded.media.still or self.same_engine) or old is new:
             return
@@ -282,7 +282,7 @@ class _Comparison(FieldAgreement):
         """Compare declarations, as far as both analyses had the libraries that read them."""
         if old is None or new is None:
             if old is not new and self.same_engine:
-                self.of_file.append("what the file declares was read in one of both only")
+                self.of_file.append("what the file declares was read in only one of the two")
             return
         media = (self.recorded.media, self.again.media)
         checked = all(part.credentials is not None and part.credentials.checked for part in media)
@@ -338,7 +338,7 @@ class _Comparison(FieldAgreement):
             count = unmatched + sum((score.pts in samples) is is_sample for score, _ in self.pairs)
             if unmatched > allowed * count:
                 were = "was" if unmatched == 1 else "were"
-                yield f"{unmatched:,} of {count:,} judged faces {were} judged in one of both only"
+                yield f"{unmatched:,} of {count:,} judged faces {were} judged in only one of the two"
 
     def _of_faces(self) -> Iterator[str]:
         """Yield differences of logits, and of the places of more than a few faces."""
@@ -350,14 +350,14 @@ class _Comparison(FieldAgreement):
         moved = sum(not _same_place(old.box, new.box) for old, new in self.pairs)
         skipped = sum(old.interpolated is not new.interpolated for old, new in self.pairs)
         if skipped > BETWEEN * len(self.pairs):
-            yield f"{skipped:,} of {len(self.pairs):,} scores are interpolated in one of both only"
+            yield f"{skipped:,} of {len(self.pairs):,} scores are interpolated in only one of the two"
         if any(overlap(old.box, new.box) < _SAME_PLACE for old, new in self.pairs):
             yield "a face lies elsewhere"
         if moved > BETWEEN * len(self.pairs):
             yield f"{moved:,} of {len(self.pairs):,} faces lie elsewhere"
 
     def _quality(self, old: Any, new: Any, field: Field) -> Iterator[str]:
-        """Compare the quality of a person's faces, unless one of few faces was judged in one of both only."""
+        """Compare the quality of a person's faces, unless few were judged, and one only once."""
         frames = (field.old.usable_frames, field.new.usable_frames)
         if frames[0] == frames[1] or min(frames) >= _FEW_FACES:
             yield from self.of_field(old, new, replace(field, tolerance=SAME))
@@ -535,7 +535,7 @@ def _stated(span: Span) -> object:
 
 
 def _same_count(first: float, second: float) -> bool:
-    """Check whether two counts of faces or frames are the same but for those judged in one of both only."""
+    """Check whether two counts of faces or frames are the same but for what only one of both judged."""
     return abs(first - second) <= max(1, math.ceil(UNMATCHED * max(first, second)))
 
 

@@ -145,7 +145,7 @@ def is_not(place: str, new: object, old: object) -> str:
 def in_one_only(old: object, new: object, place: str, stands: str = "stands") -> Iterator[str]:
     """Yield the problem that exactly one of two values is missing."""
     if (old is None) is not (new is None):
-        yield f"{place} {stands} in one of both only"
+        yield f"{place} {stands} in only one of the two"
 
 
 def other_length(place: str, old: Sequence[object], new: Sequence[object]) -> str:
@@ -199,7 +199,7 @@ def _of_unpaired(
     alone = len(first.keys() ^ second.keys())
     if alone > tolerance.alone * (len(first) + len(second)):
         verb = "stands" if alone == 1 else "stand"
-        yield f"{place} has {count_noun(alone, noun)} that {verb} in one of both only"
+        yield f"{place} has {count_noun(alone, noun)} that {verb} in only one of the two"
 
 
 def _key(value: object) -> object:

@@ -139,7 +139,7 @@ class _ComparisonAgreement(FieldAgreement):
 
     def _persons(self, old: Sequence[object], new: Sequence[object], _field: Field) -> Iterator[str]:
         if bool(old) is not bool(new):
-            yield "faces were compared in one of both only"
+            yield "faces were compared in only one of the two"
 
 
 def _again(recorded: Comparison, exhibit: Path, reference: Path) -> Comparison:

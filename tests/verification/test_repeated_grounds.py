@@ -87,7 +87,7 @@ FORGED: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
         lambda a: changed(a, "coverage", not_examined=(Span(start=1.0, end=9.0, reason="it was dark"),)),
     ),
     "check": ("check drop highlight is 3.11, where 9", lambda a: peak(a, check=forged_check(a))),
-    "check left out": ("check stands in one", lambda a: peak(a, check=None)),
+    "check left out": ("check stands in only one", lambda a: peak(a, check=None)),
     "maps": ("maps has", lambda a: peak(a, maps=(further_map(),))),
     "heat": ("heat is", lambda a: peak(a, heat=0.123)),
     "time of a peak": ("none is found at", lambda a: peak(a, time=2.0, pts=25600)),
@@ -101,7 +101,7 @@ FORGED: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
     "frames of a segment": ("segment A1: start frame is", lambda a: segment(a, start_frame=5075)),
     "place": ("person A: median box lies elsewhere", lambda a: person(a, median_box=(0.0, 0.0, 90.0, 90.0))),
     "quality of a person": (
-        "person A: quality stands in one of both only",
+        "person A: quality stands in only one of the two",
         lambda a: person(a, quality=faces_of(300.0)),
     ),
     "logits": ("a logit at", lambda a: scores(a, lambda each: {"logit": each.logit + 3})),
@@ -183,14 +183,14 @@ EXPLANATIONS: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
         lambda a: forged_part(a, "check", hidden_middle=0.2),
     ),
     "middle left out": (
-        "check drop middle stands in one",
+        "check drop middle stands in only one",
         lambda a: forged_part(a, "check", drop_middle=None),
     ),
     "further check": (
         "maps 2 check drop highlight",
         lambda a: forged_map(a, 1, check=forged_check(a)),
     ),
-    "no further check": ("maps 2 check stands in one", lambda a: forged_map(a, 1, check=None)),
+    "no further check": ("maps 2 check stands in only one", lambda a: forged_map(a, 1, check=None)),
     "check of the first map": (
         "maps 1 check drop highlight",
         lambda a: forged_map(a, 0, check=forged_check(a)),
@@ -199,14 +199,14 @@ EXPLANATIONS: dict[str, tuple[str, Callable[[Analysis], Analysis]]] = {
         "maps 1 question is altered, where synth",
         lambda a: forged_map(a, 0, question=Question.SYNTHESISED),
     ),
-    "framing": ("maps 1 framing stands in one", lambda a: forged_map(a, 0, framing=None)),
+    "framing": ("maps 1 framing stands in only one", lambda a: forged_map(a, 0, framing=None)),
     "networks": (
         "maps 1 networks are scan, where second look",
         lambda a: forged_map(a, 0, networks=(MapNetwork.SECOND_LOOK,)),
     ),
     "share": ("maps 1 share is 0.8, where 0.4", lambda a: forged_map(a, 0, share=0.4)),
     "heat of a further map": ("maps 2 heat is", lambda a: forged_map(a, 1, heat=0.5)),
-    "no calm frame": ("calm frame of segment A1 stands in one", lambda a: segment(a, calm=None)),
+    "no calm frame": ("calm frame of segment A1 stands in only one", lambda a: segment(a, calm=None)),
     "calm frame": ("the calm frame of segment A1: prob", lambda a: forged_part(a, "calm", probability=0.001)),
     "another calm frame": ("A1: none is found at", lambda a: forged_part(a, "calm", pts=1)),
     "time of the calm frame": (

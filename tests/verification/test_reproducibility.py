@@ -70,7 +70,7 @@ def test_faces_judged_in_one_analysis_only(recorded: Analysis) -> None:
     agreement = compare_analyses(
         recorded, recorded.model_copy(update={"persons": (few, *recorded.persons[1:])})
     )
-    assert agreement.unmatched > 100 and "judged in one of both only" in agreement.problems[0]
+    assert agreement.unmatched > 100 and "judged in only one of the two" in agreement.problems[0]
 
 
 def test_segments_verdicts_and_premises(recorded: Analysis) -> None:
@@ -91,7 +91,7 @@ def test_segments_verdicts_and_premises(recorded: Analysis) -> None:
         "parameters seed",
         "segments are",
         "verdict is",
-        "in one of both only",
+        "in only one of the two",
     ):
         assert words in problems
     weaker = recorded.segments[0].model_copy(update={"confidence": recorded.segments[0].confidence - 0.1})

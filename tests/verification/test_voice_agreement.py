@@ -29,9 +29,9 @@ def test_the_same_finding_agrees(tmp_path: Path) -> None:
     [
         ({"verdict": VoiceVerdict.INCONCLUSIVE}, "voice verdict is inconclusive"),
         ({"probability": 0.7}, "voice probability is 0.7, where 0.94"),
-        ({"probability": None}, "stands in one of both only"),
+        ({"probability": None}, "stands in only one of the two"),
         ({"spans": ((3.0, 10.0),)}, "voice segments voice-1 end is 00:00:10.000"),
-        ({"spans": ()}, "voice segments has 1 item that stands in one"),
+        ({"spans": ()}, "voice segments has 1 item that stands in only one"),
     ],
 )
 def test_differences_are_named(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -55,7 +55,7 @@ def test_findings_of_channels_are_compared(tmp_path: Path) -> None:
     [
         ({"probability": 0.5}, "voice-1 peaks 5.75 probability is 0.5"),
         ({"heat": 0.1}, "voice-1 peaks 5.75 heat is 0.1"),
-        ({"check": None}, "voice-1 peaks 5.75 check stands in one"),
+        ({"check": None}, "voice-1 peaks 5.75 check stands in only one"),
     ],
 )
 def test_peaks_are_compared(tmp_path: Path, values: dict[str, Any], words: str) -> None:
@@ -81,4 +81,4 @@ def with_peak(finding: Voice, **values: Any) -> Voice:
 
 
 def test_voices_examined_once_only(tmp_path: Path) -> None:
-    assert problems(tmp_path, voice(), None) == ["voice stands in one of both only"]
+    assert problems(tmp_path, voice(), None) == ["voice stands in only one of the two"]

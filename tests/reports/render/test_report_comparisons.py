@@ -293,7 +293,7 @@ def test_differences_of_two_comparisons(tmp_path):
     elsewhere = comparison.model_copy(update={"time_map": (piece.model_copy(update={"reference": moved}),)})
     assert re.match(r"time map 1 reference lies 0\.200 s elsewhere", *differences(comparison, elsewhere))
     assert list(differences(comparison, comparison.model_copy(update={"segments": ()}))) == [
-        "segments has 1 item that stands in one of both only"
+        "segments has 1 item that stands in only one of the two"
     ]
     assert list(differences(comparison, comparison.model_copy(update={"related": False}))) == [
         "the files are unrelated"
