@@ -63,7 +63,7 @@ class OnnxNetwork(Value):
 
 
 LEARNT = N_(
-    "the model learnt from some of these, or was chosen or calibrated on them, so the figures flatter"
+    "the model learned from some of these, or was chosen or calibrated on them, so the figures flatter"
 )
 """Note on a :class:`Rate` that is therefore no error rate."""
 

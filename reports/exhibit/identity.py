@@ -143,12 +143,8 @@ def exhibit_facts(media: Media, check: ExhibitCheck | None) -> tuple[Fact, ...]:
     facts = [Fact(gettext("File name"), Quoted(formatting.file_name(media.file)))]
     if not media.file.isascii() or facts[0].value != media.file:
         escaped = media.file.encode("unicode_escape").decode("ascii")
-        facts.append(
-            Fact(
-                gettext("File name, escaped"), escaped, gettext("for fonts that lack a character"), exact=True
-            )
-        )
-    facts.append(Fact("SHA-256", media.sha256, gettext("when handed in") if check else "", exact=True))
+        facts.append(Fact(gettext("File name, escaped"), escaped, gettext("when submitted"), exact=True))
+    facts.append(Fact("SHA-256", media.sha256, gettext("when uploaded") if check else "", exact=True))
     return (*facts, *(_compared(media, check) if check else ()))
 
 

@@ -65,7 +65,7 @@ def test_a_file_handed_in_once_more_is_said_to_be(workbench: Workbench, page: Pa
     page.get_by_role("button", name="Start the analysis").click()
     page.wait_for_url(re.compile(r"known="))
     notice = page.locator(".known")
-    expect(notice).to_contain_text("This file was handed in before, on")
+    expect(notice).to_contain_text("This file was uploaded before, on")
     expect(notice.get_by_role("link").last).to_have_attribute("href", f"/analyses/{workbench.first}")
 
     page.goto(workbench.app.address)
@@ -77,7 +77,7 @@ def test_a_file_handed_in_once_more_is_said_to_be(workbench: Workbench, page: Pa
     words = page.locator(".queue-known")
     expect(words).to_have_count(2)
     for place in (0, 1):
-        expect(words.nth(place)).to_contain_text("This file was handed in before, on")
+        expect(words.nth(place)).to_contain_text("This file was uploaded before, on")
         expect(words.nth(place)).to_contain_text("earlier analyses")
     words.nth(1).get_by_role("link", name="Show them").click()
     expect(page.locator(".known")).to_contain_text("the same exhibit, bit for bit")

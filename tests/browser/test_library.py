@@ -109,7 +109,7 @@ def test_pause_resume_and_priority_of_a_waiting_analysis(browser: Browser, page:
         plain = context.new_page()
         plain.goto(addresses[0])
         plain.get_by_role("button", name="Pause").click()
-        expect(plain.get_by_text("begins anew")).to_be_visible()
+        expect(plain.get_by_text("starts again")).to_be_visible()
         plain.get_by_role("button", name="Low").click()
         expect(plain.get_by_role("button", name="Low")).to_have_attribute("aria-pressed", "true")
         page.goto(f"{app.address}/analyses")

@@ -96,7 +96,7 @@ def test_a_file_that_is_no_video(without_sample, page: Page, tmp_path: Path):
     page.set_input_files("#file", text)
     page.get_by_role("button", name="Start the analysis").click()
     expect(page.get_by_text("The analysis failed")).to_be_visible(timeout=_RESULT)
-    expect(page.get_by_role("link", name="Hand in another file")).to_be_visible()
+    expect(page.get_by_role("link", name="Upload another file")).to_be_visible()
 
 
 def test_without_scripts_the_form_still_works(without_sample, browser, tmp_path: Path):

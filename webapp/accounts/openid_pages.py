@@ -122,7 +122,7 @@ def _finish_sign_in(attempt: Attempt) -> Response:
         row: SessionRow | None = g.session
         if row is None or row.user_id != user.id:
             raise UserError(
-                403, gettext("Another person signed in at the provider."), gettext("Sign in anew.")
+                403, gettext("Another person signed in at the provider."), gettext("Sign in again.")
             )
         response = redirect(local_url(attempt.onwards), 303)
         sessions.set_session_cookie(response, user, renew_session(row))

@@ -142,7 +142,7 @@ def admit(case_id: int) -> Response:
     """Add a ``user`` to the members of a case."""
     user_id = row_number(request.form.get("user", ""))
     if user_id is None:
-        raise UserError(400, gettext("Nobody was chosen."), gettext("Choose a person from the list."))
+        raise UserError(400, gettext("No one was chosen."), gettext("Choose a person from the list."))
     with context.database().alone() as session:
         case = access.find_or_404(session, current(), case_id)
         service.add_member(session, case, user_id)

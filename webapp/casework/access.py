@@ -106,8 +106,8 @@ def refuse_outsiders(session: Session, case_id: int | None) -> None:
     if session.scalar(visible(select(CaseRow.id).where(CaseRow.id == case_id), current())) is None:
         raise UserError(
             403,
-            gettext("You are not in the case of this analysis, so you cannot change it."),
-            gettext("Ask somebody who is in that case, or an administrator."),
+            gettext("You are not a member of this analysis's case, so you cannot change it."),
+            gettext("Ask a member of that case, or an administrator."),
         )
 
 

@@ -62,7 +62,7 @@ def refuse_outsiders(session: Session, row: ComparisonRow) -> None:
         raise UserError(
             403,
             gettext("You are in no case of this exhibit, so you cannot change its comparisons."),
-            gettext("Ask somebody who is in that case, or an administrator."),
+            gettext("Ask a member of that case, or an administrator."),
         )
 
 

@@ -209,7 +209,7 @@ def get_finished(
             )
         case State.EXPLAINING:
             raise NotReady(
-                gettext("The finding of this analysis stands, and its heatmaps are still being made."),
+                gettext("The finding of this analysis is final, and its heatmaps are still being created."),
                 gettext("Reports, bundles and exports are available when they are complete."),
             )
         case State.QUEUED | State.RUNNING | State.PAUSED:

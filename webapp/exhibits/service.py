@@ -221,7 +221,7 @@ def pause(analysis_id: str) -> None:
     if row.shown_state is State.EXPLAINING:
         raise UserError(
             409,
-            gettext("The finding of this analysis stands, so there is nothing to pause."),
+            gettext("The finding of this analysis is final, so there is nothing to pause."),
             gettext("Its heatmaps are being made. Cancel them if you do not need them."),
         )
     if row.state != State.PAUSED:

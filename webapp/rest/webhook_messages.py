@@ -48,11 +48,11 @@ class JobMessage(Message):
 
 
 class AnalysisMessage(JobMessage):
-    """An analysis ended, or its finding stands."""
+    """An analysis ended, or its finding is final."""
 
     operation = "analysisEnded"
     summary = (
-        "The finding of an analysis stands and its pictures follow, or it is done, failed or was cancelled"
+        "The finding of an analysis is final and its pictures follow, or it is done, failed or was cancelled"
     )
 
     event: AnalysisEvent

@@ -69,7 +69,7 @@ follow(address, {
     moveOn(() => window.location.reload());
   },
   onFinding: () => {
-    byId("announce").textContent = _("The finding stands; pictures follow");
+    byId("announce").textContent = _("The finding is final; pictures follow");
     moveOn(() => window.location.reload());
   },
   onGone: () => moveOn(() => window.location.reload()), // to be told when it was deleted

@@ -171,8 +171,8 @@ export class Item {
     if (this.known) {
       const { count, first } = this.known;
       this.part("known-words").textContent = ngettext(
-        "This file was handed in before, on %(since)s; %(num)s earlier analysis.",
-        "This file was handed in before, on %(since)s; %(num)s earlier analyses.",
+        "This file was uploaded before, on %(since)s; %(num)s earlier analysis.",
+        "This file was uploaded before, on %(since)s; %(num)s earlier analyses.",
         count, { since: day(first) },
       );
       this.part("known-link").href = this.knownAddress;

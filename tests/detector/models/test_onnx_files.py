@@ -108,9 +108,9 @@ class TestOutput:
     @pytest.mark.parametrize(
         ("gives", "out", "words"),
         [
-            (Gives.LOGIT, [[1.0, 2.0]], "says one figure a crop"),
-            (Gives.LOGITS, [[1.0]], "says one figure for each class"),
-            (Gives.LOGIT, [1.0, 2.0], "gives 2 for 1 crops"),
+            (Gives.LOGIT, [[1.0, 2.0]], "states one figure per crop"),
+            (Gives.LOGITS, [[1.0]], "states one figure for each class"),
+            (Gives.LOGIT, [1.0, 2.0], "outputs 2 for 1 crops"),
             (Gives.LOGIT, [np.nan], "outputs no numbers"),
         ],
     )
@@ -177,7 +177,7 @@ class TestRefused:
 
     def test_wrong_size_is_refused(self, tmp_path: Path) -> None:
         wrong = {"size": 64, "mean": [0, 0, 0], "std": [1, 1, 1]}
-        assert "its card says crops of 64 px" in refusal_of(put(tmp_path, "tiny", input=wrong))
+        assert "its card states crops of 64 px" in refusal_of(put(tmp_path, "tiny", input=wrong))
 
     def test_external_data_is_refused(self, tmp_path: Path) -> None:
         def outside(model: onnx.ModelProto) -> None:

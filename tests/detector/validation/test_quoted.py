@@ -69,7 +69,7 @@ def test_costlier_false_positives_raise_the_threshold(made: Validation) -> None:
 
 
 def test_unreachable_rate_is_rejected(made: Validation) -> None:
-    with pytest.raises(ParameterError, match="is none"):
+    with pytest.raises(ParameterError, match="is not a false positive rate"):
         thresholds_by_false_positive_rate(made, 1.0)
     sure = tuple(item.model_copy(update={"probability": 1.0}) for item in items(12))
     with pytest.raises(ParameterError, match="No threshold up to"):

@@ -83,7 +83,7 @@ def test_intervals_by_threshold_and_of_one_class_alone_keep_groups_together() ->
 
 def test_few_groups_are_a_limit() -> None:
     limits = " ".join(validation(tuple(copies())).limits)
-    assert "The 60 manipulated clips belong to 6 groups only" in limits
+    assert "The 60 manipulated clips belong to only 6 groups" in limits
     clips = [clip.model_copy(update={"group": 0}) for clip in items()]
     made = validation(tuple(clips))
     assert "The 40 unmanipulated clips belong to one group" in " ".join(made.limits)
@@ -142,7 +142,7 @@ def test_limits_name_worse_and_missing_parts() -> None:
     lone_limits = " ".join(
         validation((items(8)[0], *(clip for clip in items(8) if not clip.manipulated))).limits
     )
-    assert "Of manipulated clips only one was measured" in lone_limits
+    assert "Only one item of manipulated clips was measured" in lone_limits
 
 
 def test_binary_properties_have_no_range() -> None:
@@ -163,8 +163,8 @@ def test_binary_properties_have_no_range() -> None:
         return validation(tuple(of))
 
     first, two = made(1, "other codecs"), made(2, "other codecs")
-    assert "1 of 12 clips is in a codec that the model's card was not measured in" in " ".join(first.limits)
-    assert "2 of 12 clips are in codecs that the model's card was not measured in" in " ".join(two.limits)
+    assert "1 of 12 clips uses a codec on which the model was not measured" in " ".join(first.limits)
+    assert "2 of 12 clips use codecs on which the model was not measured" in " ".join(two.limits)
     assert "2 of 12 clips are stills shown as videos" in " ".join(made(2, "a still shown as a video").limits)
     assert not any("range of other codecs" in entry for entry in first.limits)
     names = [entry.name for entry in two.covered]

@@ -166,7 +166,7 @@ class TestPause:
             assert client.post(f"/analyses/{queued.id}/pause").location == f"/analyses/{queued.id}"
         assert row(database, queued.id).state == "paused"
         text = client.get(f"/analyses/{queued.id}").text
-        assert "The analysis is paused" in text and "begins anew" in text and "refresh" not in text
+        assert "The analysis is paused" in text and "starts again" in text and "refresh" not in text
         assert "Paused" in client.get("/analyses?state=paused").text
         assert client.get(f"/analyses/{queued.id}/report.pdf").status_code == 409
         refused = client.post(f"/analyses/{queued.id}/retry")
@@ -325,9 +325,9 @@ def test_unreadable_files_offer_no_retry(app, client, database, failure, offered
     page, library = client.get(f"/analyses/{failed.id}").text, client.get("/analyses").text
     assert ("Retry" in page) is ("attempt 1 of" in page) is ("Retry" in library) is offered
     main = re.findall(r'class="[^"]*primary[^"]*"[^>]*>(?:<svg.*?</svg>)?\s*([^<]+)<', page, re.DOTALL)
-    assert "Hand in another file" in page and main == ["Retry" if offered else "Hand in another file"]
+    assert "Upload another file" in page and main == ["Retry" if offered else "Upload another file"]
     assert ("Analyse again…" in page) is ("Analyse again…" in library) is offered
-    assert ("After an update of Reelproof" in page) is not offered
+    assert ("A newer version of Reelproof" in page) is not offered
     assert client.get(f"/analyses/{failed.id}/again").status_code == 200
 
 

@@ -132,7 +132,7 @@ def test_a_failed_analysis_states_a_remedy(app, client, database):
     held = claims.claim_analysis(database, hand_in(app).id)
     claims.fail_job(database, held, FailureCode.CRASHED.cause())
     text = client.get(f"/analyses/{held.job_id}").text
-    assert FailureCode.CRASHED.cause().text in text and "Hand in another file" in text
+    assert FailureCode.CRASHED.cause().text in text and "Upload another file" in text
     status = client.get(f"/api/v1/analyses/{held.job_id}").json
     assert (status["state"], status["error"], status["remedy"]) == (
         "failed",

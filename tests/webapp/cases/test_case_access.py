@@ -116,7 +116,7 @@ def test_former_member_sees_own_uploads_read_only(lab):
     for upload in (done, stopped, waits):
         page = lab.eve.get(f"/analyses/{upload.id}")
         assert page.status_code == 200
-        assert "You are not in the case of this analysis, so you cannot change it." in page.text
+        assert "You are not a member of this analysis's case, so you cannot change it." in page.text
         for offered in ("again", "compare", "assign", "delete", "case", "annotations/import", "retry"):
             assert f'"/analyses/{upload.id}/{offered}' not in page.text + lab.eve.get("/analyses").text, (
                 offered

@@ -62,7 +62,7 @@ def test_form_keeps_entered_values_after_a_conflict(app, client, database):
     typed = {"examiner": "Ben <B>", "case_number": "ST/1", "exhibit_number": "7"}
     refused = client.post(address, data=mine | typed)
     assert refused.status_code == 409 and log(database)[-1].details["examiner"] == "Ann"
-    assert "Somebody else saved: Ann<" in refused.text and refused.text.count("Somebody else saved") == 1
+    assert "Another person saved: Ann<" in refused.text and refused.text.count("Another person saved") == 1
     again = form_of(refused.text)
     assert {name: again[name] for name in typed} == typed
     assert (again["organisation"], again["paper"]) == ("Lab 3", "Letter")  # left as they were here
@@ -82,7 +82,7 @@ def test_second_conflict_is_detected(app, client):
     again = form_of(client.post(address, data=mine | {"examiner": "Ben"}).text)
     client.post(address, data=removed)
     refused = client.post(address, data=again)
-    assert refused.status_code == 409 and "Somebody else saved: not stated" in refused.text
+    assert refused.status_code == 409 and "Another person saved: not stated" in refused.text
     assert form_of(refused.text)["examiner"] == "Ben"
 
 

@@ -89,7 +89,7 @@ def test_page_reports_altered_entries(app, client):
         rows.execute("DROP TRIGGER custody_no_update")
         rows.execute("UPDATE custody SET actor = 'nobody' WHERE action = 'intake'")
     page = client.get(f"/analyses/{row.id}/custody").text
-    assert "not as they were written" in page and "was changed: its content" in page
+    assert "changed after they were written" in page and "was changed: its content" in page
 
 
 def test_export_verifies_and_is_recorded(app, client, database):
@@ -209,8 +209,8 @@ def test_repeated_upload_is_announced(app, client, database):
     second = upload(client, file="second.mp4").location
     assert second.endswith("?known=1")
     page = client.get(second).text
-    assert "handed in before, on" in page and "1 earlier analysis" in page and f'href="{first}"' in page
-    assert "handed in before" not in client.get(first).text
+    assert "uploaded before, on" in page and "1 earlier analysis" in page and f'href="{first}"' in page
+    assert "uploaded before" not in client.get(first).text
     with database.begin() as session:
         session.get_one(AnalysisRow, first.partition("/analyses/")[2]).verdict = "manipulated"
     german = client.get(second, headers={"Accept-Language": "de"}).text

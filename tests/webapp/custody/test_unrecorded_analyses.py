@@ -56,7 +56,7 @@ def test_unlogged_analysis_is_rejected(app, client, folders, capsys):
         assert client.get(address).status_code == 500, address
     assert "has no entry about this analysis: it was added" in client.get(f"/analyses/{'f' * 32}").text
     status, words = verify(folders.data, capsys)
-    assert status == 1 and f"Analysis {'f' * 32}: The custody log does not know this analysis" in words
+    assert status == 1 and f"Analysis {'f' * 32}: The custody log has no entry about this analysis" in words
     assert {client.get(address).status_code for address in addresses(row.id)} == {200}
 
 

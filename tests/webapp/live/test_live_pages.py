@@ -116,7 +116,7 @@ def test_a_running_session(client, place):
     for words in (
         "Live: rtsp://cam.example",
         "tracks are not joined to persons",
-        "hand the recording in",
+        "upload the recording",
         "00:01:03.500",
         "0.10 s",
         "Track 1 · &gt;\u00a00.99, flagged",

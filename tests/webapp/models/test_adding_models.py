@@ -57,7 +57,7 @@ class TestAdding:
     @pytest.mark.parametrize(
         ("case", "reason"),
         [
-            ("another shape", "it must take one"),
+            ("another shape", "is wanted"),
             ("cut short", "no whole safetensors file"),
             ("no architecture", "Unknown architecture"),
         ],

@@ -50,7 +50,11 @@ def test_a_valid_network_is_added_and_removed(client: FlaskClient, folders: Fold
 @pytest.mark.parametrize(
     ("data", "changes", "words"),
     [
-        (tiny, {"input": {"size": 64, "mean": [0, 0, 0], "std": [1, 1, 1]}}, "its card says crops of 64 px"),
+        (
+            tiny,
+            {"input": {"size": 64, "mean": [0, 0, 0], "std": [1, 1, 1]}},
+            "its card states crops of 64 px",
+        ),
         (outside, {}, "keeps tensors in other files"),
         (unknown, {}, "Custom operators run their own code"),
         (lambda: tiny()[:3000], {}, "is no whole ONNX file"),

@@ -354,6 +354,6 @@ def test_imports_into_cases_of_others_are_refused(tmp_path, sent):
     refused = import_text(
         signed_in(app, "eve"), f"/api/v1/analyses/{row.id}/annotations", saved(app, row, said(1))
     )
-    assert refused.status_code == 403 and "not in the case" in refused.text
+    assert refused.status_code == 403 and "not a member of" in refused.text
     assert stored(app) == []
     app.extensions["database"].close()

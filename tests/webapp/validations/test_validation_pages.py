@@ -273,7 +273,7 @@ def test_rejected_forms_keep_entered_values(app, shipped):
     ):
         answer = client.post(f"{address}/thresholds", data=form)
         assert answer.status_code == 400
-        again(answer, field, "ame ", **{name: form[name] for name in form if name != "by"})
+        again(answer, field, "ive ", **{name: form[name] for name in form if name != "by"})
     form = {
         "case": str(case_id),
         "title": " ",

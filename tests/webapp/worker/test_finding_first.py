@@ -97,9 +97,9 @@ def test_the_finding_is_shown_at_once_and_stays(app, client, settings, database,
         assert "when the pictures are complete" in desk["media"]["reason"]
         for path in (f"/analyses/{analysis_id}/report.pdf", f"/analyses/{analysis_id}/bundle.zip"):
             refused = client.get(path)
-            assert refused.status_code == 409 and "still being made" in refused.text
+            assert refused.status_code == 409 and "still being created" in refused.text
         refused = client.post(f"/api/v1/analyses/{analysis_id}/pause")
-        assert refused.status_code == 409 and "finding of this analysis stands" in refused.text
+        assert refused.status_code == 409 and "finding of this analysis is final" in refused.text
         for state, count in (("explaining", 1), ("running", 0)):
             assert len(client.get(f"/api/v1/analyses?state={state}").json["items"]) == count
         assert "Pictures follow" in client.get("/analyses").text
