@@ -41,14 +41,8 @@ def find_segments(
     tracker: PersonTracker, parameters: ComparisonParameters
 ) -> tuple[tuple[ComparedPerson, ...], tuple[ComparedSegment, ...]]:
     """Find persons and the segments in which their faces differ clearly more than their surroundings."""
-    rule = Parameters(
-        sample_rate=parameters.sample_rate,
-        enter_threshold=parameters.enter_threshold,
-        exit_threshold=parameters.exit_threshold,
-        merge_gap=parameters.merge_gap,
-        minimum_duration=parameters.minimum_duration,
-        edge_level=0.0,
-    )
+    own = parameters.model_dump(exclude={"minimum_face", "median_window"})
+    rule = Parameters(**own, edge_level=0.0)
     found_persons, found_segments = [], []
     for rank, group in enumerate(tracker.people()):
         name = person_letters(rank)

@@ -61,10 +61,6 @@ def measure_coverage(first_pass: FirstPassResult, media: Media, missing: float, 
     )
 
 
-def _span(start: float, end: float, cause: Cause) -> Span:
-    return Span(start=start, end=end, cause=cause)
-
-
 def _without_usable_face(
     times: Sequence[float],
     usable: NDArray[np.float64],
@@ -85,9 +81,9 @@ def _without_usable_face(
         end = times[i + 1] if i + 1 < len(times) else duration
         end = min([end, *(span.start for span in damaged if time < span.start)])
         if spans and spans[-1].cause == cause and spans[-1].end == time:
-            spans[-1] = _span(spans[-1].start, end, cause)
+            spans[-1] = Span(start=spans[-1].start, end=end, cause=cause)
         else:
-            spans.append(_span(time, max(end, time), cause))
+            spans.append(Span(start=time, end=max(end, time), cause=cause))
     return spans
 
 
@@ -95,17 +91,17 @@ def _behind_the_end(media: Media, missing: float) -> Iterator[Span]:
     """Yield the spans after the last decoded frame."""
     end = media.duration
     if media.lost_at_end:
-        yield _span(end, end + media.lost_at_end, NOT_DECODED)
+        yield Span(start=end, end=end + media.lost_at_end, cause=NOT_DECODED)
         end += media.lost_at_end
     if missing:
-        yield _span(end, end + missing, SpanCode.BREAKS_OFF.cause())
+        yield Span(start=end, end=end + missing, cause=SpanCode.BREAKS_OFF.cause())
 
 
 def damaged_spans(media: Media) -> Iterator[Span]:
     """Yield the spans whose frames depend on damaged or missing pictures."""
     timing = media.details.timing if media.details else None
     for stretch in timing.from_damaged if timing else ():
-        yield _span(stretch.start, stretch.start + stretch.length, FROM_DAMAGED)
+        yield Span(start=stretch.start, end=stretch.start + stretch.length, cause=FROM_DAMAGED)
 
 
 def damage_gaps(media: Media, times: Sequence[float], rate: float) -> Iterator[Span]:
@@ -127,7 +123,7 @@ def damage_gaps(media: Media, times: Sequence[float], rate: float) -> Iterator[S
         if end > last_listed or any(start < time < end for time in failed):
             gaps.append((start, end))
     for start, end in gaps:
-        yield _span(min(start + usual, end), end, NOT_DECODED)
+        yield Span(start=min(start + usual, end), end=end, cause=NOT_DECODED)
 
 
 # Up to this share of lost frames, as at a cut or the start of a stream, is not mentioned.

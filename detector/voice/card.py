@@ -48,15 +48,8 @@ class VoiceCard(Described):
 
     def as_model(self) -> VoiceModel:
         """Return the part that an analysis states."""
-        return VoiceModel(
-            name=self.name,
-            title=self.title,
-            architecture=self.architecture,
-            sha256=self.sha256,
-            card_sha256=self.deciding_sha256,
-            figures=self.figures,
-            **{name: getattr(self, name) for name in Described.model_fields},
-        )
+        own = {name: getattr(self, name) for name in VoiceModel.model_fields if name != "card_sha256"}
+        return VoiceModel(**own, card_sha256=self.deciding_sha256)
 
 
 def voice_model_files(models: Path = FILES / "models") -> tuple[Path, Path]:

@@ -181,20 +181,11 @@ def listing(query: Search) -> Response:
 
 def _library_search(query: Search) -> library_search.LibrarySearch:
     """Convert the query. The first and the last year of the calendar mean no limit."""
-    return library_search.LibrarySearch(
-        text=query.q,
-        outcome=query.outcome or "",
-        verdict=query.verdict or "",
-        voice=query.voice or "",
-        state=query.state or "",
-        model=query.model,
-        reviewer=query.reviewer,
-        since=query.since if query.since and query.since.year > 1 else None,
-        until=query.until if query.until and query.until.year < 9999 else None,
-        like=query.like or "",
-        marks=query.marks,
-        grouped=query.grouped,
-    )
+    filters = query.model_dump(exclude={"q", "limit", "cursor"}, exclude_none=True)
+    for name, year in (("since", 1), ("until", 9999)):
+        if name in filters and filters[name].year == year:
+            del filters[name]
+    return library_search.LibrarySearch(text=query.q, **filters)
 
 
 @operation(

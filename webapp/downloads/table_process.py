@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from detector import timestamps
 from reports.exports.spreadsheets import write_workbook
 from reports.exports.tables import Cell
-from webapp.downloads.writer_process import write_download
+from webapp.downloads.export_process import write_download
 
 _MOMENT = "moment"
 

@@ -40,16 +40,7 @@ blueprint = Blueprint("api_models", __name__)
 )
 def listing() -> Models:
     """List the models with their cards: measured figures, domain and limits."""
-    models = model_service.list_models()
-    return Models(
-        models=tuple(
-            AvailableModel(
-                name=model.name,
-                default=model.default,
-                shipped=model.shipped,
-                bytes=model.bytes,
-                card=model.card,
-            )
-            for model in models
-        )
+    models = (
+        AvailableModel.model_validate(model, from_attributes=True) for model in model_service.list_models()
     )
+    return Models(models=tuple(models))
