@@ -3,26 +3,57 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Verdict
+from detector.schema.strength import Strength
 from detector.schema.summary import Verdicts
 from detector.schema.voice import VoiceVerdict
-from language.translation import N_, capitalize_first, gettext, translated
+from language.translation import N_, gettext
 
+MANIPULATION = {
+    Strength.WEAK: N_("weak signs of manipulation"),
+    Strength.MODERATE: N_("signs of manipulation"),
+    Strength.STRONG: N_("strong signs of manipulation"),
+}
+"""A finding on faces as part of a sentence, by strength; one of unknown strength is not graded."""
+SYNTHETIC_VOICE = {
+    Strength.WEAK: N_("weak signs of a synthetic voice"),
+    Strength.MODERATE: N_("signs of a synthetic voice"),
+    Strength.STRONG: N_("strong signs of a synthetic voice"),
+}
+"""The same of a finding on voices."""
+# As headlines. Beside a verdict on voices, that on faces names them.
+_MANIPULATION = {
+    Strength.WEAK: N_("Weak signs of manipulation"),
+    Strength.MODERATE: N_("Signs of manipulation"),
+    Strength.STRONG: N_("Strong signs of manipulation"),
+}
+_FACE_MANIPULATION = {
+    Strength.WEAK: N_("Weak signs of face manipulation"),
+    Strength.MODERATE: N_("Signs of face manipulation"),
+    Strength.STRONG: N_("Strong signs of face manipulation"),
+}
+_SYNTHETIC_VOICE = {
+    Strength.WEAK: N_("Weak signs of a synthetic voice"),
+    Strength.MODERATE: N_("Signs of a synthetic voice"),
+    Strength.STRONG: N_("Strong signs of a synthetic voice"),
+}
+_FACES_ALONE = {
+    Verdict.INCONCLUSIVE: N_("Inconclusive"),
+    Verdict.NOT_FOUND: N_("No manipulation found"),
+}
 _FACES = {
-    Verdict.MANIPULATED: N_("Manipulation of faces found"),
     Verdict.INCONCLUSIVE: N_("Inconclusive on faces"),
     Verdict.NOT_FOUND: N_("No manipulation of faces found"),
 }
-_VOICES = {
-    VoiceVerdict.SYNTHETIC: N_("Synthetic voice found"),
-    VoiceVerdict.INCONCLUSIVE: N_("Inconclusive on voices"),
+_VOICES_ALONE = {
+    VoiceVerdict.INCONCLUSIVE: N_("Inconclusive"),
     VoiceVerdict.NOT_FOUND: N_("No synthetic voice found"),
     VoiceVerdict.NO_SPEECH: N_("No speech"),
 }
+_VOICES = _VOICES_ALONE | {VoiceVerdict.INCONCLUSIVE: N_("Inconclusive on voices")}
 _NO_FACE = N_("No face judged")
 # From the most to the least serious; of two equally serious ones, that on faces comes first.
 _ORDER = (
-    _FACES[Verdict.MANIPULATED],
-    _VOICES[VoiceVerdict.SYNTHETIC],
+    *(words[strength] for strength in reversed(Strength) for words in (_FACE_MANIPULATION, _SYNTHETIC_VOICE)),
     _FACES[Verdict.INCONCLUSIVE],
     _VOICES[VoiceVerdict.INCONCLUSIVE],
     _FACES[Verdict.NOT_FOUND],
@@ -33,12 +64,19 @@ _ORDER = (
 
 
 def headline(verdicts: Verdicts) -> str:
-    """Name both verdicts: "Synthetic voice found; no manipulation of faces found".
+    """Name both verdicts: "Strong signs of a synthetic voice; no manipulation of faces found".
 
-    Where only one question arises, its verdict stands alone: "Manipulated".
+    Where only one question arises, its verdict stands alone: "Weak signs of manipulation".
     """
-    if verdicts.faces is None or verdicts.voices is None:
-        return capitalize_first(translated((verdicts.faces or verdicts.voices or Verdict.INCONCLUSIVE).value))
-    phrases = [_NO_FACE if verdicts.no_face else _FACES[verdicts.faces], _VOICES[verdicts.voices]]
+    strength_of_faces = verdicts.faces_strength or Strength.MODERATE
+    of_voice = _SYNTHETIC_VOICE[verdicts.voices_strength or Strength.MODERATE]
+    if verdicts.voices is None:
+        alone = {Verdict.MANIPULATED: _MANIPULATION[strength_of_faces], **_FACES_ALONE}
+        return gettext(alone[verdicts.faces or Verdict.INCONCLUSIVE])
+    if verdicts.faces is None:
+        return gettext({VoiceVerdict.SYNTHETIC: of_voice, **_VOICES_ALONE}[verdicts.voices])
+    faces = {Verdict.MANIPULATED: _FACE_MANIPULATION[strength_of_faces], **_FACES}[verdicts.faces]
+    voices = {VoiceVerdict.SYNTHETIC: of_voice, **_VOICES}[verdicts.voices]
+    phrases = [_NO_FACE if verdicts.no_face else faces, voices]
     first, then = (gettext(phrase) for phrase in sorted(phrases, key=_ORDER.index))
     return f"{first}; {then[:1].lower()}{then[1:]}"

@@ -32,7 +32,7 @@ class Hundred:
 
 @dataclass(frozen=True)
 class ReaderView:
-    """The annex: what a probability means, and the error rates of a model.
+    """The annex: what a score means, and the error rates of a model.
 
     ``apart`` explains why no rates are shown, if they do not apply to this analysis; ``one_person`` that they
     were measured on photographs of one person; ``unknown`` states how much is found of generators that the
@@ -113,31 +113,31 @@ def _probability_note(model: Model, still: bool) -> str:
     match kind:
         case Basis.OFF:
             return gettext(
-                "This report states a probability instead. Measurements show that for this model it "
+                "This report states a score instead. Measurements show that for this model it "
                 "differs widely from the share of manipulated faces: it only tells how strongly the "
                 "network responds."
             )
         case Basis.UNKNOWN:
             return gettext(
-                "This report states a probability instead. It is not known how this model was calibrated: "
-                "the probability only tells how strongly the network responds, and need not match the "
+                "This report states a score instead. It is not known how this model was calibrated: "
+                "the score only tells how strongly the network responds, and need not match the "
                 "share of manipulated faces."
             )
         case Basis.SCALED:
             return gettext(
-                "For a video, this report states a probability instead. It is scaled so that few "
+                "For a video, this report states a score instead. It is scaled so that few "
                 "unmanipulated clips of the validation data reach the threshold for a finding; it is not "
                 "the share of manipulated clips."
             )
         case Basis.SHARE if model.second_look is None:
             return gettext(
-                "This report states a calibrated probability instead. It is valid for material of which "
-                "half is manipulated."
+                "This report states a score instead. It was calibrated on material of which half is "
+                "manipulated."
             )
         case Basis.SHARE:
             return gettext(
-                "For a photograph, this report states a calibrated probability instead. It is valid for "
-                "photographs of which half are manipulated."
+                "For a photograph, this report states a score instead. It was calibrated on photographs "
+                "of which half are manipulated."
             )
         case _:
             assert_never(kind)
@@ -184,14 +184,15 @@ GLOSSARY = (
         ),
     ),
     (
-        N_("calibrated probability"),
+        N_("score"),
         N_(
-            "The model's output, rescaled on validation data of which half is manipulated: of 100 faces "
-            "there with a probability of 0.70, about 70 were manipulated. For other material, or where "
-            "manipulation is rarer, the share differs."
+            "A number from 0 to 1 that says how strongly the networks respond to a face, or a voice. It was "
+            "calibrated on validation data of which half is manipulated: of 100 faces there with a score of "
+            "0.70, about 70 were manipulated. Where manipulation is rarer, fewer are. It is not the "
+            "probability that the file is manipulated."
         ),
     ),
-    (N_("frame score"), N_("The calibrated probability that one face in one frame is manipulated.")),
+    (N_("frame score"), N_("The score of one face in one frame.")),
     (
         N_("smoothed score"),
         N_("The frame scores of a track after a sliding median. Segments are derived from it."),
@@ -204,17 +205,14 @@ GLOSSARY = (
         ),
     ),
     (
-        N_("confidence"),
-        N_(
-            "The calibrated probability of a segment, computed from the mean raw score of its frames, not "
-            "from the smoothed score."
-        ),
+        N_("score of a segment"),
+        N_("The score that the mean logit of its frames gives, not the smoothed score."),
     ),
     (
         N_("interval"),
         N_(
-            "The range in which a segment's probability may plausibly lie. The wider the interval, the "
-            "less certain the figure."
+            "The range in which a segment's score may plausibly lie. The wider it is, the less certain the "
+            "score is."
         ),
     ),
     (
@@ -241,7 +239,7 @@ GLOSSARY = (
     ),
     (
         N_("logit"),
-        N_("The model's raw output before it is converted to a probability. Equal steps are equal evidence."),
+        N_("The output of a network before it becomes a score. Equal steps are equal evidence."),
     ),
     ("PTS", N_("Presentation time stamp: the exact time of a frame as stored in the file.")),
     (
@@ -260,20 +258,20 @@ GLOSSARY = (
 )
 
 
-_CALIBRATED, _HEATMAP = "calibrated probability", "heatmap"
+_SCORE, _HEATMAP = "score", "heatmap"
 _SCALED = N_(
-    "The combined output of all networks, rescaled so that few unmanipulated clips of the validation data "
-    "reach 0.65, the default threshold for a finding. It ranks faces by how strongly the networks "
-    "respond; it is not the share of manipulated faces among those with the same figure."
+    "A number from 0 to 1 that says how strongly the networks respond to a face, scaled so that few "
+    "unmanipulated clips of the validation data reach 0.65, the default threshold for a finding. It is "
+    "neither the share of manipulated faces among those with the same score nor the probability that the "
+    "file is manipulated."
 )
 _PHOTO_PERSON = N_("One face in the photograph. The letters tell faces apart; they do not identify anyone.")
 _PHOTO_KINDS = N_(
     "The two kinds of manipulation tested for every face: it was replaced or altered in a photograph, or it "
-    "was created entirely by a generator. Each has a calibrated probability; the larger one is stated for "
-    "the face."
+    "was created entirely by a generator. Each has a score; the higher one is stated for the face."
 )
 _PHOTO_INTERVAL = N_(
-    "The range in which a probability may plausibly lie. The wider the interval, the less certain the figure."
+    "The range in which a score may plausibly lie. The wider the interval, the less certain the score."
 )
 _PHOTO_HEATMAP = N_(
     "The areas of the face that raised the score most, shown as colours over the photograph (method: "
@@ -291,20 +289,18 @@ _VIDEO_TERMS = {
     "PTS",
     N_("frame number"),
     N_("frame score"),
-    N_("confidence"),
+    N_("score of a segment"),
     N_("interval"),
     N_("person"),
     N_("heatmap"),
 }
 _OFF = N_(
-    "The model's output, rescaled on validation data. Even there it differs widely from the share of "
-    "manipulated faces among those with the same figure: it only ranks faces by how strongly the network "
-    "responds."
+    "A number from 0 to 1 that says how strongly the network responds to a face, scaled on validation data. "
+    "Even there it differs widely from the share of manipulated faces among those with the same score."
 )
 _UNKNOWN = N_(
-    "The model's output as a figure from 0 to 1. It is not known how it was calibrated: it ranks faces by "
-    "how strongly the network responds, and need not match the share of manipulated faces among those "
-    "with the same figure."
+    "A number from 0 to 1 that says how strongly the network responds to a face. It is not known how it was "
+    "calibrated: it need not match the share of manipulated faces among those with the same score."
 )
 _JOINED = N_(
     "The areas of the face without which the score would fall most, shown as colours over the picture "
@@ -335,7 +331,7 @@ def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
             terms[N_("declaration")] = _PHOTO_DECLARATION
     explained = gettext("Section %(section)s explains how intervals are computed.", section=section)
     terms["interval"] = f"{gettext(terms['interval'])} {explained}"
-    terms[_CALIBRATED] = _CALIBRATIONS.get(basis(analysis.model, still=still), terms[_CALIBRATED])
+    terms[_SCORE] = _CALIBRATIONS.get(basis(analysis.model, still=still), terms[_SCORE])
     return tuple((terms | _other_maps(analysis.model)).items())
 
 
@@ -372,16 +368,16 @@ def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:
     terms = dict(GLOSSARY) | _other_maps(model)
     kind = basis(model, still=False)
     if kind is not Basis.SCALED:
-        terms[_CALIBRATED] = _CALIBRATIONS.get(kind, terms[_CALIBRATED])
+        terms[_SCORE] = _CALIBRATIONS.get(kind, terms[_SCORE])
         return tuple(terms.items())
     both = {
-        N_("calibrated probability of a video"): _SCALED,
-        N_("calibrated probability of a photograph"): terms[_CALIBRATED],
+        N_("score of a video"): _SCALED,
+        N_("score of a photograph"): terms[_SCORE],
     }
     return tuple(
         term
         for name, words in terms.items()
-        for term in (both.items() if name == _CALIBRATED else ((name, words),))
+        for term in (both.items() if name == _SCORE else ((name, words),))
     )
 
 

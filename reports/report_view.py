@@ -10,6 +10,7 @@ from detector import timestamps
 from detector.schema.analysis import KEPT_WIDTH, Analysis, Verdict
 from detector.schema.formatting import never_rounding_up_to
 from detector.schema.laboratory import Laboratory
+from detector.schema.strength import MaterialKind
 from detector.schema.summary import AnalysisOutcome, verdicts_of
 from detector.schema.voice import VoiceVerdict
 from detector.verdict.finding import finding_of
@@ -58,7 +59,7 @@ from reports.validation.laboratory import (
 from reports.wording.lengths import FULL, SUMMARY, Length
 from reports.wording.sections import Fact, Section, contents, of_length
 from reports.wording.verbal_scale import flagged_phrase
-from reports.wording.verdict_sentence import MARKS, verdict_sentence
+from reports.wording.verdict_sentence import mark_of, verdict_sentence
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class ReportView:
     verdict: str = field(metadata=UNTRANSLATED)
     headline: str  # both verdicts, the more serious one first
     outcome: AnalysisOutcome = field(metadata=UNTRANSLATED)
+    verdict_mark: str = field(metadata=UNTRANSLATED)  # its name in style sheets, graded by strength
     verdict_sentence: str
     reason: str
     statements_note: str  # where they stay in English
@@ -183,11 +185,6 @@ class ReportView:
     exhibit_check: str = field(metadata=UNTRANSLATED)
     comparison_files: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths
     kept: tuple[str, ...] = field(metadata=UNTRANSLATED)  # paths of all stored pictures of the analysis
-
-    @property
-    def verdict_mark(self) -> str:
-        """Name of the outcome in style sheets."""
-        return MARKS[self.outcome]
 
     @property
     def flagged(self) -> int:
@@ -304,6 +301,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         verdict=of_sound.verdict if of_sound else analysis.verdict.value,
         headline=headline(verdicts),
         outcome=verdicts.outcome,
+        verdict_mark=mark_of(verdicts),
         verdict_sentence=(of_sound.sentence or of_sound.absent) if of_sound else verdict_sentence(analysis),
         reason=of_sound.reason if of_sound else reason_text(analysis),
         declared=declarations_view(analysis),
@@ -367,7 +365,7 @@ def _strengths(analysis: Analysis, faces: FigureView) -> tuple[StrengthView, ...
         if voice.probability is not None:
             figure = probability(voice.probability)
             if voice.verdict is VoiceVerdict.SYNTHETIC:
-                phrase = flagged_phrase(voice.probability, voice.scores.enter)
+                phrase = flagged_phrase(voice.probability, MaterialKind.VOICE)
         strengths.append(StrengthView(gettext("Voices"), figure, phrase))
     return tuple(strengths)
 
@@ -375,7 +373,7 @@ def _strengths(analysis: Analysis, faces: FigureView) -> tuple[StrengthView, ...
 def _reliability(analysis: Analysis) -> tuple[str, ...]:
     voice = analysis.voice
     faces = "" if analysis.media.sound_only else face_reliability(analysis)
-    return tuple(filter(None, (faces, voice_reliability(voice.verdict, voice.model) if voice else "")))
+    return tuple(filter(None, (faces, voice_reliability(voice) if voice else "")))
 
 
 def _lead(analysis: Analysis, segments: Sequence[SegmentView]) -> Lead | None:

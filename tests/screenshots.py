@@ -62,7 +62,7 @@ def open_sample(page: Page, address: str) -> str:
     page.set_default_timeout(_LONGEST)
     page.goto(f"{address}/analyses")
     page.get_by_role("link", name="Reelproof sample.mp4").first.click()
-    page.get_by_role("heading", name="Manipulated").wait_for()
+    page.get_by_role("heading", name="Strong signs of manipulation").wait_for()
     page.wait_for_function("() => document.getElementById('video')?.readyState >= 2")
     page.locator("#pdf-report[href]").wait_for()
     return page.url.split("?")[0]

@@ -10,7 +10,6 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from detector.files import FILES
-from detector.schema.summary import Verdicts
 from language import formatting, translation
 from language.formatting import shown
 from language.headlines import headline
@@ -21,14 +20,14 @@ from reports.custody.custody_section import details_in_words
 from reports.inputs.case_fields import ASKED, PAPERS, STATED
 from reports.review.second_review import PART_NAMES
 from reports.wording.verbal_scale import flagged_phrase
-from reports.wording.verdict_sentence import MARKS
+from reports.wording.verdict_sentence import MARKS, mark_of
 from webapp import context
 from webapp.accounts import permissions
 from webapp.casework import reviews
 from webapp.jobs import parameters, recovery
 from webapp.live import sessions
 from webapp.storage.data_folder import Folders
-from webapp.storage.finding_columns import read_verdicts
+from webapp.storage.finding_columns import row_verdicts
 from webapp.storage.tables import AnalysisRow, Condition, Exhibit, Priority, State, now
 
 _HIDDEN_PARTS = {
@@ -60,6 +59,7 @@ def install(app: Flask) -> None:
         verdict_class=verdict_class,
         verdicts=row_verdicts,
         picture_failure=picture_failure,
+        verdicts_mark=mark_of,
         headline=headline,
         status_words=status_words,
         priority=priority,
@@ -118,13 +118,6 @@ def time_ago(value: datetime) -> str:
 def verdict_class(verdict: str | None) -> str:
     """Return the CSS class and icon of a verdict."""
     return MARKS.get(verdict or "", "none")
-
-
-def row_verdicts(row: AnalysisRow) -> Verdicts:
-    """Return the verdicts on faces and voices of a finished analysis."""
-    verdicts = read_verdicts(row.verdict, row.summary)
-    assert verdicts is not None, "only finished analyses have verdicts"
-    return verdicts
 
 
 def status_words(row: AnalysisRow) -> str:

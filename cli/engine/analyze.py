@@ -206,10 +206,10 @@ def _print_findings(analysis: Analysis) -> None:
         but = "" if segment.id in finding.flagged_ids else ", not flagged"
         print_line(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
-            f"  probability {probability(segment.confidence)}{but}"
+            f"  score {probability(segment.confidence)}{but}"
         )
     for other in analysis.others:
-        figure = "" if other.probability is None else f", probability {probability(other.probability)}"
+        figure = "" if other.probability is None else f", score {probability(other.probability)}"
         print_line(f"{other.model.title}: {other.verdict}{figure}")
     if voice := analysis.voice:
         names = voice.stream.channel_names if voice.stream else ()
@@ -226,7 +226,7 @@ def _print_findings(analysis: Analysis) -> None:
             where = f"{name_channels(heard.channels, names)}  " if heard.channels else ""
             print_line(
                 f"  {heard.id}  {where}{timecode(max(0.0, heard.start))} to {timecode(max(0.0, heard.end))}"
-                f"  probability {probability(heard.confidence)}{but}"
+                f"  score {probability(heard.confidence)}{but}"
             )
     if analysis.joint:
         print_line(f"Together: {analysis.joint.verdict}. {analysis.joint.reason}")
@@ -359,7 +359,7 @@ def _print_comparison(comparison: Comparison, out: Path) -> None:
     for segment in comparison.segments:
         print_line(
             f"  {segment.id}  person {segment.person}  {timecode(segment.start)} to {timecode(segment.end)}"
-            f"  confidence {probability(segment.confidence)}"
+            f"  score {probability(segment.confidence)}"
         )
     for region in comparison.regions:
         print_line(f"  {region.id}  {region.statement}")

@@ -26,7 +26,7 @@ from detector.sandbox import AllowedPaths, CrashError, LimitError, Limits, Sandb
 from detector.sandboxed_engine import limits_of_environment
 from detector.schema.analysis import Parameters, Verdict
 from detector.schema.metadata import LONGEST_DECLARED, first_statements
-from detector.schema.summary import EMPTY_SUMMARY, Verdicts
+from detector.schema.summary import EMPTY_SUMMARY, Verdicts, faces_strength
 from detector.scoring.scorer import CropScorer
 
 
@@ -173,6 +173,7 @@ def score_crops(
                 "reason": None,
                 **EMPTY_SUMMARY,
                 "outcome": str(Verdicts(verdict, None).outcome),
+                "strength": faces_strength(verdict, probability, still=True),
                 "declarations": list(crop.declarations),
                 "seconds": seconds,
             }

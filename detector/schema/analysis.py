@@ -332,7 +332,7 @@ class Analysis(Document):
         default=(), description="what the reason consists of; empty: an analysis before 0.2"
     )
     probability: Annotated[Probability | None, Tolerance(how="averaged", finding=True)] = Field(
-        description="calibrated probability that some face was manipulated: the highest of any person that "
+        description="score of the faces, from 0 to 1 (docs/evidence.md): the highest of any person that "
         "counts; in a photo (since 0.2) averaged over the odds of its judged faces; null: nothing could be "
         "judged"
     )

@@ -103,7 +103,7 @@ class FaceDifference(Value):
     )
     surroundings: float = Field(description="the same for its surroundings, as a control")
     probability: Probability = Field(
-        description="calibrated probability that the face differs from that of the reference"
+        description="calibrated score that the face differs from that of the reference"
     )
     smoothed: Probability = Field(description="after the median along the track")
 

@@ -51,8 +51,8 @@ class ValidatedVoiceModel(Value):
     title: str
     architecture: str
     sha256: Sha256
-    enter: Probability = Field(description="smoothed probability that opens a segment")
-    leave: Probability = Field(description="smoothed probability that closes it")
+    enter: Probability = Field(description="smoothed score that opens a segment")
+    leave: Probability = Field(description="smoothed score that closes it")
     card_sha256: Sha256 = Field(description="of the deciding part of its card, as canonical JSON")
 
 

@@ -171,8 +171,7 @@ class SecondLook(Value):
     """The second look at one person, beside the result of the scan; since 0.2."""
 
     scan: Probability = Field(
-        description="calibrated probability of the scan (the fast network) alone, over all usable frames of "
-        "the person"
+        description="score of the scan (the fast network) alone, over all usable frames of the person"
     )
     altered: Probability = Field(description="fused, over all moments: the face was replaced or altered")
     synthesised: Probability = Field(description="fused, over all moments: the face was synthesised")

@@ -198,11 +198,9 @@ class Parameters(Value):
     )
     median_window: float = Field(default=1.2, ge=0, description=N_("sliding median, seconds"))
     enter_threshold: float = Field(
-        default=0.65, gt=0, lt=1, description=N_("smoothed probability that opens a segment")
+        default=0.65, gt=0, lt=1, description=N_("smoothed score that opens a segment")
     )
-    exit_threshold: float = Field(
-        default=0.5, gt=0, lt=1, description=N_("smoothed probability that closes it")
-    )
+    exit_threshold: float = Field(default=0.5, gt=0, lt=1, description=N_("smoothed score that closes it"))
     edge_level: float = Field(
         default=0.4,
         ge=0,
@@ -234,7 +232,7 @@ class Parameters(Value):
         default=0.4,
         gt=0,
         lt=1,
-        description=N_("nothing flagged, but the probability over a person's frames this high: inconclusive"),
+        description=N_("nothing flagged, but the score over a person's frames this high: inconclusive"),
     )
     second_look: int = Field(
         default=8,
@@ -258,7 +256,7 @@ class Parameters(Value):
         ge=0,
         lt=1,
         description=N_(
-            "videos: of a track the scan is given every fourth face, and, where its probability of "
+            "videos: of a track the scan is given every fourth face, and, where its score of "
             "one of both ends of such a gap is this high, the middle one, and so on; scores of others lie on "
             "the line between; 0: every face is scored; not for networks that judge sequences; since 0.2"
         ),

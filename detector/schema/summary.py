@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, TypedDict
 
 from detector.schema.analysis import Analysis, Verdict
 from detector.schema.metadata import first_statements
+from detector.schema.strength import MaterialKind, Strength, strength_of
 from detector.schema.voice import VoiceVerdict
 
 
@@ -28,6 +29,15 @@ class Verdicts(NamedTuple):
     faces: Verdict | None
     voices: VoiceVerdict | None
     no_face: bool = False
+    faces_strength: Strength | None = None
+    """Of a finding on faces; None beside other verdicts, and where the score is unknown."""
+    voices_strength: Strength | None = None
+
+    @property
+    def strength(self) -> Strength | None:
+        """The higher one of both findings."""
+        strengths = [of for of in (self.faces_strength, self.voices_strength) if of is not None]
+        return max(strengths, key=list(Strength).index, default=None)
 
     @property
     def outcome(self) -> AnalysisOutcome:
@@ -50,13 +60,23 @@ def verdicts_of(analysis: Analysis) -> Verdicts:
         None if sound_only else analysis.verdict,
         analysis.voice.verdict if analysis.voice else None,
         no_face=not sound_only and not judged and analysis.verdict is not Verdict.MANIPULATED,
+        faces_strength=faces_strength(analysis.verdict, analysis.probability, still=analysis.media.still),
+        voices_strength=analysis.voice.strength if analysis.voice else None,
     )
+
+
+def faces_strength(verdict: Verdict, score: float | None, *, still: bool) -> Strength | None:
+    """Return the strength of a finding on faces; None beside another verdict or without a score."""
+    if verdict is not Verdict.MANIPULATED or score is None:
+        return None
+    return strength_of(score, MaterialKind.PHOTOGRAPH if still else MaterialKind.VIDEO)
 
 
 class Summary(TypedDict):
     """Fields that ``score`` and the API show beside verdict and probability."""
 
     outcome: str | None  # an AnalysisOutcome
+    strength: str | None  # a Strength, of a finding on faces
     no_face: bool | None  # see Verdicts
     sound_only: bool | None
     kind: str | None
@@ -68,6 +88,7 @@ class Summary(TypedDict):
 
 EMPTY_SUMMARY: Final = Summary(
     outcome=None,
+    strength=None,
     no_face=None,
     sound_only=None,
     kind=None,
@@ -83,6 +104,7 @@ def summarise(analysis: Analysis) -> Summary:
     verdicts = verdicts_of(analysis)
     return Summary(
         outcome=verdicts.outcome.value,
+        strength=verdicts.faces_strength and verdicts.faces_strength.value,
         no_face=verdicts.no_face,
         sound_only=analysis.media.sound_only,
         kind=None if analysis.kind is None else analysis.kind.value,

@@ -12,6 +12,7 @@ from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.measurements import Span
 from detector.schema.model import Described
+from detector.schema.strength import MaterialKind, Strength, strength_of
 from detector.schema.tolerance import (
     FINDING,
     FOLLOWS,
@@ -121,8 +122,8 @@ class VoiceScores(Value):
 
     window: Seconds = Field(description="length of a window")
     step: Seconds = Field(description="from one window to the next")
-    enter: Share = Field(description="smoothed probability that opens a segment")
-    leave: Share = Field(description="smoothed probability that closes it")
+    enter: Share = Field(description="smoothed score that opens a segment")
+    leave: Share = Field(description="smoothed score that closes it")
     time: tuple[Instant, ...] = Field(default=(), description="middle of each window")
     logit: Annotated[tuple[float, ...], LOGIT] = ()
     probability: tuple[Probability, ...] = Field(default=(), description="calibrated, of this window alone")
@@ -232,6 +233,7 @@ class VoiceSummary(Value):
     segments: int = Field(description="on which a finding rests")
     speech: Seconds = Field(description="seconds of speech that were judged")
     only: bool = Field(description="the exhibit is a recording of sound without picture")
+    strength: Strength | None = optional("of a finding; null: none, or made by 0.2 or earlier", since="0.3")
 
 
 # From the least to the most serious.
@@ -343,6 +345,13 @@ class Voice(ChannelFinding):
         """The segments on which a finding rests."""
         return tuple(segment for segment in self.segments if segment.flagged)
 
+    @property
+    def strength(self) -> Strength | None:
+        """The strength of the finding; None if there is none."""
+        if self.verdict is not VoiceVerdict.SYNTHETIC or self.probability is None:
+            return None
+        return strength_of(self.probability, MaterialKind.VOICE)
+
     def summarise(self, *, only: bool) -> VoiceSummary:
         """Return the finding in a few fields; ``only`` if the exhibit has no picture."""
         return VoiceSummary(
@@ -351,4 +360,5 @@ class Voice(ChannelFinding):
             segments=len(self.flagged),
             speech=round(self.speech, 1),
             only=only,
+            strength=self.strength,
         )

@@ -280,7 +280,7 @@ def _described_voice(analysis: Analysis, segment: VoiceSegment) -> str:
     windows = f"{segment.windows} {'window' if segment.windows == 1 else 'windows'}"
     return file_name(
         f"{voice_title(analysis, segment)} segment {segment.id}, {timecode(max(0.0, segment.start))} to "
-        f"{timecode(max(0.0, segment.end))} {time_origin(analysis.media)}, probability "
+        f"{timecode(max(0.0, segment.end))} {time_origin(analysis.media)}, score "
         f"{probability(segment.confidence)} ({voice_phrase(segment)}), {windows} scored"
     )
 
@@ -298,7 +298,7 @@ def _described(analysis: Analysis, segment: Segment | VoiceSegment) -> str:
     strength = segment_phrase(analysis, segment) if flagged else NOT_FLAGGED
     return file_name(
         f"Segment {segment.id}, person {segment.person}, {timecode(segment.start)} to "
-        f"{timecode(segment.end)} from the first frame, probability {probability(segment.confidence)} "
+        f"{timecode(segment.end)} from the first frame, score {probability(segment.confidence)} "
         f"({strength}), {segment.frames} {'frame' if segment.frames == 1 else 'frames'} scored"
     )
 

@@ -476,7 +476,7 @@ def time_origin(media: Media) -> str:
 def _strength(analysis: Analysis, segment: Segment) -> str:
     if segment.id not in finding_of(analysis).flagged_ids:
         return NOT_FLAGGED
-    return f"{segment_phrase(analysis, segment)} of manipulation"
+    return segment_phrase(analysis, segment)
 
 
 def _milliseconds(seconds: float) -> int:

@@ -11,56 +11,60 @@ from language.translation import N_, gettext, translated
 from reports.finding import inconclusive
 from reports.wording.intervals import LEAST_FRAMES, LEVEL
 from reports.wording.photographs import COVERED_SINCE, excluded_kinds, made_since
-from reports.wording.verbal_scale import Basis, Strength, basis, calibration_error, strengths
+from reports.wording.verbal_scale import Basis, Step, basis, calibration_error, steps_of
 
 _SCALE = {
     Basis.SHARE: N_(
-        "The words here express calibrated probabilities. These are valid for material like the "
-        "validation data, of which half is manipulated."
+        "The strength grades the score, which was calibrated on validation data of which half is manipulated."
     ),
     Basis.OFF: N_(
-        "The words here express the model's own probabilities. Although these were calibrated, they "
-        "differ widely from the share of manipulated faces among those with the same figure (the expected "
-        "calibration error states by how much): they only rank faces by how strongly the network responds."
+        "The strength grades the model's own score. Although it was calibrated, it differs widely from the "
+        "share of manipulated faces among those with the same score (the expected calibration error states "
+        "by how much): it only ranks faces by how strongly the network responds."
     ),
     Basis.UNKNOWN: N_(
-        "The words here express the model's own probabilities. It is not known how these were calibrated: "
-        "they rank faces by how strongly the network responds, and need not match the share of "
-        "manipulated faces among those with the same figure."
+        "The strength grades the model's own score. It is not known how it was calibrated: it ranks faces by "
+        "how strongly the network responds, and need not match the share of manipulated faces among those "
+        "with the same score."
     ),
     Basis.SCALED: N_(
-        "The words here express probabilities that are scaled so that few unmanipulated clips of the "
-        "validation data reach 0.65, the default threshold for a finding. They rank faces by how strongly "
-        "the networks respond; they are not the share of manipulated faces among those with the same "
-        "figure."
+        "The strength grades the score, which is scaled so that few unmanipulated clips of the validation "
+        "data reach 0.65, the default threshold for a finding. It ranks faces by how strongly the networks "
+        "respond; it is not the share of manipulated faces among those with the same score."
     ),
 }
-_CONFIDENCE = {
+_SCORES = {
     Basis.SHARE: N_(
-        "Confidence was calibrated on single faces of the validation data, of which half are manipulated. "
-        "If that calibration applies here, a confidence of 0.70 means that about 70 of 100 faces with "
-        "this figure are manipulated. It is not the probability that this file is manipulated, which also "
-        "depends on where the file comes from."
+        "The score was calibrated on single faces of the validation data, of which half are manipulated. "
+        "Where half are and that calibration applies, about 70 of 100 faces with a score of 0.70 are "
+        "manipulated; where fewer are manipulated, fewer of them. It is not the probability that this file "
+        "is manipulated, which also depends on where the file comes from."
     ),
     Basis.OFF: N_(
-        "Although this model's confidence was calibrated, it differs widely from the share of manipulated "
-        "faces among those with the same figure: a higher confidence only means that the network responds "
-        "more strongly. Nor is it the probability that this file is manipulated, which also depends on "
+        "Although this model's score was calibrated, it differs widely from the share of manipulated faces "
+        "among those with the same score: a higher score only means that the network responds more "
+        "strongly. Nor is it the probability that this file is manipulated, which also depends on "
         "where the file comes from."
     ),
     Basis.UNKNOWN: N_(
-        "It is not known how this model's confidence was calibrated: a higher confidence only means that "
-        "the network responds more strongly. It need not match the share of manipulated faces among those "
-        "with the same figure, and it is not the probability that this file is manipulated, which also "
+        "It is not known how this model's score was calibrated: a higher score only means that the network "
+        "responds more strongly. It need not match the share of manipulated faces among those with the same "
+        "score, and it is not the probability that this file is manipulated, which also "
         "depends on where the file comes from."
     ),
     Basis.SCALED: N_(
-        "Confidence is scaled so that few unmanipulated clips of the validation data reach 0.65, the "
-        "default threshold for a finding; the higher the confidence, the fewer of them reach it. It is "
-        "neither the share of manipulated faces among those with the same figure nor the probability that "
-        "this file is manipulated, which also depends on where the file comes from."
+        "The score is scaled so that few unmanipulated clips of the validation data reach 0.65, the default "
+        "threshold for a finding; the higher it is, the fewer of them reach it. It is neither the share of "
+        "manipulated faces among those with the same score nor the probability that this file is "
+        "manipulated, which also depends on where the file comes from."
     ),
 }
+
+
+_PHOTOGRAPH = N_(
+    "The score was calibrated on photographs of which half are manipulated. It is not the probability that "
+    "this photograph is manipulated, which also depends on where it comes from."
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class MeaningView:
     on_desk: str
     verdict_limits: tuple[str, ...]
     scale: str
-    strengths: tuple[Strength, ...]
+    strengths: tuple[Step, ...]
     interval_made: str
 
 
@@ -85,7 +89,7 @@ def meaning_view(analysis: Analysis, ratio_in: int | None) -> MeaningView:
         on_desk=on_desk(analysis),
         verdict_limits=verdict_limits(analysis),
         scale=scale(analysis, ratio_in),
-        strengths=strengths(analysis.model, still=analysis.media.still),
+        strengths=steps_of(analysis),
         interval_made=interval_made(analysis),
     )
 
@@ -101,7 +105,7 @@ def scale(analysis: Analysis, ratio_in: int | None = None) -> str:
             section=ratio_in,
         )
     origin = gettext(
-        "Figures are also expressed in words, so that they are not over-interpreted. The scale follows "
+        "Scores are also expressed in words, so that they are not over-interpreted. The scale follows "
         "the idea of the verbal equivalents in the ENFSI Guideline for Evaluative Reporting in Forensic "
         "Science (2015), but it is a different scale: ENFSI's words express likelihood ratios, which "
         "state how much the evidence alone should change an opinion."
@@ -132,6 +136,7 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
                 "quality, scaling down and sharpening remove traces."
             ),
         )
+    stands = basis(analysis.model, still=still)
     if still and analysis.model.second_look is not None:
         resemblance = gettext(
             "To the networks, the flagged faces resemble the swapped, edited or generated faces they "
@@ -144,17 +149,14 @@ def verdict_meaning(analysis: Analysis) -> tuple[str, ...]:
     if still:
         return (
             resemblance,
-            gettext(
-                "The stated probability is not the probability that this photograph is manipulated, which "
-                "also depends on where the photograph comes from."
-            ),
+            gettext(_PHOTOGRAPH if stands is Basis.SHARE else _SCORES[stands]),
             gettext(
                 "A person should look at each flagged face and weigh it together with the origin of the file."
             ),
         )
     return (
         resemblance,
-        gettext(_CONFIDENCE[basis(analysis.model, still=False)]),
+        gettext(_SCORES[stands]),
         gettext(
             "A person should look at every peak frame and weigh it together with the origin of the file."
         ),
@@ -305,21 +307,21 @@ def interval_made(analysis: Analysis) -> str:
                 "a single photograph."
             )
         return gettext(
-            "The probability of a finding and of each flagged face is stated with an interval. Both "
-            "limits differ from the probability by the largest calibration error measured for this model, "
+            "The score of a finding and of each flagged face is stated with an interval. Both limits differ "
+            "from the score by the largest calibration error measured for this model, "
             "%(error)s, which is an average over the measured data, not an upper bound. A single "
             "photograph gives no second measurement to compare with, so random variation is not accounted "
             "for.",
             error=error_figure,
         )
     by_frames = gettext(
-        "The probability of a finding and of each of its segments is stated with an interval. It accounts "
+        "The score of a finding and of each of its segments is stated with an interval. It accounts "
         "for two sources of uncertainty. The first is the choice of frames: other frames of the same "
         "period would have given a different mean. Consecutive frames look alike, so their number is "
         "reduced to that of independent frames (from their correlation, as a first-order autoregression), "
         "and Student's t distribution gives the limits at %(level)s. With fewer than %(least_frames)s "
         "frames, or if the picture does not move, this part is omitted; if the limits would span nearly "
-        "the whole range of probabilities, no interval is stated. ",
+        "the whole range of scores, no interval is stated. ",
         level=shown(LEVEL, ".0%"),
         least_frames=LEAST_FRAMES,
     )

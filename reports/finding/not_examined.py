@@ -197,7 +197,7 @@ def _of_video(analysis: Analysis) -> Iterator[str]:
         )
     if coverage.faces_interpolated:
         yield gettext(
-            "Faces with interpolated scores: %(interpolated)s. Where the probabilities before and after "
+            "Faces with interpolated scores: %(interpolated)s. Where the scores before and after "
             "them were below %(below)s, the scan skipped them and their scores were interpolated.",
             interpolated=plural(coverage.faces_interpolated, "face", "faces"),
             below=shown(parameters.interpolate_below, "g"),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Verdict
 from detector.schema.model import PAGES_LEFT_OUT
+from detector.schema.strength import strength_rate
+from detector.schema.summary import verdicts_of
 from language.formatting import shown
 from language.translation import gettext
 from reports.annex import reader_view
+from reports.wording.verbal_scale import kind_of, rate_sentence
 
 _FLAGGED = f"{PAGES_LEFT_OUT}, unmanipulated ones flagged"
 _FILMS_FLAGGED = f"{PAGES_LEFT_OUT}, films and stock footage, unmanipulated ones flagged"
@@ -16,8 +19,8 @@ _FOUND = f"{PAGES_LEFT_OUT}, manipulated ones flagged"
 def face_reliability(analysis: Analysis) -> str:
     """State how often verdicts on faces like this one were wrong; "" beside an inconclusive one.
 
-    For videos by kind of footage, on pages left out; where a card lacks these rates, and for photos, on its
-    other measurements.
+    A finding by its strength, on pages left out, or on generators and sources left out of photographs; where
+    a card lacks these rates, on its other measurements.
     """
     reader, figures = reader_view(analysis), analysis.model.figures
     if analysis.verdict is Verdict.INCONCLUSIVE:
@@ -26,6 +29,16 @@ def face_reliability(analysis: Analysis) -> str:
         return reader.apart
     of_pages = not analysis.media.still and {_FLAGGED, _FILMS_FLAGGED, _FOUND} <= figures.keys()
     if analysis.verdict is Verdict.MANIPULATED:
+        strength, kind = verdicts_of(analysis).faces_strength, kind_of(analysis)
+        if strength is not None and strength_rate(figures, kind, strength) is not None:
+            films = ""
+            if of_pages:
+                films = gettext(
+                    "Of 100 unmanipulated clips of films, television and stock footage, %(films)s were "
+                    "flagged at any strength.",
+                    films=_hundredth(figures[_FILMS_FLAGGED]),
+                )
+            return " ".join(filter(None, (rate_sentence(figures, kind, strength), films, reader.one_person)))
         if of_pages:
             return gettext(
                 "Of 100 unmanipulated clips from sources unknown to the model, %(share)s were flagged; "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
+from detector.schema.strength import Strength, strength_of
 from detector.schema.voice import VoiceVerdict
 from detector.verdict.finding import finding_of
 from language import formatting
@@ -18,7 +19,7 @@ from reports.finding.reliability import face_reliability
 from reports.sound.words import next_steps as voice_next_steps
 from reports.validation.error_rates import outside_of
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
-from reports.wording.verbal_scale import STRENGTHS, Strength, strength
+from reports.wording.verbal_scale import Step, flagged_phrase, kind_of, step_of
 from reports.wording.verdict_sentence import MOST_NAMED, both_answers, figure_name, person_list
 
 
@@ -29,7 +30,7 @@ class FigureView:
     name: str
     text: str
     both: str  # answers about a photo
-    strength: Strength | None
+    strength: Step | None
     interval: str  # beside it, or why there is none; empty beside other verdicts
     outside: str  # that measured error rates do not speak for the exhibit; else empty
 
@@ -42,7 +43,7 @@ def figure_view(analysis: Analysis) -> FigureView:
         text=formatting.probability(figure),
         both=both_answers(analysis.answers) if analysis.media.still else "",
         # Beside another verdict a phrase would contradict it.
-        strength=strength(analysis, figure) if figure is not None and manipulated else None,
+        strength=step_of(analysis, figure) if figure is not None and manipulated else None,
         interval=capitalize_first(figure_interval(analysis)) if manipulated else "",
         outside=outside_words(analysis),
     )
@@ -162,12 +163,11 @@ def _persons(analysis: Analysis) -> str:
     )
 
 
-_RANKS = (
-    N_("%(phrase)s, the strongest of four degrees."),
-    N_("%(phrase)s, the second strongest of four degrees."),
-    N_("%(phrase)s, the third strongest of four degrees."),
-    N_("%(phrase)s, the weakest of four degrees."),
-)
+_RANKS = {
+    Strength.STRONG: N_("%(phrase)s, the strongest of three degrees."),
+    Strength.MODERATE: N_("%(phrase)s, the second of three degrees."),
+    Strength.WEAK: N_("%(phrase)s, the weakest of three degrees."),
+}
 
 
 def _certainty(analysis: Analysis) -> str:
@@ -181,33 +181,29 @@ def _certainty(analysis: Analysis) -> str:
         return gettext(
             "No face reached the threshold for a finding. That does not show that the file is unaltered."
         )
-    phrase = capitalize_first(strength(analysis, figure).phrase)
-    steps = [gettext(step.phrase) for step in STRENGTHS[: len(_RANKS)]]
-    rank = next((rank for rank, step in enumerate(steps) if step == strength(analysis, figure).phrase), None)
-    # Below the scale the phrase says so.
-    words = f"{phrase}." if rank is None else gettext(_RANKS[rank], phrase=phrase)
-    return f"{words}{_of_one_face(analysis, strength(analysis, figure))}"
+    kind = kind_of(analysis)
+    phrase = capitalize_first(flagged_phrase(figure, kind))
+    return f"{gettext(_RANKS[strength_of(figure, kind)], phrase=phrase)}{_of_one_face(analysis, figure)}"
 
 
-def _of_one_face(analysis: Analysis, of_all: Strength) -> str:
-    """Name the word for the strongest face of a photograph, where that for all faces together is another."""
-    finding = finding_of(analysis)
+def _of_one_face(analysis: Analysis, of_all: float) -> str:
+    """Name the strength of the strongest face of a photograph, if it is not that of all faces together."""
+    finding, kind = finding_of(analysis), kind_of(analysis)
     segment = finding.segment
     if segment is None or len(finding.averaged) < 2:
         return ""
-    of_face = strength(analysis, segment.confidence)
-    if of_face.phrase == of_all.phrase:
+    if strength_of(segment.confidence, kind) is strength_of(of_all, kind):
         return ""
     return gettext(
-        " This is the word for the photograph with all its faces: the more are judged, the likelier one is "
-        "flagged by mistake. For face %(id)s alone it is: %(phrase)s.",
+        " This is the strength for the photograph with all its faces: the more are judged, the likelier one "
+        "is flagged by mistake. Face %(id)s alone shows %(phrase)s.",
         id=segment.id,
-        phrase=of_face.phrase,
+        phrase=flagged_phrase(segment.confidence, kind),
     )
 
 
 def figure_words(analysis: Analysis) -> str:
-    """State the probability of the exhibit with its name and interval; "" if nothing was judged."""
+    """State the score of the exhibit with its name and interval; "" if nothing was judged."""
     figure = analysis.probability
     if figure is None:
         return ""

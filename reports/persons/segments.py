@@ -15,7 +15,7 @@ from reports.inputs.pictures import Shares, ShownPicture, find_picture
 from reports.wording.heatmaps import SEQUENCES, check_words
 from reports.wording.intervals import ProbabilityInterval, segment_interval
 from reports.wording.sections import Fact
-from reports.wording.verbal_scale import segment_phrase, strength
+from reports.wording.verbal_scale import flagged_phrase, kind_of, segment_phrase
 from reports.wording.verdict_sentence import second_look, segment_name
 
 
@@ -49,7 +49,7 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
     if person.probability is None:
         phrase = gettext("not judged")
     elif segments:
-        phrase = strength(analysis, person.probability).phrase
+        phrase = flagged_phrase(person.probability, kind_of(analysis))
     else:
         phrase = gettext("not flagged")
     return PersonView(
@@ -221,7 +221,8 @@ def _strip(segment: Segment, folder: Path) -> tuple[MomentView, ...]:
 
 def segment_meaning(analysis: Analysis, segment: Segment) -> str:
     """Explain the finding of one segment, or one flagged face, in a sentence for a court."""
-    phrase, figure = strength(analysis, segment.confidence).phrase, formatting.probability(segment.confidence)
+    phrase = flagged_phrase(segment.confidence, kind_of(analysis))
+    figure = formatting.probability(segment.confidence)
     if analysis.media.still:
         where, frames = gettext("In this photograph"), gettext("one picture")
     else:
@@ -229,7 +230,7 @@ def segment_meaning(analysis: Analysis, segment: Segment) -> str:
         frames = plural(segment.frames, "frame", "frames")
     return gettext(
         "%(where)s, the face of person %(person)s resembles the manipulated faces the model was trained "
-        "on: %(phrase)s (calibrated probability %(figure)s, from %(frames)s). The finding does not show "
+        "on: %(phrase)s (score %(figure)s, from %(frames)s). The finding does not show "
         "what was changed, by whom or for what purpose, and it does not by itself prove that anything was "
         "changed.",
         where=where,
@@ -272,7 +273,7 @@ def _figures(
 ) -> tuple[Fact, ...]:
     """List the figures of a segment; ``words`` is its strength."""
     still = analysis.media.still
-    name = gettext("Probability") if still else gettext("Mean probability")
+    name = gettext("Score")
     facts = [
         Fact(gettext("In words"), words),
         Fact(name, formatting.probability(segment.confidence)),
@@ -283,7 +284,7 @@ def _figures(
         return tuple(facts)
     if segment.peaks:
         highest = formatting.probability(max(peak.probability for peak in segment.peaks))
-        facts.append(Fact(gettext("Peak probability"), highest, gettext("highest frame pictured")))
+        facts.append(Fact(gettext("Highest score"), highest, gettext("highest frame pictured")))
     facts.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
     facts.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
     if (offset := formatting.player_offset(analysis.media)) is not None:

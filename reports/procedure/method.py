@@ -108,7 +108,7 @@ def _platt(value: Platt | None) -> str:
     if value is None:
         return gettext("as of frames")
     return gettext(
-        "mean raw score × %(scale)s %(sign)s %(offset)s",
+        "mean logit × %(scale)s %(sign)s %(offset)s",
         scale=formatting.number(value.scale),
         sign="−" if value.offset < 0 else "+",
         offset=formatting.number(abs(value.offset)),
@@ -129,7 +129,7 @@ def model_view(value: Model, still: bool) -> ModelView:
             Fact(gettext("SHA-256 of the weights"), value.sha256, exact=True),
             Fact(
                 gettext("Calibration of frames"),
-                gettext("raw score ÷ %(temperature)s", temperature=formatting.number(value.temperature)),
+                gettext("logit ÷ %(temperature)s", temperature=formatting.number(value.temperature)),
             ),
             Fact(gettext("Calibration of segments"), _platt(value.segment)),
             Fact(gettext("Calibration of the whole exhibit"), _platt(value.exhibit)),

@@ -137,9 +137,9 @@ def _averaging(analysis: Analysis) -> str:
             judged=judged,
         )
     return gettext(
-        "The probability of the whole photograph is computed from the odds averaged over %(over)s, "
+        "The score of the whole photograph is computed from the odds averaged over %(over)s, "
         "because among many unmanipulated faces one is more likely to score high by chance. If that "
-        "probability is below the threshold, no face is flagged; a single face that reaches the threshold "
+        "score is below the threshold, no face is flagged; a single face that reaches the threshold "
         "then makes the verdict inconclusive. ",
         over=over,
     )
@@ -154,12 +154,12 @@ def _of_video(analysis: Analysis) -> tuple[str, ...]:
         )
     if made_since(analysis, "1.26"):
         whole = gettext(
-            "If no stretch of a track forms a segment, but the mean raw score of the track reaches the first "
+            "If no stretch of a track forms a segment, but the mean logit of the track reaches the first "
             "of these scores, the whole track is a segment. "
         )
     if parameters.edge_level:
         narrowed = gettext(
-            "Its ends lie where the smoothed score, as a logit, is %(share)s of the way from there to the "
+            "Its ends lie where the logit of the smoothed score is %(share)s of the way from there to the "
             "segment's median. ",
             share=shown(parameters.edge_level, "g"),
         )
@@ -202,8 +202,8 @@ def _of_video(analysis: Analysis) -> tuple[str, ...]:
             refined=refined,
         ),
         gettext(
-            "The confidence of the remaining segments is computed from the mean raw score of their frames, "
-            "not from the smoothed score. If no segment remains, a person whose mean raw score over all "
+            "The score of the remaining segments is computed from the mean logit of their frames, not from "
+            "the smoothed score. If no segment remains, a person whose mean logit over all "
             "frames corresponds to %(doubt_threshold)s or more makes the verdict inconclusive. %(few)s",
             doubt_threshold=shown(parameters.doubt_threshold, "g"),
             few=f"{_few_frames(analysis)}{covered}{_kind(analysis)}",
@@ -257,12 +257,12 @@ def _scoring_of_video(analysis: Analysis) -> str:
 def _fusion(analysis: Analysis) -> str:
     second = analysis.model.second_look
     if second is None:
-        return gettext(", divided by the calibration temperature, became a probability")
+        return gettext(", divided by the calibration temperature, became a score")
     most = analysis.parameters.second_look
     framings = gettext("the inner face and the whole head")
     if second.architecture in WINDOW_READERS:
         return gettext(
-            " was fused with that of a second network, %(name)s, and became a probability. The second "
+            " was fused with that of a second network, %(name)s, and became a score. The second "
             "network scored the inner face in %(moments)s, for a face that was replaced or altered. For one "
             "that was synthesised it scored, in every fourth of these, windows around the mouth and below "
             "the head at the resolution of the video, and the whole head",
@@ -278,7 +278,7 @@ def _fusion(analysis: Analysis) -> str:
             architecture=second.transformer.architecture,
         )
     return gettext(
-        " was fused with that of a second network, %(name)s, and became a probability. "
+        " was fused with that of a second network, %(name)s, and became a score. "
         "The second network scored %(moments)s: %(framings)s, "
         "each for a face that was replaced or altered and for one that was "
         "synthesised%(transformer)s",
@@ -311,7 +311,7 @@ def _views(analysis: Analysis) -> str:
         )
     if added := (second.codecs or {}).get(codec):
         raised = gettext(
-            ". Encoding in %(codec)s raises the raw score (logit) for replaced or altered faces by "
+            ". Encoding in %(codec)s raises the logit for replaced or altered faces by "
             "%(added)s on average; this amount was subtracted",
             codec=codec_name(codec),
             added=number(added),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from detector.schema.voice import VoiceModel, VoiceVerdict
+from detector.schema.strength import MaterialKind, strength_rate
+from detector.schema.voice import Voice, VoiceVerdict
 from language.formatting import shown
 from language.translation import N_, gettext, translated
+from reports.wording.verbal_scale import rate_sentence
 
 # Figures of the card as they are named for recordings as published, and after a change.
 _AUC, _AUC_AFTER = "AUC, all pages together", "AUC"
@@ -67,9 +69,11 @@ def _row(figures: Mapping[str, float], sound: str, ending: str, auc: str) -> Rat
     )
 
 
-def voice_reliability(verdict: VoiceVerdict, model: VoiceModel) -> str:
+def voice_reliability(voice: Voice) -> str:
     """State how often verdicts on voices like this one were wrong; "" where none was given or measured."""
-    figures = model.figures
+    figures, verdict, strength = voice.model.figures, voice.verdict, voice.strength
+    if strength is not None and strength_rate(figures, MaterialKind.VOICE, strength) is not None:
+        return rate_sentence(figures, MaterialKind.VOICE, strength)
     if verdict is VoiceVerdict.SYNTHETIC and _FLAGGED in figures:
         return gettext(
             "Of 100 human recordings from sources unknown to the model, %(share)s were flagged.",

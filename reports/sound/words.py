@@ -8,8 +8,10 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Voice
 from detector.schema.causes.voices import VoiceCode
+from detector.schema.strength import Strength
 from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
 from language.formatting import duration, plural, probability, shown, time_span
+from language.headlines import SYNTHETIC_VOICE
 from language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.sound.channels import channel_sentences, channel_words
 from reports.sound.facts import judged_words
@@ -73,6 +75,11 @@ def further_reason(voice: Voice) -> str:
     return " ".join(filter(None, ("" if said else reason_text(voice), *channel_sentences(voice))))
 
 
+def signs_of(voice: Voice) -> str:
+    """Return the finding of synthetic speech as part of a sentence, by its strength."""
+    return gettext(SYNTHETIC_VOICE[voice.strength or Strength.MODERATE])
+
+
 def verdict_sentence(voice: Voice) -> str:
     """State the verdict on the voices in a sentence."""
     speech = duration(voice.speech)
@@ -80,7 +87,8 @@ def verdict_sentence(voice: Voice) -> str:
         case VoiceVerdict.SYNTHETIC:
             flagged = voice.flagged
             return gettext(
-                "Speech was judged to be synthetic in %(segments)s, %(flagged)s of the recording.",
+                "The speech shows %(signs)s in %(segments)s: %(flagged)s of the recording.",
+                signs=signs_of(voice),
                 segments=plural(len(flagged), "segment", "segments"),
                 flagged=duration(_covered(flagged)),
             )
@@ -117,6 +125,8 @@ def first_page_sentence(analysis: Analysis) -> str:
     if voice is None:
         return not_examined_words(sound_state(analysis))
     flagged, verdict = voice.flagged, capitalize_first(translated(voice.verdict.value))
+    if voice.verdict is VoiceVerdict.SYNTHETIC:
+        verdict = capitalize_first(signs_of(voice))
     if 0 < len(flagged) <= _MOST_TIMES:
         spans = "; ".join(_when(voice, segment) for segment in flagged)
         return gettext("%(verdict)s: %(spans)s.", verdict=verdict, spans=spans)
@@ -139,12 +149,14 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
         answers.append((gettext("When"), "; ".join(shown_spans) + rest))
     certainty = gettext("Not stated, because nothing could be judged.")
     if voice.probability is not None:
-        certainty = gettext(
-            "Calibrated probability of synthetic speech: %(figure)s. It is not the probability that the "
-            "recording is synthetic, which also depends on where it comes from.",
+        phrase = signs_of(voice) if voice.strength else ""
+        score = gettext(
+            "Score: %(figure)s. It is not the probability that the recording is synthetic, which also "
+            "depends on where it comes from.",
             figure=probability(voice.probability),
         )
-    if wrong := voice_reliability(voice.verdict, voice.model):
+        certainty = " ".join(filter(None, (f"{capitalize_first(phrase)}." if phrase else "", score)))
+    if wrong := voice_reliability(voice):
         answers.append((gettext("How often wrong"), wrong))
     judged = " ".join(_judged(voice, finding) for finding in voice.findings)
     if voice.stream is not None and voice.stream.unread:

@@ -184,7 +184,7 @@ MEANINGS = (
     ),
     (
         N_("Expected calibration error"),
-        N_("how far probabilities differ from the measured shares, on average."),
+        N_("how far scores differ from the measured shares, on average."),
     ),
 )
 _MOST_NAMED = 4  # persons who lie outside by their own faces
@@ -370,7 +370,7 @@ def _rate_table(data: str, rates: list[Rate]) -> RateTable:
         about.append(_from_sources(first.groups))
     threshold = next((rate.threshold for rate in rates if rate.threshold is not None), None)
     if threshold is not None:
-        about.append(gettext("flagged from a probability of %(threshold)s", threshold=shown(threshold, "g")))
+        about.append(gettext("flagged from a score of %(threshold)s", threshold=shown(threshold, "g")))
     notes = dict.fromkeys(rate.note for rate in rates if rate.note)
     return RateTable(in_parts(data), "; ".join([*filter(None, about), *map(translated, notes)]), rows)
 

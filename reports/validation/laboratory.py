@@ -201,24 +201,24 @@ def _decision(laboratory: Laboratory, finding: _Compared) -> str:
             threshold=shown(own.threshold, "g"),
         )
     words = N_(
-        "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
+        "Flagged from %(threshold)s, chosen by %(by)s: with a score of %(score)s, this "
         "exhibit %(said)s. The verdict is based on the default threshold, %(enter_threshold)s."
     )
     if not is_shipped_threshold(used):
         words = N_(
-            "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
+            "Flagged from %(threshold)s, chosen by %(by)s: with a score of %(score)s, this "
             "exhibit %(said)s. The verdict is based on the threshold used, %(enter_threshold)s."
         )
     if finding.open_whatever_score:
         words = N_(
-            "Flagged from %(threshold)s, chosen by %(by)s: with a probability of %(probability)s, this "
+            "Flagged from %(threshold)s, chosen by %(by)s: with a score of %(score)s, this "
             "exhibit %(said)s. The verdict is inconclusive for the stated reason, whatever the threshold."
         )
     return gettext(
         words,
         threshold=shown(own.threshold, "g"),
         by=text_of(own.cause, own.by),
-        probability=formatting.probability(probability, own.threshold, used),
+        score=formatting.probability(probability, own.threshold, used),
         said=gettext("is flagged") if probability >= own.threshold else gettext("is not flagged"),
         enter_threshold=shown(used, "g"),
     )
@@ -254,14 +254,14 @@ def _ratio(laboratory: Laboratory, finding: _Compared) -> str:
             cost=cost,
         )
     words = N_(
-        "Likelihood ratio: %(ratio)s. On this material, a probability of %(probability)s is %(times)s "
+        "Likelihood ratio: %(ratio)s. On this material, a score of %(score)s is %(times)s "
         "times as likely for files that are %(first)s as for files that are %(second)s (Platt, Cllr "
         "%(cost)s; ratios are stated from %(ends)s only). It is not a probability of manipulation."
     )
     first, second = gettext("manipulated"), gettext("not manipulated")
     if finding.kind is Subject.VOICE:
         words = N_(
-            "Likelihood ratio: %(ratio)s. On this material, a probability of %(probability)s is %(times)s "
+            "Likelihood ratio: %(ratio)s. On this material, a score of %(score)s is %(times)s "
             "times as likely for voices that are %(first)s as for voices that are %(second)s (Platt, Cllr "
             "%(cost)s; ratios are stated from %(ends)s only). It is not a probability of synthetic speech."
         )
@@ -272,7 +272,7 @@ def _ratio(laboratory: Laboratory, finding: _Compared) -> str:
     return gettext(
         words,
         ratio=ratio_words(log_ratio),
-        probability=formatting.probability(finding.probability),
+        score=formatting.probability(finding.probability),
         times=ratio_words(abs(log_ratio)),
         first=first,
         second=second,

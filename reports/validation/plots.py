@@ -97,10 +97,10 @@ def error_curves(curve: Curve, used: float) -> Plot:
     return Plot(
         title=N_("Error rates by threshold"),
         text=gettext(
-            "Shares of unmanipulated files flagged and of manipulated files not flagged, by the probability "
+            "Shares of unmanipulated files flagged and of manipulated files not flagged, by the score "
             "from which a file would be flagged; tinted: 95 %% intervals"
         ),
-        x_title=N_("flagged from a probability of"),
+        x_title=N_("flagged from a score of"),
         y_title=N_("share"),
         x_ticks=_ticks(axes.across, [0, 0.2, 0.4, 0.6, 0.8, 1]),
         y_ticks=_ticks(axes.up, [0, 0.2, 0.4, 0.6, 0.8, 1]),

@@ -203,7 +203,7 @@ def _view(validation: Validation) -> ValidationReport:
             Fact(N_("Architecture"), Quoted(voices.architecture)),
             replace(voice_weights, name=weights.name),
             Fact(N_("Decision-relevant part of the card, SHA-256"), voices.card_sha256, exact=True),
-            Fact(N_("A segment begins at a probability of"), shown(voices.enter, "g")),
+            Fact(N_("A segment begins at a score of"), shown(voices.enter, "g")),
             Fact(N_("… and ends below"), shown(voices.leave, "g")),
         )
     second_look: tuple[Fact, ...] = ()

@@ -51,7 +51,7 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
     ``alone``: neighbouring faces contributed to the frame score, but not to the check.
     """
     figures = gettext(
-        "Without the hottest %(area)s of the face the raw score changes by %(change)s, without random areas "
+        "Without the hottest %(area)s of the face the logit changes by %(change)s, without random areas "
         "of the same size by %(random)s on average.",
         area=shown(check.area, ".0%"),
         change=signed(-check.drop_highlight),

@@ -1,15 +1,18 @@
-"""Scale of phrases for probabilities, and the measured errors they rest on."""
+"""The strength of scores in words, and the measured errors it rests on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum, auto
 
 from detector.schema.analysis import Analysis, Model, Segment
 from detector.schema.model import PHOTOGRAPHS_LEFT_OUT
+from detector.schema.strength import LIMITS, MaterialKind, Strength, strength_of, strength_rate
+from detector.validation.validated_model import unmeasured_parameters
 from detector.verdict.finding import finding_of
-from language.formatting import shown
+from language.formatting import grouped, shown
+from language.headlines import MANIPULATION, SYNTHETIC_VOICE
 from language.translation import N_, gettext
 
 PHOTOGRAPHS = "photographs"  # unit of a rate
@@ -45,73 +48,12 @@ def calibration_error(model: Model, still: bool) -> float | None:
 
 
 @dataclass(frozen=True)
-class Strength:
-    """One step of the verbal scale: a phrase and its range of figures."""
+class Step:
+    """One step of the scale: its words, its range of scores, and how often it is wrong."""
 
     phrase: str
-    least: float
     figures: str
     definition: str
-
-
-STRENGTHS = (
-    Strength(
-        N_("very strong indication"),
-        0.98,
-        N_("0.98 and above"),
-        N_("If the calibration applies, 98 or more of 100 such faces are manipulated."),
-    ),
-    Strength(
-        N_("strong indication"),
-        0.90,
-        N_("0.90 to 0.97"),
-        N_("If the calibration applies, about 90 to 97 of 100 such faces are manipulated."),
-    ),
-    Strength(
-        N_("moderate indication"),
-        0.70,
-        N_("0.70 to 0.89"),
-        N_("If the calibration applies, about 70 to 89 of 100 such faces are manipulated."),
-    ),
-    Strength(
-        N_("weak indication"),
-        0.50,
-        N_("0.50 to 0.69"),
-        N_(
-            "If the calibration applies, about 50 to 69 of 100 such faces are manipulated; up to half are "
-            "not."
-        ),
-    ),
-    Strength(
-        N_("no indication"),
-        0.0,
-        N_("below 0.50"),
-        N_(
-            "If the calibration applies, fewer than 50 of 100 such faces are manipulated. This does not "
-            "mean that the face is unaltered."
-        ),
-    ),
-)
-
-
-def _with_definitions(*definitions: str) -> tuple[Strength, ...]:
-    return tuple(replace(step, definition=text) for step, text in zip(STRENGTHS, definitions, strict=True))
-
-
-SCALED_STRENGTHS = _with_definitions(
-    N_("Far above 0.65, which few unmanipulated clips of the validation data reached."),
-    N_("Clearly above 0.65, which few unmanipulated clips of the validation data reached."),
-    N_("Above 0.65, which few unmanipulated clips of the validation data reached."),
-    N_("Around 0.65, which few unmanipulated clips of the validation data reached."),
-    N_("Below 0.65, the default threshold for a finding. This does not mean that the face is unaltered."),
-)
-UNKNOWN_STRENGTHS = _with_definitions(
-    N_("Far above 0.50. The share of such faces that is manipulated is unknown for this model."),
-    N_("Clearly above 0.50. The share of such faces that is manipulated is unknown for this model."),
-    N_("Above 0.50. The share of such faces that is manipulated is unknown for this model."),
-    N_("Slightly above 0.50. The share of such faces that is manipulated is unknown for this model."),
-    N_("Below 0.50. This does not mean that the face is unaltered."),
-)
 
 
 class Basis(Enum):
@@ -140,52 +82,80 @@ def basis(model: Model, *, still: bool) -> Basis:
     return Basis.SHARE if error <= MOST_OFF else Basis.OFF
 
 
-_STRENGTHS = {
-    Basis.SHARE: STRENGTHS,
-    Basis.SCALED: SCALED_STRENGTHS,
-    Basis.OFF: UNKNOWN_STRENGTHS,
-    Basis.UNKNOWN: UNKNOWN_STRENGTHS,
+def kind_of(analysis: Analysis) -> MaterialKind:
+    """Return what the score of the faces is about."""
+    return MaterialKind.PHOTOGRAPH if analysis.media.still else MaterialKind.VIDEO
+
+
+def steps(figures: Mapping[str, float], kind: MaterialKind) -> tuple[Step, ...]:
+    """Return the scale from the strongest step, with the rates among the ``figures`` of a model's card."""
+    phrases = SYNTHETIC_VOICE if kind is MaterialKind.VOICE else MANIPULATION
+    limits = LIMITS[kind]
+    ranges = {
+        Strength.STRONG: gettext("%(least)s and above", least=shown(limits.strong, ".2f")),
+        Strength.MODERATE: gettext(
+            "%(least)s to %(most)s",
+            least=shown(limits.moderate, ".2f"),
+            most=shown(limits.strong - 0.01, ".2f"),
+        ),
+        Strength.WEAK: gettext("below %(limit)s", limit=shown(limits.moderate, ".2f")),
+    }
+    return tuple(
+        Step(gettext(phrases[of]), ranges[of], rate_sentence(figures, kind, of)) for of in reversed(Strength)
+    )
+
+
+def steps_of(analysis: Analysis) -> tuple[Step, ...]:
+    """Return the scale of the scores of faces; with other parameters no rates are known."""
+    return steps(_figures(analysis), kind_of(analysis))
+
+
+def _figures(analysis: Analysis) -> Mapping[str, float]:
+    return {} if unmeasured_parameters(analysis) else analysis.model.figures
+
+
+_RATES = {
+    MaterialKind.VIDEO: N_(
+        "At this strength or a higher one, %(flagged)s of %(unmanipulated)s unmanipulated clips from sources "
+        "that nothing had learned from were flagged, and %(found)s of %(manipulated)s manipulated clips."
+    ),
+    MaterialKind.PHOTOGRAPH: N_(
+        "At this strength or a higher one, %(flagged)s of %(unmanipulated)s judgements of unmanipulated "
+        "photographs from sources that nothing had learned from flagged them, and %(found)s of "
+        "%(manipulated)s judgements of photographs by generators that nothing had learned from."
+    ),
+    MaterialKind.VOICE: N_(
+        "At this strength or a higher one, %(flagged)s of %(unmanipulated)s human recordings from sources "
+        "that nothing had learned from were flagged, and %(found)s of %(manipulated)s synthetic recordings."
+    ),
 }
 
 
-def strengths(model: Model, *, still: bool) -> tuple[Strength, ...]:
-    """Return the scale for this model's probabilities."""
-    return _STRENGTHS[basis(model, still=still)]
+def rate_sentence(figures: Mapping[str, float], kind: MaterialKind, strength: Strength) -> str:
+    """State how often scores of a strength are wrong, or that this was not measured."""
+    rate = strength_rate(figures, kind, strength)
+    if rate is None:
+        return gettext("How often this strength is wrong was not measured.")
+    return gettext(_RATES[kind], **{name: grouped(count) for name, count in rate._asdict().items()})
 
 
-def strength(analysis: Analysis, probability: float) -> Strength:
-    """Return the step of the scale for a flagged probability of ``analysis``, as printed."""
-    step = _step(strengths(analysis.model, still=analysis.media.still), probability)
-    return replace(
-        step,
-        phrase=flagged_phrase(probability, analysis.parameters.enter_threshold),
-        figures=gettext(step.figures),
-        definition=gettext(step.definition),
-    )
+def step_of(analysis: Analysis, score: float) -> Step:
+    """Return the step of a flagged score of a face in ``analysis``."""
+    return steps_of(analysis)[_place(strength_of(score, kind_of(analysis)))]
 
 
-def flagged_phrase(probability: float, threshold: float) -> str:
-    """Return the phrase for a probability flagged at ``threshold``.
-
-    A lowered threshold flags what is no indication by the scale, whose phrase would contradict the finding.
-    """
-    step = _step(STRENGTHS, probability)
-    if step.least:
-        return gettext(step.phrase)
-    return gettext(
-        "below the lowest indication of the scale (%(first)s), flagged at the threshold of %(threshold)s",
-        first=shown(STRENGTHS[-2].least, ".2f"),
-        threshold=shown(threshold, "g"),
-    )
+def _place(strength: Strength) -> int:
+    return list(reversed(Strength)).index(strength)
 
 
-def _step(steps: Sequence[Strength], probability: float) -> Strength:
-    printed = round(probability, 2)
-    return next(step for step in steps if printed >= step.least)
+def flagged_phrase(score: float, kind: MaterialKind = MaterialKind.VIDEO) -> str:
+    """Return the words for a flagged score."""
+    phrases = SYNTHETIC_VOICE if kind is MaterialKind.VOICE else MANIPULATION
+    return gettext(phrases[strength_of(score, kind)])
 
 
 def segment_phrase(analysis: Analysis, segment: Segment) -> str:
-    """Return the phrase for a segment's confidence, or that it is not flagged."""
+    """Return the words for a segment's score, or that it is not flagged."""
     if segment.id not in finding_of(analysis).flagged_ids:
         return gettext("not flagged")
-    return strength(analysis, segment.confidence).phrase
+    return flagged_phrase(segment.confidence, kind_of(analysis))

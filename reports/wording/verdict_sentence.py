@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from detector.schema.analysis import Analysis, Answers, ManipulationKind, Person, Verdict
+from detector.schema.strength import Strength
+from detector.schema.summary import AnalysisOutcome, Verdicts, verdicts_of
 from detector.verdict.finding import finding_of
 from language.formatting import duration, plural, probability, shown, time_span
+from language.headlines import MANIPULATION
 from language.translation import N_, gettext
 
-# Names of verdicts in style sheets and of their icons.
+# Names of verdicts in style sheets and of their icons. Those of findings are graded.
 MARKS = {
     "finding": "manipulated",
     "nothing found": "not-found",
@@ -22,11 +25,19 @@ MARKS = {
     "no synthetic speech found": "not-found",
     "no speech": "inconclusive",
 }
+_FINDINGS = {Strength.WEAK: "weak", Strength.MODERATE: "moderate", Strength.STRONG: "manipulated"}
 MOST_NAMED = 6  # a finding counts more persons than this instead of naming them
 _KINDS = {
     ManipulationKind.EDITED: N_("a face swap or edit"),
     ManipulationKind.GENERATED: N_("a generated face"),
 }
+
+
+def mark_of(verdicts: Verdicts) -> str:
+    """Name the more serious verdict in style sheets, a finding by its strength."""
+    if verdicts.outcome is AnalysisOutcome.FINDING:
+        return _FINDINGS[verdicts.strength or Strength.MODERATE]
+    return MARKS[verdicts.outcome]
 
 
 def segment_name(segment: str, *, still: bool, flagged: bool) -> str:
@@ -62,29 +73,32 @@ def _manipulated(analysis: Analysis) -> str:
     still = analysis.media.still
     finding = finding_of(analysis)
     segments, persons = finding.flagged, finding.flagged_persons
+    signs = gettext(MANIPULATION[verdicts_of(analysis).faces_strength or Strength.MODERATE])
     if not persons:
         if still:
-            return gettext("Faces in this photograph were judged to be manipulated.")
-        return gettext("Faces in this video were judged to be manipulated.")
+            return gettext("Faces in this photograph show %(signs)s.", signs=signs)
+        return gettext("Faces in this video show %(signs)s.", signs=signs)
     if len(persons) > MOST_NAMED:
-        subject = gettext("The faces of %(persons)s persons were", persons=len(persons))
+        shows = gettext("The faces of %(persons)s persons show %(signs)s", persons=len(persons), signs=signs)
+    elif persons[1:]:
+        shows = gettext(
+            "The faces of %(person_list)s show %(signs)s", person_list=person_list(persons), signs=signs
+        )
     else:
-        subject = (
-            gettext("The faces of %(person_list)s were", person_list=person_list(persons))
-            if persons[1:]
-            else gettext("The face of %(person_list)s was", person_list=person_list(persons))
+        shows = gettext(
+            "The face of %(person_list)s shows %(signs)s", person_list=person_list(persons), signs=signs
         )
     if still:
         kind = f": {gettext(_KINDS[analysis.kind])}" if analysis.kind else ""
-        return gettext("%(who)s judged to be manipulated in this photograph%(what)s.", who=subject, what=kind)
+        return gettext("%(shows)s in this photograph%(kind)s.", shows=shows, kind=kind)
     # Overlapping segments of several persons count once.
     total, reached = 0.0, 0.0
     for segment in sorted(segments, key=lambda item: item.start):
         total += max(0.0, segment.end - max(segment.start, reached))
         reached = max(reached, segment.end)
     return gettext(
-        "%(who)s judged to be manipulated in %(segments)s of this video: %(flagged)s of %(whole)s.",
-        who=subject,
+        "%(shows)s in %(segments)s of this video: %(flagged)s of %(whole)s.",
+        shows=shows,
         segments=plural(len(segments), "segment", "segments"),
         flagged=duration(total),
         whole=duration(analysis.media.duration),
@@ -101,10 +115,10 @@ def person_list(names: Sequence[str]) -> str:
 
 
 def figure_name(analysis: Analysis) -> str:
-    """Name the probability of the whole analysis; return "" if there is none."""
+    """Name the score of the whole analysis; return "" if there is none."""
     if analysis.probability is None:
         return ""
-    name = gettext("Calibrated probability of manipulation")
+    name = gettext("Score of the faces")
     finding = finding_of(analysis)
     if finding.averaged:
         return gettext("%(name)s, odds averaged over %(faces)s faces", name=name, faces=len(finding.averaged))

@@ -9,6 +9,7 @@ KEYS = (
     *(
         "reason",
         "outcome",
+        "strength",
         "no_face",
         "sound_only",
         "kind",

@@ -31,7 +31,9 @@ def test_still_image_has_faces_instead_of_intervals(tmp_path: Path) -> None:
     view = report_view(build(tmp_path, kind=MediaKind.IMAGE, segments=1), tmp_path)
     assert view.still and view.timeline.still
     assert view.segments[0].title == "Flagged face A1"
-    assert view.verdict_sentence == "The face of person A was judged to be manipulated in this photograph."
+    assert (
+        view.verdict_sentence == "The face of person A shows weak signs of manipulation in this photograph."
+    )
     assert "Duration" not in {fact.name for fact in view.recording}
     assert not any("Sound" in line for line in view.not_examined.lines)
     shown = {row.name for row in view.parameters}
@@ -58,7 +60,7 @@ def test_segment_and_peak_figures(tmp_path: Path) -> None:
         "00:00:18.000",
         "00:00:12.000",
     )
-    assert (segment.confidence, segment.strength) == ("0.97", "strong indication")
+    assert (segment.confidence, segment.strength) == ("0.97", "strong signs of manipulation")
     peak = segment.peaks[1]
     assert peak.time == "00:00:12.000" and not peak.confirmed
     assert peak.check == (

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from detector.errors import ParameterError
 from detector.schema.model import LEFT_OUT_FOUND, PAGES_LEFT_OUT, PHOTOGRAPHS_LEFT_OUT
+from detector.schema.strength import MaterialKind, Strength, figure_names
 from training.second_look.measuring.verdicts import update_card
 from training.unseen.families import LIPS, SWAP, TALKING, VIDEO
 
@@ -32,7 +33,9 @@ def left_out_figures(measured: Mapping[str, float]) -> dict[str, float]:
     figures = {_NAMES[name]: value for name, value in measured.items() if name in _NAMES}
     for kind in (TALKING, SWAP, VIDEO, LIPS):
         figures[f"{kind}, {LEFT_OUT_FOUND}"] = measured[f"manipulated, found at 5 %, {kind}"]
-    return {f"{PAGES_LEFT_OUT}, {name}": value for name, value in figures.items()}
+    names = [name for strength in (None, *Strength) for name in figure_names(MaterialKind.VIDEO, strength)]
+    counts = {name: measured[name] for name in names if name in measured}
+    return {f"{PAGES_LEFT_OUT}, {name}": value for name, value in figures.items()} | counts
 
 
 _NAMES = {

@@ -15,6 +15,7 @@ import numpy as np
 
 from detector.models.card import FUSION_INPUTS
 from detector.schema.scores import logit_of
+from detector.schema.strength import MaterialKind, counted_thresholds, figure_names
 from detector.scoring.fusion import Floats, Fusion
 from training.second_look.fitting.fusion import SynthesisLevels
 from training.unseen.features import FeatureSet
@@ -135,4 +136,16 @@ def measured(scores: PageScores, notes: dict[str, str], enter: float) -> dict[st
         out[f"manipulated, AUC, {kind}"] = auc(scored, np.array([clip.score for clip in real]))
         out[f"manipulated, clips, {kind}"] = len(of_kind)
     out["manipulated, flagged, all"] = float(np.mean([c.score >= limit for c in clips if c.fake]))
-    return out
+    return out | _at_strengths(clips, enter)
+
+
+def _at_strengths(clips: Sequence[ClipScore], enter: float) -> dict[str, float]:
+    """Count clips of both classes, and those flagged with each strength or a higher one."""
+    degrees = [(None, -np.inf)] + [
+        (strength, logit_of(score)) for strength, score in counted_thresholds(MaterialKind.VIDEO, enter)
+    ]
+    counts = {}
+    for strength, least in degrees:
+        for name, fake in zip(figure_names(MaterialKind.VIDEO, strength), (False, True), strict=True):
+            counts[name] = float(sum(clip.fake is fake and clip.score >= least for clip in clips))
+    return counts

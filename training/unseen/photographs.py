@@ -87,7 +87,8 @@ class LeftOut(NamedTuple):
     """Generators that were left out, told from photographs of sources that were left out as well.
 
     ``flagged`` and ``found`` are the shares of unmanipulated and of their own pictures that reach the shipped
-    threshold, ``pictures`` is the number of their pictures.
+    threshold, ``pictures`` is the number of their pictures. ``reached`` are the counts of judgements,
+    unmanipulated and their own, that reach each limit; ``judged`` those of all judgements.
     """
 
     names: str
@@ -96,20 +97,25 @@ class LeftOut(NamedTuple):
     flagged: float
     found: float
     pictures: int
+    judged: NDArray[np.int64]
+    reached: NDArray[np.int64]
 
 
-def left_out(windows: Sequence[Pictures], limit: float) -> Iterator[LeftOut]:
+def left_out(windows: Sequence[Pictures], limits: Sequence[float]) -> Iterator[LeftOut]:
     """Measure each row of :data:`GENERATORS`, on pictures of every role but ``test``.
 
-    ``limit`` is the sum of the windows' logits from which a picture is flagged. Each fifth of the sources in
-    turn is left out; figures are averaged by its number of photographs.
+    ``limits`` are sums of the windows' logits, the first that from which a picture is flagged. Each fifth of
+    the sources in turn is left out; figures are averaged by its number of photographs. So each unmanipulated
+    picture is judged once for each row, and each manipulated one five times.
     """
+    limit = limits[0]
     samples = windows[0].photographs.samples
     shown = np.array([sample.role != "test" for sample in samples])
     folds = _source_folds([s for s, keep in zip(samples, shown, strict=True) if keep and not s.fake])
     for names in GENERATORS:
         fake = shown & np.array([sample.family in names for sample in samples])
         figures, counts = [], []
+        judged, reached = np.zeros(2, np.int64), np.zeros((len(limits), 2), np.int64)
         for fold in range(_SOURCE_FOLDS):
             outside = _outside(names, folds, fold)
             total = sum(
@@ -127,8 +133,10 @@ def left_out(windows: Sequence[Pictures], limit: float) -> Iterator[LeftOut]:
                 )
             )
             counts.append(int(real.sum()))
+            judged += real.sum(), fake.sum()
+            reached += [[(scores[of] >= least).sum() for of in (real, fake)] for least in limits]
         area, at_five, flagged, found = np.average(figures, axis=0, weights=counts).tolist()
-        yield LeftOut(", ".join(names), area, at_five, flagged, found, int(fake.sum()))
+        yield LeftOut(", ".join(names), area, at_five, flagged, found, int(fake.sum()), judged, reached)
 
 
 def synthesised_limit(formula: Fusion, enter: float) -> float:

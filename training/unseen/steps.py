@@ -22,8 +22,9 @@ from detector.networks.graphs import ALTERED, INNER, window_outputs
 from detector.networks.vit_small_14 import ViTSmall14
 from detector.networks.vit_small_14_windows import ViTSmall14Windows
 from detector.schema.analysis import Parameters
-from detector.schema.model import LEFT_OUT_PHOTOGRAPHS_FOUND
+from detector.schema.model import LEFT_OUT_PHOTOGRAPHS_FOUND, PHOTOGRAPHS_LEFT_OUT
 from detector.schema.scores import logit_of
+from detector.schema.strength import MaterialKind, counted_thresholds, figure_names
 from detector.scoring.fusion import Fusion
 from detector.scoring.scorer import Scorer
 from training.data.research_faces import clip_rows
@@ -230,9 +231,11 @@ def photographs(options: argparse.Namespace) -> None:
     if card.second_look is None:
         raise ParameterError(f"{options.scan} has no second look.")
     formula = Fusion.of(card.second_look, still=True)
-    limit = synthesised_limit(formula, logit_of(Parameters().enter_threshold))
+    of_photographs = MaterialKind.PHOTOGRAPH
+    degrees = list(counted_thresholds(of_photographs, Parameters().enter_threshold))
+    limits = [synthesised_limit(formula, logit_of(score)) for _, score in degrees]
     rows = []
-    for row in left_out(_pictures(options), limit):
+    for row in left_out(_pictures(options), limits):
         rows.append(row)
         say(
             f"{row.names} ({row.pictures} pictures) and sources left out: AUC {row.auc:.3f}, found at 5 % "
@@ -243,4 +246,10 @@ def photographs(options: argparse.Namespace) -> None:
     found = dict(zip(names, mean, strict=True))
     for name, value in found.items():
         say(f"mean, {name}: {value:.3f}")
+    strengths = [None, *(strength for strength, _ in degrees)]
+    counts = np.sum([np.vstack([row.judged, row.reached]) for row in rows], axis=0).tolist()
+    for strength, of_classes in zip(strengths, counts, strict=True):
+        for name, count in zip(figure_names(of_photographs, strength), of_classes, strict=True):
+            say(f"{name}: {count}")
+            found[name.removeprefix(f"{PHOTOGRAPHS_LEFT_OUT}, ")] = count
     write_atomically(options.out / "photographs.json", (json.dumps(found, indent=1) + "\n").encode())

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from detector.schema.model import Platt
 from detector.schema.scores import sigmoid
+from detector.schema.strength import MaterialKind, counted_thresholds, figure_names
 from detector.segments.rules import sliding_median
 from detector.voice.windows import WindowPool
 from training.voice.cells import Cells
@@ -155,6 +156,17 @@ def reached(
         highest.append(float(sliding_median(times, sigmoid(logits), _MEDIAN).max()) if windows else 0.0)
         overall.append(float(sigmoid(logits.mean())) if windows else 0.0)
     return Reached(np.array(highest), np.array(overall))
+
+
+def counts_at_strengths(of: Reached, synthetic: NDArray[np.bool_], enter: float) -> dict[str, float]:
+    """Count recordings of both classes, and those flagged with each strength or a higher one."""
+    counts = {}
+    for strength, least in ((None, 0.0), *counted_thresholds(MaterialKind.VOICE, enter)):
+        for name, of_class in zip(
+            figure_names(MaterialKind.VOICE, strength), (~synthetic, synthetic), strict=True
+        ):
+            counts[name] = float((of.highest[of_class] >= least).sum())
+    return counts
 
 
 def threshold(human: Sequence[Floats], share: float = FALSE_FLAGS) -> float:

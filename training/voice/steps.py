@@ -101,6 +101,7 @@ def measure(options: argparse.Namespace) -> None:
     )
     doubt = measuring.doubt_below(reached[""], enter)
     figures |= _rates(clean.recordings, reached[""], enter, doubt, "")
+    figures |= measuring.counts_at_strengths(reached[""], clean.synthetic, enter)
     for name, scores in after.items():
         separated = measuring.separation(scores)
         figures[f"AUC after {name}"] = separated["AUC, all pages together"]

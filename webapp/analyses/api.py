@@ -48,10 +48,15 @@ from webapp.rest.idempotency import id_to_create
 from webapp.rest.operation import Answer, Form, ViewFunction, operation, uploaded
 from webapp.rest.schemas import RequestModel
 from webapp.settings import Settings
-from webapp.storage.finding_columns import read_verdicts
+from webapp.storage.finding_columns import row_verdicts
 from webapp.storage.tables import AnalysisRow, State
 
-NOTHING_FOUND: dict[str, Any] = {"verdict": None, "probability": None, **EMPTY_SUMMARY}
+NOTHING_FOUND: dict[str, Any] = {
+    "verdict": None,
+    "probability": None,
+    "headline": "",
+    **EMPTY_SUMMARY,
+}
 QUEUED = Answer("It is queued.", AnalysisStatus, headers=("Location",))
 
 
@@ -106,8 +111,7 @@ def accepted_response(row: AnalysisRow, earlier: EarlierAnalyses | None = None) 
 def status_of(row: AnalysisRow, *, ahead: bool = True) -> AnalysisStatus:
     """Convert a row to its status; without ``ahead``, fields that need another query are left out."""
     status = translate_status(status_json(row, ahead=ahead)) | {"case": row.case_id}
-    verdicts = read_verdicts(row.verdict, row.summary)
-    status["headline"] = headline(verdicts) if verdicts else ""
+    status["headline"] = headline(row_verdicts(row)) if row.verdict else ""
     if ahead:
         status["copies"] = copy_queries.count_copies(row.exhibit_id)
         status["report"] = kept_reports.report_status(context.folders(), row)

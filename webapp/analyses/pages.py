@@ -13,12 +13,14 @@ from flask import Blueprint, current_app, redirect, render_template, request, se
 from werkzeug.wrappers import Response
 
 from detector.media.acceptance import PHOTO_ENDINGS, SOUND_ENDINGS, VIDEO_ENDINGS
+from detector.schema.strength import MaterialKind
+from detector.voice.card import read_voice_card
 from language.formatting import number
 from language.translation import gettext, translated_view
 from reports.annex import general_glossary, reader_view_of_model
 from reports.inputs.case import CaseDetails
 from reports.wording.lengths import FULL, SUMMARY, Length
-from reports.wording.verbal_scale import STRENGTHS, strengths
+from reports.wording.verbal_scale import steps
 from webapp import context
 from webapp.accounts.permissions import Permission, current, require, signed_in
 from webapp.accounts.visibility import visible_session
@@ -430,11 +432,16 @@ help_blueprint = Blueprint("help", __name__)
 def guide() -> str:
     """Show what Reelproof can and cannot tell."""
     model = next((listed.told for listed in model_service.list_models() if listed.default), None)
+    figures = model.figures if model is not None else {}
     return render_template(
         "analyses/help.html",
         glossary=translated_view(general_glossary(model)),
         strengths=translated_view(
-            [strengths(model, still=still) if model is not None else STRENGTHS for still in (False, True)]
+            [
+                steps(figures, MaterialKind.VIDEO),
+                steps(figures, MaterialKind.PHOTOGRAPH),
+                steps(read_voice_card().figures, MaterialKind.VOICE),
+            ]
         ),
         readers=[reader_view_of_model(model, still) for still in (False, True)] if model is not None else (),
     )

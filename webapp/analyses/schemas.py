@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, Json
 
 from detector.schema.analysis import Answers, ManipulationKind, Parameters, Score, Segment, Value, Verdict
 from detector.schema.joint import MOST_OTHERS, JointRule
+from detector.schema.strength import Strength
 from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import Instant, VoiceSegment, VoiceSummary, VoiceVerdict
 from reports.inputs.case_fields import ASKED
@@ -43,7 +44,10 @@ class AnalysisStatus(JobStatus):
     )
     headline: str = Field(description="both verdicts in words, the more serious one first; empty: none yet")
     verdict: Verdict | None = Field(description="on faces; inconclusive for a recording of sound")
-    probability: float | None = Field(ge=0, le=1)
+    probability: float | None = Field(ge=0, le=1, description="score of the faces")
+    strength: Strength | None = Field(
+        default=None, description="of a finding on faces; null: none, or made by 0.2 or earlier"
+    )
     no_face: bool | None = Field(
         default=None, description="no face of a photo or video was judged; null: made by 0.2 or earlier"
     )
@@ -273,8 +277,8 @@ class VoiceScorePage(Value):
         description="numbers of the channels that were scored, from 1; empty: all together"
     )
     window: float = Field(description="length of a window in seconds")
-    enter: float = Field(description="smoothed probability that opens a segment")
-    leave: float = Field(description="smoothed probability that closes it")
+    enter: float = Field(description="smoothed score that opens a segment")
+    leave: float = Field(description="smoothed score that closes it")
     items: tuple[VoiceScore, ...]
     next: str | None
 

@@ -186,7 +186,7 @@ class FinishedAnalysis:
         if self.verdict is not None and self.verdict != row.verdict:
             return gettext("The verdict in the database differs from that in the custody log.")
         if self.probability is not None and self.probability != format_probability(row.probability):
-            return gettext("The probability in the database differs from that in the custody log.")
+            return gettext("The score in the database differs from that in the custody log.")
         if self.summary != (None if row.summary is None else sha256_of_text(row.summary)):
             return gettext("The answers in the database differ from those in the custody log.")
         derived = finding_columns(row.verdict, row.summary)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from detector.schema.analysis import Analysis, Box, Media, OtherModel, Parameters, Peak, Person, Segment
 from language.names import model_title
 from language.translation import gettext, reason_text, text_of
-from reports.wording.verbal_scale import strength
+from reports.wording.verbal_scale import step_of
 from webapp.downloads.desk_sound import sound_document
 from webapp.exhibits.results import LoadedResult
 
@@ -244,7 +244,7 @@ def _segment(
         "confidence_words": segment_view.confidence,
         "flagged": segment_view.flagged,
         "strength": segment_view.strength,
-        "meaning": strength(analysis, segment.confidence).definition
+        "meaning": step_of(analysis, segment.confidence).definition
         if segment_view.flagged
         else segment_view.meaning,
         "peaks": [

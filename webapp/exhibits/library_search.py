@@ -27,7 +27,7 @@ SORTS: dict[str, tuple[str, tuple[ColumnElement[Any], ...]]] = {
     "newest": (N_("Newest first"), ()),
     "oldest": (N_("Oldest first"), (AnalysisRow.created.asc(), AnalysisRow.id.asc())),
     "name": (N_("File name"), (func.lower(AnalysisRow.file),)),
-    "probability": (N_("Probability, highest first"), (AnalysisRow.probability.desc().nulls_last(),)),
+    "probability": (N_("Score, highest first"), (AnalysisRow.probability.desc().nulls_last(),)),
     "length": (N_("Length, longest first"), (AnalysisRow.duration.desc().nulls_last(),)),
 }
 FINDINGS = {

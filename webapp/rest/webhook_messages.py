@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from detector.schema.comparison import Outcome
+from detector.schema.strength import Strength
 from detector.schema.summary import AnalysisOutcome
 from detector.schema.voice import VoiceSummary
 from webapp.rest.schemas import Moment
@@ -58,7 +59,9 @@ class AnalysisMessage(JobMessage):
     event: AnalysisEvent
     analysis: str
     outcome: AnalysisOutcome | None = Field(description="The more serious of the verdicts; null: not done")
+    headline: str | None = Field(description="Both verdicts in words; null: not done")
     verdict: str | None
+    strength: Strength | None = Field(description="Of a finding on faces")
     kind: str | None
     voice: VoiceSummary | None = Field(
         description="What is said of the voices, as the analysis has it; null: sound was not examined"

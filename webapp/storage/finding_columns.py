@@ -6,13 +6,31 @@ import json
 from typing import Any
 
 from detector.schema.analysis import Verdict
-from detector.schema.summary import Verdicts
+from detector.schema.strength import MaterialKind, Strength, strength_of
+from detector.schema.summary import Verdicts, faces_strength
 from detector.schema.voice import VoiceVerdict
+from webapp.storage.tables import AnalysisRow
 
 
 def read_verdicts(verdict: str | None, summary: str | None) -> Verdicts | None:
     """Return the verdicts on faces and voices of a row; None if it has none."""
     return _verdicts(verdict, _fields(summary))
+
+
+def row_verdicts(row: AnalysisRow) -> Verdicts:
+    """Return the verdicts on faces and voices of a finished analysis.
+
+    Summaries of 0.2 and earlier lack the strengths, which follow from the scores.
+    """
+    verdicts = read_verdicts(row.verdict, row.summary)
+    assert verdicts is not None, "only finished analyses have verdicts"
+    if verdicts.faces is not None and verdicts.faces_strength is None:
+        strength = faces_strength(verdicts.faces, row.probability, still=row.frame_rate is None)
+        verdicts = verdicts._replace(faces_strength=strength)
+    score, missing = row.voice_probability, verdicts.voices_strength is None
+    if missing and verdicts.voices is VoiceVerdict.SYNTHETIC and score is not None:
+        verdicts = verdicts._replace(voices_strength=strength_of(score, MaterialKind.VOICE))
+    return verdicts
 
 
 def finding_columns(verdict: str | None, summary: str | None) -> dict[str, Any]:
@@ -39,8 +57,15 @@ def _verdicts(verdict: str | None, fields: dict[str, Any]) -> Verdicts | None:
     return Verdicts(
         None if _is_sound_only(fields) else Verdict(verdict),
         VoiceVerdict(voice["verdict"]) if voice else None,
-        no_face=bool(fields.get("no_face")),  # not said by summaries of 0.2 and earlier
+        no_face=bool(fields.get("no_face")),  # not said by summaries of 0.2 and earlier, as are strengths
+        faces_strength=_strength(fields),
+        voices_strength=_strength(voice),
     )
+
+
+def _strength(fields: dict[str, Any]) -> Strength | None:
+    value = fields.get("strength")
+    return Strength(value) if value else None
 
 
 def _is_sound_only(fields: dict[str, Any]) -> bool:

@@ -19,11 +19,13 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from detector import timestamps
+from language.headlines import headline
 from language.translation import gettext
 from webapp.custody import custody_log
 from webapp.errors import UserError
 from webapp.jobs.states import ENDED
 from webapp.rest.webhook_messages import AlertMessage, AnalysisMessage, ComparisonMessage
+from webapp.storage.finding_columns import row_verdicts
 from webapp.storage.second_reviews import hidden_exhibits
 from webapp.storage.tables import (
     JOBS,
@@ -218,7 +220,9 @@ def _job_delivery(
         "analysis": row.id,
         "href": f"/api/v1/analyses/{row.id}",
         "outcome": None if withheld else row.outcome,
+        "headline": None if withheld or row.verdict is None else headline(row_verdicts(row)),
         "verdict": None if withheld else row.verdict,
+        "strength": summary.get("strength"),
         # All copies count: webhooks belong to administrators, who see everything.
         "copies": session.scalar(select(func.count()).select_from(MatchRow).where(copies)) or 0,
         "kind": summary.get("kind"),

@@ -101,7 +101,7 @@ class CardCode(CauseCode):
         "likewise."
     )
     SCALED_PROBABILITIES = N_(
-        "Probabilities are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
+        "Scores are scaled so that few unmanipulated clips reach the thresholds, not to the share of "
         "manipulated clips in any collection."
     )
     CLIPS_OF_THRESHOLDS = N_(
@@ -135,7 +135,7 @@ class CardCode(CauseCode):
     SHORT_STRETCHES = N_("Stretches of a second or two: about half are found.")
     READY_MADE_CROPS = N_(
         "Ready-made crops are scored by the scan alone, calibrated for two sets together; on either alone "
-        "probabilities are off by the stated calibration error."
+        "scores are off by the stated calibration error."
     )
     MISLEADING_PICTURES = N_(
         "Pictures changed on purpose to mislead the scan mislead the fused score of single faces as well: "

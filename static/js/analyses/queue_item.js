@@ -126,12 +126,19 @@ export class Item {
     return this.concluded ? this.status.outcome : this.state;
   }
 
+  /** What the icon stands for: the outcome, of a finding its strength. */
+  get mark() {
+    if (this.outcome !== "finding") return this.outcome;
+    const { strength, voice } = this.status;
+    return ["strong", "moderate", "weak"].find((each) => [strength, voice?.strength].includes(each)) ?? "moderate";
+  }
+
   /** The outcomes that totals count; a finding counts on faces, on voices or on both. */
   get outcomes() {
     if (this.outcome !== "finding") return [this.outcome];
     const { verdict, voice } = this.status;
-    const faces = !voice?.only && FACES[verdict].rank === 0;
-    return [...(faces ? ["faces"] : []), ...(VOICES[voice?.verdict]?.rank === 1 ? ["voices"] : [])];
+    const faces = !voice?.only && verdict === "manipulated";
+    return [...(faces ? ["faces"] : []), ...(voice?.verdict === "synthetic speech found" ? ["voices"] : [])];
   }
 
   /** Whether the same file would be refused or fail again: errors of the engine have no remedy. */
@@ -149,7 +156,7 @@ export class Item {
     const look = STATES[this.state];
     this.row.dataset.state = this.state;
     const words = this.part("words");
-    const icon = document.querySelector(`template[data-outcome="${this.outcome}"]`);
+    const icon = document.querySelector(`template[data-outcome="${this.mark}"]`);
     words.className = icon ? icon.dataset.class : "";
     const text = look.words(this);
     words.replaceChildren(...(icon ? [icon.content.cloneNode(true)] : []), text);
@@ -157,8 +164,8 @@ export class Item {
     const figures = this.concluded ? [this.status.probability, this.status.voice?.probability] : [];
     const [faces, voices] = figures.map((value) => (typeof value === "number" ? probability(value) : null));
     figure.hidden = !faces && !voices;
-    if (faces && voices) figure.textContent = _("probability %(faces)s, voice %(voices)s", { faces, voices });
-    else if (!figure.hidden) figure.textContent = _("probability %(probability)s", { probability: faces ?? voices });
+    if (faces && voices) figure.textContent = _("score %(faces)s, voice %(voices)s", { faces, voices });
+    else if (!figure.hidden) figure.textContent = _("score %(score)s", { score: faces ?? voices });
     const bar = this.part("bar");
     bar.hidden = look.bar === null;
     const value = look.bar?.(this);

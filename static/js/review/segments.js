@@ -38,7 +38,7 @@ export class SegmentList {
       el("span", { class: "segment-words" },
         el("span", { class: "segment-top" }, el("strong", !segment.flagged ? { class: "muted" } : {}, segment.id), ` ${this.desk.nameOf(segment)}`),
         this.desk.data.still ? null : el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
-        el("span", {}, _("Confidence %(confidence)s, %(strength)s", { confidence: segment.confidence_words, strength: segment.strength })),
+        el("span", {}, _("Score %(score)s, %(strength)s", { score: segment.confidence_words, strength: segment.strength })),
         el("span", { class: "marks" }, ...opinions(this.desk, segment))));
     this.rows.set(segment.id, button);
     return el("li", {}, button);
@@ -84,7 +84,7 @@ export class Inspector {
         el("div", { class: "inspector-tools" }, byId("heat-legend").content.cloneNode(true), whole)),
       el("p", { class: "muted" },
         desk.data.still ? _("One face of the photo.") : _("%(from)s to %(to)s, %(length)s long, %(scored)s.", segment), " ",
-        _("Confidence %(confidence)s: %(strength)s.", { confidence: segment.confidence_words, strength: segment.strength }), " ",
+        _("Score %(score)s: %(strength)s.", { score: segment.confidence_words, strength: segment.strength }), " ",
         el("span", {}, segment.meaning)),
       this.#judge(segment),
       this.#strip(segment),
@@ -166,7 +166,7 @@ export class Inspector {
   #hidden(peak) {
     return el("table", { class: "plain compact hide-table" },
       el("caption", {}, _("Hide and score again")),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, _("Hidden")), el("th", { scope: "col", class: "number" }, _("Score then")), el("th", { scope: "col", class: "number" }, _("Change of the raw score")))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, _("Hidden")), el("th", { scope: "col", class: "number" }, _("Score then")), el("th", { scope: "col", class: "number" }, _("Change of logit")))),
       el("tbody", {}, ...peak.check.map(([what, score, change]) => el("tr", {}, el("th", { scope: "row" }, what), el("td", { class: "number" }, score), el("td", { class: "number" }, change)))));
   }
 }

@@ -60,7 +60,7 @@ export class SoundLane {
         el("span", { class: "segment-words" },
           el("span", { class: "segment-top" }, el("strong", segment.flagged ? {} : { class: "muted" }, segment.name)),
           el("span", { class: "time" }, `${segment.from} – ${segment.to}`),
-          el("span", {}, _("Confidence %(confidence)s", { confidence: segment.confidence_words })),
+          el("span", {}, _("Score %(score)s", { score: segment.confidence_words })),
           el("span", { class: "marks" }, ...marks(segment)))))));
   }
 

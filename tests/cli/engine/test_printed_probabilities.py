@@ -34,8 +34,8 @@ def test_segments_and_further_models(tmp_path: Path, capsys: pytest.CaptureFixtu
         made.model_copy(update={"segments": (sure, near), "others": (other,), "parameters": raised}), None
     )
     output = capsys.readouterr().out
-    assert "  probability > 0.99" in output and "  probability 0.647" in output and "1.00" not in output
-    assert f"{made.model.title}: {made.verdict}, probability 0.796\n" in output
+    assert "  score > 0.99" in output and "  score 0.647" in output and "1.00" not in output
+    assert f"{made.model.title}: {made.verdict}, score 0.796\n" in output
 
 
 def test_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +43,7 @@ def test_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (segment,) = made.segments
     sure = segment.model_copy(update={"confidence": 0.999})
     cli_analyze._print_comparison(made.model_copy(update={"segments": (sure,)}), tmp_path)
-    assert "  confidence > 0.99\n" in capsys.readouterr().out
+    assert "  score > 0.99\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

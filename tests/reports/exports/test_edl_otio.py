@@ -67,7 +67,7 @@ def test_an_edl_is_read_back_unchanged(tmp_path: Path, rate: str, variable: bool
         assert_times(clip.source_range, segment.start, segment.end, grid.rate)
         assert clip.name == analysis.media.file
         assert f"Segment {segment.id}, person {segment.person}," in comments(clip)
-        assert f"probability {segment.confidence:.2f}" in comments(clip)
+        assert f"score {segment.confidence:.2f}" in comments(clip)
     assert analysis.media.sha256 in comments(clips[0])
     assert ("variable" in comments(clips[0])) == variable
 
@@ -263,7 +263,9 @@ def test_a_segment_that_other_views_do_not_confirm_is_not_called_flagged(tmp_pat
     analysis = with_stability(analysis, A=1.0, B=0.6)
     first, second = edl(analysis)
     assert "1 of 2 flagged, the others looked at, by Reelproof" in comments(first)
-    assert "(strong indication)" in comments(first) and "(looked at, not flagged)" in comments(second)
+    assert "(strong signs of manipulation)" in comments(first) and "(looked at, not flagged)" in comments(
+        second
+    )
     timeline = otio.adapters.read_from_string(segments_otio(analysis).decode(), "otio_json")
     (clip,) = timeline.video_tracks()[0]
     assert [(marker.color, "looked at, not flagged" in marker.comment) for marker in clip.markers] == [

@@ -263,15 +263,13 @@ def test_kind_and_answers_come_from_flagged_frames(tmp_path: Path) -> None:
 
 def test_a_segment_that_other_views_do_not_confirm_is_not_called_flagged(tmp_path: Path) -> None:
     analysis = with_stability(build(tmp_path, persons=2, segments=2, kept=False), A=1.0, B=0.6)
-    expected = ["strong indication", "not flagged"]
+    expected = ["strong signs of manipulation", "not flagged"]
     assert [row["strength"] for row in rows(segments_csv(analysis))] == expected
     assert [entry["strength"] for entry in json.loads(segments_json(analysis))["segments"]] == expected
     subtitles = segments_webvtt(analysis).decode()
-    assert "Person A: strong indication of manipulation, 0.97" in subtitles
+    assert "Person A: strong signs of manipulation, 0.97" in subtitles
     assert "flagged as manipulated, and those it looked at and did not flag, marked" in subtitles
     assert "Person B: looked at, not flagged, 0.88" in subtitles
     assert "did not flag" not in segments_webvtt(with_stability(analysis, B=1.0)).decode()
     edl = segments_edl(analysis).decode()
-    assert (
-        "probability 0.97 (strong indication)" in edl and "probability 0.88 (looked at, not flagged)" in edl
-    )
+    assert "score 0.97 (strong signs of manipulation)" in edl and "score 0.88 (looked at, not flagged)" in edl

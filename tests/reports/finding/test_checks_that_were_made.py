@@ -74,7 +74,7 @@ def test_the_basis_of_the_kind_of_manipulation_depends_on_the_version(
 
 @pytest.mark.parametrize(
     ("codec", "raised", "taken_off"),
-    [("h264", True, None), ("vp9", False, "in VP9 raises the raw score"), ("hevc", False, "in HEVC raises")],
+    [("h264", True, None), ("vp9", False, "in VP9 raises the logit"), ("hevc", False, "in HEVC raises")],
 )
 def test_subtraction_for_a_codec_is_stated(
     tmp_path: Path, codec: str, raised: bool, taken_off: str | None

@@ -28,7 +28,7 @@ def test_flagged_segments_are_exported(tmp_path: Path) -> None:
         "00:00:12.000 to 00:00:36.000 (person A); 00:00:12.000 to 00:00:36.000 (person B)"
     )
     assert answers["Which person"].startswith("Persons A and B. 1 other person not flagged.")
-    assert answers["How certain"] == "Strong indication, the second strongest of four degrees."
+    assert answers["How certain"] == "Strong signs of manipulation, the strongest of three degrees."
     figure = figure_words(build(tmp_path, persons=3, segments=2, kept=False))
     assert re.search(r": 0\.97, interval 0\.\d\d to >\s0\.99\. This is not the probability", figure)
     assert "Sound; everything that is not a face; 1,318 of 1,798 frames" in answers["Not examined"]
@@ -48,13 +48,14 @@ def test_only_confirmed_persons_are_named_as_flagged(tmp_path: Path) -> None:
     built = with_stability(build(tmp_path, persons=2, segments=3, kept=False), A=1.0, B=0.6)
     view = report_view(built, tmp_path)
     assert view.verdict_sentence == (
-        "The face of person A was judged to be manipulated in 2 segments of this video: 24.0 s of 1 min 0 s."
+        "The face of person A shows strong signs of manipulation in 2 segments of this video: "
+        "24.0 s of 1 min 0 s."
     )
     answers = dict(view.answers)
     assert answers["When"] == "00:00:06.000 to 00:00:18.000; 00:00:36.000 to 00:00:48.000"
     assert answers["Which person"].startswith("Person A. 1 other person not flagged.")
     assert [(row.strength, row.segments) for row in view.persons] == [
-        ("strong indication", ("A1", "A2")),
+        ("strong signs of manipulation", ("A1", "A2")),
         ("not flagged", ()),
     ]
     assert view.flagged == 2 and "2 flagged segments" in view.timeline.description
@@ -73,7 +74,7 @@ def test_only_confirmed_persons_are_named_as_flagged(tmp_path: Path) -> None:
 def test_an_unconfirmed_segment_states_the_reason(tmp_path: Path) -> None:
     built = with_stability(build(tmp_path, persons=2, segments=2, kept=False), B=0.6)
     confirmed, not_confirmed = report_view(built, tmp_path).segments
-    assert confirmed.flagged and confirmed.strength == "strong indication"
+    assert confirmed.flagged and confirmed.strength == "strong signs of manipulation"
     assert "person A resembles" in confirmed.meaning
     assert not not_confirmed.flagged and not_confirmed.strength == "not flagged"
     assert not_confirmed.figures[0].value == "not flagged"
@@ -84,7 +85,7 @@ def test_an_unconfirmed_segment_states_the_reason(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
-def test_a_lowered_threshold_has_its_own_phrase(kind: MediaKind, tmp_path: Path) -> None:
+def test_what_a_lowered_threshold_flags_is_weak(kind: MediaKind, tmp_path: Path) -> None:
     built = build(tmp_path, persons=1, segments=1, kind=kind, kept=False)
     segment, person = built.segments[0], built.persons[0]
     low = built.model_copy(
@@ -95,14 +96,14 @@ def test_a_lowered_threshold_has_its_own_phrase(kind: MediaKind, tmp_path: Path)
             "parameters": built.parameters.model_copy(update={"enter_threshold": 0.35}),
         }
     )
-    words = "below the lowest indication of the scale (0.50), flagged at the threshold of 0.35"
+    words = "weak signs of manipulation"
     view = report_view(low, tmp_path)
-    assert dict(view.answers)["How certain"].startswith(f"B{words[1:]}.")
+    assert dict(view.answers)["How certain"].startswith(f"W{words[1:]}, the weakest")
     assert view.figure.strength is not None and view.figure.strength.phrase == words
     assert view.segments[0].strength == view.persons[0].strength == words
-    assert f"trained on: {words} (calibrated probability 0.395" in view.segments[0].meaning
+    assert f"trained on: {words} (score 0.395" in view.segments[0].meaning
     in_german = report_view(low, tmp_path, ReportInputs(language_code="de"))
-    assert "unter dem ersten Hinweis der Skala (0,50)" in in_german.segments[0].strength
+    assert in_german.segments[0].strength == "schwache Anzeichen einer Manipulation"
 
 
 def test_the_figure_ignores_persons_seen_too_briefly(tmp_path: Path) -> None:
@@ -166,7 +167,7 @@ def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_pa
     interval = exhibit_interval(made, made.segments[0])
     assert interval is not None and interval.low <= figure <= interval.high < made.segments[0].confidence
     surely = figure_words(made)
-    assert f"manipulation, strongest segment: 0.71, {interval_words(interval)}." in surely
+    assert f"faces, strongest segment: 0.71, {interval_words(interval)}." in surely
 
     persons = (flagged, other.model_copy(update={"probability": figure}))
     unsegmented = made.model_copy(update={"persons": persons})
@@ -184,7 +185,7 @@ def test_many_segments_are_counted_not_listed(tmp_path: Path) -> None:
 def test_nothing_flagged(tmp_path: Path, verdict: Verdict) -> None:
     answers = said(tmp_path, segments=0, verdict=verdict)
     assert not {"When", "Which person"} & set(answers)
-    assert "indication" not in " ".join(answers.values())
+    assert "signs" not in " ".join(answers.values())
     assert ("proof" in answers["What to do next"]) == (verdict is Verdict.NOT_FOUND)
 
 
@@ -197,17 +198,19 @@ def test_a_photo_has_no_times(tmp_path: Path) -> None:
 def test_a_group_photograph_names_the_certainty_of_its_strongest_face(tmp_path: Path) -> None:
     """For all faces together the word is a weaker one."""
     alone = said(tmp_path, kind=MediaKind.IMAGE, persons=1, segments=1)["How certain"]
-    assert alone == "Strong indication, the second strongest of four degrees."
+    assert alone == "Signs of manipulation, the second of three degrees."
     together = said(tmp_path, kind=MediaKind.IMAGE, persons=8, segments=1)["How certain"]
-    assert together.startswith("Moderate indication, the third strongest of four degrees. This is the word")
-    assert together.endswith("For face A1 alone it is: strong indication.")
+    assert together.startswith(
+        "Weak signs of manipulation, the weakest of three degrees. This is the strength"
+    )
+    assert together.endswith("Face A1 alone shows signs of manipulation.")
 
 
 def test_a_finding_as_a_sentence(tmp_path: Path) -> None:
     analysis = build(tmp_path, segments=1, kept=False)
     sentence = segment_meaning(analysis, analysis.segments[0])
     assert sentence.startswith("From 00:00:12.000 to 00:00:36.000, the face of person A resembles")
-    assert "strong indication (calibrated probability 0.97, from 24 frames)" in sentence
+    assert "strong signs of manipulation (score 0.97, from 24 frames)" in sentence
     assert "does not by itself prove" in sentence
 
 

@@ -25,14 +25,14 @@ def test_finding_names_the_persons_and_the_flagged_time_once(tmp_path: Path) -> 
     assert view.verdict == "manipulated"
     # A1 and B1 cover the same 12 s, as do A2 and B2.
     assert view.verdict_sentence == (
-        "The faces of persons A and B were judged to be manipulated in 4 segments of this video: "
+        "The faces of persons A and B show strong signs of manipulation in 4 segments of this video: "
         "24.0 s of 1 min 0 s."
     )
 
 
 def test_many_persons_are_counted_not_listed(tmp_path: Path) -> None:
     view = report_view(build(tmp_path, persons=20, segments=20, kept=False, peaks=1), tmp_path)
-    assert view.verdict_sentence.startswith("The faces of 20 persons were judged")
+    assert view.verdict_sentence.startswith("The faces of 20 persons show strong signs")
 
 
 def test_verdicts_without_segments_are_described(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_first_page_answers_and_leads_on(whole: tuple[bytes, tuple[Attachment, .
         "2025-11-20 08:41:02 UTC",
         "2025-11-20 14:11:02 UTC+05:30",
         "Which person Persons A and B",
-        "How certain Strong indication",
+        "How certain Strong signs of manipulation",
     ):
         assert words in pages[0], words
     first_pages = " ".join(pages[:2])

@@ -41,7 +41,7 @@ def test_page_states_every_fact(written: Written) -> None:
         "1920 × 1080 px",
         "29.97 frames a second (30000/1001), constant",
         "1,798",
-        "strong indication",
+        "strong signs of manipulation",
         "00:00:06.000",
         "00:00:48.000",
         "this map should not be relied upon",
@@ -55,7 +55,7 @@ def test_page_states_every_fact(written: Written) -> None:
         "0.9312",
         written.analysis.model.domain,
         *written.analysis.model.limits,
-        "smoothed probability that opens a segment",
+        "smoothed score that opens a segment",
         "Signature",
     ):
         assert fact in text, fact
@@ -118,20 +118,23 @@ def test_names_in_other_scripts_are_kept_isolated_and_escaped(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("choices", "word"),
     [
-        ({"segments": 1}, "manipulated"),
+        ({"segments": 1}, "strong signs of manipulation"),
         ({"segments": 0}, "no manipulation found"),
         ({"segments": 0, "verdict": Verdict.INCONCLUSIVE}, "inconclusive"),
-        ({"segments": 2, "kind": MediaKind.IMAGE}, "manipulated"),
+        ({"segments": 2, "kind": MediaKind.IMAGE}, "signs of manipulation"),
     ],
 )
-def test_verdict_is_one_of_three_words(tmp_path: Path, choices: dict[str, object], word: str) -> None:
+def test_the_box_has_the_verdict_and_its_colour(
+    tmp_path: Path, choices: dict[str, object], word: str
+) -> None:
     document = page(tmp_path, **choices)
     verdicts = [
         attributes["class"]
         for _, attributes in document.elements
         if "verdict " in attributes.get("class", "")
     ]
-    assert verdicts == [f"verdict verdict-{MARKS[word]}"]
+    marks = {"strong signs of manipulation": "manipulated", "signs of manipulation": "moderate"} | MARKS
+    assert verdicts == [f"verdict verdict-{marks[word]}"]
     assert word in document.text.lower()
     assert not re.search(r"\b(authentic|genuine|fake)\b", document.text.lower())
 
@@ -154,10 +157,10 @@ def test_no_phrase_contradicts_the_verdict(tmp_path: Path, verdict: Verdict) -> 
     persons = tuple(person.model_copy(update={"probability": 0.99}) for person in analysis.persons)
     analysis = analysis.model_copy(update={"verdict": verdict, "persons": persons, "probability": 0.99})
     text = Page(render_html(report_view(analysis, tmp_path), {})).text
-    figure = "Calibrated probability of manipulation, all usable frames of the highest-scoring person: 0.99."
+    figure = "Score of the faces, all usable frames of the highest-scoring person: 0.99."
     assert figure in text
     before_the_scale = text[: text.rindex("4 What the findings mean")]
-    assert "indication" not in before_the_scale and "not flagged" in before_the_scale
+    assert "signs of" not in before_the_scale and "not flagged" in before_the_scale
 
 
 @pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))

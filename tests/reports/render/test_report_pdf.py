@@ -50,7 +50,7 @@ def reader(written: Written) -> PdfReader:
 def test_text_states_verdict_hashes_times_and_reason(reader: PdfReader, written: Written) -> None:
     text = text_of(reader)
     for fact in (
-        "Manipulated",
+        "Strong signs of manipulation",
         written.analysis.reason,
         EXHIBIT_SHA256,
         MODEL_SHA256,

@@ -54,7 +54,10 @@ def test_each_channel_has_its_lane_and_verdict(tmp_path: Path) -> None:
 def test_both_questions_name_the_channel_on_the_first_page(tmp_path: Path) -> None:
     analysis = build(tmp_path, duration=20.0).model_copy(update={"voice": two_channels(tmp_path)})
     answers = dict(report_view(analysis, tmp_path).answers)
-    assert answers["Voice"] == "Synthetic speech found: 00:00:03.000 to 00:00:08.500, channel 2 (right)."
+    assert (
+        answers["Voice"]
+        == "Strong signs of a synthetic voice: 00:00:03.000 to 00:00:08.500, channel 2 (right)."
+    )
 
 
 def test_channels_that_were_left_out_are_named(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_video_with_synthetic_speech(tmp_path: Path) -> None:
     assert view.verdict == analysis.verdict.value, "the faces have a verdict of their own"
     assert view.sound is not None and view.sound.verdict == "synthetic speech found"
     answers = dict(view.answers)
-    assert answers["Voice"] == "Synthetic speech found: 00:00:03.000 to 00:00:08.500."
+    assert answers["Voice"] == "Strong signs of a synthetic voice: 00:00:03.000 to 00:00:08.500."
     assert "ound; everything" not in answers["Not examined"]
     (segment,) = view.sound.segments
     assert (segment.name, segment.start, segment.confidence) == ("Voice 1", "00:00:03.000", "0.94")

@@ -85,9 +85,9 @@ def test_no_rounding_contradicts_what_follows_from_a_threshold(analysis: Analysi
     threshold = own.thresholds[0].threshold
     assert threshold not in (0.4, 0.65)
     for probability, words in (
-        (threshold - 0.002, f"with a probability of {threshold - 0.002:.3f}, this exhibit is not flagged"),
-        (threshold, f"with a probability of {threshold:.2f}, this exhibit is flagged"),
-        (0.7468, "with a probability of 0.746"),
+        (threshold - 0.002, f"with a score of {threshold - 0.002:.3f}, this exhibit is not flagged"),
+        (threshold, f"with a score of {threshold:.2f}, this exhibit is flagged"),
+        (0.7468, "with a score of 0.746"),
     ):
         near = analysis.model_copy(update={"probability": probability})
         assert words in laboratory_view(own, near).decision

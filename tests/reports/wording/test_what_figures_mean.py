@@ -1,4 +1,4 @@
-"""What a report says that its probabilities stand for: shares of faces, how few clips get one, or neither."""
+"""What a report says that its scores stand for: shares of faces, how few clips get one, or neither."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from analyses import build, model
 
 from detector.models.loaded import load_model
 from detector.models.model_files import SHIPPED_MODELS, load_card
-from detector.schema import formatting
 from detector.schema.analysis import Analysis, MediaKind, Parameters
 from detector.schema.model import SecondLookModel
+from detector.schema.strength import MaterialKind
+from detector.voice.card import read_voice_card
 from language.translation import LANGUAGES
 from reports.annex import general_glossary
 from reports.finding.meaning import scale
 from reports.report_view import ReportInputs, ReportView, report_view
-from reports.wording.verbal_scale import SCALED_STRENGTHS, Basis, basis
+from reports.wording.verbal_scale import Basis, basis, steps
 
-_OF_SHARES = ("half of", "that share was", "of 100", "If the calibration applies", "about 70 of 100")
+_OF_SHARES = ("half of", "half is", "half are", "of 100", "about 70 of 100")
 _SHIPPED = {"dfdc-val crops, expected calibration error": 0.02}
 _LOOK = SecondLookModel(name="second", architecture="vit_small_14", sha256="c4" * 32)
 
@@ -38,23 +39,24 @@ def told(view: ReportView) -> str:
     meaning = (*view.meaning.verdict_meaning, view.meaning.scale, *strengths)
     assert view.figure.strength is not None
     return " ".join(
-        (*meaning, dict(view.glossary)["calibrated probability"], view.figure.strength.definition)
-        + (view.reader.probability,)
+        (*meaning, dict(view.glossary)["score"], view.figure.strength.definition) + (view.reader.probability,)
     )
 
 
-def test_probabilities_of_videos_with_a_second_look_are_no_shares(tmp_path: Path) -> None:
+def test_scores_of_videos_with_a_second_look_are_no_shares(tmp_path: Path) -> None:
     words = told(report_view(judged(tmp_path, MediaKind.VIDEO, second_look=True), tmp_path))
     assert not any(claim in words for claim in _OF_SHARES)
-    assert words.count("few unmanipulated clips of the validation data reach") >= 5
+    assert words.count("few unmanipulated clips of the validation data reach") == 4
 
 
 @pytest.mark.parametrize(
     ("kind", "second_look"), [(MediaKind.VIDEO, False), (MediaKind.IMAGE, False), (MediaKind.IMAGE, True)]
 )
-def test_other_probabilities_are_shares(tmp_path: Path, kind: MediaKind, second_look: bool) -> None:
+def test_other_scores_are_shares(tmp_path: Path, kind: MediaKind, second_look: bool) -> None:
     words = told(report_view(judged(tmp_path, kind, second_look=second_look), tmp_path))
-    assert "of which half is manipulated" in words and "If the calibration applies, 98 or more" in words
+    for match in re.finditer("calibrated on|about 70", words):
+        assert "half" in words[max(match.start() - 300, 0) : match.end() + 100], "the assumed share is stated"
+    assert words.count("half") >= 3
     assert "few unmanipulated clips" not in words
 
 
@@ -68,16 +70,16 @@ def test_unknown_calibration_is_stated_as_unknown(
     """As of an ONNX file, or of one trained on a set whose validation split holds 12 pictures."""
     words = told(report_view(judged(tmp_path, kind, second_look=False, figures=figures), tmp_path))
     assert not any(claim in words for claim in _OF_SHARES) and "few unmanipulated clips" not in words
-    assert len(re.findall("not known|unknown", words)) >= 7 + (kind is MediaKind.VIDEO)
+    assert words.count("not known") == 4
 
 
 @pytest.mark.parametrize("kind", (MediaKind.VIDEO, MediaKind.IMAGE))
-def test_probabilities_of_badly_calibrated_models_are_no_shares(tmp_path: Path, kind: MediaKind) -> None:
+def test_scores_of_badly_calibrated_models_are_no_shares(tmp_path: Path, kind: MediaKind) -> None:
     """As the shipped LSTM's, whose report states an error of 0.136."""
     far = {"dfdc-val crops, expected calibration error": 0.136}
     words = told(report_view(judged(tmp_path, kind, second_look=False, figures=far), tmp_path))
     assert not any(claim in words for claim in _OF_SHARES) and "few unmanipulated clips" not in words
-    assert words.count("differs widely") + words.count("differ widely") == 3 + (kind is MediaKind.VIDEO)
+    assert words.count("differs widely") == 4
     assert "not known how" not in words
 
 
@@ -92,26 +94,34 @@ def test_every_shipped_card_states_its_calibration() -> None:
     assert far_off == {"efficientnet-lstm", "reelproof"}  # the latter as a scan alone
 
 
-def test_the_threshold_named_is_the_shipped_one() -> None:
-    assert all(f" {formatting.THRESHOLDS[1]}" in step.definition for step in SCALED_STRENGTHS)
+def test_the_scale_states_how_often_each_strength_is_wrong() -> None:
+    faces, voices = load_model().card.as_model().figures, read_voice_card().figures
+    scales = [steps(voices if kind is MaterialKind.VOICE else faces, kind) for kind in MaterialKind]
+    for kind, scale_of in zip(MaterialKind, scales, strict=True):
+        counts = [list(map(int, re.findall(r"\d+", step.definition.replace(",", "")))) for step in scale_of]
+        assert all(len(of) == 4 for of in counts), kind
+        wrong, unmanipulated, right, manipulated = zip(*counts, strict=True)
+        assert len({*unmanipulated}) == len({*manipulated}) == 1
+        assert wrong == tuple(sorted(wrong)) and right == tuple(sorted(right)), "the stronger, the fewer"
+        assert wrong[0] <= 0.0125 * unmanipulated[0] and wrong[1] <= 0.025 * unmanipulated[0], kind
+    assert [step.figures for step in scales[0]] == ["0.90 and above", "0.80 to 0.89", "below 0.80"]
+    text = " ".join(step.phrase + step.definition for scale_of in scales for step in scale_of).lower()
+    assert not any(word in text for word in ("real", "authentic", "fake", "genuine"))
 
 
 def test_the_help_tells_videos_from_photographs() -> None:
     shipped = load_model().card.fused.as_model()
     terms = dict(general_glossary(shipped))
-    assert "few unmanipulated clips" in terms["calibrated probability of a video"]
-    assert (
-        "of 100 faces there with a probability of 0.70, about 70"
-        in terms["calibrated probability of a photograph"]
-    )
-    assert "calibrated probability" not in terms
+    assert "few unmanipulated clips" in terms["score of a video"]
+    assert "of 100 faces there with a score of 0.70, about 70" in terms["score of a photograph"]
+    assert "score" not in terms
     scan = load_card()[0].as_model()
     figures = scan.figures | {"dfdc-val crops, expected calibration error": 0.02}
     calibrated = scan.model_copy(update={"figures": figures})
     near, far = (dict(general_glossary(judging)) for judging in (calibrated, scan))
-    assert "of 100 faces there with a probability of 0.70, about 70" in near["calibrated probability"]
-    assert "widely from the share" in far["calibrated probability"]
-    assert "not known how" in dict(general_glossary(model()))["calibrated probability"]
+    assert "of 100 faces there with a score of 0.70, about 70" in near["score"]
+    assert "widely from the share" in far["score"]
+    assert "not known how" in dict(general_glossary(model()))["score"]
 
 
 def test_the_glossary_distinguishes_flagged_and_other_segments() -> None:

@@ -124,7 +124,7 @@ def test_a_running_session(client, place):
         "flagged since",
         "00:01:02.000",
         "00:00:03.160 – 00:00:05.880",
-        "Confidence 0.97, strong indication",
+        "Score 0.97, strong signs of manipulation",
         "above the dashed line, 0.65",
     ):
         assert words in page.text, words

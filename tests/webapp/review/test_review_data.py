@@ -47,7 +47,7 @@ def test_confirmed_persons_are_marked(tmp_path: Path) -> None:
     analysis = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
     (tmp_path / "analysis.json").write_text(analysis.to_json())
     confirmed, not_confirmed = desk_data.desk_document("a" * 32, load_result(tmp_path))["segments"]
-    assert confirmed["flagged"] and "such faces" in confirmed["meaning"]
+    assert confirmed["flagged"] and "How often this strength is wrong" in confirmed["meaning"]
     assert not not_confirmed["flagged"] and not_confirmed["strength"] == "not flagged"
     assert not_confirmed["meaning"].startswith("Person B: ")
 
@@ -95,7 +95,7 @@ def test_texts_are_translated(app: Flask, client: FlaskClient) -> None:
 
     english, german, spanish = words("en"), words("de"), words("es")
     assert words("en") == english, "a language asked for later does not stay"
-    assert english[0].endswith("indication") and german[0].endswith("Hinweis")
+    assert english[0].endswith("signs of manipulation") and german[0].endswith("Manipulation")
     assert len({*english, *german, *spanish}) == 9
 
 

@@ -51,7 +51,7 @@ def as_described(lab, receiver):
             message = json.loads(body)
             if message.get("voice"):
                 schema = models["VoiceSummary"]
-                assert set(message["voice"]) == set(schema["properties"]) == set(schema["required"])
+                assert set(message["voice"]) == set(schema["properties"]) == {*schema["required"], "strength"}
             jsonschema.Draft202012Validator(schemas[message["event"]]).validate(message)
 
     return check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from detector.models.loaded import load_model
 from detector.schema.analysis import Parameters
@@ -36,13 +37,17 @@ def test_generators_are_told_from_photographs_of_sources_left_out() -> None:
          Sample("b", 0, REAL, REAL, "", "train", "native", "page", "plain")],
         np.array([[4.0, 0, 0, 0, 0, 0], [0.0, 0, 0, 0, 0, 0]], np.float32),
     )  # fmt: skip
-    rows = list(left_out([Pictures(photographs, footage)], limit=2.0))
+    rows = list(left_out([Pictures(photographs, footage)], limits=[2.0, 1e6]))
     assert [row.names for row in rows] == [", ".join(names) for names in GENERATORS]
     assert [row.pictures for row in rows] == [8 * len(names) for names in GENERATORS]
     for row in rows:
         assert row.auc > 0.95 and row.found_at_five > 0.8
         assert row.flagged < 0.15 < row.found
-    nobody = list(left_out([Pictures(photographs, footage)], limit=1e6))
+        assert row.judged[1] == 5 * row.pictures and not row.reached[1].any()
+        assert row.reached[0].tolist() == pytest.approx(
+            [row.flagged * row.judged[0], row.found * row.judged[1]]
+        )
+    nobody = list(left_out([Pictures(photographs, footage)], limits=[1e6]))
     assert [(row.flagged, row.found) for row in nobody] == [(0.0, 0.0)] * len(rows)
 
 
