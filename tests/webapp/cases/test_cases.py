@@ -68,13 +68,13 @@ def test_conflicting_change_of_a_case_is_rejected(ada):
     assert ada.post(place, data=shown | {"name": "K-18/26", "description": "three"}).status_code == 303
     late = {"name": "K-19/26", "description": "one\r\ntwo"}
     answer = ada.post(place, data=shown | late)
-    assert answer.status_code == 409 and "renamed the case meanwhile: “K-18/26”" in answer.text
+    assert answer.status_code == 409 and "renamed the case: “K-18/26”" in answer.text
     assert 'required value="K-19/26"' in answer.text and 'name="shown_name" value="K-18/26"' in answer.text
     seen = {"shown_name": "K-18/26", "shown_description": "three"}
     assert ada.post(place, data=seen | {"name": "K-19/26", "description": "three"}).status_code == 303
     answer = ada.post(place, data=shown | {"name": "K-17/26", "description": "four"})
     assert answer.status_code == 409
-    assert "changed the description of the case meanwhile: “three”" in answer.text
+    assert "changed the description of the case: “three”" in answer.text
     assert ada.post(place, data=shown | {"name": "K-19/26", "description": "three"}).status_code == 303
     page = ada.get(place).text
     assert "K-19/26" in page and "three" in page and "four" not in page
