@@ -23,11 +23,11 @@ from webapp.storage.database import Database
 from webapp.storage.tables import User, now
 
 _MAX_DAYS = 36_500
+_WITHOUT_FACTOR = "signs in with the password alone, and can set up a new second factor"
+_Command = Callable[[Database, argparse.Namespace], None]
 
 
-def _add_command(
-    add: AddCommand, name: str, command: Callable[[Database, argparse.Namespace], None]
-) -> argparse.ArgumentParser:
+def _add_command(add: AddCommand, name: str, command: _Command) -> argparse.ArgumentParser:
     """Add a command that is called with an open database (``with_database``)."""
     parser = add(name)
     parser.set_defaults(with_database=command)
@@ -46,9 +46,9 @@ def add_account_commands(add: AddCommand) -> None:
         set_role,
         reset,
         link,
-        _add_command(add, "disable-user", _disable),
-        _add_command(add, "enable-user", _enable),
-        _add_command(add, "reset-second-factor", _reset_second_factor),
+        _add_command(add, "disable-user", _changing(users.disable, "cannot sign in any more")),
+        _add_command(add, "enable-user", _changing(users.enable, "can sign in again")),
+        _add_command(add, "reset-second-factor", _changing(users.reset_second_factor, _WITHOUT_FACTOR)),
     ):
         parser.add_argument("name", metavar="NAME")
     _add_command(add, "list-users", _list_users)
@@ -96,18 +96,16 @@ def _set_role(database: Database, args: argparse.Namespace) -> None:
     print(f"{user.name} is {user.role} now.")
 
 
-def _disable(database: Database, args: argparse.Namespace) -> None:
-    with database.alone() as session:
-        user = _find_account(session, args.name)
-        users.disable(session, user)
-    print(f"{user.name} cannot sign in any more.")
+def _changing(act: Callable[[Session, User], object], outcome: str) -> _Command:
+    """Return the command that changes an account by ``act`` and says that it ``outcome``."""
 
+    def change(database: Database, args: argparse.Namespace) -> None:
+        with database.alone() as session:
+            user = _find_account(session, args.name)
+            act(session, user)
+        print(f"{user.name} {outcome}.")
 
-def _enable(database: Database, args: argparse.Namespace) -> None:
-    with database.alone() as session:
-        user = _find_account(session, args.name)
-        users.enable(session, user)
-    print(f"{user.name} can sign in again.")
+    return change
 
 
 def _reset_password(database: Database, args: argparse.Namespace) -> None:
@@ -116,13 +114,6 @@ def _reset_password(database: Database, args: argparse.Namespace) -> None:
         user = _find_account(session, args.name)
         revoked = users.reset_password(session, Passwords(), user, password, one_time=args.one_time)
     print(f"{user.name} has a new password and is signed out everywhere. API tokens revoked: {revoked}.")
-
-
-def _reset_second_factor(database: Database, args: argparse.Namespace) -> None:
-    with database.alone() as session:
-        user = _find_account(session, args.name)
-        users.reset_second_factor(session, user)
-    print(f"{user.name} signs in with the password alone, and can set up a new second factor.")
 
 
 def _link(database: Database, args: argparse.Namespace) -> None:
