@@ -126,6 +126,11 @@ class Loop:
         self.after()
 
     @property
+    def last(self) -> Tensor:
+        """The loss of the last step, on the device."""
+        return self._recent[-1]
+
+    @property
     def loss(self) -> float:
         """The mean of the last losses."""
         return float(torch.stack(list(self._recent)).float().mean()) if self._recent else 0.0

@@ -153,7 +153,7 @@ class _Run:
         self._state |= {"made_from": origin.stored, "learnt_from": _training_marks(config, out, origin)}
         self._start, self._first, self._before = time.monotonic(), self.seen, self.seen
         self._examples = 0  # of the step in progress
-        self._running_loss: Tensor | None = None
+        self._running_loss: Tensor | None = self._state.get("running_loss")
         pairs = list(zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True))
         floats = [pair for pair in pairs if pair[0].is_floating_point()]
         integers = [pair for pair in pairs if not pair[0].is_floating_point()]
@@ -183,15 +183,15 @@ class _Run:
             with self._autocast():
                 loss = loss_of(self.network, batch, self.config, soft_targets)
             yield loss
-            # Stays on the device: reading it at each step would make a GPU wait before the next.
-            last = loss.detach().float()
-            self._running_loss = last if self._running_loss is None else self._running_loss.lerp(last, 0.02)
             if self.due():
                 self.check(source.validation())
                 if self.ended():
                     return
 
     def _after_step(self) -> None:
+        # Stays on the device: reading it at each step would make a GPU wait before the next.
+        last = self.loop.last.float()
+        self._running_loss = last if self._running_loss is None else self._running_loss.lerp(last, 0.02)
         self._before, self._state["seen"] = self.seen, self.seen + self._examples
         self._averaging.add(self.seen / self.config.batch)
 
@@ -246,8 +246,9 @@ class _Run:
     def save(self) -> None:
         """Write a checkpoint."""
         weights = {"network": self.network.state_dict(), "average": self.average.state_dict()}
+        running = {"running_loss": self._running_loss}
         with atomic_path(self.checkpoint) as temporary:
-            torch.save({**self._state, **weights, **self.loop.state()}, temporary)
+            torch.save({**self._state, **weights, **self.loop.state(), **running}, temporary)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision)

@@ -15,7 +15,9 @@ from detector.models.model_files import load_card
 from detector.networks import base
 from detector.networks.base import FeatureNetwork, Network
 from detector.schema.analysis import Platt
+from training import loop
 from training.data.labelled_sets import file_marks, marks_in_weights, read_set
+from training.loop import Loop
 from training.model_card import write_card
 from training.publish import publish
 from training.recipe import RECIPES, FeaturesConfig, read_config
@@ -248,3 +250,30 @@ def test_failures_of_research_data_are_refused(pictures: Path, tmp_path: Path, c
     """Of a [mix] and of [sequences]; before anything is read."""
     with pytest.raises(ParameterError, match=rf"{config}: .*\[set\]"):
         train(read_config(RECIPES / f"{config}.toml"), pictures, tmp_path, failures(pictures, train0=0.9))
+
+
+def test_a_run_that_is_killed_between_checks_loses_minutes_at_most(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has learned since the last check is kept, and it ends as if nothing had happened."""
+    config = recipe(**TINY | {"samples": 32, "check_every": 16})
+    whole = torch.load(train(config, pictures, tmp_path / "whole"), weights_only=True)
+    learn, steps = Loop.learn, []
+
+    def killed(self: Loop, loss: Tensor) -> None:
+        if len(steps) == 6:  # the first check comes after four steps of four examples
+            raise KeyboardInterrupt
+        steps.append(loss)
+        learn(self, loss)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "SAVED_EVERY", -1.0)
+        patched.setattr(Loop, "learn", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, pictures, tmp_path / "killed")
+    kept = torch.load(tmp_path / "killed" / "lab.pt", weights_only=True)
+    assert kept["seen"] == 24 and [check["seen"] for check in kept["history"]] == [16]
+    again = torch.load(train(config, pictures, tmp_path / "killed"), weights_only=True)
+    assert again["history"] == whole["history"]
+    for name, value in whole["average"].items():
+        assert torch.equal(again["average"][name], value), name
