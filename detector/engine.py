@@ -59,9 +59,11 @@ from detector.voice.examine import examine_voice
 log = logging.getLogger(__name__)
 
 # Progress at the end of each stage, as a share of the whole.
-_READ, _SCORED, _LOOKED = 0.03, 0.86, 0.97
-_LISTENING = 0.84  # where faces end and voices begin, unless sound is left out
 _EXPLAINING = 0.92  # where the finding stands
+# What comes before it is shared out by cost: seconds of processor time, measured on clips of 6 to 60 seconds
+# with one or two persons, and seconds for each second of the exhibit.
+_OPENING, _CHECKING, _REFINING, _HEARING = 0.5, 5.0, 1.0, 1.0
+_SCORING_A_SECOND, _HEARING_A_SECOND = 0.1, 0.2
 _SEARCHED = 0.2  # where the search for marks ends in a recording of sound alone, and voices begin
 _TRIED = 6  # approximate number of frames searched for rotated faces
 _SHORT = 15.0  # seconds; for longer videos the second network is compiled only when needed
@@ -114,13 +116,12 @@ def analyze(
     )
     share_arenas()
     progress = report = EndingReport(_never_back(progress or (lambda stage, fraction: None)))
-    of_faces = _scaled(progress, _LISTENING if job.parameters.sound else _EXPLAINING)
-    faces_end = _LISTENING
+    faces_end = None  # as a share of the whole
     explanation = Explanation(images)
     failure: Exception | None = None  # of the examination of pictures
     while True:
         try:
-            analysis, explanation = _analyzed(job, of_faces)
+            analysis, explanation = _analyzed(job, progress)
         except PictureGrowsError as grown:
             with open_media(job.path, bounds) as reader:
                 job = replace(job, canvas=reader.largest(grown.size))
@@ -151,6 +152,7 @@ def analyze(
             job = replace(job, turn=0)  # the faces that become upright are not usable
     with explanation.resources:
         if job.parameters.sound and analysis.media.has_sound:
+            faces_end = faces_end or _Shares.of(analysis.media.duration, sound=True).faces
             listening = _of_stage(progress, "listening to voices", faces_end, _EXPLAINING)
             voice, explanation.voice = examine_voice(
                 job.path, analysis.media, job.parameters, images, listening, bounds
@@ -191,9 +193,23 @@ def _without_faces(job: _Job, problem: Exception) -> Cause:
     return ReasonCode.FACES_ERROR.cause(error=type(problem).__name__)
 
 
-def _scaled(progress: Progress, share: float) -> Progress:
-    """Return a callback for work that ends at ``share`` of the whole."""
-    return lambda stage, fraction: progress(stage, share * fraction)
+@dataclass(frozen=True)
+class _Shares:
+    """Progress at the end of each stage, as a share of the whole."""
+
+    read: float
+    scored: float
+    checked: float
+    faces: float  # where faces end and voices begin
+
+    @classmethod
+    def of(cls, duration: float, *, sound: bool) -> _Shares:
+        """Share out the time before the finding stands, of an exhibit of ``duration`` seconds."""
+        scored = _OPENING + _SCORING_A_SECOND * duration
+        faces = scored + _CHECKING + _REFINING
+        whole = faces + (_HEARING + _HEARING_A_SECOND * duration if sound else 0.0)
+        ends = (_EXPLAINING * cost / whole for cost in (0.5 * _OPENING, scored, scored + _CHECKING, faces))
+        return cls(*ends)
 
 
 class _OnTheirSideError(Exception):
@@ -253,6 +269,7 @@ def _analyzed(job: _Job, progress: Progress) -> tuple[Analysis, Explanation]:
     with ExitStack() as resources:
         reader = resources.enter_context(_opened(job))
         parameters, still = job.parameters, reader.kind is MediaKind.IMAGE
+        shares = _Shares.of(reader.expected_duration or 0.0, sound=parameters.sound and reader.has_sound)
         loaded, others = job.models()
         scorer, *other_scorers = [
             Scorer(model, still=still, codec=reader.codec) for model in (loaded, *others)
@@ -268,14 +285,23 @@ def _analyzed(job: _Job, progress: Progress) -> tuple[Analysis, Explanation]:
         marks = MarkWatch(reader)
         meter = EnlargementMeter(reader.expected_duration)
         photo, (first_pass_result, *other_results) = _run_first_pass(
-            job, reader, first_pass, parameters, marks, meter, progress
+            job, reader, first_pass, parameters, marks, meter, shares, progress
         )
         if job.turn is None and (turn := _turn_wanted(first_pass_result, reader, parameters)):
             raise _OnTheirSideError(turn)
         if keeper is not None and loaded.second_look is not None:
-            scorer = _look_at_persons(loaded, scorer, first_pass_result, keeper, parameters, progress)
+            scorer = _look_at_persons(
+                loaded,
+                scorer,
+                first_pass_result,
+                keeper,
+                parameters,
+                _of_stage(progress, "second check", shares.scored, shares.checked),
+            )
         if not still:
-            report_refining = _of_stage(progress, "finding where segments begin and end", _LOOKED, 1.0)
+            report_refining = _of_stage(
+                progress, "finding where segments begin and end", shares.checked, shares.faces
+            )
             refined = refine_boundaries(first_pass_result, reader, scorer, parameters, report_refining)
             first_pass_result = replace(first_pass_result, detections=refined)
         if parameters.sound:
@@ -325,11 +351,10 @@ def _look_at_persons(
     result: FirstPassResult,
     keeper: MomentKeeper,
     parameters: Parameters,
-    progress: Progress,
+    report: ReportShare,
 ) -> Scorer:
     """Run the second look, replace the logits of the detections, and return the scorer that decides."""
     release_memory()  # memory peaks with the second network, so fragmented memory is returned before
-    report = _of_stage(progress, "second check", _SCORED, _LOOKED)
     scorer = run_second_look(loaded, scan, result, keeper, parameters, report)
     fill_in_fused(result.detections, scorer)
     release_memory()  # memory that compiling took
@@ -353,6 +378,7 @@ def _run_first_pass(
     parameters: Parameters,
     marks: MarkWatch,
     meter: EnlargementMeter,
+    shares: _Shares,
     progress: Progress,
 ) -> tuple[Image | None, list[FirstPassResult]]:
     """Feed all sampled frames to the first pass, the search for hidden marks, and the fingerprint.
@@ -376,7 +402,9 @@ def _run_first_pass(
             if still and job.images:
                 photo = write_photo(job.images, frame.image)
             share = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
-            progress("finding and scoring faces", _READ + (_SCORED - _READ) * min(1.0, share))
+            progress(
+                "finding and scoring faces", shares.read + (shares.scored - shares.read) * min(1.0, share)
+            )
     results = first_pass.post_process()
     if job.fingerprint and sampler is not None and (fingerprint := sampler.finish(reader)):
         write_atomically(job.fingerprint, fingerprint.to_bytes(), durable=False)

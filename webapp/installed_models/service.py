@@ -27,7 +27,7 @@ from detector.models.model_files import (
     read_second_look,
     retired_error,
 )
-from detector.schema.model import Model
+from detector.schema.model import PAGES_LEFT_OUT, Model
 from language.translation import N_, gettext, text_of, texts_of
 from webapp import context
 from webapp.custody import custody_log
@@ -42,10 +42,12 @@ from webapp.storage.tables import AnalysisRow, Choice, now
 # Whole clips are measured with the second look, if the model has one.
 HEADLINES = (
     (("dfdc-test crops, AUC",), N_("AUC, crops")),
+    (("develop clips, AUC",), N_("AUC, 24 clips of older methods")),
     (
-        ("241 develop clips, AUC", "211 develop clips, AUC", "126 develop clips, AUC", "develop clips, AUC"),
-        N_("AUC, clips"),
+        ("241 develop clips, AUC", "211 develop clips, AUC", "126 develop clips, AUC"),
+        N_("AUC, clips of many methods"),
     ),
+    ((f"{PAGES_LEFT_OUT}, AUC",), N_("AUC, sources left out")),
     (
         (
             "whole program, 241 develop clips, expected calibration error",
@@ -96,8 +98,11 @@ class ListedModel:
 
     @property
     def headlines(self) -> list[tuple[str, float | None]]:
-        """Short names and values of the headline figures; None if not measured."""
-        figures = self.told.figures
+        """Short names and values of the headline figures; None if not measured.
+
+        Over the oldest clips every model is measured alone, without a second look.
+        """
+        figures = self.card.figures | self.told.figures
         return [
             (gettext(short), next((figures[name] for name in names if name in figures), None))
             for names, short in HEADLINES
