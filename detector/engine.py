@@ -43,7 +43,7 @@ from detector.schema.analysis import Analysis, Media, MediaKind, Parameters
 from detector.schema.causes.cause import Cause
 from detector.schema.causes.failures import cause_of
 from detector.schema.causes.reasons import ReasonCode
-from detector.schema.formatting import never_rounding_up_to, printable_name
+from detector.schema.formatting import N_, never_rounding_up_to, printable_name
 from detector.schema.joint import JointRule
 from detector.scoring.first_pass import BATCH, FirstPass, FirstPassResult
 from detector.scoring.moments import MomentKeeper
@@ -133,7 +133,7 @@ def analyze(
             if not isinstance(problem, SoundOnlyError):
                 failure = problem
             faces_end = _SEARCHED
-            searching = _of_stage(progress, "reading", 0.0, faces_end)
+            searching = _of_stage(progress, N_("reading"), 0.0, faces_end)
             reason, model = _without_faces(job, problem), job.models()[0]
             try:
                 analysis = analyze_recording(
@@ -153,7 +153,7 @@ def analyze(
     with explanation.resources:
         if job.parameters.sound and analysis.media.has_sound:
             faces_end = faces_end or _Shares.of(analysis.media.duration, sound=True).faces
-            listening = _of_stage(progress, "listening to voices", faces_end, _EXPLAINING)
+            listening = _of_stage(progress, N_("listening to voices"), faces_end, _EXPLAINING)
             voice, explanation.voice = examine_voice(
                 job.path, analysis.media, job.parameters, images, listening, bounds
             )
@@ -165,8 +165,10 @@ def analyze(
             if explain:
                 if publish is not None:
                     publish(analysis)
-                analysis = explanation.complete(analysis, _of_stage(progress, "explaining", _EXPLAINING, 1.0))
-    progress("finishing", 1.0)
+                analysis = explanation.complete(
+                    analysis, _of_stage(progress, N_("explaining"), _EXPLAINING, 1.0)
+                )
+    progress(N_("finishing"), 1.0)
     return analysis
 
 
@@ -265,7 +267,7 @@ def _analyzed(job: _Job, progress: Progress) -> tuple[Analysis, Explanation]:
     :func:`analyze` then starts again. The detections gain data stage by stage: scan logits, fused logits,
     frames around the ends of segments, smoothed probabilities.
     """
-    progress("reading", 0.0)
+    progress(N_("reading"), 0.0)
     with ExitStack() as resources:
         reader = resources.enter_context(_opened(job))
         parameters, still = job.parameters, reader.kind is MediaKind.IMAGE
@@ -296,11 +298,11 @@ def _analyzed(job: _Job, progress: Progress) -> tuple[Analysis, Explanation]:
                 first_pass_result,
                 keeper,
                 parameters,
-                _of_stage(progress, "second check", shares.scored, shares.checked),
+                _of_stage(progress, N_("second check"), shares.scored, shares.checked),
             )
         if not still:
             report_refining = _of_stage(
-                progress, "finding where segments begin and end", shares.checked, shares.faces
+                progress, N_("finding where segments begin and end"), shares.checked, shares.faces
             )
             refined = refine_boundaries(first_pass_result, reader, scorer, parameters, report_refining)
             first_pass_result = replace(first_pass_result, detections=refined)
@@ -403,7 +405,7 @@ def _run_first_pass(
                 photo = write_photo(job.images, frame.image)
             share = float(frame.time) / reader.expected_duration if reader.expected_duration else 0.0
             progress(
-                "finding and scoring faces", shares.read + (shares.scored - shares.read) * min(1.0, share)
+                N_("finding and scoring faces"), shares.read + (shares.scored - shares.read) * min(1.0, share)
             )
     results = first_pass.post_process()
     if job.fingerprint and sampler is not None and (fingerprint := sampler.finish(reader)):

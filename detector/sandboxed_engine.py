@@ -19,6 +19,7 @@ from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Limits, Sandbox, refuse_links
 from detector.sandbox.kernel import MEGABYTE
 from detector.schema.analysis import Analysis, Parameters
+from detector.schema.formatting import N_
 from detector.schema.joint import JointRule
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ def _annotate_inside(
             Analysis.from_json(analysis),
             out,
             maps,
-            lambda share: progress("drawing", share),
+            lambda share: progress(N_("drawing"), share),
             moving,
         )
     )
@@ -254,7 +255,9 @@ def _segment_maps_inside(
     loaded = load_model(model)
     if result.model.second_look is None:
         loaded = loaded.alone
-    write_segment_maps(exhibit, result, segment_id, out, loaded, lambda share: progress("explaining", share))
+    write_segment_maps(
+        exhibit, result, segment_id, out, loaded, lambda share: progress(N_("explaining"), share)
+    )
 
 
 def limits_of_environment() -> Limits:

@@ -158,6 +158,15 @@ def texts_of(causes: tuple[Cause, ...], otherwise: tuple[str, ...]) -> tuple[str
     return tuple(map(cause_text, causes)) or tuple(map(Quoted, otherwise))
 
 
+def english_note() -> str:
+    """Say, in other languages, that sentences of an earlier version are in English."""
+    if current() == DEFAULT:
+        return ""
+    return gettext(
+        "An earlier version of Reelproof made this. Statements that it wrote as sentences stay in English."
+    )
+
+
 def failure_texts(failure: object, error: str | None, remedy: str | None) -> tuple[str, str]:
     """Return why a job failed, and what to do, in the current language.
 

@@ -18,7 +18,7 @@ from language import translation
 from language.formatting import probability
 from language.headlines import headline
 from language.languages import DEFAULT
-from language.translation import UNTRANSLATED, gettext, reason_text
+from language.translation import UNTRANSLATED, english_note, gettext, reason_text
 from reports.annex import ReaderView, glossary, reader_view
 from reports.comparison.comparison_section import ComparisonView, comparison_view
 from reports.comparison.kept import KeptComparison, files_of
@@ -238,14 +238,10 @@ def report_view(analysis: Analysis, folder: Path, inputs: ReportInputs = ALONE) 
         return translation.translated_view(_view(analysis, folder, inputs))
 
 
-def _statements_note(analysis: Analysis) -> str:
-    """Say in other languages that the statements of an earlier version are in English."""
-    if analysis.causes or translation.current() == translation.DEFAULT:
-        return ""
-    return gettext(
-        "An earlier version of Reelproof made this analysis. "
-        "Its statements stay in English, as it wrote them."
-    )
+def _has_codes(analysis: Analysis) -> bool:
+    """Return whether every statement has a code, as since 0.3."""
+    major, minor = (int(part) for part in analysis.schema_version.split("."))
+    return bool(analysis.causes) and (major, minor) >= (1, 27)
 
 
 def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
@@ -305,7 +301,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         verdict_sentence=(of_sound.sentence or of_sound.absent) if of_sound else verdict_sentence(analysis),
         reason=of_sound.reason if of_sound else reason_text(analysis),
         declared=declarations_view(analysis),
-        statements_note=_statements_note(analysis),
+        statements_note="" if _has_codes(analysis) else english_note(),
         answers=tuple(answers),
         strengths=_strengths(analysis, figure),
         reliability=_reliability(analysis),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 from detector.comparison import statements
@@ -37,7 +36,6 @@ _UNRELATED_BEFORE = (
 )
 _GAPS_BEFORE = {GapCode.LEFT_OUT: "is left out of the exhibit"}
 _ROUNDING = 1e-6  # of a mean; and of times, which are fractions stored as the nearest float
-_COUNT = re.compile(r"(\d[\d,]*) faces")
 
 
 def contradictions(comparison: Comparison) -> Iterator[str]:
@@ -73,10 +71,11 @@ def _contradictions(comparison: Comparison) -> Iterator[str]:
             for code in _GAPS[gap.file]
         ):
             yield f"the reason of the gap at {timecode(gap.start)} is none that comparisons give"
-    remarks, causes = comparison.not_compared, comparison.not_compared_causes
-    least = comparison.parameters.minimum_face
-    is_coded = not causes or list(remarks) == [*map(render, causes)] == [cause.text for cause in causes]
-    if not is_coded or not all(remark in _remarks(remark, least) for remark in remarks):
+    remarks, least = comparison.not_compared, comparison.parameters.minimum_face
+    codes: Sequence[Cause | None] = comparison.not_compared_causes or (None,) * len(remarks)
+    if len(codes) != len(remarks) or not all(
+        _is_remark(text, cause, least) for text, cause in zip(remarks, codes, strict=True)
+    ):
         yield "its statement on what was not compared is not one that comparisons make"
 
 
@@ -109,15 +108,21 @@ def _is_mean(segment: ComparedSegment, comparison: Comparison) -> bool:
     )
 
 
-def _remarks(remark: str, least: float) -> tuple[str, ...]:
-    """Return all remarks, also of versions before 26 November, for the number of faces in ``remark``."""
-    match = _COUNT.match(remark)
-    count = int(match[1].replace(",", "")) if match else 1
-    return (
-        statements.small_faces_remark(count, least).text,
-        statements.hidden_faces_remark(count).text,
-        f"{count} faces are less than {least:g} pixels wide in one of the files.",
-        f"{count} faces lie where the reference shows nothing.",
+def _is_remark(text: str, cause: Cause | None, least: float) -> bool:
+    """Return whether comparisons make a remark; those of earlier versions have no code."""
+    if cause is not None:
+        seen = cause.parameters.get("seen_faces", 1)
+        if not isinstance(seen, int):
+            return False
+        remarks = statements.small_faces_remark(seen, least), statements.hidden_faces_remark(seen)
+        return any(_states(text, cause, remark) for remark in remarks)
+    count, _, rest = text.partition(" faces")
+    faces = int(count.replace(",", "")) if rest else 1
+    return text in (
+        statements.small_faces_remark(faces, least).text,
+        statements.hidden_faces_remark(faces).text,
+        f"{faces} faces are less than {least:g} pixels wide in one of the files.",
+        f"{faces} faces lie where the reference shows nothing.",
     )
 
 

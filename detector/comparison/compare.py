@@ -159,14 +159,14 @@ class _Comparing:
         """Return the exhibit's strip, and the part of the reference it shows."""
         with _about(self.names[0]):
             exhibit_strip = _with_frames(
-                read_strip(exhibit, lambda share: self.progress("reading the exhibit", 0.1 * share))
+                read_strip(exhibit, lambda share: self.progress(N_("reading the exhibit"), 0.1 * share))
             )
         with _about(self.names[1]):
             location = locate(
                 exhibit_strip,
                 reference,
                 lambda share: self.progress(
-                    "finding what the exhibit shows of the reference", 0.1 + (_FOUND - 0.1) * share
+                    N_("finding what the exhibit shows of the reference"), 0.1 + (_FOUND - 0.1) * share
                 ),
             )
             _with_frames(location.strip)
@@ -185,7 +185,7 @@ class _Comparing:
         if view is None or times is None:
             return self._finished(self._result(exhibit_file, reference_file, None))
         pairing = _Matched(exhibit, reference, exhibit_strip, location.strip, times)
-        self.progress("finding how its picture lies in the reference's", _FOUND)
+        self.progress(N_("finding how its picture lies in the reference's"), _FOUND)
         refinement = _refined(pairing, view)
         if not times.pieces or refinement is None or refinement.similarity < RELATED:
             return self._finished(self._result(exhibit_file, reference_file, None))
@@ -211,7 +211,7 @@ class _Comparing:
                 not_compared=tuple(tracker.remarks()),
             ),
         )
-        self.progress("drawing", _COMPARED)
+        self.progress(N_("drawing"), _COMPARED)
         if self.images is not None:
             comparison = write_peaks(comparison, exhibit, reference, refinement.view, self.images)
         return self._finished(comparison)
@@ -231,12 +231,12 @@ class _Comparing:
             for number, (seen_frame, known_frame) in enumerate(pairs):
                 tracker.process(seen_frame, known_frame, seen_frame.pts in breaks)
                 share = (_COMPARED - _REFINED) * number / len(pts_pairs)
-                self.progress("comparing faces and surroundings", _REFINED + share)
+                self.progress(N_("comparing faces and surroundings"), _REFINED + share)
             tracker.finish()
         return tracker
 
     def _finished(self, comparison: Comparison) -> Comparison:
-        self.progress("finishing", 1.0)
+        self.progress(N_("finishing"), 1.0)
         causes = tuple(statements.summary(comparison))
         return comparison.model_copy(update={"statement": join(causes), "causes": causes})
 

@@ -13,6 +13,7 @@ from typing import Any
 from detector.progress import Progress
 from detector.sandbox.confined_process import Sandbox, folder_of_this_process
 from detector.sandbox.kernel import AllowedPaths, Limits
+from detector.schema.formatting import N_
 
 _QUIET_SECONDS = (
     1.0  # seconds without a job before it prepares; while jobs are waiting, it would only be in the way
@@ -104,7 +105,7 @@ def _wait_and_work(
     patience: float,
     report: Progress,
 ) -> tuple[bool, Any]:
-    report("getting ready", 0.0)  # Landlock rules must be in force before the folder is renamed
+    report(N_("getting ready"), 0.0)  # Landlock rules must be in force before the folder is renamed
     _wait_for_job(reader, min(_QUIET_SECONDS, patience))
     prepared = prepare(*given)
     if not _wait_for_job(reader, min(_LONG_QUIET_SECONDS, patience)):

@@ -7,10 +7,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-# Other modules import most names of an analysis from here.
 from detector.schema.base import Document, Probability, Seconds, Sha256, Value, optional  # noqa: F401
 from detector.schema.causes import joint, reasons, remarks, spans, voices  # noqa: F401  # their codes
 from detector.schema.causes.cause import Cause, with_reason
+
+# Other modules import most names of an analysis from here.
+from detector.schema.formatting import N_
 from detector.schema.joint import MOST_OTHERS, JointRule
 from detector.schema.measurements import (  # noqa: F401
     Answers,
@@ -72,9 +74,9 @@ KEPT_WIDTH = 1280  # px, the largest width of stored frames, overlays and photog
 class Verdict(StrEnum):
     """The verdict on an exhibit. There is deliberately no "real"."""
 
-    MANIPULATED = "manipulated"
-    NOT_FOUND = "no manipulation found"
-    INCONCLUSIVE = "inconclusive"
+    MANIPULATED = N_("manipulated")
+    NOT_FOUND = N_("no manipulation found")
+    INCONCLUSIVE = N_("inconclusive")
 
 
 class MediaKind(StrEnum):

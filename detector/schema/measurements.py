@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from detector.schema.base import Probability, Seconds, Value, optional
 from detector.schema.causes.cause import Cause, with_reason
+from detector.schema.formatting import N_
 from detector.schema.tolerance import (
     BETWEEN,
     FACES,
@@ -116,8 +117,8 @@ NEAR_THRESHOLD = -1.2, 1.5
 class ManipulationKind(StrEnum):
     """Which of the two questions about a face was answered with yes."""
 
-    EDITED = "face swap or edit"
-    GENERATED = "generated face"
+    EDITED = N_("face swap or edit")
+    GENERATED = N_("generated face")
 
 
 class SecondLookMoment(Value):

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from detector.schema.base import Seconds, Share, Value, optional
 from detector.schema.causes.anomalies import AnomalyCode
 from detector.schema.causes.cause import Cause, CauseParameter
-from detector.schema.formatting import printable
+from detector.schema.formatting import N_, printable
 from detector.schema.tolerance import (
     BOTH,
     SECONDS,
@@ -41,14 +41,14 @@ class DeclarationKind(StrEnum):
 class Meaning(StrEnum):
     """How the picture was made if the declaration is true; the terms follow IPTC's digital source types."""
 
-    GENERATED = "generated"
+    GENERATED = N_("generated")
     COMPOSITE_WITH_GENERATED = "composite_with_generated"
-    COMPOSITE = "composite"
-    EDITED = "edited"
+    COMPOSITE = N_("composite")
+    EDITED = N_("edited")
     CREATED = "created"
-    CAPTURED = "captured"
+    CAPTURED = N_("captured")
     SCREEN_CAPTURE = "screen_capture"
-    INCONSISTENT = "inconsistent"
+    INCONSISTENT = N_("inconsistent")
     UNKNOWN = "unknown"
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from detector.schema.base import Probability, Seconds, Sha256, Share, Value, optional
 from detector.schema.causes.cause import Cause, with_reason
 from detector.schema.causes.voices import VoiceCode
+from detector.schema.formatting import N_
 from detector.schema.measurements import Span
 from detector.schema.model import Described
 from detector.schema.strength import MaterialKind, Strength, strength_of
@@ -38,10 +39,10 @@ ChannelNumber = Annotated[int, Field(ge=1)]
 class VoiceVerdict(StrEnum):
     """The verdict on the voices of an exhibit. There is deliberately no "human"."""
 
-    SYNTHETIC = "synthetic speech found"
-    NOT_FOUND = "no synthetic speech found"
+    SYNTHETIC = N_("synthetic speech found")
+    NOT_FOUND = N_("no synthetic speech found")
     INCONCLUSIVE = "inconclusive"
-    NO_SPEECH = "no speech"
+    NO_SPEECH = N_("no speech")
 
 
 class VoiceCheck(Value):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detector.schema.causes.cause import Cause
 from detector.schema.causes.spans import SpanCode
 from detector.schema.causes.voices import VoiceCode
+from detector.schema.formatting import N_
 from detector.schema.measurements import Span
 from detector.schema.scores import sigmoid
 from detector.schema.voice import VoiceProperty, VoiceScores, VoiceVerdict
@@ -160,7 +161,7 @@ def properties(heard: Listening, model: LoadedVoiceModel, rate: int) -> tuple[Vo
     bandwidth = heard.levels.bandwidth()
     if bandwidth is not None:
         bandwidth = min(bandwidth, rate / 2)  # resampling leaves a little above it
-    values = {"bandwidth": bandwidth, "signal-to-noise ratio": heard.levels.noise_ratio()}
+    values = {N_("bandwidth"): bandwidth, N_("signal-to-noise ratio"): heard.levels.noise_ratio()}
     compared = []
     for validated in model.card.validated:
         value = values.get(validated.name)

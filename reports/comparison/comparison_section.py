@@ -11,7 +11,7 @@ from detector.schema.analysis import MediaKind
 from detector.schema.comparison import ComparedFile, ComparedSegment, Comparison, Outcome, Region, Transform
 from language import formatting
 from language.formatting import probability, shown, timecode
-from language.translation import UNTRANSLATED, Quoted, cause_text, gettext, text_of, texts_of
+from language.translation import UNTRANSLATED, Quoted, cause_text, english_note, gettext, text_of, texts_of
 from reports.comparison.differences import (
     GapView,
     PieceView,
@@ -154,7 +154,10 @@ def comparison_view(
         differs=bool(comparison.segments),
         outcome=comparison.outcome,
         faces_compared=bool(comparison.persons),
-        statement=Quoted(" ".join(map(cause_text, comparison.causes)) or comparison.statement),
+        statement=Quoted(
+            " ".join(map(cause_text, comparison.causes))
+            or f"{comparison.statement} {english_note()}".rstrip()
+        ),
         limits=text_of(comparison.limits_cause, comparison.limits),
         exhibit_file=formatting.file_name(comparison.exhibit.file),
         reference_file=formatting.file_name(comparison.reference.file),

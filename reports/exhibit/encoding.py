@@ -63,7 +63,12 @@ def _container(structure: Structure) -> list[Fact]:
 
 
 def _photo(photo: Photo) -> list[Fact]:
-    modes = {"L": "grey", "RGB": "colour", "RGBA": gettext("colour with transparency"), "P": "palette"}
+    modes = {
+        "L": gettext("grey"),
+        "RGB": gettext("colour"),
+        "RGBA": gettext("colour with transparency"),
+        "P": gettext("palette"),
+    }
     facts = [Fact(gettext("Format"), photo.format, modes.get(photo.mode, photo.mode))]
     if photo.progressive is not None:
         order = gettext("progressive") if photo.progressive else gettext("sequential")
@@ -185,7 +190,7 @@ def _intervals(timing: Timing, variable: bool) -> tuple[str, str]:
     )
     kind = gettext("variable") if variable else gettext("constant")
     if least == greatest:
-        return gettext("%(kind)s, %(least)s ms", kind=kind, least=least), "measured"
+        return gettext("%(kind)s, %(least)s ms", kind=kind, least=least), gettext("measured")
     return (
         gettext("%(kind)s, %(least)s to %(greatest)s ms", kind=kind, least=least, greatest=greatest),
         gettext("measured; median %(median)s ms", median=shown(1000 * (timing.median_interval or 0), ".3f")),

@@ -17,7 +17,17 @@ from detector.verdict.validated_domain import (
 )
 from language import formatting
 from language.formatting import from_to, grouped, plural, shown
-from language.translation import N_, Quoted, cause_text, gettext, in_parts, text_of, texts_of, translated
+from language.translation import (
+    N_,
+    Quoted,
+    cause_text,
+    english_note,
+    gettext,
+    in_parts,
+    text_of,
+    texts_of,
+    translated,
+)
 from reports.wording.photographs import rates_of_one_person
 from reports.wording.verbal_scale import PHOTOGRAPHS, concerns
 from reports.wording.verdict_sentence import person_list
@@ -169,7 +179,10 @@ def limit_texts(of: Validation | Laboratory, *, voices: bool) -> tuple[str, ...]
 
 def all_limit_texts(of: Validation | Laboratory) -> tuple[str, ...]:
     """Return the limits of a validation of faces and of voices, each once."""
-    return tuple(dict.fromkeys((*limit_texts(of, voices=False), *limit_texts(of, voices=True))))
+    texts = (*limit_texts(of, voices=False), *limit_texts(of, voices=True))
+    if texts and not (of.limit_causes or of.voice_limit_causes):
+        texts += tuple(filter(None, [english_note()]))
+    return tuple(dict.fromkeys(texts))
 
 
 MEANINGS = (

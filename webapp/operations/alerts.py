@@ -115,10 +115,10 @@ def versions(database: Database) -> dict[str, str]:
     """Return the versions of the software in use."""
     return {
         "Reelproof": __version__,
-        "tables": REVISION,
-        "database": database.engine.dialect.name,
+        N_("tables"): REVISION,
+        N_("database"): database.engine.dialect.name,
         "Python": platform.python_version(),
-        "system": f"{platform.system()} {platform.release()}",
+        N_("system"): f"{platform.system()} {platform.release()}",
     }
 
 
@@ -194,12 +194,12 @@ def _exhibits(state: InstallationState, maximum: int) -> str:
 
 
 KINDS = (
-    AlertKind("queue", N_("Minutes the oldest job may wait"), _queue),
-    AlertKind("disk", N_("MB that must be free on the data folder's disk"), _disk),
-    AlertKind("workers", N_("Number of worker services that must be running"), _workers),
-    AlertKind("backup", N_("Days since the last backup"), _backup),
-    AlertKind("custody", N_("Days since the custody log was last found intact"), _log_check),
-    AlertKind("exhibits", N_("Exhibits that may be damaged or missing"), _exhibits),
+    AlertKind(N_("queue"), N_("Minutes the oldest job may wait"), _queue),
+    AlertKind(N_("disk"), N_("MB that must be free on the data folder's disk"), _disk),
+    AlertKind(N_("workers"), N_("Number of worker services that must be running"), _workers),
+    AlertKind(N_("backup"), N_("Days since the last backup"), _backup),
+    AlertKind(N_("custody"), N_("Days since the custody log was last found intact"), _log_check),
+    AlertKind(N_("exhibits"), N_("Exhibits that may be damaged or missing"), _exhibits),
 )
 
 

@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from detector.schema.formatting import N_
+
 CLOCK_TOLERANCE = timedelta(minutes=1)
 """A moment further ahead than this was recorded by a clock that ran fast; overlapping requests stay below."""
 
@@ -84,13 +86,13 @@ class Exhibit(Base):
 class State(StrEnum):
     """State of a job."""
 
-    QUEUED = "queued"
-    RUNNING = "running"
+    QUEUED = N_("queued")
+    RUNNING = N_("running")
     EXPLAINING = "explaining"  # shown, never stored: see :attr:`JobRow.shown_state`
-    PAUSED = "paused"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    PAUSED = N_("paused")
+    DONE = N_("done")
+    FAILED = N_("failed")
+    CANCELLED = N_("cancelled")
 
 
 class Priority(IntEnum):

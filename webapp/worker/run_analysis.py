@@ -108,7 +108,7 @@ def ensure_analysis(
         exhibit,
         folders.thumbnail(claim.job_id),
         settings.limits,
-        lambda *_: progress("making a thumbnail", ENGINE_SHARE),
+        lambda *_: progress(N_("making a thumbnail"), ENGINE_SHARE),
     )
 
     def encoding(share: float) -> None:
@@ -121,7 +121,7 @@ def ensure_analysis(
             settings,
             claim.job_id,
             exhibit.name,
-            lambda: progress("putting the result into the store", 1.0),
+            lambda: progress(N_("putting the result into the store"), 1.0),
         )
     return analysis
 
@@ -205,7 +205,7 @@ def _fetch_exhibit(
             sha256,
             folders.fetched(claim.job_id, claim.name) / sha256,
             models,
-            lambda: progress("fetching the exhibit from the store", 0.0),
+            lambda: progress(N_("fetching the exhibit from the store"), 0.0),
         )
     except DamagedFile as error:
         log.error("exhibit %s: %s", sha256, error)
@@ -230,7 +230,7 @@ def ensure_comparison(
         _publish(database, claim, unfinished, place)
     if folders.store.elsewhere:
         store_transfer.put_comparison(
-            settings, claim.job_id, lambda: progress("putting the result into the store", 1.0)
+            settings, claim.job_id, lambda: progress(N_("putting the result into the store"), 1.0)
         )
     return Comparison.from_json((place / COMPARISON_FILE).read_bytes())
 
@@ -272,7 +272,7 @@ def _comparison_files(settings: Settings, claim: ComparisonClaim, progress: Prog
             exhibit.name,
             reference.name,
             folders.fetched(claim.job_id, claim.name),
-            lambda: progress("fetching the two files from the store", 0.0),
+            lambda: progress(N_("fetching the two files from the store"), 0.0),
         )
     except DamagedFile as error:
         log.error("comparison %s: %s", claim.job_id, error)

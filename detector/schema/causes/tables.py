@@ -46,29 +46,34 @@ DOCUMENT = ROOT / "docs" / "exhibit.md"
 _BEGIN, _END = "<!-- codes: written by `make schema` -->\n", "<!-- end of codes -->\n"
 
 
+_WORDS = 7  # of a sentence; `text` of a cause has it whole
+
+
 def tables() -> str:
-    """Return a table for each subject, and one of the parameters."""
+    """Return a table for each subject, with the first words of the sentences, and one of the parameters."""
     return "\n".join(_lines())
 
 
 def _lines() -> Iterator[str]:
+    yield "The first words of each sentence; `text` has it whole.\n"
     for subject in SUBJECTS:
         yield f"**{inspect.getdoc(subject)}**\n"
-        yield "| code | parameters | English |\n|---|---|---|"
+        yield "|code: parameters|English|\n|---|---|"
         for code in subject:
             names = ", ".join(f"`{name}`" for name in dict.fromkeys(code.parameters))
-            yield f"| `{code.code}` | {names} | {_english(code)} |"
+            yield f"|`{code.code}`{': ' if names else ''}{names}|{_english(code)}|"
         yield ""
-    yield "**Parameters.**\n\n| name | type | meaning |\n|---|---|---|"
+    yield "**Parameters.**\n\n|name|type|meaning|\n|---|---|---|"
     for name, parameter in sorted(PARAMETERS.items()):
         type_name = "list" if parameter.type is tuple else parameter.type.__name__
-        yield f"| `{name}` | {type_name} | {parameter.meaning} |"
+        yield f"|`{name}`|{type_name}|{parameter.meaning}|"
     yield ""
 
 
 def _english(code: CauseCode) -> str:
     message = code.message if isinstance(code.message, str) else inspect.getdoc(code.message) or ""
-    return " ".join(message.split()).replace("%(", "*").replace(")s", "*").replace("%%", "%")
+    words = message.replace("%(", "*").replace(")s", "*").replace("%%", "%").split()
+    return " ".join(words[:_WORDS]) + (" …" if words[_WORDS:] else "")
 
 
 def with_tables(document: str) -> str:

@@ -31,7 +31,7 @@ def test_every_stage_is_translated(code: str) -> None:
         ROOT / "detector/engine.py",
         *(path for name in folders for path in (ROOT / name).rglob("*.py")),
     ]
-    pattern = re.compile(r'(?:progress|report)[(,]\s*"([a-z][^"]*)",')
+    pattern = re.compile(r'(?:progress|report)[(,]\s*(?:N_\()?"([a-z][^"]*)"')
     stages = {stage for source in sources for stage in pattern.findall(source.read_text("utf-8"))}
     assert {"getting ready", "finding and scoring faces", "second check", "drawing"} <= stages
     with translation.speaking(code):

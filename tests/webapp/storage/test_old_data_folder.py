@@ -25,6 +25,11 @@ from cli.web import main as cli
 from detector.files import ROOT
 from detector.models.model_files import DEFAULT_MODEL
 from detector.schema.analysis import Analysis
+from detector.schema.comparison import Comparison
+from language.translation import speaking
+from reports.comparison.comparison_section import comparison_view
+from reports.render.html import render_html
+from reports.report_view import ReportInputs, report_view
 from verification.verify import verify
 from webapp.custody import custody_log
 from webapp.installed_models.service import default_model
@@ -180,3 +185,35 @@ def test_a_folder_of_0_2_opens_as_it_is(folder_of_0_2, sent, monkeypatch, capsys
     assert verify(portrait).results.problems == []
     problems = verify(folder_of_0_2 / "bundle.zip").results.problems
     assert {problem.file for problem in problems} <= {"report.html", "report.pdf"}
+
+
+NOTES = {
+    "de": "Aussagen, die sie als Sätze schrieb, bleiben auf Englisch.",
+    "es": "Lo que escribió como frases queda en inglés.",
+}
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+def test_sentences_of_earlier_versions_stay_in_english_and_reports_say_so(
+    version: str, tmp_path: Path
+) -> None:
+    """Of results with a reason alone, with codes of reasons alone, and of a comparison."""
+    with zipfile.ZipFile(ARCHIVE.with_name(f"data-folder-{version}.zip")) as archive:
+        archive.extractall(tmp_path)
+    results = [*(tmp_path / "data").rglob("analysis.json")]
+    assert len(results) >= 2
+    for path in results:
+        analysis = Analysis.from_json(path.read_bytes())
+        assert report_view(analysis, path.parent).statements_note == ""
+        for code, note in NOTES.items():
+            view = report_view(analysis, path.parent, ReportInputs(language_code=code))
+            assert view.statements_note.endswith(note)
+            assert (view.reason == analysis.reason) is not bool(analysis.causes)
+            assert note in render_html(view, {picture.key: b"" for picture in view.pictures})
+    for path in (tmp_path / "data").rglob("comparison.json"):
+        comparison = Comparison.from_json(path.read_bytes())
+        for code, note in NOTES.items():
+            with speaking(code):
+                shown = comparison_view(comparison, path.parent)
+            assert shown.statement.startswith(comparison.statement) and shown.statement.endswith(note)
+            assert shown.limits == comparison.limits
