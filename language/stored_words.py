@@ -81,6 +81,10 @@ def counted(number: int) -> tuple[str, ...]:
     """Nouns that stored sentences count."""
     return (
         ngettext("sampled frame", "sampled frames", number),
+        ngettext("clip", "clips", number),  # the units of rates
+        ngettext("crop", "crops", number),
+        ngettext("photograph", "photographs", number),
+        ngettext("voice", "voices", number),
         ngettext("more picture", "more pictures", number),
         ngettext("more picture track", "more picture tracks", number),
     )

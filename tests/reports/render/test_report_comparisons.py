@@ -208,7 +208,7 @@ def test_sentences_must_follow_from_the_figures(tmp_path):
     assert list(contradictions(Comparison.model_validate(earlier))) == []
     unrelated = comparison_of(place, ("a", "b"), (EXHIBIT_SHA256, REFERENCE), related=False)
     assert list(contradictions(unrelated)) == []
-    first_limits = {"limits": comparison_checks._UNRELATED_AT_FIRST, "limits_cause": None}
+    first_limits = {"limits": comparison_checks._UNRELATED_BEFORE[0], "limits_cause": None}
     assert list(contradictions(unrelated.model_copy(update=first_limits))) == []
 
     def told(part: dict[str, object]) -> list[str]:
