@@ -30,6 +30,7 @@ from detector.schema.causes.cause import Cause
 from detector.schema.formatting import count_noun, timecode
 from detector.schema.measurements import Span
 from detector.schema.metadata import DeclarationKind, HiddenPlace
+from detector.schema.peaks import FaceFrame
 from detector.schema.scores import overlap
 from detector.schema.tolerance import BETWEEN, FRAMES, INSTANT, LOGIT, PLACE, PROBABILITY, SAME, UNMATCHED
 from detector.schema.voice import ChannelFinding
@@ -462,8 +463,8 @@ class _Comparison(FieldAgreement):
 
     def _of_frame(
         self,
-        old: Peak | CalmFrame,
-        new: Peak | CalmFrame | None,
+        old: FaceFrame,
+        new: FaceFrame | None,
         name: str,
         now: Segment,
         fits: Callable[[float], bool],

@@ -18,7 +18,8 @@ from detector.errors import ReelproofError, last_line
 from detector.progress import Progress
 from detector.sandbox import AllowedPaths, Sandbox, UnexpectedError
 from detector.sandboxed_engine import limits_of_environment
-from detector.schema.analysis import Analysis, Box, CalmFrame, CloseUp, Peak
+from detector.schema.analysis import Analysis, Box, CloseUp
+from detector.schema.peaks import FaceFrame
 from verification.checks import CheckResults, Source, read_checked
 from verification.field_agreement import tolerance_of
 
@@ -120,7 +121,7 @@ def _pictures(
             if isinstance(item, BaseModel):
                 known = (getattr(item, key, None) for key in ("id", "pts", "method", "channels", "time"))
                 key = next((key for key in known if key not in (None, ())), number)
-                part_of = _face(item.box, size) if isinstance(item, Peak | CalmFrame) else face
+                part_of = _face(item.box, size) if isinstance(item, FaceFrame) else face
                 of_face = None if isinstance(item, CloseUp) else part_of
                 yield from _pictures(item, size, (*what, name, key), of_face)
 

@@ -139,8 +139,8 @@ class PeakMap(Value):
     check: HideAndRescore | None = optional("null: not checked, since it explains no score")
 
 
-class CalmFrame(Value):
-    """A frame in which the same person's face has a low score, for comparison with peaks."""
+class FaceFrame(Value):
+    """A frame of a face, as it is shown."""
 
     time: Annotated[Seconds, INSTANT]
     pts: int
@@ -150,6 +150,10 @@ class CalmFrame(Value):
     frame: Annotated[str | None, PICTURE] = Field(
         description="PNG of the frame, relative to analysis.json; null if not kept"
     )
+
+
+class CalmFrame(FaceFrame):
+    """A frame in which the same person's face has a low score, for comparison with peaks."""
 
 
 class StripFace(Value):
@@ -161,17 +165,9 @@ class StripFace(Value):
     picture: Annotated[str, PICTURE] = Field(description="PNG of the face, relative to analysis.json")
 
 
-class Peak(Value):
+class Peak(FaceFrame):
     """A frame in a segment whose smoothed score is a local maximum."""
 
-    time: Annotated[Seconds, INSTANT]
-    pts: int
-    frame_index: FrameIndex = None
-    probability: Probability
-    box: Annotated[Box, PLACE]
-    frame: Annotated[str | None, PICTURE] = Field(
-        description="PNG of the frame, relative to analysis.json; null if not kept"
-    )
     overlay: Annotated[str | None, PICTURE] = Field(
         description="PNG of the frame with the heatmap; null if not kept"
     )
