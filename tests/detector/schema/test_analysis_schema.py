@@ -254,7 +254,7 @@ def test_fields_belong_to_the_exhibit_or_a_model(tmp_path: Path) -> None:
     kept = {name for name in Analysis.model_fields if getattr(alone, name) is getattr(full_analysis, name)}
     assert kept == {
         "schema_version", "declarations", "marks", "picture", "boxed", "media", "parameters", "coverage",
-        "software", "voice",
+        "software", "voice", "explained",
     }  # fmt: skip
 
 
