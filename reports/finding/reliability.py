@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from detector.schema.analysis import Analysis, Verdict
-from detector.schema.model import PAGES_LEFT_OUT
+from detector.schema.model import PAGES_LEFT_OUT, PHOTOGRAPHS_LEFT_OUT
 from detector.schema.strength import strength_rate
 from detector.schema.summary import verdicts_of
 from language.formatting import shown
@@ -14,6 +14,7 @@ from reports.wording.verbal_scale import kind_of, rate_sentence
 _FLAGGED = f"{PAGES_LEFT_OUT}, unmanipulated ones flagged"
 _FILMS_FLAGGED = f"{PAGES_LEFT_OUT}, films and stock footage, unmanipulated ones flagged"
 _FOUND = f"{PAGES_LEFT_OUT}, manipulated ones flagged"
+_PHOTOGRAPHS_FOUND = f"{PHOTOGRAPHS_LEFT_OUT}, manipulated ones flagged"
 
 
 def face_reliability(analysis: Analysis) -> str:
@@ -54,6 +55,13 @@ def face_reliability(analysis: Analysis) -> str:
                 "Of 100 manipulated clips from sources unknown to the model, %(share)s were not flagged.",
                 share=_hundredth(1 - figures[_FOUND]),
             )
+        if analysis.media.still and _PHOTOGRAPHS_FOUND in figures:
+            missed = gettext(
+                "Of 100 manipulated photographs from sources unknown to the model, %(share)s were not "
+                "flagged.",
+                share=_hundredth(1 - figures[_PHOTOGRAPHS_FOUND]),
+            )
+            return " ".join(filter(None, (missed, reader.one_person)))
         error = reader.errors[1]
         sentence = gettext("Of manipulated files in tests, the model missed %(words)s", words=error.words)
     if not error.measured:

@@ -251,7 +251,7 @@ export class SoundLane {
       pen.stroke();
       pen.fillStyle = inks.muted;
       const label = decimal(value, 2);
-      pen.fillText(label, width - pen.measureText(label).width - 2, y(value) - 2);
+      pen.fillText(label, width - pen.measureText(label).width - 2, y(value) + (value === enter ? -2 : 10));
     }
     pen.setLineDash([]);
     pen.strokeStyle = inks.line;

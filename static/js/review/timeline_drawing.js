@@ -154,7 +154,7 @@ export class TimelineDrawing {
       pen.stroke();
       pen.fillStyle = this.colours.muted;
       const label = decimal(value, 2); // at the right, since names of segments stand at the left
-      pen.fillText(label, timeline.width - pen.measureText(label).width - 2, y(value) - 6);
+      pen.fillText(label, timeline.width - pen.measureText(label).width - 2, y(value) + (value === enter ? -6 : 7)); // one above its line, the other below
     }
     pen.setLineDash([]);
   }
