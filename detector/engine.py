@@ -16,6 +16,7 @@ import numpy as np
 
 import detector.engine  # noqa: F401 - brings all that an analysis imports
 from detector import timestamps
+from detector.backends.explaining import explaining_graphs
 from detector.backends.selection import needs_torch, open_backend
 from detector.environment import describe_software, extend_command, libraries, source_sha256
 from detector.errors import PicturesNotReadError, ReelproofError, SoundOnlyError
@@ -519,9 +520,14 @@ def preload(model: str | Path | None = None) -> LoadedModel:
 
 
 def preload_heatmaps(loaded: LoadedModel) -> None:
-    """Load what only findings need: torch with its networks, and Grad-CAM."""
+    """Load what only findings need: the graphs of heatmaps; where torch makes them, its networks and Grad-CAM."""
     if loaded.card.onnx:
         return  # heatmaps of ONNX models are made by occlusion
-    import detector.explain.grad_cam  # noqa: F401
+    explained = [explaining_graphs(model) for model in (loaded, loaded.second_look) if model is not None]
+    for ready in explained:
+        if ready is not None:
+            ready.get_ready()
+    if None in explained:
+        import detector.explain.grad_cam  # noqa: F401
 
-    loaded.make_networks()
+        loaded.make_networks()

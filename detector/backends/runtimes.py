@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from importlib import metadata
 from threading import Lock
@@ -202,6 +202,58 @@ class OpenVINO:
 
 
 _PROBABILITY_MARGIN = 1e-7  # least distance of probabilities from 0 and 1, for logits within ±16
+
+
+def compile_openvino(
+    network: UnboundGraph, threads: int, rough: bool
+) -> Callable[[Sequence[Mapping[str, NDArray[Any]]]], list[dict[str, NDArray[Any]]]]:
+    """Compile ``network`` for inputs by name; ``rough`` is bfloat16."""
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if rough else "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": threads,
+    }
+    model = openvino_core().compile_model(_read(network), "CPU", settings)
+    names = [output.get_any_name() for output in model.outputs]
+    requests = [model.create_infer_request() for _ in range(threads)]
+
+    def run(inputs: Sequence[Mapping[str, NDArray[Any]]]) -> list[dict[str, NDArray[Any]]]:
+        results = []
+        for first in range(0, len(inputs), threads):
+            busy = list(zip(requests, inputs[first : first + threads], strict=False))
+            for request, given in busy:
+                arrays = {name: np.ascontiguousarray(value) for name, value in given.items()}
+                request.start_async(arrays, share_inputs=True)
+            for request, _ in busy:
+                request.wait()
+                results.append(
+                    {name: request.get_output_tensor(i).data.copy() for i, name in enumerate(names)}
+                )
+        return results
+
+    return run
+
+
+def open_onnx_session(
+    network: UnboundGraph, threads: int
+) -> Callable[[Sequence[Mapping[str, NDArray[Any]]]], list[dict[str, NDArray[Any]]]]:
+    """Open ``network`` in ONNX Runtime, for inputs by name."""
+    import onnx
+
+    from detector.networks.graphs import bind_constants
+
+    runtime = import_onnxruntime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3  # errors only
+    complete = bind_constants(onnx.load_model_from_string(network.graph), network.constants)
+    session = runtime.InferenceSession(complete, options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(inputs: Sequence[Mapping[str, NDArray[Any]]]) -> list[dict[str, NDArray[Any]]]:
+        return [dict(zip(names, session.run(None, dict(given)), strict=True)) for given in inputs]
+
+    return run
 
 
 class OnnxFile:

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 from detector.backends import selection as backends
+from detector.backends.explaining import explaining_graphs
 from detector.batch.input_files import File
 from detector.batch.results_file import ALONE, OtherModelNames, ResultLine, error_line, verdict_fields
 from detector.errors import ReelproofError, last_line
@@ -289,7 +290,9 @@ def _make_networks(model: LoadedModel) -> None:
     """Build the networks for heatmaps, which saves a third of a second for each file with a finding."""
     if native_threads() == 1:
         _one_thread()
-    model.make_networks()
+    for network in (model, model.second_look):
+        if network is not None and not network.card.onnx and explaining_graphs(network) is None:
+            _ = network.network
 
 
 def _one_thread() -> None:

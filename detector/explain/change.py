@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.backends.explaining import PatchGraphs
 from detector.explain.hiding import Mask
 from detector.faces.crop import INNER
 from detector.media.frame import Image
@@ -22,7 +24,9 @@ _BLUR = 9  # px, of the pictures that are aligned
 _TOKEN_BLUR = 0.7  # standard deviation, in patches
 
 
-def change_map(peak: KeptMoment, calm: KeptMoment, network: Network, card_input: Input) -> Mask:
+def change_map(
+    peak: KeptMoment, calm: KeptMoment, network: Network | PatchGraphs, card_input: Input
+) -> Mask:
     """Return how far each patch of the inner face differs from the calm face in feature space: (size, size).
 
     The calm face is aligned to the peak's, and tokens are compared by one minus their cosine similarity. No
@@ -47,23 +51,36 @@ def aligned(crop: Image, to: Image) -> Image:
     return cv2.warpAffine(crop, warp, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def token_distances(network: Network, card_input: Input, crop: Image, other: Image) -> Mask:
+def token_distances(
+    network: Network | PatchGraphs, card_input: Input, crop: Image, other: Image
+) -> Mask:
     """Return the distance of each patch of two crops in feature space, at the size of the crops."""
-    import torch
-
-    from detector.backends.torch import prepare_images
-
-    device = next(network.parameters()).device
-    with torch.inference_mode():
-        features = network.patch_features(prepare_images([crop, other], card_input, device))
-        first, second = torch.nn.functional.normalize(features, dim=2)
-        distances = (1 - (first * second).sum(dim=1)).cpu().numpy()
+    features = _patch_features(network, card_input, [crop, other])
+    first, second = features / np.maximum(np.linalg.norm(features, axis=2, keepdims=True), 1e-12)
+    distances = 1 - (first * second).sum(axis=1)
     side = int(np.sqrt(distances.size))
     smooth = cv2.GaussianBlur(
         distances.reshape(side, side), (0, 0), _TOKEN_BLUR, borderType=cv2.BORDER_REPLICATE
     )
     large = cv2.resize(smooth, crop.shape[:2], interpolation=cv2.INTER_CUBIC)
     return np.where(_inside_face(crop.shape[0]), np.maximum(large, 0), np.float32(0))
+
+
+def _patch_features(
+    network: Network | PatchGraphs, card_input: Input, crops: Sequence[Image]
+) -> NDArray[np.float32]:
+    if isinstance(network, PatchGraphs):
+        return network.patch_features(crops)
+    import torch
+
+    from detector.backends.torch import prepare_images
+
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        features: NDArray[np.float32] = (
+            network.patch_features(prepare_images(crops, card_input, device)).cpu().numpy()
+        )
+        return features
 
 
 def _inside_face(size: int) -> NDArray[np.bool_]:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.backends.explaining import CamGraph, PatchGraphs
 from detector.explain.hiding import Mask, hide_each, logits_without, moved
 from detector.faces.crop import CropSquare
 from detector.media.frame import Image
 from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore, MapMethod
 from detector.scoring.fusion import DecidingCrop, Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
+
+if TYPE_CHECKING:
+    from detector.networks.base import Network
+
 
 Heat = NDArray[np.float32]  # (size, size); not negative where it is shown
 CropLogits = Callable[[Sequence[Image]], NDArray[np.float64]]
@@ -224,14 +230,19 @@ def _of_network(seen_crop: SeenCrop) -> Heat:
 
     The network computes 4 × 4 (scan) or 16 × 16 (second network) places.
     """
+    network, size = seen_crop.network, seen_crop.crop.shape[0]
+    assert network is not None
+    if isinstance(network, PatchGraphs):
+        return _of_tokens(seen_crop.look.cam, size)
+    # Average with the mirror image; a transformer does not need it, because its maps combine many layers.
+    both = [seen_crop.crop, seen_crop.crop[:, ::-1]]
+    if isinstance(network, CamGraph):
+        return _of_layers(network.maps(both), size)
     # Imported lazily: few files need explanations, and importing torch takes seconds.
     from detector.backends.torch import prepare_images
     from detector.explain.grad_cam import UnscaledGradCAM, UnscaledHiResCAM, limit_gradients, token_map
 
-    network = seen_crop.network
-    assert network is not None
-    # Average with the mirror image; a transformer does not need it, because its maps combine many layers.
-    crops = [seen_crop.crop] if network.gives_tokens else [seen_crop.crop, seen_crop.crop[:, ::-1]]
+    crops = both[:1] if network.gives_tokens else both
     images = prepare_images(crops, seen_crop.input, next(network.parameters()).device)
     target = (
         (lambda logit: logit) if seen_crop.output is None else (lambda logits: logits[..., seen_crop.output])
@@ -240,12 +251,18 @@ def _of_network(seen_crop: SeenCrop) -> Heat:
     layers = network.cam_layers
     with limit_gradients(network.cam_starts), method(network, list(layers), reshape_transform=places) as cam:
         of_layers = cam(images, targets=[target] * len(crops))
-    size = seen_crop.crop.shape[0]
-    if network.gives_tokens:
-        # Single tokens stand out by chance, so smooth the map.
-        shares = of_layers[:, 0].sum(axis=0)
-        smooth = cv2.GaussianBlur(shares, (0, 0), _TOKEN_BLUR, borderType=cv2.BORDER_REPLICATE)
-        return _above_mean(smooth, size)
+    return _of_tokens(of_layers[:, 0].sum(axis=0), size) if network.gives_tokens else _of_layers(of_layers, size)
+
+
+def _of_tokens(shares: Heat, size: int) -> Heat:
+    """Return the map of a transformer, from the shares (p, p) of its tokens."""
+    # Single tokens stand out by chance, so smooth the map.
+    smooth = cv2.GaussianBlur(shares, (0, 0), _TOKEN_BLUR, borderType=cv2.BORDER_REPLICATE)
+    return _above_mean(smooth, size)
+
+
+def _of_layers(of_layers: Heat, size: int) -> Heat:
+    """Return the map of a convolutional network, from those (layers, 2, h, w) of a crop and its mirror image."""
     direct, back = np.maximum(of_layers, 0).swapaxes(0, 1)
     common = _in_common([_above_mean(layer_map, size) for layer_map in (direct + back[..., ::-1]) / 2])
     return _above_mean(common, size)
@@ -291,10 +308,12 @@ def _patch_falls(decider: DecidingCrop) -> Heat:
 
     How much a patch counts is its weight in attention and in pooling; at weight 0 it is left out.
     """
+    if isinstance(decider.seen.network, PatchGraphs):
+        return decider.seen.look.falls
     import torch
 
-    network, output = decider.seen.network, decider.seen.output
-    assert network is not None and output is not None
+    network, output = cast("Network", decider.seen.network), decider.seen.output
+    assert output is not None
     weights = torch.ones(decider.tokens.shape[:2], device=decider.tokens.device, requires_grad=True)
     logit = network.score_patches(decider.tokens, (output,), weights)[0, output]
     (falls,) = torch.autograd.grad(logit, weights)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.backends.explaining import PatchGraphs
 from detector.faces.crop import CropSquare
 from detector.media.frame import Image
 from detector.scoring.fusion import DecidingCrop, Explainable, Floats
+
+if TYPE_CHECKING:
+    from detector.networks.base import Network
+
 
 Mask = NDArray[np.float32]  # (size, size), 0 to 1
 _AT_ONCE = 3  # copies without patches scored at once; larger batches do not fit into the cache
@@ -94,13 +100,22 @@ def hidden_patches(mask: Mask) -> NDArray[np.bool_]:
 
 def patch_answers(decider: DecidingCrop, hidden: Sequence[NDArray[np.bool_]]) -> Floats:
     """Return the logits (n, c) of a transformer without the ``hidden`` patches (p²,)."""
+    assert decider.outputs is not None and decider.seen.output is not None
+    column = decider.outputs.index(decider.seen.output)  # the answer to the other question keeps its value
+    out = np.repeat(decider.answer, len(hidden), axis=0)
+    if isinstance(decider.seen.network, PatchGraphs):
+        changed = [number for number, mask in enumerate(hidden) if mask.any()]
+        look = decider.seen.look
+        logits = decider.seen.network.without(
+            look.tokens, decider.seen.output, [hidden[number] for number in changed]
+        )
+        # The graphs may be rounded, the answer is not: only what hiding changes is theirs.
+        out[changed, column] += logits - look.logit
+        return out
     import torch
 
-    network = decider.seen.network
-    assert network is not None and decider.outputs is not None and decider.seen.output is not None
-    column = decider.outputs.index(decider.seen.output)  # the answer to the other question keeps its value
+    network = cast("Network", decider.seen.network)
     with torch.inference_mode():
-        out = np.repeat(decider.answer, len(hidden), axis=0)
         by_count: dict[int, list[int]] = {}
         for number, mask in enumerate(hidden):
             by_count.setdefault(int(mask.sum()), []).append(number)

@@ -51,8 +51,8 @@ class Network(nn.Module):
     drops_patches = False
     """Whether :meth:`score_patches` can leave patches out, and :meth:`patch_features` exist."""
 
-    def embed(self, crops: Tensor) -> Tensor:
-        """Map crops to tokens (n, 1 + s · s, d) with their positions, the class token first."""
+    def lower_tokens(self, crops: Tensor) -> Tensor:
+        """Map crops to tokens (n, 1 + s · s, d), the class token first, after the blocks that see all patches."""
         raise NotImplementedError
 
     def patch_features(self, crops: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class Network(nn.Module):
     def score_patches(
         self, tokens: Tensor, outputs: Sequence[int] | None = None, weights: Tensor | None = None
     ) -> Tensor:
-        """Map tokens (n, 1 + k, d) of all patches, or of some, to the logits that a whole crop has.
+        """Map :meth:`lower_tokens` (n, 1 + k, d) of all patches, or of some, to the logits of a whole crop.
 
         Only the logits of ``outputs`` are valid. ``weights`` (n, 1 + k) state how much each token counts, in
         attention and in pooling; None is 1 for each.

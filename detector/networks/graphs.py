@@ -51,7 +51,13 @@ PARTS = {"vit_small_14_windows": ("vit_small_14_patch_heads", "vit_small_14_wind
 
 GRAPH_FOLDER = ROOT / "detector" / "networks" / "onnx"
 CROPS, FEATURES, MEAN, STD, OUT = "crops", "features", "input.mean", "input.std", "out"
+TOKENS, PATCHES, CHOSEN, FALLS, CAM = "tokens", "patches", "chosen", "falls", "cam"
 PREFIX = "network."
+# Graphs of what heatmaps compute (detector.networks.explaining), by what follows the architecture's name: the
+# lower blocks; maps; logits of some patches. The last two exist for each of the parts UPPER_PARTS of a network
+# that reads windows: what reads faces, and what reads windows.
+LOWER, MAPS, REST = ".lower", ".maps", ".rest"
+UPPER_PARTS = (".faces", ".windows")
 
 
 class TensorKind(NamedTuple):
@@ -122,15 +128,19 @@ def bind(
 
     ``tensors`` must be those of :func:`graph_tensors`; ``graph`` is modified.
     """
+    return bind_constants(graph, graph_constants(mean, std, tensors))
+
+
+def bind_constants(graph: ModelProto, values: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Return ``graph``, which is modified, with ``values`` of its inputs as constants."""
     from onnx import numpy_helper
 
     body = graph.graph
     used = {name for node in body.node for name in node.input}
-    values = graph_constants(mean, std, tensors)
-    data_input = next(value for value in body.input if value.name in (CROPS, FEATURES))
+    data_inputs = [value for value in body.input if value.name not in values]
     for name in sorted(values.keys() & used):
         body.initializer.append(numpy_helper.from_array(values[name], name))
     del body.input[:]
-    body.input.append(data_input)
+    body.input.extend(data_inputs)
     data: bytes = graph.SerializeToString()
     return data

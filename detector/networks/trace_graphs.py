@@ -8,14 +8,34 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from detector.networks import explaining
 from detector.networks.base import Network, SequenceNetwork, create
-from detector.networks.graphs import CROPS, FEATURES, GRAPH_FOLDER, MEAN, OUT, PREFIX, STD
+from detector.networks.graphs import (
+    CAM,
+    CHOSEN,
+    CROPS,
+    FALLS,
+    FEATURES,
+    GRAPH_FOLDER,
+    LOWER,
+    MAPS,
+    MEAN,
+    OUT,
+    PATCHES,
+    PREFIX,
+    REST,
+    STD,
+    TOKENS,
+    UPPER_PARTS,
+)
+from detector.networks.vit_small_14 import ViTSmall14PatchHeads
+from detector.networks.vit_small_14_windows import ViTSmall14WindowHeads, ViTSmall14Windows
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -33,6 +53,11 @@ SHIPPED_GRAPHS = (
     ("vit_small_14_patch_heads", 224),
     ("vit_small_14_window_heads", 224),
 )
+# Graphs of what heatmaps compute of the default model's networks.
+EXPLAINED = (("efficientnet_lite0", 128), ("vit_small_14_windows", 224))
+
+
+_LARGEST = 1 << 14  # bytes of a constant that is made of others
 
 
 class _OfCrops(nn.Module):
@@ -41,13 +66,10 @@ class _OfCrops(nn.Module):
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
-        self.input = nn.Module()
-        for part in ("mean", "std"):
-            self.input.register_buffer(part, torch.ones(1, 3, 1, 1))
+        self.input = explaining.preprocessing()
 
     def forward(self, crops: Tensor) -> Tensor:
-        mean, std = self.input.get_buffer("mean"), self.input.get_buffer("std")
-        images = (crops.permute(0, 3, 1, 2).float() / 255 - mean) / std
+        images = explaining.normalised(crops, self.input)
         if isinstance(self.network, SequenceNetwork):
             return self.network.features(images)
         out: Tensor = self.network(images)
@@ -67,8 +89,8 @@ class _OfFeatures(nn.Module):
 
 def trace(network: Network, size: int) -> ModelProto:
     """Trace ``network`` at crops of ``size`` px, with its tensors as inputs; takes some ten seconds."""
-    crops = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    return _graph(_OfCrops(network), CROPS, crops, {0: _counted("n", 1 << 16)}, network)
+    crops = {CROPS: torch.zeros(2, size, size, 3, dtype=torch.uint8)}
+    return _graph(_OfCrops(network), crops, {CROPS: {0: _counted("n", 1 << 16)}})
 
 
 def trace_judge(network: SequenceNetwork) -> ModelProto:
@@ -76,7 +98,31 @@ def trace_judge(network: SequenceNetwork) -> ModelProto:
     with torch.no_grad():
         width = network.features(torch.zeros(1, 3, 64, 64)).shape[1]
     sizes = {0: _counted("n", 1 << 16), 1: _counted("t", network.window)}
-    return _graph(_OfFeatures(network), FEATURES, torch.zeros(2, 3, width), sizes, network)
+    return _graph(_OfFeatures(network), {FEATURES: torch.zeros(2, 3, width)}, {FEATURES: sizes})
+
+
+def trace_explaining(network: Network, size: int) -> dict[str, ModelProto]:
+    """Trace what heatmaps compute of ``network``, by what follows its architecture's name in a file name."""
+    if not isinstance(network, ViTSmall14Windows):
+        crops = {CROPS: torch.zeros(2, size, size, 3, dtype=torch.uint8)}
+        return {MAPS: _graph(_unrolled(explaining.CamMaps(network), crops), crops, {CROPS: None}, (CAM,))}
+    crops = {CROPS: torch.zeros(1, size, size, 3, dtype=torch.uint8)}
+    traced = {LOWER: _graph(explaining.LowerTokens(network), crops, {CROPS: None}, (TOKENS, PATCHES))}
+    with torch.no_grad():
+        lower, _ = explaining.LowerTokens(network)(crops[CROPS])
+    for suffix, upper in zip(UPPER_PARTS, (ViTSmall14PatchHeads, ViTSmall14WindowHeads), strict=True):
+        part = upper(network.shape).eval()
+        examples = {TOKENS: lower, CHOSEN: torch.zeros(1, explaining.PatchLogits(part)(lower).shape[1])}
+        maps = _unrolled(explaining.PatchMaps(part), examples)
+        traced[suffix + MAPS] = _graph(maps, examples, {TOKENS: None, CHOSEN: None}, (OUT, FALLS, CAM))
+        some = {TOKENS: lower[:, :20].repeat(2, 1, 1)}
+        sizes = {TOKENS: {0: _counted("n", 1 << 16), 1: _counted("t", lower.shape[1])}}
+        traced[suffix + REST] = _graph(explaining.PatchLogits(part), some, sizes)
+    return traced
+
+
+def _unrolled(module: nn.Module, examples: Mapping[str, Tensor]) -> nn.Module:
+    return explaining.Unrolled(module.eval(), *examples.values())
 
 
 def _counted(name: str, most: int) -> Any:
@@ -84,8 +130,12 @@ def _counted(name: str, most: int) -> Any:
 
 
 def _graph(
-    module: nn.Module, input_name: str, example: Tensor, sizes: dict[int, Any], network: Network
+    module: nn.Module,
+    examples: Mapping[str, Tensor],
+    sizes: Mapping[str, dict[int, Any] | None],
+    outputs: Sequence[str] = (OUT,),
 ) -> ModelProto:
+    """Trace ``module``, whose attribute ``network`` has the tensors; ``sizes`` are those that may vary."""
     import onnx
     import onnx_ir
     import onnxscript.optimizer
@@ -94,18 +144,21 @@ def _graph(
         warnings.simplefilter("ignore")  # the exporter uses deprecated parts of torch
         program = torch.onnx.export(
             module.eval(),
-            (example,),
+            tuple(examples.values()),
             dynamo=True,
             optimize=False,
-            dynamic_shapes={input_name: sizes},
-            input_names=[input_name],
-            output_names=[OUT],
+            # What is unrolled takes any number of arguments.
+            dynamic_shapes=dict(sizes) if any(sizes.values()) else None,
+            input_names=list(examples),
+            output_names=list(outputs),
             verbose=False,
         )
     assert program is not None
     model: ModelProto = program.model_proto
-    first = model.graph.input[0].type.tensor_type.shape.dim[0]
-    assert first.dim_param, "the exporter made the number of crops constant because something depends on it"
+    if any(sizes.values()):
+        first = model.graph.input[0].type.tensor_type.shape.dim[0]
+        assert first.dim_param, "the exporter made a number constant because something depends on it"
+    network = module.get_submodule("network")
     # With tensors as inputs, everything that does not depend on the weights can be computed now.
     tensors = {value.name: (value.data_type, list(value.dims)) for value in model.graph.initializer}
     types = {torch.float32: onnx.TensorProto.FLOAT, torch.int64: onnx.TensorProto.INT64}
@@ -119,7 +172,8 @@ def _graph(
         model.graph.input.append(onnx.helper.make_tensor_value_info(name, *tensors[name]))
     _strip_metadata(model)
     folded = onnx_ir.serde.deserialize_model(model)
-    onnxscript.optimizer.optimize(folded)
+    # Large constants, as of zeros, are not folded.
+    onnxscript.optimizer.optimize(folded, output_size_limit=_LARGEST)
     model = onnx_ir.serde.serialize_model(folded)
     _strip_metadata(model)
     return model
@@ -139,19 +193,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m detector.networks.trace_graphs",
         description=f"Write ONNX graphs of architectures, without weights, to {GRAPH_FOLDER}.",
     )
-    known = sorted(architecture for architecture, _ in SHIPPED_GRAPHS)
+    known = sorted({architecture for architecture, _ in (*SHIPPED_GRAPHS, *EXPLAINED)})
     names = f"of an architecture (default: all): {', '.join(known)}"
     parser.add_argument("names", nargs="*", metavar="NAME", help=names)
     wanted = parser.parse_args(arguments).names or known
     if unknown := sorted(set(wanted) - set(known)):
         parser.error(f"{', '.join(unknown)}: add it with its size to SHIPPED_GRAPHS of this module first.")
     GRAPH_FOLDER.mkdir(exist_ok=True)
-    for architecture, size in SHIPPED_GRAPHS:
+    for architecture, size in dict.fromkeys((*SHIPPED_GRAPHS, *EXPLAINED)):
         if architecture not in wanted:
             continue
-        path = GRAPH_FOLDER / f"{architecture}-{size}.onnx"
-        path.write_bytes(trace(create(architecture).eval(), size).SerializeToString(deterministic=True))
-        print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)
+        network, traced = create(architecture).eval(), {}
+        if (architecture, size) in SHIPPED_GRAPHS:
+            traced[""] = trace(network, size)
+        if (architecture, size) in EXPLAINED:
+            traced |= trace_explaining(network, size)
+        for suffix, graph in traced.items():
+            path = GRAPH_FOLDER / f"{architecture}{suffix}-{size}.onnx"
+            path.write_bytes(graph.SerializeToString(deterministic=True))
+            print(f"{path.name}: {path.stat().st_size:,} bytes", flush=True)
     return 0
 
 

@@ -43,6 +43,9 @@ class FramingNetwork(Network):
 
 PATCH = 14  # px
 CLIPPED = 8.0  # standard deviations; on unusual pictures single features lie far outside
+# Blocks below which no patch is left out, so that a crop passes them once for all its copies without patches.
+# After more blocks maps of other faces are confirmed more often (training/docs/experiments.md).
+_WHOLE_BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,11 @@ class Shape:
     @property
     def features(self) -> int:
         return len(self.taps) * 3 * self.width
+
+    @property
+    def whole_blocks(self) -> int:
+        """The number of first blocks that see all patches, which end before the first tap."""
+        return min(_WHOLE_BLOCKS, self.taps[0] - 1)
 
 
 PRETRAINED = Shape(depth=12, taps=(6, 9, 12))
@@ -109,6 +117,9 @@ class ViTSmall14(FramingNetwork):
         tokens: Tensor = net.norm_pre(net.patch_drop(net._pos_embed(net.patch_embed(crops))))
         return tokens
 
+    def lower_tokens(self, crops: Tensor) -> Tensor:
+        return self.collect_taps(self.embed(crops), range(self.shape.whole_blocks))[0]
+
     def collect_taps(
         self, tokens: Tensor, blocks: range, bias: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
@@ -155,7 +166,8 @@ class ViTSmall14(FramingNetwork):
     def score_patches(
         self, tokens: Tensor, outputs: Sequence[int] | None = None, weights: Tensor | None = None
     ) -> Tensor:
-        _, taps = self.collect_taps(tokens, range(self.shape.depth), attention_bias(weights))
+        blocks = range(self.shape.whole_blocks, self.shape.depth)
+        _, taps = self.collect_taps(tokens, blocks, attention_bias(weights))
         return self.score_taps(taps, weights)
 
     def score_taps(self, taps: Sequence[Tensor], weights: Tensor | None = None) -> Tensor:
@@ -163,7 +175,7 @@ class ViTSmall14(FramingNetwork):
         return self.classify(pool_tokens(taps, weights))
 
     def forward(self, crops: Tensor) -> Tensor:
-        return self.score_patches(self.embed(crops))
+        return self.score_patches(self.lower_tokens(crops))
 
 
 def run_block(block: nn.Module, tokens: Tensor, bias: Tensor | None) -> Tensor:

@@ -98,11 +98,19 @@ class ViTSmall14Windows(ViTSmall14PatchHeads):
         """Map crops to the logits (n, WINDOW_OUTPUTS) of the branch alone."""
         return self.judge_windows(self.branch_features(crops))
 
+    def score_window_patches(self, tokens: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Map tokens as for :meth:`score_patches` to the logits (n, WINDOW_OUTPUTS) of the branch alone."""
+        bias = attention_bias(weights)
+        blocks = range(self.shape.whole_blocks, self.shape.depth - UPPER_BLOCKS)
+        tokens, low = self.collect_taps(tokens, blocks, bias)
+        return self.judge_windows(pool_tokens([*low, *self.branch_taps(tokens, bias)], weights))
+
     def score_patches(
         self, tokens: Tensor, outputs: Sequence[int] | None = None, weights: Tensor | None = None
     ) -> Tensor:
         bias = attention_bias(weights)
-        tokens, low = self.collect_taps(tokens, range(self.shape.depth - UPPER_BLOCKS), bias)
+        blocks = range(self.shape.whole_blocks, self.shape.depth - UPPER_BLOCKS)
+        tokens, low = self.collect_taps(tokens, blocks, bias)
         tuned_outputs = self.judge.out_features
         # Blocks of which no output is wanted are skipped.
         if outputs is None or min(outputs) < tuned_outputs:

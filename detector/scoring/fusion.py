@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.backends.explaining import ExplainedNetwork, PatchGraphs, PatchLook, network_to_explain
 from detector.faces.crop import HEAD, INNER, CropSquare
 from detector.media.frame import Image
 from detector.models.card import FUSION_INPUTS, Bound, Contrast, FusionHalf, Input, SecondLookCard
@@ -209,14 +210,20 @@ class Fusion:
 class SeenCrop:
     """What one network saw of a face.
 
-    ``network`` is None for an ONNX file, which yields only scores. ``output`` is the output that decided;
-    None if there is only one.
+    ``network`` explains its score: in torch, or as graphs without it; None for an ONNX file, which yields
+    only scores. ``output`` is the output that decided; None if there is only one.
     """
 
     crop: Image
-    network: Network | None
+    network: Network | ExplainedNetwork | None
     input: Input
     output: int | None = None
+
+    @cached_property
+    def look(self) -> PatchLook:
+        """What the graphs of a transformer say of the crop: maps and check share one pass."""
+        assert isinstance(self.network, PatchGraphs) and self.output is not None
+        return self.network.look(self.crop, self.output)
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,16 +250,15 @@ class DecidingCrop:
 
     @cached_property
     def tokens(self) -> torch.Tensor:
-        """The embedded patches (1, 1 + p², d) of the crop, for a network that can leave some out."""
+        """The tokens (1, 1 + p², d) of the crop, for a network in torch that can leave patches out."""
         import torch
 
         from detector.backends.torch import prepare_images
 
-        network = self.seen.network
-        assert network is not None
+        network = cast("Network", self.seen.network)
         device = next(network.parameters()).device
         with torch.no_grad():
-            return network.embed(prepare_images([self.seen.crop], self.seen.input, device))
+            return network.lower_tokens(prepare_images([self.seen.crop], self.seen.input, device))
 
     def output_logits(self, crops: Sequence[Image]) -> Floats:
         """Return the deciding output's logits (n,) of changed copies."""
@@ -363,7 +369,7 @@ def explainable_of_fused(
             card = part.model.card
             deciding.append(
                 DecidingCrop(
-                    SeenCrop(image, part.model.network, card.input, part.output(column)),
+                    SeenCrop(image, network_to_explain(part.model), card.input, part.output(column)),
                     square,
                     part.outputs,
                     part.run,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.backends import selection as backends
+from detector.backends.explaining import ExplainedNetwork, network_to_explain
 from detector.faces.crop import SIDE_PER_BOX, CropSquare, Face, crop_square, roll, square_for_box
 from detector.faces.detections import Detection
 from detector.media.frame import Image
@@ -207,7 +208,9 @@ class Scorer:
         """Return the crop of ``peak`` in its ``image`` (RGB) and the network that explains its score."""
         square = self.square(peak.box, peak.roll)
         crop = crop_square(image, square, self.card.input.size)
-        network = None if self.card.onnx else self.network
+        network: Network | ExplainedNetwork | None = None
+        if not self.card.onnx:
+            network = self.network if self._device is not None else network_to_explain(self.loaded)
         logit = float(self.logits([crop])[0])
         return Explainable(
             square,

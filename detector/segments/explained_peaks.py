@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from detector.backends.explaining import CamGraph, PatchGraphs, network_to_explain
 from detector.explain import heatmaps, overlays
 from detector.explain.change import change_map
 from detector.explain.heatmaps import random_area_numbers
@@ -21,7 +23,6 @@ from detector.faces.patch import cut_patch
 from detector.media.frame import Image
 from detector.media.prefetch import prefetch
 from detector.media.reader import MediaReader
-from detector.models.loaded import LoadedModel
 from detector.progress import ReportShare
 from detector.schema.analysis import (
     CalmFrame,
@@ -39,6 +40,10 @@ from detector.schema.scores import round_box
 from detector.scoring.moments import KeptMoment
 from detector.scoring.scorer import Scorer
 from detector.segments.candidates import Candidate
+
+if TYPE_CHECKING:
+    from detector.networks.base import Network
+
 
 FRAMING_NAMES = {INNER: "inner face", HEAD: "whole head"}
 
@@ -165,13 +170,13 @@ class PeakExplainer:
 
     def compare(self, names: Sequence[str], calm: str) -> None:
         """Add maps of what changed since the ``calm`` face to the peaks called ``names``."""
-        if calm not in self._moments or self._network is None:
+        network, model = self._network, self._scorer.loaded.second_look
+        if calm not in self._moments or network is None or model is None:
             return
-        network, given = self._network.network, self._network.card.input
         for name in names:
             if name in self.maps:
                 explained, peak = self.maps[name], self._moments[name]
-                heat = change_map(peak, self._moments[calm], network, given)
+                heat = change_map(peak, self._moments[calm], network, model.card.input)
                 square = inner_square(explained.box, peak.roll)
                 further = heatmaps.Explained(
                     f"{name}-change", square, explained.box, heat, None, MapMethod.CHANGE
@@ -179,10 +184,11 @@ class PeakExplainer:
                 self.maps[name] = replace(explained, further=(*explained.further, further))
 
     @property
-    def _network(self) -> LoadedModel | None:
+    def _network(self) -> Network | PatchGraphs | None:
         """The transformer whose features are compared; None if the model has none."""
         model = self._scorer.loaded.second_look
-        return model if model is not None and model.network.drops_patches else None
+        network = None if model is None else network_to_explain(model)
+        return None if isinstance(network, CamGraph) or network is None or not network.drops_patches else network
 
 
 class _PeakPictures:
