@@ -520,7 +520,7 @@ def preload(model: str | Path | None = None) -> LoadedModel:
 
 
 def preload_heatmaps(loaded: LoadedModel) -> None:
-    """Load what only findings need: the graphs of heatmaps; where torch makes them, its networks and Grad-CAM."""
+    """Load what only findings need: graphs of heatmaps, or torch with its networks and Grad-CAM."""
     if loaded.card.onnx:
         return  # heatmaps of ONNX models are made by occlusion
     explained = [explaining_graphs(model) for model in (loaded, loaded.second_look) if model is not None]

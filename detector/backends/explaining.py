@@ -1,11 +1,12 @@
 """Run what heatmaps compute of a network as graphs, without torch, in bfloat16 where the processor knows it.
 
-Verdicts never depend on these numbers. Where no graph is shipped, or torch is the back end, torch computes them
-(detector.explain).
+Verdicts never depend on these numbers. Where no graph is shipped, or torch is the back end, torch computes
+them (detector.explain).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from detector.backends.runtimes import compile_openvino, knows_bfloat16, open_on
 from detector.backends.selection import open_backend, processor_threads
 from detector.models.model_files import read_arrays
 from detector.networks import graphs
-from detector.networks.graphs import CAM, CHOSEN, CROPS, FALLS, LOWER, MAPS, OUT, PATCHES, REST, TOKENS
+from detector.networks.graphs import CAM, CHOSEN, CROPS, FALLS, LOWER, MAPS, OUT, REST, TOKENS
 
 if TYPE_CHECKING:
     from detector.media.frame import Image
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 _TUNED = graphs.READINGS * graphs.QUESTIONS  # outputs of the part that reads faces
+_SHARES = 3  # of lower tokens: for the tuned blocks, for the branch, and after the first tap
 _SHARED = graphs.outputs_of(graphs.PHOTOGRAPH)[graphs.ALTERED]  # an output that both parts add to
 
 
@@ -81,35 +83,40 @@ class PatchGraphs:
         self._rest = [open_graph(part + REST) for part in graphs.UPPER_PARTS]
 
     def get_ready(self) -> None:
-        """Compile what every explanation needs; which part of the upper blocks it needs depends on the face."""
+        """Compile what every explanation needs; what else it needs depends on the face."""
         self._lower.get_ready()
 
     def look(self, crop: Image, output: int) -> PatchLook:
         """Return the maps of an ``output`` of the whole network for ``crop`` (size, size, 3)."""
         (lower,) = self._lower.run([{CROPS: crop[None]}])
-        logit, falls, cam = 0.0, np.float32(0), np.float32(0)
+        tokens = lower[TOKENS]
+        side = math.isqrt(tokens.shape[1] - 1)
+        logit, falls, cam = 0.0, np.zeros((side, side), np.float32), np.zeros((side, side), np.float32)
         for part, column in _parts_of(output):
             chosen = np.zeros((1, graphs.WINDOW_OUTPUTS if part else _TUNED), np.float32)
             chosen[0, column] = 1
-            (out,) = self._maps[part].run([{TOKENS: lower[TOKENS], CHOSEN: chosen}])
+            (out,) = self._maps[part].run([{TOKENS: _share_of(tokens, part), CHOSEN: chosen}])
             logit += float(out[OUT][0, column])
-            falls, cam = falls + out[FALLS], cam + out[CAM]
-        side = int(np.sqrt(falls.size))
-        return PatchLook(lower[TOKENS], logit, falls.reshape(side, side), cam.reshape(side, side))
+            falls += out[FALLS].reshape(side, side)
+            cam += out[CAM].reshape(side, side)
+        return PatchLook(tokens, logit, falls, cam)
 
     def without(
         self, tokens: NDArray[np.float32], output: int, hidden: Sequence[NDArray[np.bool_]]
     ) -> NDArray[np.float64]:
         """Return the logits (n,) of an ``output`` without the ``hidden`` patches (p²,)."""
-        kept = [{TOKENS: tokens[:, np.append(True, ~mask)]} for mask in hidden]
         logits = np.zeros(len(hidden))
         for part, column in _parts_of(output):
+            share = _share_of(tokens, part)
+            kept = [{TOKENS: share[:, np.append(True, ~mask)]} for mask in hidden]
             logits += [float(out[OUT][0, column]) for out in self._rest[part].run(kept)]
         return logits
 
     def patch_features(self, crops: Sequence[Image]) -> NDArray[np.float32]:
         """Map crops to features of their patches (n, p², d), for comparisons of two crops."""
-        return np.concatenate([out[PATCHES] for out in self._lower.run([{CROPS: crop[None]} for crop in crops])])
+        runs = self._lower.run([{CROPS: crop[None]} for crop in crops])
+        tokens = np.concatenate([out[TOKENS] for out in runs])[:, 1:]
+        return tokens[:, :, -(tokens.shape[2] // _SHARES) :]
 
 
 class CamGraph:
@@ -172,6 +179,12 @@ def _open(model: LoadedModel) -> ExplainedNetwork | None:
         return Graph(path, read, backend)
 
     return kind(open_graph)
+
+
+def _share_of(tokens: NDArray[np.float32], part: int) -> NDArray[np.float32]:
+    """Return which of the lower tokens a part of the upper blocks reads."""
+    width = tokens.shape[2] // _SHARES
+    return tokens[:, :, width:] if part else tokens[:, :, :width]
 
 
 def _parts_of(output: int) -> tuple[tuple[int, int], ...]:

@@ -24,9 +24,7 @@ _BLUR = 9  # px, of the pictures that are aligned
 _TOKEN_BLUR = 0.7  # standard deviation, in patches
 
 
-def change_map(
-    peak: KeptMoment, calm: KeptMoment, network: Network | PatchGraphs, card_input: Input
-) -> Mask:
+def change_map(peak: KeptMoment, calm: KeptMoment, network: Network | PatchGraphs, card_input: Input) -> Mask:
     """Return how far each patch of the inner face differs from the calm face in feature space: (size, size).
 
     The calm face is aligned to the peak's, and tokens are compared by one minus their cosine similarity. No
@@ -51,9 +49,7 @@ def aligned(crop: Image, to: Image) -> Image:
     return cv2.warpAffine(crop, warp, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def token_distances(
-    network: Network | PatchGraphs, card_input: Input, crop: Image, other: Image
-) -> Mask:
+def token_distances(network: Network | PatchGraphs, card_input: Input, crop: Image, other: Image) -> Mask:
     """Return the distance of each patch of two crops in feature space, at the size of the crops."""
     features = _patch_features(network, card_input, [crop, other])
     first, second = features / np.maximum(np.linalg.norm(features, axis=2, keepdims=True), 1e-12)

@@ -31,7 +31,8 @@ HIDDEN_AREA = 0.15
 # twice the standard deviation over random areas. It must also fall farther than without the middle of the
 # square. Maps of other faces pass the first alone too often (docs/models.md).
 _LEAST_MARGIN, _DEVIATIONS = 0.5, 2.0
-_MOST_AREAS, _LEAST_AREAS = 2 * RANDOM_AREAS, 2  # random areas for all maps of one photograph; for one map
+# Random areas of one map; of all maps of one photograph; the fewest of one of these.
+_AREAS, _MOST_AREAS, _LEAST_AREAS = 5, 16, 2
 
 
 def random_area_numbers(number: int, faces: int) -> tuple[int, ...]:
@@ -40,7 +41,7 @@ def random_area_numbers(number: int, faces: int) -> tuple[int, ...]:
     Each area costs one more crop of the slowest network, so the areas are distributed over the faces of one
     photograph in turn.
     """
-    count = min(RANDOM_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
+    count = min(_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
     return tuple((number * count + area) % RANDOM_AREAS for area in range(count))
 
 
@@ -251,7 +252,9 @@ def _of_network(seen_crop: SeenCrop) -> Heat:
     layers = network.cam_layers
     with limit_gradients(network.cam_starts), method(network, list(layers), reshape_transform=places) as cam:
         of_layers = cam(images, targets=[target] * len(crops))
-    return _of_tokens(of_layers[:, 0].sum(axis=0), size) if network.gives_tokens else _of_layers(of_layers, size)
+    return (
+        _of_tokens(of_layers[:, 0].sum(axis=0), size) if network.gives_tokens else _of_layers(of_layers, size)
+    )
 
 
 def _of_tokens(shares: Heat, size: int) -> Heat:
@@ -262,7 +265,7 @@ def _of_tokens(shares: Heat, size: int) -> Heat:
 
 
 def _of_layers(of_layers: Heat, size: int) -> Heat:
-    """Return the map of a convolutional network, from those (layers, 2, h, w) of a crop and its mirror image."""
+    """Return the map of a convolutional network, from (layers, 2, h, w) of a crop and its mirror image."""
     direct, back = np.maximum(of_layers, 0).swapaxes(0, 1)
     common = _in_common([_above_mean(layer_map, size) for layer_map in (direct + back[..., ::-1]) / 2])
     return _above_mean(common, size)

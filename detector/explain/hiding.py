@@ -123,8 +123,8 @@ def patch_answers(decider: DecidingCrop, hidden: Sequence[NDArray[np.bool_]]) ->
             for first in range(0, len(numbers), _AT_ONCE):
                 some = numbers[first : first + _AT_ONCE]
                 kept = np.stack([np.append(0, 1 + np.flatnonzero(~hidden[number])) for number in some])
-                logits = network.score_patches(
+                changed_logits = network.score_patches(
                     decider.tokens[0][torch.from_numpy(kept)], (decider.seen.output,)
                 )
-                out[some, column] = logits[:, decider.seen.output].double().cpu().numpy()
+                out[some, column] = changed_logits[:, decider.seen.output].double().cpu().numpy()
     return out

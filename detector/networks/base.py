@@ -52,7 +52,7 @@ class Network(nn.Module):
     """Whether :meth:`score_patches` can leave patches out, and :meth:`patch_features` exist."""
 
     def lower_tokens(self, crops: Tensor) -> Tensor:
-        """Map crops to tokens (n, 1 + s · s, d), the class token first, after the blocks that see all patches."""
+        """Map crops to tokens (n, 1 + s · s, d), the class token first, up to where patches are left out."""
         raise NotImplementedError
 
     def patch_features(self, crops: Tensor) -> Tensor:

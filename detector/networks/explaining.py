@@ -1,13 +1,13 @@
 """What heatmaps compute of a network, as modules that are traced to graphs: gradients need no torch then.
 
-The graphs compute what pytorch-grad-cam and autograd do in torch (detector.explain), in a fraction of the time.
+The graphs compute what pytorch-grad-cam and autograd do in torch (detector.explain), in less time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,63 +20,63 @@ from detector.networks.vit_small_14_windows import UPPER_BLOCKS, ViTSmall14Windo
 
 
 class LowerTokens(nn.Module):
-    """Crops (n, size, size, 3) to tokens that see all patches, and patches for comparisons of two crops."""
+    """Crops (n, size, size, 3) to tokens that see all patches."""
 
     def __init__(self, network: ViTSmall14) -> None:
         super().__init__()
         self.network = network
         self.input = preprocessing()
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        tokens = self.network.lower_tokens(normalised(crops, self.input))
-        shape = self.network.shape
-        above, _ = self.network.collect_taps(tokens, range(shape.whole_blocks, shape.taps[0]))
-        return tokens, above[:, 1:]
+    def forward(self, crops: Tensor) -> Tensor:
+        return self.network.lower_tokens(normalised(crops, self.input))
 
 
-class PatchLogits(nn.Module):
-    """Tokens (n, 1 + k, d) of some patches to the logits (n, outputs) of one part of a network."""
+class PatchScore(nn.Module):
+    """One part of a network that reads windows: lower tokens of some patches to logits (n, outputs)."""
 
     def __init__(self, network: ViTSmall14) -> None:
         super().__init__()
         self.network = network
         windows = isinstance(network, ViTSmall14Windows)
         blocks = network.branch_blocks if windows else network.backbone.blocks[-UPPER_BLOCKS:]
-        self.layers: list[nn.Module] = [block.norm1 for block in blocks]
-        self._score = network.score_window_patches if windows else network.score_patches
+        self.layers = [block.norm1 for block in cast("Iterable[Any]", blocks)]
+        score = network.score_window_patches if windows else network.score_patches
+        self.score = cast("Callable[..., Tensor]", score)
+        self.width = network.shape.width
 
-    def logits(self, tokens: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Return the logits, each token counting as ``weights`` (n, 1 + k) say."""
-        return self._score(tokens, weights=weights)
+
+class PatchLogits(PatchScore):
+    """Tokens (n, 1 + k, d) to logits (n, outputs)."""
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.logits(tokens)
+        return self.score(tokens)
 
 
-class PatchMaps(PatchLogits):
+class PatchMaps(PatchScore):
     """Tokens (1, 1 + p², d) and a ``chosen`` output (1, outputs), as 0 and 1, to logits and two maps (1, p²).
 
     The first is the derivative of that output by how much each patch counts, the second HiResCAM (Draelos and
     Carin, 2020) summed over the upper blocks.
     """
 
-    def forward(self, tokens: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # type: ignore[override]
+    def forward(self, tokens: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         def output(weights: Tensor, probes: list[Tensor]) -> tuple[Tensor, tuple[Tensor, list[Tensor]]]:
             with _probed(self.layers, probes) as activations:
-                logits = self.logits(tokens, weights)
+                logits = self.score(tokens, weights=weights)
             return (logits * chosen).sum(), (logits, activations)
 
-        probes = [torch.zeros_like(tokens) for _ in self.layers]
-        value, gradients, (logits, activations) = torch.func.vjp(
-            output, torch.ones(tokens.shape[:2]), probes, has_aux=True
+        probes = [torch.zeros_like(tokens[:, :, : self.width]) for _ in self.layers]
+        value, back, (logits, activations) = cast(
+            "tuple[Tensor, Callable[[Tensor], tuple[Tensor, list[Tensor]]], tuple[Tensor, list[Tensor]]]",
+            torch.func.vjp(output, torch.ones(tokens.shape[:2]), probes, has_aux=True),
         )
-        falls, of_layers = gradients(torch.ones_like(value))
+        falls, of_layers = back(torch.ones_like(value))
         shares = [(layer * slope).sum(dim=2) for layer, slope in zip(activations, of_layers, strict=True)]
-        return logits, falls[:, 1:], sum(shares[1:], shares[0])[:, 1:]
+        return logits, falls[:, 1:], torch.stack(shares).sum(dim=0)[:, 1:]
 
 
 class CamMaps(nn.Module):
-    """Crops (n, size, size, 3) to the Grad-CAM maps (layers, n, h, w) of a convolutional network, unscaled."""
+    """Crops (n, size, size, 3) to unscaled Grad-CAM maps (layers, n, h, w) of a convolutional network."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class CamMaps(nn.Module):
         # Graphs have no operations that write to their input, or that change how it lies in memory.
         for module in network.modules():
             if hasattr(module, "inplace"):
-                module.inplace = False
+                cast("Any", module).inplace = False
             for name, child in module.named_children():
                 if isinstance(child, nn.AdaptiveAvgPool2d):
                     setattr(module, name, _Mean())
@@ -100,10 +100,11 @@ class CamMaps(nn.Module):
             with _probed(layers, probes) as activations:
                 return self.network(images).sum(), activations
 
-        value, gradients, activations = torch.func.vjp(
-            output, [torch.zeros_like(shape) for shape in shapes], has_aux=True
+        value, back, activations = cast(
+            "tuple[Tensor, Callable[[Tensor], tuple[list[Tensor]]], list[Tensor]]",
+            torch.func.vjp(output, [torch.zeros_like(shape) for shape in shapes], has_aux=True),
         )
-        (of_layers,) = gradients(torch.ones_like(value))
+        (of_layers,) = back(torch.ones_like(value))
         maps = [
             (layer * slope.mean(dim=(2, 3), keepdim=True)).sum(dim=1)
             for layer, slope in zip(activations, of_layers, strict=True)
@@ -149,7 +150,7 @@ class _Mean(nn.Module):
 def _of_convolution(
     gradient: Tensor, given: Tensor, weight: Tensor, _bias: Any, stride: Any, padding: Any, *more: Any
 ) -> tuple[Tensor | None, None, None]:
-    """Return the gradient of the input of a convolution with steps of 1, which graphs have no operation for."""
+    """Return the gradient of the input of a convolution with steps of 1; graphs have no operation for it."""
     groups, wanted = more[3], more[4]
     if not wanted[0]:
         return None, None, None
@@ -177,11 +178,11 @@ def _of_select(gradient: Tensor, sizes: list[int], dim: int, index: int) -> Tens
 def _in_halves(first: Tensor, second: Tensor) -> Tensor:
     """Multiply by a square matrix in two halves.
 
-    OpenVINO 2026.4.1 stores the packed weights of products in single precision by their address and shape, and
-    would take those of a layer for those of its gradient, where they are transposed.
+    OpenVINO 2026.4.1 stores the packed weights of products in single precision by address and shape. It would
+    take those of a layer for those of its gradient, where they are transposed.
     """
     if second.shape[0] != second.shape[1]:
-        return NotImplemented  # type: ignore[no-any-return]
+        return NotImplemented
     half = second.shape[1] // 2
     return torch.cat([first @ second[:, :half], first @ second[:, half:]], dim=1)
 

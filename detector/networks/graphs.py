@@ -51,10 +51,10 @@ PARTS = {"vit_small_14_windows": ("vit_small_14_patch_heads", "vit_small_14_wind
 
 GRAPH_FOLDER = ROOT / "detector" / "networks" / "onnx"
 CROPS, FEATURES, MEAN, STD, OUT = "crops", "features", "input.mean", "input.std", "out"
-TOKENS, PATCHES, CHOSEN, FALLS, CAM = "tokens", "patches", "chosen", "falls", "cam"
+TOKENS, CHOSEN, FALLS, CAM = "tokens", "chosen", "falls", "cam"
 PREFIX = "network."
-# Graphs of what heatmaps compute (detector.networks.explaining), by what follows the architecture's name: the
-# lower blocks; maps; logits of some patches. The last two exist for each of the parts UPPER_PARTS of a network
+# Graphs of what heatmaps compute (detector.networks.explaining), by what follows the architecture's name:
+# lower blocks; maps; logits of some patches. The last two exist for each of UPPER_PARTS, parts of a network
 # that reads windows: what reads faces, and what reads windows.
 LOWER, MAPS, REST = ".lower", ".maps", ".rest"
 UPPER_PARTS = (".faces", ".windows")

@@ -27,7 +27,6 @@ from detector.networks.graphs import (
     MAPS,
     MEAN,
     OUT,
-    PATCHES,
     PREFIX,
     REST,
     STD,
@@ -107,15 +106,17 @@ def trace_explaining(network: Network, size: int) -> dict[str, ModelProto]:
         crops = {CROPS: torch.zeros(2, size, size, 3, dtype=torch.uint8)}
         return {MAPS: _graph(_unrolled(explaining.CamMaps(network), crops), crops, {CROPS: None}, (CAM,))}
     crops = {CROPS: torch.zeros(1, size, size, 3, dtype=torch.uint8)}
-    traced = {LOWER: _graph(explaining.LowerTokens(network), crops, {CROPS: None}, (TOKENS, PATCHES))}
+    traced = {LOWER: _graph(explaining.LowerTokens(network), crops, {CROPS: None}, (TOKENS,))}
+    width = network.shape.width
+    shares = ((ViTSmall14PatchHeads, slice(width)), (ViTSmall14WindowHeads, slice(width, None)))
     with torch.no_grad():
-        lower, _ = explaining.LowerTokens(network)(crops[CROPS])
-    for suffix, upper in zip(UPPER_PARTS, (ViTSmall14PatchHeads, ViTSmall14WindowHeads), strict=True):
-        part = upper(network.shape).eval()
-        examples = {TOKENS: lower, CHOSEN: torch.zeros(1, explaining.PatchLogits(part)(lower).shape[1])}
+        lower = explaining.LowerTokens(network)(crops[CROPS])
+    for suffix, (upper, share) in zip(UPPER_PARTS, shares, strict=True):
+        part, tokens = upper(network.shape).eval(), lower[:, :, share]
+        examples = {TOKENS: tokens, CHOSEN: torch.zeros(1, explaining.PatchLogits(part)(tokens).shape[1])}
         maps = _unrolled(explaining.PatchMaps(part), examples)
         traced[suffix + MAPS] = _graph(maps, examples, {TOKENS: None, CHOSEN: None}, (OUT, FALLS, CAM))
-        some = {TOKENS: lower[:, :20].repeat(2, 1, 1)}
+        some = {TOKENS: tokens[:, :20].repeat(2, 1, 1)}
         sizes = {TOKENS: {0: _counted("n", 1 << 16), 1: _counted("t", lower.shape[1])}}
         traced[suffix + REST] = _graph(explaining.PatchLogits(part), some, sizes)
     return traced

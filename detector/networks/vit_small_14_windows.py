@@ -98,31 +98,42 @@ class ViTSmall14Windows(ViTSmall14PatchHeads):
         """Map crops to the logits (n, WINDOW_OUTPUTS) of the branch alone."""
         return self.judge_windows(self.branch_features(crops))
 
-    def score_window_patches(self, tokens: Tensor, weights: Tensor | None = None) -> Tensor:
-        """Map tokens as for :meth:`score_patches` to the logits (n, WINDOW_OUTPUTS) of the branch alone."""
-        bias = attention_bias(weights)
+    def lower_tokens(self, crops: Tensor) -> Tensor:
+        """Map crops to tokens (n, 1 + patches, 3 · width): for the tuned blocks, the branch, and its low tap.
+
+        Below the branch no patch is left out: fewer maps of other faces are confirmed then.
+        """
+        first = super().lower_tokens(crops)
         blocks = range(self.shape.whole_blocks, self.shape.depth - UPPER_BLOCKS)
-        tokens, low = self.collect_taps(tokens, blocks, bias)
-        return self.judge_windows(pool_tokens([*low, *self.branch_taps(tokens, bias)], weights))
+        below, low = self.collect_taps(first, blocks)
+        return torch.cat([first, below, *low], dim=2)
+
+    def score_window_patches(self, tokens: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Map the branch's share (n, 1 + k, 2 · width) of lower tokens to logits (n, WINDOW_OUTPUTS)."""
+        below, *low = tokens.split(self.shape.width, dim=2)
+        taps = self.branch_taps(below, attention_bias(weights))
+        return self.judge_windows(pool_tokens([*low, *taps], weights))
 
     def score_patches(
         self, tokens: Tensor, outputs: Sequence[int] | None = None, weights: Tensor | None = None
     ) -> Tensor:
-        bias = attention_bias(weights)
-        blocks = range(self.shape.whole_blocks, self.shape.depth - UPPER_BLOCKS)
-        tokens, low = self.collect_taps(tokens, blocks, bias)
-        tuned_outputs = self.judge.out_features
+        tuned_outputs, width = self.judge.out_features, self.shape.width
         # Blocks of which no output is wanted are skipped.
         if outputs is None or min(outputs) < tuned_outputs:
-            upper = range(self.shape.depth - UPPER_BLOCKS, self.shape.depth)
-            tuned = self.score_taps([*low, *self.collect_taps(tokens, upper, bias)[1]], weights)
+            tuned = super().score_patches(tokens[:, :, :width], outputs, weights)
         else:
             tuned = tokens.new_zeros(len(tokens), tuned_outputs)
         if outputs is None or max(outputs) >= tuned_outputs or _SHARED in outputs:
-            of_windows = self.judge_windows(pool_tokens([*low, *self.branch_taps(tokens, bias)], weights))
+            of_windows = self.score_window_patches(tokens[:, :, width:], weights)
         else:
             of_windows = tokens.new_zeros(len(tokens), WINDOW_OUTPUTS)
         return join_logits(tuned, of_windows)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        tokens, low = self.lower(crops)
+        _, tuned = self.collect_taps(tokens, range(self.shape.depth - UPPER_BLOCKS, self.shape.depth))
+        of_windows = self.judge_windows(pool_tokens([*low, *self.branch_taps(tokens)]))
+        return join_logits(self.score_taps([*low, *tuned]), of_windows)
 
 
 @register("vit_small_14_window_heads")

@@ -51,8 +51,8 @@ class HideAndRescore(Value):
         description="logit before minus mean logit after hiding random areas"
     )
     areas: int = optional(
-        "number of random areas in that mean; since 0.2 fewer than 8 if more than two faces of "
-        "one photograph are explained",
+        "number of random areas in that mean: 8, since 0.3 5; since 0.2 fewer if many faces of one "
+        "photograph are explained",
         RANDOM_AREAS,
         ge=1,
     )

@@ -321,6 +321,17 @@ class NetworkPart(NamedTuple):
         """Return which output of the network is the fusion's input ``column``."""
         return None if self.outputs is None else self.outputs[self.columns.index(column)]
 
+    def answer(self, seen: SeenCrop, column: int) -> Floats:
+        """Return the logits (1, c) of what the part has ``seen``.
+
+        Graphs that make maps as well give that of ``column`` alone, rounded as their maps are; others are 0.
+        """
+        if not isinstance(seen.network, PatchGraphs):
+            return self.run([seen.crop])
+        out = np.zeros((1, len(self.columns)))
+        out[0, self.columns.index(column)] = seen.look.logit
+        return out
+
 
 def explainable_of_fused(
     fusion: Fusion,
@@ -356,20 +367,24 @@ def explainable_of_fused(
     deciding, columns = [], []
     for column in chosen:
         counts = fusion.within if column == SCAN else 1.0
-        seen = [(part, *crop(part)) for part in parts if column in part.columns]
-        answers = [part.run([image]) for part, image, _ in seen]
+        having = [part for part in parts if column in part.columns]
+        cut = [crop(part) for part in having]
+        seen = [
+            SeenCrop(image, network_to_explain(part.model), part.model.card.input, part.output(column))
+            for part, (image, _) in zip(having, cut, strict=True)
+        ]
+        answers = [part.answer(own, column) for part, own in zip(having, seen, strict=True)]
         raising = [
             max(0.0, float(answer[0, part.columns.index(column)]))
-            for (part, *_), answer in zip(seen, answers, strict=True)
+            for part, answer in zip(having, answers, strict=True)
         ]
-        for (part, image, square), answer, raises in zip(seen, answers, raising, strict=True):
+        for part, own, (_, square), answer, raises in zip(having, seen, cut, answers, raising, strict=True):
             share = raises / sum(raising) if sum(raising) else 1 / len(seen)
             if len(seen) > 1 and not share:
                 continue  # a window that lowered the score is no part of what raised it
-            card = part.model.card
             deciding.append(
                 DecidingCrop(
-                    SeenCrop(image, network_to_explain(part.model), card.input, part.output(column)),
+                    own,
                     square,
                     part.outputs,
                     part.run,
@@ -396,7 +411,7 @@ def explainable_of_fused(
         copies = iter(changed)
         return fuse(
             [
-                decider.run(next(copies))
+                decider.answer + decider.run(next(copies)) - decider.run([decider.seen.crop])
                 if decider in of_map
                 else np.repeat(decider.answer, len(changed[0]), axis=0)
                 for decider in deciding

@@ -188,7 +188,9 @@ class PeakExplainer:
         """The transformer whose features are compared; None if the model has none."""
         model = self._scorer.loaded.second_look
         network = None if model is None else network_to_explain(model)
-        return None if isinstance(network, CamGraph) or network is None or not network.drops_patches else network
+        return (
+            None if isinstance(network, CamGraph) or network is None or not network.drops_patches else network
+        )
 
 
 class _PeakPictures:

@@ -63,14 +63,14 @@ def test_patches_without_a_mask_score_like_the_crop(
     network: ViTSmall14PatchHeads, picture: np.ndarray
 ) -> None:
     images = network.normalise(torch.from_numpy(picture[None]))
-    tokens = network.embed(images)
+    tokens = network.lower_tokens(images)
     whole = network(images)
     assert torch.allclose(network.score_patches(tokens, (OUTPUT,)), whole, atol=1e-5)
     assert torch.allclose(network.score_patches(tokens, None, torch.ones(tokens.shape[:2])), whole, atol=1e-4)
 
 
 def test_weight_zero_is_leaving_out(network: ViTSmall14PatchHeads, picture: np.ndarray) -> None:
-    tokens = network.embed(network.normalise(torch.from_numpy(picture[None])))
+    tokens = network.lower_tokens(network.normalise(torch.from_numpy(picture[None])))
     kept = torch.arange(257) % 3 != 1
     without = network.score_patches(tokens[:, kept])
     weighted = network.score_patches(tokens, None, kept[None].float().clamp_min(1e-30))
@@ -117,7 +117,7 @@ def test_map_states_how_far_the_logit_falls(network: ViTSmall14PatchHeads, pictu
     heat = hidden_parts_map(face)
     assert heat is not None and heat.shape == (SIZE, SIZE)
     (crop,) = face.deciding
-    tokens = network.embed(network.normalise(torch.from_numpy(picture[None])))
+    tokens = network.lower_tokens(network.normalise(torch.from_numpy(picture[None])))
     weights = torch.ones(1, 257)
     weights[0, 1 + 120] -= 0.01
     with torch.inference_mode():

@@ -57,7 +57,7 @@ def test_its_logits_are_those_of_both_parts(network: ViTSmall14Windows) -> None:
 
 
 def test_blocks_that_no_wanted_output_reads_are_skipped(network: ViTSmall14Windows) -> None:
-    tokens = network.embed(torch.randn(1, 3, 56, 56))
+    tokens = network.lower_tokens(torch.randn(1, 3, 56, 56))
     whole = network.score_patches(tokens)
     for output in (
         outputs_of(INNER)[ALTERED],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detector.explain.heatmaps import check_maps, heatmap_of, hidden_parts_map
+from detector.explain.heatmaps import check_maps, heatmap_of, hidden_parts_map, random_area_numbers
 from detector.explain.hiding import Mask
 from detector.faces.crop import INNER, Face, roll
 from detector.faces.detections import Detection
@@ -112,7 +112,7 @@ def measure_peak_maps(data: Path, model: LoadedModel, every: int, report: Report
             continue
         other = before.get(peak.whole_head)
         maps = [heat, heatmap_of(peak.face)] + ([] if other is None else [other])
-        found = check_maps(peak.scorer, peak.face, maps, 0)
+        found = check_maps(peak.scorer, peak.face, maps, 0, random_area_numbers(0, 1))
         checks.append(MapChecks(found[0], found[1], found[2] if len(found) > 2 else None))
         before[peak.whole_head] = heat
         report(f"{path.name}, {row['generator']}: {_words(checks[-1])}")
