@@ -29,24 +29,16 @@ import numpy as np
 import torch
 
 from detector import analyze
-from detector.demo_clip import portraits
-from detector.explain.heatmaps import explain
-from detector.faces.crop import crop_square, roll, square_for_face
-from detector.faces.detections import Detection
-from detector.faces.patch import cut_patch
+from detector.faces.crop import crop_square, square_for_face
 from detector.faces.scene_changes import CutDetector
 from detector.faces.search.networks import FaceDetector
 from detector.faces.search.search import FaceSearch
-from detector.faces.windows import cut_windows
 from detector.media.frame import Frame, Image
 from detector.media.open import open_media
 from detector.models.loaded import LoadedModel, load_model
 from detector.schema.analysis import Parameters
 from detector.scoring.first_pass import BATCH
-from detector.scoring.fused_scorer import BothNetworks, FusedScorer
-from detector.scoring.moments import KeptMoment
 from detector.scoring.scorer import Scorer
-from detector.scoring.second_look import PersonLooker
 from detector.voice.model import load_voice_model
 from detector.voice.windows import listen
 from tests import bench_options
@@ -95,7 +87,7 @@ def main() -> None:
     figures: dict[str, float] = {}
     model = load_model()
     if asked.explanations:
-        for key, value in explanations(model).items():
+        for key, value in explanations().items():
             print(f"{key:68} {value:8.2f}")
         return
     if asked.real:
@@ -117,7 +109,7 @@ def main() -> None:
             compared[f"{name}: "] = repeated
     for name, path in compared.items():
         figures |= {f"{name}{key}": value for key, value in against_the_open_pipeline(path, model).items()}
-    figures |= explanations(model)
+    figures |= explanations()
     figures |= speech()
     if asked.long:
         figures |= long_clip()
@@ -138,28 +130,16 @@ def main() -> None:
     Path("out/bench.json").write_text(json.dumps({"machine": machine, "figures": figures}, indent=2) + "\n")
 
 
-def explanations(model: LoadedModel) -> dict[str, float]:
-    """What heatmaps of three peak frames and their checks take in a process that has made one before."""
-    image = portraits()[0]
-    face = FaceDetector()(image)[0]
-    networks = BothNetworks.of(Scorer(model.alone), model)
-    patch, windows = cut_patch(image, face.box), cut_windows(image, face.box)
-    moment = KeptMoment(0, 0.0, 0, patch, roll(face), windows)
-    rows = np.zeros(1, [("track", np.int32), ("time", float), ("logit", float)])
-    look = PersonLooker(networks, alternate_heads=False).look([0], rows, [moment], 1)
-    assert look is not None
-    scorer = FusedScorer(networks, [look])
-    peak = Detection(0, 0.0, 0, 0, True, face.box, roll(face), 0.0, 0.0)
-
-    def explain_peaks() -> None:
-        for _ in range(3):
-            explain(scorer, scorer.explainable(image, peak), "A1-1", face.box, 0)
-
-    explain_peaks()
-    wall, worked = timed({"explained": explain_peaks})
+def explanations() -> dict[str, float]:
+    """What heatmaps of three peak frames and their checks take, first in a process and then again."""
+    command = [sys.executable, "-m", "tests.bench_explanations"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    measured = json.loads(done.stdout)
+    name = "three peak frames: heatmaps and checks"
     return {
-        "three peak frames: heatmaps and checks, seconds": wall["explained"],
-        "three peak frames: heatmaps and checks, seconds of processor time": worked["explained"],
+        f"{name}, crops of each": measured["crops"],
+        f"{name}, seconds of processor time": measured["again"],
+        f"{name}, the first of a process, seconds of processor time": measured["first"],
     }
 
 

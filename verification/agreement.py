@@ -193,6 +193,13 @@ class _Comparison(FieldAgreement):
             yield other_length(field.name, old, new)
         yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
 
+    def _check(self, old: Any, new: Any, field: Field) -> Iterator[str]:
+        """Compare what a check decides, and its figures within their tolerances."""
+        if old is not None and new is not None and old.confirmed is not new.confirmed:
+            words = ["confirmed" if check.confirmed else "not confirmed" for check in (new, old)]
+            yield is_not(f"the heatmap of {field.name}", *words)
+        yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
+
     def _arithmetic(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         if not same_arithmetic(field.old, field.new):
             yield is_not("the arithmetic", f"not the same: {number_format(new)}", number_format(old)) + (

@@ -10,9 +10,11 @@ from pydantic import Field
 from detector.schema.base import Probability, Seconds, Value, optional
 from detector.schema.scores import Box
 from detector.schema.tolerance import (
+    CHECK,
+    FALL,
     HEAT,
+    HIDDEN,
     INSTANT,
-    LOGIT,
     PICTURE,
     PLACE,
     Tolerance,
@@ -42,12 +44,14 @@ class HideAndRescore(Value):
 
     area: Probability = Field(description="share of the face that was hidden")
     probability: Probability = Field(description="before hiding")
-    hidden_highlight: Probability = Field(description="after hiding the hottest area")
-    hidden_random: Probability = Field(description="after hiding a random area, mean of several")
-    drop_highlight: Annotated[float, LOGIT] = Field(
+    hidden_highlight: Annotated[Probability, HIDDEN] = Field(description="after hiding the hottest area")
+    hidden_random: Annotated[Probability, HIDDEN] = Field(
+        description="after hiding a random area, mean of several"
+    )
+    drop_highlight: Annotated[float, FALL] = Field(
         description="logit before minus logit after hiding the hottest area"
     )
-    drop_random: Annotated[float, LOGIT] = Field(
+    drop_random: Annotated[float, FALL] = Field(
         description="logit before minus mean logit after hiding random areas"
     )
     areas: int = optional(
@@ -56,16 +60,16 @@ class HideAndRescore(Value):
         RANDOM_AREAS,
         ge=1,
     )
-    margin: Annotated[float, LOGIT] = optional(
+    margin: Annotated[float, FALL] = optional(
         "by how much the first drop must exceed the second one, at least, for the map to count as confirmed: "
         "0.5, since 0.3 at least twice the standard deviation of drops over random areas",
         0.5,
         gt=0,
     )
-    hidden_middle: Probability | None = optional(
+    hidden_middle: Annotated[Probability | None, HIDDEN] = optional(
         "after hiding a disc of the same size in the middle, where maps are hot in many faces", since="0.3"
     )
-    drop_middle: Annotated[float | None, LOGIT] = optional(
+    drop_middle: Annotated[float | None, FALL] = optional(
         "logit before minus logit after hiding that disc", since="0.3"
     )
 
@@ -136,7 +140,7 @@ class PeakMap(Value):
     heat: Annotated[Probability, HEAT] = Field(
         description="highest value relative to that of the strongest map by this method in the analysis"
     )
-    check: HideAndRescore | None = optional("null: not checked, since it explains no score")
+    check: Annotated[HideAndRescore | None, CHECK] = optional("null: not checked, since it explains no score")
 
 
 class FaceFrame(Value):
@@ -180,7 +184,7 @@ class Peak(FaceFrame):
     heat: Annotated[Probability, HEAT] = Field(
         description="highest value of this map on the scale of the whole analysis"
     )
-    check: HideAndRescore | None = Field(description="null: there is no heatmap, since 0.3")
+    check: Annotated[HideAndRescore | None, CHECK] = Field(description="null: there is no heatmap, since 0.3")
     maps: tuple[PeakMap, ...] = optional(
         "every heatmap of this frame; the first is the one that overlay, map, heat and check belong to; "
         "empty in analyses before 0.3",
