@@ -15,7 +15,7 @@ from detector.backends.explaining import CamGraph, PatchGraphs
 from detector.explain.hiding import Mask, hide_each, logits_without, moved
 from detector.faces.crop import CropSquare
 from detector.media.frame import Image
-from detector.schema.analysis import RANDOM_AREAS, Box, HideAndRescore, MapMethod
+from detector.schema.analysis import RANDOM_AREAS, USUAL_AREAS, Box, HideAndRescore, MapMethod
 from detector.scoring.fusion import DecidingCrop, Explainable, SeenCrop
 from detector.scoring.scorer import Scorer
 
@@ -31,8 +31,8 @@ HIDDEN_AREA = 0.15
 # twice the standard deviation over random areas. It must also fall farther than without the middle of the
 # square. Maps of other faces pass the first alone too often (docs/models.md).
 _LEAST_MARGIN, _DEVIATIONS = 0.5, 2.0
-# Random areas of one map; of all maps of one photograph; the fewest of one of these.
-_AREAS, _MOST_AREAS, _LEAST_AREAS = 5, 16, 2
+# Random areas of all maps of one photograph; the fewest of one of these.
+_MOST_AREAS, _LEAST_AREAS = 16, 2
 
 
 def random_area_numbers(number: int, faces: int) -> tuple[int, ...]:
@@ -41,7 +41,7 @@ def random_area_numbers(number: int, faces: int) -> tuple[int, ...]:
     Each area costs one more crop of the slowest network, so the areas are distributed over the faces of one
     photograph in turn.
     """
-    count = min(_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
+    count = min(USUAL_AREAS, max(_LEAST_AREAS, _MOST_AREAS // max(1, faces)))
     return tuple((number * count + area) % RANDOM_AREAS for area in range(count))
 
 

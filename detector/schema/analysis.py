@@ -39,6 +39,7 @@ from detector.schema.method import Library as Library
 from detector.schema.model import Model, Platt, Range, Rate  # noqa: F401
 from detector.schema.peaks import (  # noqa: F401
     RANDOM_AREAS,
+    USUAL_AREAS,
     CalmFrame,
     CloseUp,
     FrameIndex,

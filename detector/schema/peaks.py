@@ -30,8 +30,9 @@ FrameIndex = Annotated[
 # hiding random areas does, and at least this many times as far. The margin keeps small drops and maps of
 # other faces from counting (docs/models.md), the ratio a face that any hiding unsettles.
 CLEAR_RATIO = 2.0
-# Random areas with which a heatmap is compared; many faces of one photograph share them.
-RANDOM_AREAS = 8
+# Random areas from which those of a check are taken, and how many one heatmap is compared with; many faces of
+# one photograph share them.
+RANDOM_AREAS, USUAL_AREAS = 8, 5
 
 
 class HideAndRescore(Value):

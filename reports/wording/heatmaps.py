@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detector.schema.analysis import RANDOM_AREAS, HideAndRescore, Model
+from detector.schema.analysis import USUAL_AREAS, HideAndRescore, Model
 from language.formatting import shown, signed
 from language.translation import gettext, ngettext
 
@@ -57,7 +57,7 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
         change=signed(-check.drop_highlight),
         random=signed(-check.drop_random),
     )
-    if check.areas < RANDOM_AREAS:
+    if check.areas < USUAL_AREAS:
         figures = ngettext(
             "%(figures)s This average is rough: it covers only %(areas)s random area instead of "
             "%(usual)s, because many faces of this photograph share the time for such checks.",
@@ -66,7 +66,7 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
             check.areas,
             figures=figures,
             areas=check.areas,
-            usual=RANDOM_AREAS,
+            usual=USUAL_AREAS,
         )
     if alone:
         figures = gettext(

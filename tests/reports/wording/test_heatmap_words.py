@@ -10,10 +10,10 @@ from told import procedure
 
 from detector.models.loaded import load_model
 from detector.networks.base import create
-from detector.schema.analysis import HideAndRescore, MediaKind
+from detector.schema.analysis import USUAL_AREAS, HideAndRescore, MediaKind
 from reports.annex import general_glossary, glossary
 from reports.persons.segments import segment_view
-from reports.wording.heatmaps import FORMER_TRANSFORMERS, TRANSFORMERS, maps_of
+from reports.wording.heatmaps import FORMER_TRANSFORMERS, TRANSFORMERS, check_words, maps_of
 
 
 def test_methods_of_both_networks_are_named(tmp_path: Path) -> None:
@@ -79,3 +79,17 @@ def test_a_map_is_confirmed_if_hiding_it_lowers_the_logit_more_than_anything_els
         drop_middle=middle,
     )
     assert check.confirmed is confirmed
+
+
+@pytest.mark.parametrize(("areas", "rough"), [(USUAL_AREAS, False), (USUAL_AREAS - 1, True)])
+def test_only_a_check_with_fewer_areas_than_usual_is_called_rough(areas: int, rough: bool) -> None:
+    check = HideAndRescore(
+        area=0.15,
+        probability=0.9,
+        hidden_highlight=0.5,
+        hidden_random=0.9,
+        drop_highlight=2.2,
+        drop_random=0.0,
+        areas=areas,
+    )
+    assert ("rough" in check_words(check)) is rough
