@@ -86,7 +86,7 @@ def test_outweighed_face_leaves_the_verdict_open(tmp_path: Path, model: LoadedMo
     threshold = 0.1 * scores[0] + 0.9 * scores[1]
     among_others, highest_counts = told(threshold), told(threshold, average_odds=False)
     assert among_others.verdict is Verdict.INCONCLUSIVE and not among_others.segments
-    assert "of 2 judged faces" in among_others.reason
+    assert "among 2 judged faces" in among_others.reason
     assert highest_counts.verdict is Verdict.MANIPULATED and len(highest_counts.segments) == 1
     assert highest_counts.probability > among_others.probability
     assert highest_counts.segments[0].person in among_others.reason.partition(":")[0]

@@ -31,7 +31,6 @@ from reports.review.annotations import (
     verified,
 )
 from reports.review.second_review import CONCLUSIONS
-from reports.validation.plots import PlotTick
 from webapp.accounts.permissions import Permission, require
 from webapp.accounts.visibility import visible_session
 from webapp.casework import reviews as second_reviews
@@ -419,6 +418,14 @@ class Bar:
     note: str
     total: int
     pieces: tuple[BarPiece, ...]
+
+
+@dataclass(frozen=True)
+class PlotTick:
+    """A tick of an axis; that of reports brings SciPy, which pages do without."""
+
+    at: float
+    label: str
 
 
 @dataclass(frozen=True)

@@ -51,11 +51,14 @@ def test_unstable_face_neither_makes_nor_outweighs_a_finding() -> None:
     counts = coverage(faces_found=10, frames_sampled=1)
     verdict, reason = decide(IMAGE, DEFAULT, counts, [reaching("A", 0.7), unstable, *calm], [])
     assert verdict is Verdict.INCONCLUSIVE
-    assert reason.startswith("Person A: above the threshold") and "of 9 faces on which views agree" in reason
+    assert (
+        reason.startswith("Person A: on its own above the threshold")
+        and "among 9 faces on which views agree" in reason
+    )
     assert "Person B: " in reason and "at a time" not in reason
     unjudged = person("K", usable=0)
     reason = decide(IMAGE, DEFAULT, counts, [reaching("A", 0.7), *calm, unjudged], [])[1]
-    assert "of 9 judged faces one" in reason and reason.endswith("they do not reach it.")
+    assert "among 9 judged faces, one" in reason and reason.endswith("do not reach it.")
 
 
 def test_answers_are_averaged_over_examined_faces() -> None:

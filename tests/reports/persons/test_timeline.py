@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from detector.files import ROOT
 from detector.schema.analysis import Analysis, MediaKind, Score, Scores, Verdict
 from language import translation
+from reports import fonts
 from reports.persons import timeline_scale as timeline_ticks
 from reports.persons.timeline import ROOMY_LANES, draw_timeline
 from reports.persons.timeline_scale import LEFT, RIGHT
@@ -27,6 +28,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 def figure(analysis: Analysis, folder: Path) -> tuple[str, ElementTree.Element]:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
     translation.install(environment)
+    environment.globals["figure_fonts"] = fonts.FIGURES
     source = '{% from "macros/timeline.html" import timeline %}{{ timeline(view) }}'
     markup = environment.from_string(source).render(view=report_view(analysis, folder))
     svg = markup[markup.index("<svg") : markup.index("</svg>") + 6]

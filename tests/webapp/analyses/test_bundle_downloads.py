@@ -136,7 +136,7 @@ def test_the_page_finds_its_files(client, row):
 def test_the_readme_explains_verification(client, row):
     text = unpacked(client.get(f"/analyses/{row.id}/bundle.zip").data)["README.txt"].decode()
     assert "sha256sum --check sha256sums.txt" in text and row.exhibit.sha256 in text
-    assert "media/exhibit.mp4 is the exhibit as it was handed in" in text
+    assert "media/exhibit.mp4 is the unchanged exhibit" in text
 
 
 def test_the_readme_lists_the_custody_log_only_if_included(client, row, monkeypatch):
@@ -153,7 +153,7 @@ def test_the_readme_is_translated(client, row):
     assert text.startswith("Reelproof-Prüfpaket\n===================\n")
     assert "media/exhibit.mp4 ist das Asservat, wie es übergeben wurde" in text
     assert "sha256sum --check sha256sums.txt" in text and row.exhibit.sha256 in text
-    assert "Manipuliert (" in text and "manipulated" not in text
+    assert "Anzeichen einer Manipulation (" in text and "manipulation" not in text
 
 
 @pytest.mark.parametrize("kind", ["asked", "never made", "none"])

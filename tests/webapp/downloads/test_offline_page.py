@@ -66,7 +66,9 @@ def test_the_page_contains_the_messages_of_its_language(app: Flask, page: str, t
     assert brought and json.loads(brought[1])["messages"]["Unsure"] == "Unsicher"
     assert '<html lang="de"' in german
     data = json.loads(re.search(r'id="review-data">(.*?)</script>', german, re.DOTALL)[1])  # type: ignore[index]
-    assert data["segments"][0]["strength"].endswith("Hinweis"), "the desk's data speak it too"
+    assert data["segments"][0]["strength"].endswith("Anzeichen einer Manipulation"), (
+        "the desk's data speak it too"
+    )
 
 
 def test_the_page_fetches_nothing_from_elsewhere(page: str) -> None:
