@@ -268,7 +268,7 @@ def _similarity_transforms(
 
 
 def _by_templates(exhibit: Strip, reference: Strip) -> Iterator[Floats]:
-    """Search the centre of the exhibit's picture in the reference's, at many sizes and also mirrored."""
+    """Search the reference's picture for the centre of the exhibit's, at many sizes and also mirrored."""
     left, top, right, bottom = content_box(exhibit.pictures)
     across, down = (right - left) / 5, (bottom - top) / 5
     x0, x1, y0, y1 = round(left + across), round(right - across), round(top + down), round(bottom - down)

@@ -36,7 +36,7 @@ def change_map(peak: KeptMoment, calm: KeptMoment, network: Network | PatchGraph
 
 
 def aligned(crop: Image, to: Image) -> Image:
-    """Warp ``crop`` so that it lies like ``to``, by the best affine map (ECC, Evangelidis, 2008)."""
+    """Warp ``crop`` to align it with ``to``, by the best affine map (ECC, Evangelidis, 2008)."""
     size = to.shape[0]
     template, moving = (cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY) for image in (to, crop))
     warp: Any = np.eye(2, 3, dtype=np.float32)

@@ -172,7 +172,7 @@ def _roll(image: Image, score: Score) -> float:
 
 
 def _written(head_map: _HeadMap, number: int, out: Path) -> FrameMap:
-    """Write the pictures of a map, and return what they are; the heat is not relative to anything."""
+    """Write the pictures of a map, and return its description; the heat is absolute."""
     frame, heatmap = f"{number:03d}.jpg", f"{number:03d}.png"
     probability = head_map.score.probability or 0.0
     levels = visible_levels(head_map.explained.heat) * np.float32(probability)

@@ -389,7 +389,7 @@ def _end(fingerprint: Fingerprint, last: int, step: int) -> float:
 
 
 def _as_view(window: Window, view: _View) -> View:
-    """Convert a window; one that only leaves out a caption in both counts as the whole picture."""
+    """Convert a window; if it only leaves out a caption of both pictures, it counts as the whole."""
     if view.own == view.other:
         return View()
     left, top, right, bottom = (

@@ -417,8 +417,8 @@ class InputLimits:
         if seconds > self.seconds:
             raise MediaError(
                 N_(
-                    "The recording lasts %(length)s by the times in it; at most %(allowed)s are examined at "
-                    "once. Cut out the part in question, or convert the file if its times are wrong."
+                    "The recording lasts %(length)s by its timestamps; at most %(allowed)s are examined at "
+                    "once. Cut out the part in question, or convert the file if the timestamps are wrong."
                 )
                 % {"length": _words(seconds), "allowed": _words(self.seconds)}
             )

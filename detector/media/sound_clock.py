@@ -106,7 +106,7 @@ class SoundClock:
 def plausible_start(start: Fraction, seconds: float) -> Fraction:
     """Return when sound begins beside pictures that last some ``seconds``.
 
-    Sound that begins long after the last picture has a wrong clock, and begins with them.
+    Sound that begins long after the last picture has a wrong clock; it is taken to begin with the pictures.
     """
     return Fraction(0) if start > max(LONGEST_GAP, Fraction(seconds)) else start
 

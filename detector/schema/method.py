@@ -126,7 +126,7 @@ class Parameters(Value):
 
     sample_rate: float = Field(default=8.0, gt=0, le=120, description=N_("sampled frames a second"))
     detection_threshold: float = Field(
-        default=0.5, gt=0, lt=1, description=N_("least CenterFace confidence of a face that is followed")
+        default=0.5, gt=0, lt=1, description=N_("lowest CenterFace confidence of a face that is followed")
     )
     detection_width: int = Field(
         default=640,
@@ -160,7 +160,7 @@ class Parameters(Value):
         default=48.0, ge=0, description=N_("least face width judged, px of the upright frame")
     )
     minimum_confidence: float = Field(
-        default=0.7, ge=0, lt=1, description=N_("least CenterFace confidence of a face that is judged")
+        default=0.7, ge=0, lt=1, description=N_("lowest CenterFace confidence of a face that is judged")
     )
     minimum_contrast: float = Field(
         default=5.0, ge=0, description=N_("least standard deviation of a judged crop's grey levels, of 255")

@@ -176,8 +176,8 @@ _HEADS_EVERY, _WINDOWS_EVERY = 2, 4  # moments of a track, of which one shows th
 class PersonLooker:
     """Shows inner faces to the second network, and the whole head in every other moment.
 
-    Windows, four crops a moment, are shown in every fourth. For a photograph, or without ``alternate_heads``,
-    the whole head and windows are shown in each moment.
+    Windows, four crops a moment, are shown in every fourth moment. For a photograph, or without
+    ``alternate_heads``, the whole head and windows are shown in each moment.
     """
 
     def __init__(self, networks: BothNetworks, alternate_heads: bool = True) -> None:

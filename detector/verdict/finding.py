@@ -128,7 +128,7 @@ class Finding:
 
     @property
     def motionless(self) -> list[str]:
-        """Ids of the persons judged in enough frames whose face is a still picture."""
+        """Ids of the persons whose face is a still picture, if judged in enough frames."""
         return [name for name, person in self.persons.items() if person.motionless]
 
     @property

@@ -111,7 +111,7 @@ class _Group:
         self.listener.add(samples)
 
     def parted(self, block: Samples) -> list[_Group]:
-        """Return this group, and new ones of its channels that carry other speech in the next ``block``."""
+        """Return this group, plus new ones for its channels that carry other speech in the next ``block``."""
         parts = alike_channels(block, CELL, self.channels)
         if len(parts) == 1:
             return [self]

@@ -30,7 +30,7 @@ class Runner(Protocol):
 
 
 def open_graph(graph: bytes, threads: int | None = None, may_round: bool = False) -> Runner:
-    """Compile an ONNX ``graph``; ``threads`` is by default as for other networks.
+    """Compile an ONNX ``graph``; ``threads`` defaults to what other networks use.
 
     With ``may_round`` it computes in bfloat16 if that back end is requested and the processor knows it.
     """

@@ -144,7 +144,7 @@ def altered(options: argparse.Namespace) -> None:
 def patch_heads(options: argparse.Namespace) -> None:
     """Train the heads for single patches on blends, and add them to the head *altered* of inner faces.
 
-    Weights that have such heads, as the shipped ones, get only these trained again.
+    If the weights already have such heads, as the shipped ones do, only the heads are trained again.
     """
     network, folder = with_patch_heads(_read_finished(options.of)), run_folder(options)
     pairs = training_pairs(training_patches(options.data, options.out))

@@ -56,7 +56,7 @@ class LinearHead:
 
 
 def fitted(native: FeatureSet, clips: FeatureSet | None = None) -> LinearHead:
-    """Fit a head on samples of one window: of ``native``, and with a small share of older ``clips``.
+    """Fit a head on samples of one window: those of ``native`` and, as a small share, of older ``clips``.
 
     Raises ValueError for a sample of another role than ``train``.
     """

@@ -172,7 +172,7 @@ def _source_folds(samples: Sequence[Sample]) -> dict[str, int]:
 
 
 def _weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
-    """Return weights (n,), 1 in all: classes alike, families and sources by the root of their number."""
+    """Return weights (n,), 1 in sum, half per class; families and sources weigh by the root of their size."""
     fake = np.array([sample.fake for sample in samples])
     keys = [(s.fake, s.family if s.fake else source_of(s)) for s in samples]
     counts = Counter(keys)

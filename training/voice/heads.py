@@ -45,10 +45,10 @@ def fit_head(
 ) -> Head:
     """Fit a logistic regression to features (n, 4848) from which their page's part was removed.
 
-    That part is the middle between the means of both classes of a page, so that channel and speakers of a
-    page teach nothing. A page of one class stays as it is. Directions in which pages differ, and those of
-    ``shifts`` (k, 4848), by which channels move features, cost more than others (within-class covariance
-    normalisation; Hatch et al., 2006): a new page and a new channel differ in them as well.
+    That part is the midpoint between the means of a page's two classes, so that nothing is learnt from the
+    channel and speakers of a page. A page of one class stays as it is. Directions in which pages differ,
+    and those of ``shifts`` (k, 4848), by which channels move features, cost more than others (within-class
+    covariance normalisation; Hatch et al., 2006): a new page and a new channel differ in them as well.
     """
     scaler = StandardScaler().fit(features)
     scaled, of_page = scaler.transform(features), np.array(pages)

@@ -164,7 +164,7 @@ class Provider:
                 gettext("The provider has no page to sign out."), gettext("Sign out there yourself.")
             )
         if not is_safe_endpoint(url):
-            raise ProviderError(gettext("The provider's page to sign out is not https."))
+            raise ProviderError(gettext("The provider's sign-out page does not use https."))
         query = [("client_id", self._settings.oidc_client), ("post_logout_redirect_uri", redirect_uri)]
         return str(add_params_to_uri(url, query))
 

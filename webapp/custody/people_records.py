@@ -153,8 +153,8 @@ def annotation_problems(
             )
     if missing:
         yield ngettext(
-            "An annotation of the custody log cannot be found in the database.",
-            "%(num)s annotations of the custody log cannot be found in the database.",
+            "An annotation recorded in the custody log cannot be found in the database.",
+            "%(num)s annotations recorded in the custody log cannot be found in the database.",
             len(missing),
         )
 

@@ -82,8 +82,8 @@ _DESCRIPTIONS = (
     (
         "manifest.json",
         N_(
-            "all files with size and SHA-256, and what they are about; manifest.sha256 is its own, "
-            "manifest.sig a signature over it, if the bundle's maker has a key"
+            "all files with size and SHA-256, and what they are about; manifest.sha256 holds the "
+            "manifest's own SHA-256, manifest.sig a signature over it, if the bundle's maker has a key"
         ),
     ),
     ("sha256sums.txt", N_("the same sums for the program sha256sum")),

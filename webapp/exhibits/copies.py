@@ -55,7 +55,7 @@ class Copy:
         if self.match.other_share >= ABOUT_ALL:
             return gettext("contains all of it")
         if self.match.of_most:
-            return gettext("shows most of the same")
+            return gettext("shows mostly the same")
         if self.match.all_found:
             return gettext("shows a part of it")
         if self.match.inverse().all_found:

@@ -166,7 +166,7 @@ class Incoming:
 class AssembledFile:
     """A complete, flushed file in the data folder that was received in parts. The constructor hashes it.
 
-    The file stays where it is: an exhibit made of it is a hard link to the same bytes.
+    The file stays where it is: an exhibit made from it is a hard link to the same bytes.
     """
 
     def __init__(self, folders: Folders, path: Path) -> None:

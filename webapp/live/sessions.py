@@ -41,7 +41,7 @@ class SessionStatus(StrEnum):
 
 @dataclass(frozen=True)
 class FaceView:
-    """A face to draw over the picture, whose sides are 100 long."""
+    """A face to draw over the picture, in percent of the picture's width and height."""
 
     left: float
     top: float

@@ -83,7 +83,7 @@ class Folders:
         return self.analyses / analysis_id
 
     def finding(self, analysis_id: str) -> Path:
-        """Return the folder of a finding whose pictures follow."""
+        """Return the folder of a finding whose pictures are still to come."""
         return self.findings / analysis_id
 
     def comparison(self, comparison_id: str) -> Path:

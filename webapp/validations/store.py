@@ -211,7 +211,7 @@ def remove(validation_id: str) -> None:
             raise UserError(
                 409,
                 gettext("Reports quote this validation."),
-                gettext("Choose another validation to quote, or none, first."),
+                gettext("First choose another validation to quote, or none."),
             )
         details = {"what": quoted_extract.REMOVED, "validation": validation_id}
         details["validation sha256"] = validation.about.validation_sha256
@@ -245,7 +245,7 @@ def _validation_folders(folders: Folders) -> list[Path]:
 
 
 def validation_problems(session: Session, folders: Folders) -> Iterator[str]:
-    """Yield the reasons why reports cannot quote the chosen validation, and validations missing in the log.
+    """Yield why reports cannot quote the chosen validation, and which validations the log lacks.
 
     The caller checks the MACs of the log's entries.
     """

@@ -80,7 +80,7 @@ def test_partial_copy_shows_its_times(app, client, original):
 @pytest.mark.parametrize(
     ("share", "words", "back"),
     [
-        (0.83, "shows most of the same", "shows most of the same"),
+        (0.83, "shows mostly the same", "shows mostly the same"),
         (1.0, "shows a part of it", "contains all of it"),
         (0.7, "has parts in common with it", "has parts in common with it"),
     ],

@@ -146,7 +146,7 @@ def _at_size(crop: Image, size: int, linear: bool) -> Image:
 
 
 def _resaved(image: Image, square: CropSquare, size: int, rng: np.random.Generator) -> Image:
-    """Crop as a platform shares photographs: reduced, and saved as JPEG once or twice."""
+    """Return a crop like a photograph shared on a platform: reduced, and saved as JPEG once or twice."""
     side = int(np.clip(square.side * np.exp(rng.uniform(np.log(0.5), 0.0)), 64, _LARGEST)) // 2 * 2
     crop = crop_square(image, square, side)
     for _ in range(1 + int(rng.random() < _TWICE)):

@@ -145,7 +145,7 @@ def persons_of(path: Path, model: LoadedModel) -> tuple[PersonRecord, ...]:
 
 
 def clip_inputs(records: Sequence[ClipRecord]) -> ClipScores:
-    """Return the fusion's inputs of each clip's person of longest screen time; omit clips without a face."""
+    """Return the fusion's inputs of the person longest on screen in each clip; omit clips without a face."""
     seen = [r for r in records if r.persons and r.persons[0].inputs is not None]
     return ClipScores(
         [r.file for r in seen],

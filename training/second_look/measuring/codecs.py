@@ -58,8 +58,8 @@ def measure_codecs(
     """Return how much each codec raises the altered half's logit of unmanipulated clips, on average.
 
     Both networks were trained on footage that H.264 had encoded; traces of HEVC, VP9 and AV1 raise their
-    answers, and remain where H.264 follows. The first seconds of every ``every``-th develop clip are used; of
-    ``manipulated`` ones only verdicts are reported. Copies are written to ``folder`` one at a time, and
+    answers, even after re-encoding as H.264. The first seconds of every ``every``-th develop clip are used;
+    of ``manipulated`` ones only verdicts are reported. Copies are written to ``folder`` one at a time, and
     results stored there for this fusion, so that a run can be resumed.
     """
     assert model.card.second_look is not None

@@ -64,5 +64,5 @@ def test_invalid_provider_descriptions_are_refused(provider, described, wrong):
 def test_unsafe_end_session_endpoints_are_refused(provider, described, there):
     described["end_session_endpoint"] = there
     assert go(provider)
-    with pytest.raises(ProviderError, match="page to sign out is not https"):
+    with pytest.raises(ProviderError, match="sign-out page does not use https"):
         provider.end_session_url(BACK)
