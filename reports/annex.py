@@ -239,7 +239,10 @@ GLOSSARY = (
     ),
     (
         N_("logit"),
-        N_("The output of a network before it becomes a score. Equal steps are equal evidence."),
+        N_(
+            "The output of a network before it becomes a score. Equal steps are equal evidence: from a score "
+            "of 0.99 to 0.98 it falls by 0.7."
+        ),
     ),
     ("PTS", N_("Presentation time stamp: the exact time of a frame as stored in the file.")),
     (

@@ -152,6 +152,7 @@ def _peak(folder: Path | None, number: int, time: float) -> VoicePeak:
             drop_highlight=3.2,
             drop_random=0.4,
             areas=8,
+            margin=0.6,
         ),
     )
 

@@ -13,6 +13,7 @@ from detector.schema.causes.voices import VoiceCode
 from detector.schema.formatting import N_
 from detector.schema.measurements import Span
 from detector.schema.model import Described
+from detector.schema.peaks import CLEAR_RATIO
 from detector.schema.strength import MaterialKind, Strength, strength_of
 from detector.schema.tolerance import (
     FINDING,
@@ -63,11 +64,25 @@ class VoiceCheck(Value):
         description="logit before minus mean logit after hiding random areas"
     )
     areas: int = Field(ge=1, description="number of random areas in that mean")
+    margin: Annotated[float | None, FOUND_LOGIT] = optional(
+        "by how much the first drop must exceed the second one, at least, for the map to count as confirmed: "
+        "0.5, or twice the standard deviation of drops over random areas; null: any more counted",
+        since="0.3",
+    )
+
+    @property
+    def least_drop(self) -> float:
+        """The drop of the logit from which the map counts as confirmed, as for faces."""
+        if self.margin is None:
+            return max(0.0, self.drop_random)
+        return max(self.margin, self.drop_random + self.margin, CLEAR_RATIO * self.drop_random)
 
     @property
     def confirmed(self) -> bool:
-        """Whether hiding the hottest area lowers the score more than hiding random areas does."""
-        return self.drop_highlight > 0 and self.drop_highlight > self.drop_random
+        """Whether hiding the hottest area lowers the score clearly more than hiding random areas does."""
+        if self.margin is None:
+            return self.drop_highlight > self.least_drop
+        return self.drop_highlight >= self.least_drop
 
 
 class VoicePeak(Value):

@@ -34,7 +34,7 @@ from detector.voice.findings import (
     segment_runs,
     smooth,
 )
-from detector.voice.maps import RANDOM_AREAS
+from detector.voice.maps import LEAST_MARGIN, RANDOM_AREAS
 from detector.voice.outline import FINEST, MOST_COLUMNS, SPECTROGRAM
 from detector.voice.samples import RATE
 from detector.voice.windows import MUCH_SPEECH, SHORT_WINDOW, STEP, WINDOW, Window
@@ -348,6 +348,8 @@ def _of_peaks(voice: Voice, judged: Sequence[_Judged], *, explained: bool) -> It
 def _check_fits(check: VoiceCheck) -> bool:
     """Check that the probability after hiding follows from the drop of the logit."""
     if check.areas != RANDOM_AREAS or not 0 < check.area < 1:
+        return False
+    if check.margin is None or check.margin < LEAST_MARGIN:
         return False
     if check.probability > 1 - _SATURATED:
         return True

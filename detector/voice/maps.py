@@ -29,6 +29,9 @@ _BAND = MELS // BANDS
 HIDDEN = 1 / 8
 """Share of the spectrogram that the check hides."""
 RANDOM_AREAS = 8
+LEAST_MARGIN = 0.5
+"""Of the logit, by which hiding the hottest area must exceed random ones; where these spread, twice their
+standard deviation."""
 _FLOOR = 0.05  # quantile of a band over time that counts as the noise floor
 _FRAMES = CELL // 160  # of a cell
 _AT_ONCE = 8
@@ -96,8 +99,10 @@ def explain_window(
         drop_highlight=float(before - highlight),
         drop_random=float(before - np.mean(random)),
         areas=RANDOM_AREAS,
+        margin=max(LEAST_MARGIN, 2 * float(np.std(random))),
     )
-    return VoiceMap(window, samples, probability, np.maximum(drops, 0), check)
+    # As in maps of faces, parts that raise the score no more than the average have no colour.
+    return VoiceMap(window, samples, probability, np.maximum(drops - max(0.0, float(drops.mean())), 0), check)
 
 
 def _hide(sound: Spectra, mask: NDArray[np.bool_]) -> Spectra:

@@ -256,7 +256,7 @@ def _segment(voice: Voice, segment: VoiceSegment, folder: Path) -> SoundSegmentV
 
 def _lead(voice: Voice, segments: tuple[SoundSegmentView, ...]) -> SoundPeakView | None:
     peaks = [
-        (peak.heat, peak_view)
+        ((peak.check is not None and peak.check.confirmed, peak.heat), peak_view)
         for segment, segment_view in zip(voice.segments, segments, strict=True)
         for peak, peak_view in zip(segment.peaks, segment_view.peaks, strict=True)
         if segment.flagged and peak_view.overlay.path
@@ -288,12 +288,15 @@ def _effect(check: VoiceCheck | None) -> str:
     if check is None:
         return gettext("This map was not checked.")
     return gettext(
-        "Replacing the hottest %(area)s of the spectrogram by the recording's own noise changed the raw "
-        "score by %(highlight)s; replacing random areas of the same size changed it by %(random)s on "
-        "average.",
+        "Replacing the hottest %(area)s of the spectrogram by the recording's own noise changed the logit by "
+        "%(highlight)s (the score from %(before)s to %(after)s); replacing random areas of the same size "
+        "changed it by %(random)s on average. A map is confirmed from %(least)s.",
         area=shown(check.area, ".0%"),
         highlight=signed(-check.drop_highlight),
+        before=probability(check.probability),
+        after=probability(check.hidden_highlight),
         random=signed(-check.drop_random),
+        least=signed(-check.least_drop),
     )
 
 

@@ -111,6 +111,7 @@ def _explained(model, window: Window, samples, _shares, _seed, lowered: float) -
         drop_highlight=2.0,
         drop_random=0.5,
         areas=8,
+        margin=0.6,
     )
     heat = np.linspace(0, logit, 15, dtype=np.float32).reshape(5, 3)
     return VoiceMap(window, samples, chance(logit), heat, check)

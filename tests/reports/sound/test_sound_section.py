@@ -12,7 +12,7 @@ from detector.schema.analysis import MediaKind
 from detector.schema.causes.cards import CardCode
 from detector.schema.causes.cause import Cause
 from detector.schema.causes.voices import VoiceCode
-from detector.schema.voice import VoiceVerdict
+from detector.schema.voice import VoiceCheck, VoiceVerdict
 from detector.voice.model import load_voice_model
 from language import translation
 from reports.render.html import render_html
@@ -187,3 +187,17 @@ def test_an_analysis_with_voices_is_read_again(tmp_path: Path) -> None:
     analysis, results = recording(tmp_path), CheckResults()
     assert check_analysis("analysis.json", analysis.to_json().encode(), results) == analysis
     assert not results.problems
+
+
+def test_a_map_is_confirmed_by_the_rule_of_faces() -> None:
+    """Hiding its hottest area must lower the logit by more than random areas, and twice their spread."""
+    peak = voice().segments[0].peaks[0]
+    assert peak.check is not None
+
+    def check(**changes: float | None) -> VoiceCheck:
+        return peak.check.model_copy(update={"drop_random": 0.2, "margin": 0.6} | changes)
+
+    assert check(drop_highlight=0.8).confirmed and not check(drop_highlight=0.79).confirmed
+    assert not check(drop_highlight=1.5, drop_random=0.8).confirmed, "less than twice random areas"
+    assert not check(drop_highlight=0.9, margin=0.75).confirmed, "random areas spread widely"
+    assert check(drop_highlight=0.3, margin=None).confirmed, "as versions before stated it"
