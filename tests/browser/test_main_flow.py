@@ -40,6 +40,8 @@ def test_upload_to_report(reelproof, page: Page, seen, sample: Path, tmp_path: P
     expect(page.get_by_role("heading", name=re.compile("signs of manipulation", re.I))).to_be_visible(
         timeout=_RESULT
     )
+    # The finding comes first; the report is offered once the pictures are made.
+    expect(page.get_by_role("link", name="PDF report")).to_be_visible(timeout=_RESULT)
     expect(page.get_by_text(sha256).first).to_be_visible()
     page.goto(f"{reelproof.address}/analyses")
     page.get_by_role("link", name=sample.name).click()
