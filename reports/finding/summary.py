@@ -50,13 +50,13 @@ def figure_view(analysis: Analysis) -> FigureView:
 
 
 def outside_words(analysis: Analysis) -> str:
-    """Warn that error rates do not apply to the exhibit; return "" if they do or nothing was judged."""
+    """Warn that errors may be more frequent than measured; return "" if not, or if nothing was judged."""
     outside = outside_of(analysis)
     if not outside or not analysis.coverage.frames_with_usable_face:
         return ""
     return gettext(
-        "The exhibit is unlike the material on which the model was validated (%(outside)s), so the "
-        "measured error rates do not apply to it.",
+        "The exhibit is unlike the material on which the model was validated (%(outside)s), so "
+        "errors may be more frequent than measured.",
         outside=", ".join(outside),
     )
 

@@ -350,8 +350,8 @@ def _domain_sentence(domain: tuple[Criterion, ...]) -> str:
     rest = gettext(" Not known: %(unknown)s.", unknown=", ".join(map(gettext, unknown))) if unknown else ""
     if outside := _outside(domain):
         return gettext(
-            "This exhibit is unlike the material on which the model was validated: %(outside)s. The "
-            "measured error rates do not apply to it.%(rest)s",
+            "This exhibit is unlike the material on which the model was validated: %(outside)s. Errors "
+            "may be more frequent than measured.%(rest)s",
             outside=", ".join(outside),
             rest=rest,
         )
