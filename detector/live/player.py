@@ -289,7 +289,7 @@ class SharedSession:
                 "segments": snapshot["segments"],
                 "segments_in_all": snapshot["segments_in_all"],
                 "ended": _text(self.ended) if self.ended else None,
-                "cause": cause_of(_text(self.ended)) if self.ended else None,
+                "cause": cause_of(self.ended) if self.ended else None,
             }
         )
 

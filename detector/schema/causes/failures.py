@@ -60,11 +60,16 @@ class ErrorCode(CauseCode):
 
 
 def cause_of(message: str) -> Cause:
-    """Return the message of an error as a cause, from which it can be written in any language."""
+    """Return the message of an error as a cause, from which it can be written in any language.
+
+    Characters that JSON cannot hold are escaped: a message may quote the name of a file, which need not be
+    Unicode.
+    """
+    text = str.__str__(message).encode(errors="backslashreplace").decode()
     if not isinstance(message, FilledMessage):
-        return ErrorCode.ERROR_VALUE.cause(text=message)
+        return ErrorCode.ERROR_VALUE.cause(text=text)
     if not message.template:
-        return ErrorCode.ERROR_MESSAGE.cause(template=str.__str__(message).replace("%", "%%"))
+        return ErrorCode.ERROR_MESSAGE.cause(template=text.replace("%", "%%"))
     values = tuple(
         cause_of(value if isinstance(value, str) else str(value)) for value in message.values.values()
     )

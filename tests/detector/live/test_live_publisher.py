@@ -30,6 +30,8 @@ from detector.live.state import (
     read_state,
 )
 from detector.schema.analysis import Parameters
+from detector.schema.formatting import N_
+from language.translation import cause_text, speaking
 
 SEGMENT = {
     "track": 0,
@@ -160,6 +162,17 @@ def test_names_that_are_not_unicode_or_too_long(tmp_path):
             publisher.ended = name
         state, _ = read_state(publisher.folder)
         assert state.source == state.model == state.ended == name.replace("\udcff", "\\udcff")[:300]
+
+
+def test_the_cause_of_an_end_can_be_translated(tmp_path):
+    problem = MediaError(
+        N_("%(file)s cannot be read: %(problem)s") % {"file": "a\udcff.mp4", "problem": N_("stopped")}
+    )
+    with pytest.raises(MediaError), shared(tmp_path, Seen()) as publisher:
+        raise problem
+    cause = read_state(publisher.folder)[0].cause
+    with speaking("de"):
+        assert cause and cause_text(cause) == "a\\udcff.mp4 kann nicht gelesen werden: beendet"
 
 
 def test_missing_share_folder(tmp_path):

@@ -172,14 +172,12 @@ def test_rows_offer_possible_actions(app, client, database):
         return text[text.index(f'data-id="{analysis_id}"') :].partition("</tr>")[0]
 
     assert f"/analyses/{done.id}/delete?back=sort%3Doldest" in row(done.id)
-    assert (
-        'type="checkbox"' in row(done.id) and "/thumbnail" in row(done.id) and "00:01:00.000" in row(done.id)
-    )
+    assert "/thumbnail" in row(done.id) and "00:01:00.000" in row(done.id)
     assert f'action="/analyses/{queued.id}/cancel"' in row(queued.id)
     assert "/delete" not in row(queued.id) and "/retry" not in row(queued.id)
     assert f'action="/analyses/{failed.id}/retry"' in row(failed.id) and "/delete" in row(failed.id)
     for analysis in (done, queued, failed):
-        assert f"/analyses/{analysis.id}/again" in row(analysis.id)
+        assert f"/analyses/{analysis.id}/again" in row(analysis.id) and 'type="checkbox"' in row(analysis.id)
     answer = client.post(f"/analyses/{queued.id}/cancel", data={"back": "sort=oldest"})
     assert answer.location == "/analyses?sort=oldest"
 
