@@ -104,8 +104,8 @@ def test_covered_face_of_a_photograph_is_not_eligible() -> None:
         exhibit(IMAGE, DEFAULT, [swap, *calm, high], ()), ["A", "H"], DEFAULT.enter_threshold
     )
     assert not is_outweighed(exhibit(IMAGE, DEFAULT, [*calm, high], ()), ["H"], DEFAULT.enter_threshold)
-    _, reason = decide(IMAGE, DEFAULT, coverage(), [swap, *calm, high], [])
-    assert reason.startswith("Person A: on its own above")
+    verdict, reason = decide(IMAGE, DEFAULT, coverage(), [swap, *calm, high], [])
+    assert verdict is Verdict.INCONCLUSIVE and reason.startswith("Person A: on its own above")
     assert "among 7 faces on which views agree and that are not covered" in reason
 
 
