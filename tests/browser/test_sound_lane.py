@@ -87,8 +87,12 @@ def test_channels_that_differ_have_a_lane_each(app: Served, page: Page) -> None:
         ["Channel 1 (left)", "Spectrogram", "Voice", "Channel 2 (right)", "Spectrogram", "Voice"]
     )
     canvas, lanes = page.locator("#sound-canvas"), page.locator("#sound-lanes")
+    page.wait_for_function(  # the script sizes the canvas once the sound has come
+        "() => { const box = (name) => document.querySelector(name).getBoundingClientRect();"
+        " const height = box('#sound-canvas').height;"
+        " return height > 0 && height === box('.sound-names').height }"
+    )
     height, width = canvas.bounding_box()["height"], lanes.bounding_box()["width"]  # type: ignore[index]
-    assert height == page.locator(".sound-names").bounding_box()["height"]  # type: ignore[index]
     expect(page.locator("#voice-list")).to_contain_text("Voice 2, channel 2 (right)")
     chosen = page.locator(".voice-row[aria-current=true]")
     middle = width * 12.5 / 20  # seconds of the second segment, on the other lane and on its own
