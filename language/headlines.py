@@ -6,7 +6,7 @@ from detector.schema.analysis import Verdict
 from detector.schema.strength import Strength
 from detector.schema.summary import Verdicts
 from detector.schema.voice import VoiceVerdict
-from language.translation import N_, gettext
+from language.translation import N_, capitalize_first, gettext
 
 MANIPULATION = {
     Strength.WEAK: N_("weak signs of manipulation"),
@@ -20,21 +20,11 @@ SYNTHETIC_VOICE = {
     Strength.STRONG: N_("strong signs of a synthetic voice"),
 }
 """The same of a finding on voices."""
-# As headlines. Beside a verdict on voices, that on faces names them.
-_MANIPULATION = {
-    Strength.WEAK: N_("Weak signs of manipulation"),
-    Strength.MODERATE: N_("Signs of manipulation"),
-    Strength.STRONG: N_("Strong signs of manipulation"),
-}
+# Beside a verdict on voices, that on faces names them.
 _FACE_MANIPULATION = {
-    Strength.WEAK: N_("Weak signs of face manipulation"),
-    Strength.MODERATE: N_("Signs of face manipulation"),
-    Strength.STRONG: N_("Strong signs of face manipulation"),
-}
-_SYNTHETIC_VOICE = {
-    Strength.WEAK: N_("Weak signs of a synthetic voice"),
-    Strength.MODERATE: N_("Signs of a synthetic voice"),
-    Strength.STRONG: N_("Strong signs of a synthetic voice"),
+    Strength.WEAK: N_("weak signs of face manipulation"),
+    Strength.MODERATE: N_("signs of face manipulation"),
+    Strength.STRONG: N_("strong signs of face manipulation"),
 }
 _FACES_ALONE = {
     Verdict.INCONCLUSIVE: N_("Inconclusive"),
@@ -53,7 +43,7 @@ _VOICES = _VOICES_ALONE | {VoiceVerdict.INCONCLUSIVE: N_("Inconclusive on voices
 _NO_FACE = N_("No face judged")
 # From the most to the least serious; of two equally serious ones, that on faces comes first.
 _ORDER = (
-    *(words[strength] for strength in reversed(Strength) for words in (_FACE_MANIPULATION, _SYNTHETIC_VOICE)),
+    *(words[strength] for strength in reversed(Strength) for words in (_FACE_MANIPULATION, SYNTHETIC_VOICE)),
     _FACES[Verdict.INCONCLUSIVE],
     _VOICES[VoiceVerdict.INCONCLUSIVE],
     _FACES[Verdict.NOT_FOUND],
@@ -69,14 +59,19 @@ def headline(verdicts: Verdicts) -> str:
     Where only one question arises, its verdict stands alone: "Weak signs of manipulation".
     """
     strength_of_faces = verdicts.faces_strength or Strength.MODERATE
-    of_voice = _SYNTHETIC_VOICE[verdicts.voices_strength or Strength.MODERATE]
+    of_voice = SYNTHETIC_VOICE[verdicts.voices_strength or Strength.MODERATE]
     if verdicts.voices is None:
-        alone = {Verdict.MANIPULATED: _MANIPULATION[strength_of_faces], **_FACES_ALONE}
-        return gettext(alone[verdicts.faces or Verdict.INCONCLUSIVE])
+        alone = {Verdict.MANIPULATED: MANIPULATION[strength_of_faces], **_FACES_ALONE}
+        return capitalize_first(gettext(alone[verdicts.faces or Verdict.INCONCLUSIVE]))
     if verdicts.faces is None:
-        return gettext({VoiceVerdict.SYNTHETIC: of_voice, **_VOICES_ALONE}[verdicts.voices])
+        alone_voices = {VoiceVerdict.SYNTHETIC: of_voice, **_VOICES_ALONE}
+        return capitalize_first(gettext(alone_voices[verdicts.voices]))
     faces = {Verdict.MANIPULATED: _FACE_MANIPULATION[strength_of_faces], **_FACES}[verdicts.faces]
     voices = {VoiceVerdict.SYNTHETIC: of_voice, **_VOICES}[verdicts.voices]
     phrases = [_NO_FACE if verdicts.no_face else faces, voices]
-    first, then = (gettext(phrase) for phrase in sorted(phrases, key=_ORDER.index))
-    return f"{first}; {then[:1].lower()}{then[1:]}"
+    first, second = sorted(phrases, key=_ORDER.index)
+    then = gettext(second)
+    # A finding begins as it does in a sentence: in German with a noun, which keeps its capital.
+    if second[0].isupper():
+        then = then[:1].lower() + then[1:]
+    return f"{capitalize_first(gettext(first))}; {then}"

@@ -409,14 +409,17 @@ def explainable_of_fused(
 
     def logits(changed: Sequence[Sequence[Image]]) -> Floats:
         copies = iter(changed)
-        return fuse(
-            [
-                decider.answer + decider.run(next(copies)) - decider.run([decider.seen.crop])
-                if decider in of_map
-                else np.repeat(decider.answer, len(changed[0]), axis=0)
-                for decider in deciding
-            ]
-        )
+        answers = []
+        for decider in deciding:
+            if decider not in of_map:
+                answers.append(np.repeat(decider.answer, len(changed[0]), axis=0))
+                continue
+            answer = decider.run(next(copies))
+            if isinstance(decider.seen.network, PatchGraphs):
+                # Its answer is rounded as its maps are, and of one column: only the change counts.
+                answer = answer + decider.answer - decider.run([decider.seen.crop])
+            answers.append(answer)
+        return fuse(answers)
 
     shown = deciding[:1] if deciding[0].share > _ALONE else deciding
     largest = max(shown, key=lambda decider: decider.square.side)

@@ -89,7 +89,10 @@ def kind_of(analysis: Analysis) -> MaterialKind:
 
 def steps(figures: Mapping[str, float], kind: MaterialKind) -> tuple[Step, ...]:
     """Return the scale from the strongest step, with the rates among the ``figures`` of a model's card."""
-    phrases = SYNTHETIC_VOICE if kind is MaterialKind.VOICE else MANIPULATION
+    return tuple(_step(figures, kind, strength) for strength in reversed(Strength))
+
+
+def _step(figures: Mapping[str, float], kind: MaterialKind, strength: Strength) -> Step:
     limits = LIMITS[kind]
     ranges = {
         Strength.STRONG: gettext("%(least)s and above", least=shown(limits.strong, ".2f")),
@@ -100,9 +103,11 @@ def steps(figures: Mapping[str, float], kind: MaterialKind) -> tuple[Step, ...]:
         ),
         Strength.WEAK: gettext("below %(limit)s", limit=shown(limits.moderate, ".2f")),
     }
-    return tuple(
-        Step(gettext(phrases[of]), ranges[of], rate_sentence(figures, kind, of)) for of in reversed(Strength)
-    )
+    return Step(_phrase(kind, strength), ranges[strength], rate_sentence(figures, kind, strength))
+
+
+def _phrase(kind: MaterialKind, strength: Strength) -> str:
+    return gettext((SYNTHETIC_VOICE if kind is MaterialKind.VOICE else MANIPULATION)[strength])
 
 
 def steps_of(analysis: Analysis) -> tuple[Step, ...]:
@@ -141,17 +146,13 @@ def rate_sentence(figures: Mapping[str, float], kind: MaterialKind, strength: St
 
 def step_of(analysis: Analysis, score: float) -> Step:
     """Return the step of a flagged score of a face in ``analysis``."""
-    return steps_of(analysis)[_place(strength_of(score, kind_of(analysis)))]
-
-
-def _place(strength: Strength) -> int:
-    return list(reversed(Strength)).index(strength)
+    kind = kind_of(analysis)
+    return _step(_figures(analysis), kind, strength_of(score, kind))
 
 
 def flagged_phrase(score: float, kind: MaterialKind = MaterialKind.VIDEO) -> str:
     """Return the words for a flagged score."""
-    phrases = SYNTHETIC_VOICE if kind is MaterialKind.VOICE else MANIPULATION
-    return gettext(phrases[strength_of(score, kind)])
+    return _phrase(kind, strength_of(score, kind))
 
 
 def segment_phrase(analysis: Analysis, segment: Segment) -> str:

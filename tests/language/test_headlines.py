@@ -9,6 +9,7 @@ from detector.schema.strength import LIMITS, MaterialKind, Strength, strength_of
 from detector.schema.summary import AnalysisOutcome, Verdicts
 from detector.schema.voice import VoiceVerdict
 from language.headlines import headline
+from language.translation import speaking
 from reports.wording.verdict_sentence import mark_of
 
 FOUND, OPEN, NOTHING = AnalysisOutcome.FINDING, AnalysisOutcome.OPEN, AnalysisOutcome.NOTHING
@@ -109,3 +110,11 @@ def test_a_strength_begins_at_its_limit_as_printed(kind):
     assert strength_of(strong - 0.004, kind) is STRONG and strength_of(strong - 0.006, kind) is MODERATE
     assert strength_of(moderate - 0.004, kind) is MODERATE and strength_of(moderate - 0.006, kind) is WEAK
     assert strength_of(0.0, kind) is WEAK and strength_of(1.0, kind) is STRONG
+
+
+def test_german_keeps_the_capital_of_a_noun_in_the_second_place():
+    with speaking("de"):
+        words = headline(Verdicts(Verdict.MANIPULATED, VoiceVerdict.SYNTHETIC))
+        assert words.endswith("; Anzeichen einer synthetischen Stimme")
+        words = headline(Verdicts(Verdict.INCONCLUSIVE, VoiceVerdict.NOT_FOUND))
+        assert "; keine " in words

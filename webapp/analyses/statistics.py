@@ -421,7 +421,7 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class PlotTick:
+class ChartTick:
     """A tick of an axis; that of reports brings SciPy, which pages do without."""
 
     at: float
@@ -435,7 +435,7 @@ class BarChart:
     bars: tuple[Bar, ...]
     kinds: tuple[str, ...]
     length: float
-    ticks: tuple[PlotTick, ...]
+    ticks: tuple[ChartTick, ...]
 
 
 @dataclass(frozen=True)
@@ -444,7 +444,7 @@ class ScatterPlot:
 
     points: tuple[tuple[float, float], ...]
     size: float
-    ticks: tuple[PlotTick, ...]
+    ticks: tuple[ChartTick, ...]
 
 
 def bar_chart(counts: Sequence[Count], kinds: Sequence[str], length: float) -> BarChart:
@@ -459,7 +459,7 @@ def bar_chart(counts: Sequence[Count], kinds: Sequence[str], length: float) -> B
                 pieces.append(BarPiece(kind, part, round(start, 2), round(part * scale, 2)))
                 start += part * scale
         bars.append(Bar(count.label, count.note, count.total, tuple(pieces)))
-    ticks = tuple(PlotTick(round(value * scale, 2), shown(value, ",")) for value in range(0, end + 1, step))
+    ticks = tuple(ChartTick(round(value * scale, 2), shown(value, ",")) for value in range(0, end + 1, step))
     return BarChart(tuple(bars), tuple(kinds), length, ticks)
 
 
@@ -480,7 +480,7 @@ def scatter_plot(points: Sequence[tuple[float, float]], size: float) -> ScatterP
         return math.log10(min(max(value, low), high) / low) * scale
 
     ticks = tuple(
-        PlotTick(round(position(mark), 2), localized(label)) for mark, label in _MARKS if low <= mark <= high
+        ChartTick(round(position(mark), 2), localized(label)) for mark, label in _MARKS if low <= mark <= high
     )
     marks = tuple((round(position(x), 1), round(size - position(y), 1)) for x, y in points)
     return ScatterPlot(marks, size, ticks)

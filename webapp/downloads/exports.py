@@ -58,7 +58,7 @@ TIMED = frozenset(format.name for format in FORMATS.values() if format.timed)
 
 def export_links(still: bool) -> dict[str, str]:
     """Return the exports that the page of an analysis offers: translated texts of links by name."""
-    links = {format.name: still and format.photo_link or format.link for format in suited(still)}
+    links = {format.name: (still and format.photo_link) or format.link for format in suited(still)}
     return {name: translated(link) for name, link in links.items() if link is not None}
 
 
