@@ -40,7 +40,7 @@ _VOICES_ALONE = {
     VoiceVerdict.NO_SPEECH: N_("No speech"),
 }
 _VOICES = _VOICES_ALONE | {VoiceVerdict.INCONCLUSIVE: N_("Inconclusive on voices")}
-_NO_FACE = N_("No face judged")
+_NO_FACE = N_("No face found")
 # From the most to the least serious; of two equally serious ones, that on faces comes first.
 _ORDER = (
     *(words[strength] for strength in reversed(Strength) for words in (_FACE_MANIPULATION, SYNTHETIC_VOICE)),

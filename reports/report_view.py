@@ -47,7 +47,7 @@ from reports.review.second_review import SecondReview, review_of
 from reports.review.second_review_section import SecondReviewView, second_review_view
 from reports.sound.network_rates import voice_reliability
 from reports.sound.sound_section import SoundView, sound_view
-from reports.sound.words import first_page_sentence, recording_answers
+from reports.sound.words import first_page_sentence, recording_answers, unexamined_faces
 from reports.validation.error_rates import MeasuredErrors, measured_errors
 from reports.validation.laboratory import (
     THRESHOLD,
@@ -299,7 +299,9 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         outcome=verdicts.outcome,
         verdict_mark=mark_of(verdicts),
         verdict_sentence=(of_sound.sentence or of_sound.absent) if of_sound else verdict_sentence(analysis),
-        reason=of_sound.reason if of_sound else reason_text(analysis),
+        reason=" ".join(filter(None, (unexamined_faces(analysis), of_sound.reason)))
+        if of_sound
+        else reason_text(analysis),
         declared=declarations_view(analysis),
         statements_note="" if _has_codes(analysis) else english_note(),
         answers=tuple(answers),
@@ -352,7 +354,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
 def _strengths(analysis: Analysis, faces: FigureView) -> tuple[StrengthView, ...]:
     """Return the probabilities of both verdicts, and how strong they are as findings."""
     voice, strengths = analysis.voice, []
-    if not analysis.media.sound_only:
+    if verdicts_of(analysis).faces is not None:
         figure = faces.text if faces.name else gettext("not judged")
         phrase = faces.strength.phrase if faces.strength else ""
         strengths.append(StrengthView(gettext("Faces"), figure, phrase))

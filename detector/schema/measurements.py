@@ -108,6 +108,13 @@ class Coverage(Value):
     not_examined: Annotated[tuple[Span, ...], SPANS]
     quality: FaceQuality | None = optional("null: no usable face")
 
+    @property
+    def faceless(self) -> bool:
+        """Whether most frames could be examined, and nothing in them was even taken for a face."""
+        in_bars = self.bars.faces if self.bars else 0
+        detections = self.faces_found + self.faces_discarded + in_bars
+        return not detections and self.frames_from_damaged <= self.frames_sampled
+
 
 # If the fused logit of a person of a video lies this near to the threshold for a finding, stability is
 # measured on further views of the same moments.

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypedDict
 
 from detector.schema.analysis import Analysis, Verdict
+from detector.schema.causes.reasons import ReasonCode
 from detector.schema.metadata import first_statements
 from detector.schema.strength import MaterialKind, Strength, strength_of
 from detector.schema.voice import VoiceVerdict
@@ -23,7 +24,7 @@ class Verdicts(NamedTuple):
     """Both verdicts; None where the question does not arise.
 
     ``faces`` is None for a recording of sound, and ``voices`` where no sound was examined. ``no_face`` says
-    that no face of a photo or video was judged.
+    that no face was found in a photo or video; faces that could not be judged leave the verdict inconclusive.
     """
 
     faces: Verdict | None
@@ -54,15 +55,22 @@ class Verdicts(NamedTuple):
 
 def verdicts_of(analysis: Analysis) -> Verdicts:
     """Return both verdicts of an analysis."""
-    sound_only = analysis.media.sound_only
-    judged = any(person.probability is not None for person in analysis.persons)
+    asked = not _has_no_picture(analysis)
     return Verdicts(
-        None if sound_only else analysis.verdict,
+        analysis.verdict if asked else None,
         analysis.voice.verdict if analysis.voice else None,
-        no_face=not sound_only and not judged and analysis.verdict is not Verdict.MANIPULATED,
+        no_face=not analysis.media.sound_only
+        and analysis.verdict is Verdict.INCONCLUSIVE
+        and analysis.coverage.faceless,
         faces_strength=faces_strength(analysis.verdict, analysis.probability, still=analysis.media.still),
         voices_strength=analysis.voice.strength if analysis.voice else None,
     )
+
+
+def _has_no_picture(analysis: Analysis) -> bool:
+    """Whether the exhibit is a recording of sound, not a video whose pictures could not be examined."""
+    unread = any(cause.code != ReasonCode.NO_PICTURE.code for cause in analysis.causes)
+    return analysis.media.sound_only and not unread
 
 
 def faces_strength(verdict: Verdict, score: float | None, *, still: bool) -> Strength | None:
@@ -101,12 +109,12 @@ EMPTY_SUMMARY: Final = Summary(
 
 def summarise(analysis: Analysis) -> Summary:
     """Summarise an analysis; of the declarations, only the first few."""
-    verdicts = verdicts_of(analysis)
+    verdicts, sound_only = verdicts_of(analysis), _has_no_picture(analysis)
     return Summary(
         outcome=verdicts.outcome.value,
         strength=verdicts.faces_strength and verdicts.faces_strength.value,
         no_face=verdicts.no_face,
-        sound_only=analysis.media.sound_only,
+        sound_only=sound_only,
         kind=None if analysis.kind is None else analysis.kind.value,
         answers=None if analysis.answers is None else analysis.answers.model_dump(),
         declarations=None
@@ -121,5 +129,5 @@ def summarise(analysis: Analysis) -> Summary:
         ],
         voice=None
         if analysis.voice is None
-        else analysis.voice.summarise(only=analysis.media.sound_only).model_dump(mode="json"),
+        else analysis.voice.summarise(only=sound_only).model_dump(mode="json"),
     )

@@ -13,7 +13,7 @@ from detector.verdict.finding import finding_of
 from language.formatting import plural, shown, size, timecode
 from language.translation import code_text, gettext, reason_text, translated
 from reports.sound.channels import channel_words, left_out_channels
-from reports.sound.words import not_examined_words, sound_state
+from reports.sound.words import not_examined_words, sound_state, unexamined_faces
 from reports.wording.photographs import made_since
 from reports.wording.verdict_sentence import person_list
 
@@ -141,7 +141,7 @@ def _of_sound(analysis: Analysis) -> Iterator[str]:
 
 def _of_recording(analysis: Analysis) -> Iterator[str]:
     """State what was not examined of a recording of sound."""
-    yield gettext("Faces: the exhibit has no picture.")
+    yield unexamined_faces(analysis) or gettext("Faces: the exhibit has no picture.")
     yield from _of_sound(analysis)
     if analysis.voice is not None:
         yield gettext("Everything in the sound that is not speech, and what is said.")

@@ -9,6 +9,7 @@ from typing import assert_never
 from detector.schema.analysis import Analysis, Voice
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.strength import Strength
+from detector.schema.summary import verdicts_of
 from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
 from language.formatting import duration, plural, probability, shown, time_span
 from language.headlines import SYNTHETIC_VOICE
@@ -135,13 +136,20 @@ def first_page_sentence(analysis: Analysis) -> str:
     return " ".join(filter(None, (f"{verdict}.", reason_text(voice), *channel_sentences(voice))))
 
 
+def unexamined_faces(analysis: Analysis) -> str:
+    """Say why the faces of a video without readable pictures are inconclusive; "" for any other exhibit."""
+    is_video = analysis.media.sound_only and verdicts_of(analysis).faces is not None
+    return reason_text(analysis) if is_video else ""
+
+
 def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
-    """Return the questions and answers of the first page on a recording without picture."""
-    voice = analysis.voice
+    """Return the questions and answers of the first page where only sound was examined."""
+    voice, faces = analysis.voice, unexamined_faces(analysis)
+    answers = [(gettext("Faces"), faces)] if faces else []
     if voice is None:
-        return ((gettext("What to do next"), next_steps(None)),)
-    reason = further_reason(voice)
-    answers = [(gettext("Grounds"), reason)] if reason else []
+        return (*answers, (gettext("What to do next"), next_steps(None)))
+    if reason := further_reason(voice):
+        answers.append((gettext("Grounds"), reason))
     if flagged := voice.flagged:
         shown_spans = [_when(voice, segment) for segment in flagged[:_MOST_TIMES]]
         more = len(flagged) - len(shown_spans)

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from combinations import TABLE, analysis_of
 from desk import BROKEN, Served
 from library_page import hand_in, item, row
 from playwright.sync_api import Locator, Page, Route, expect
 from waiting import until
 
 from detector.files import hash_file
+from detector.schema.summary import summarise
 
 pytestmark = pytest.mark.browser
 
@@ -299,3 +301,30 @@ def test_a_folder_is_told_from_a_file(idle: Served, page: Page):
         }"""
     )
     expect(item(page, "holiday")).to_contain_text("This is a folder. Choose the files inside it.")
+
+
+def test_icons_and_totals_of_every_combination(modules: Page, tmp_path: Path) -> None:
+    """The totals count what the filters of the library list."""
+    names = {
+        "F": ["faces"],
+        "V": ["voices"],
+        "FV": ["faces", "voices"],
+        "?": ["open"],
+        "0": ["nothing found"],
+    }
+    findings = [analysis_of(combination, tmp_path) for combination in TABLE]
+    statuses = [{"verdict": finding.verdict, **summarise(finding)} for finding in findings]
+    shown = modules.evaluate(
+        """async (statuses) => {
+            const { Item } = await import("/static/js/analyses/queue_item.js");
+            return statuses.map((status) => {
+                const item = Object.assign(Object.create(Item.prototype), { state: "done", status });
+                return [item.outcomes, item.mark];
+            });
+        }""",
+        statuses,
+    )
+    marks = {"strong": "manipulated", "open": "inconclusive", "nothing found": "not-found"}
+    for (combination, expected), (outcomes, mark) in zip(TABLE.items(), shown, strict=True):
+        assert outcomes == names[expected.filters], combination
+        assert marks.get(mark, mark) == expected.mark, combination

@@ -81,12 +81,17 @@ def finished(
     """
     file = str(changes.get("file", "interview.mp4"))
     row = hand_in(app, content or repr(sorted(changes.items(), key=str)).encode(), file)
-    folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
-    folder = folders.result(row.id)
+    folder = Folders.local(app.extensions["settings"].data).result(row.id)
     folder.mkdir()
     analysis = build(folder, **({"file": file, "segments": 1, "sha256": row.exhibit.sha256} | changes))  # type: ignore[arg-type]
     media = analysis.media.model_copy(update={"bytes": row.exhibit.bytes})
-    analysis = analysis.model_copy(update={"media": media} | (fields or {}))
+    return finish(app, row, analysis.model_copy(update={"media": media} | (fields or {})))
+
+
+def finish(app: Flask, row: AnalysisRow, analysis: Analysis) -> AnalysisRow:
+    """``row`` with ``analysis`` as its result, whose pictures are in its folder."""
+    folders, database = Folders.local(app.extensions["settings"].data), app.extensions["database"]
+    folder = folders.result(row.id)
     write_result(analysis, folder)
     with database.begin() as session:
         stored = session.get_one(AnalysisRow, row.id)

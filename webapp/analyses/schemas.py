@@ -49,7 +49,7 @@ class AnalysisStatus(JobStatus):
         default=None, description="of a finding on faces; null: none, or made by 0.2 or earlier"
     )
     no_face: bool | None = Field(
-        default=None, description="no face of a photo or video was judged; null: made by 0.2 or earlier"
+        default=None, description="no face was found in a photo or video; null: made by 0.2 or earlier"
     )
     sound_only: bool | None = Field(
         default=None, description="a recording of sound without picture; null: made by 0.2 or earlier"

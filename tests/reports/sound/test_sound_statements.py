@@ -251,7 +251,7 @@ def test_each_sentence_about_sound_is_true(tmp_path: Path, kind: str, language: 
     for verdict, about_voice, why in VERDICTS:
         analysis = exhibit(tmp_path, kind, verdict, about_voice, why)
         with translation.speaking(language):
-            both = headline(verdicts_of(analysis))  # tests/language/test_headlines.py has all of them
+            both = headline(verdicts_of(analysis))  # tests/webapp/analyses/test_outcomes.py has all of them
         for length in (FULL, SUMMARY):
             for sentence in sorted(sentences(analysis, tmp_path, language, length) - {both}):
                 known = [
