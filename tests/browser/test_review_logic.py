@@ -14,11 +14,14 @@ import pytest
 from analyses import build
 from playwright.sync_api import Page
 from reviewed_persons import reviewed_persons
+from voices import voice
 
 from detector.schema.analysis import Analysis, Parameters, Person, Score
 from detector.schema.formatting import escape_directions, printable
 from detector.schema.scores import logit_of
+from detector.schema.voice import VoiceScores
 from detector.segments.rules import find_in_person, find_in_pieces, find_whole
+from detector.voice.findings import segment_runs
 from language.formatting import probability, timecode
 from reports.review.annotations import ANNOTATION, current
 from webapp.downloads import desk_data
@@ -203,6 +206,44 @@ def test_exploring_follows_the_engines_rules(modules: Page, tmp_path: Path) -> N
         assert np.array(got).ravel() == pytest.approx(np.array(expected).ravel()), enter
         total += len(expected)
     assert total > 40 and in_pieces > 5 and whole > 2
+
+
+def test_exploring_voices_follows_the_engines_rules(modules: Page, tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    base = build(tmp_path, persons=1, segments=0, duration=90.0)
+    step, total, merged = 0.25, 0, 0  # less than the engine's, so that gaps are short enough to be closed
+    for _ in range(25):
+        times = 2 + step * np.cumsum(rng.choice([1, 1, 1, 1, 2, 3, 4], 60))
+        smooth = np.clip(rng.beta(0.6, 0.6, 60), 0.01, 0.99).round(4)
+        enter, leave = float(np.round(rng.uniform(0.1, 0.95), 2)), 0.7
+        scores = VoiceScores(
+            window=3.0,
+            step=step,
+            enter=0.85,
+            leave=leave,
+            time=tuple(times.tolist()),
+            logit=(0.0,) * 60,
+            probability=(0.5,) * 60,
+            smoothed=tuple(smooth.tolist()),
+        )
+        analysis = base.model_copy(update={"voice": voice(spans=(), scores=scores)})
+        analysis = analysis.model_copy(
+            update={"media": analysis.media.model_copy(update={"has_sound": True})}
+        )
+        got = call(
+            modules,
+            "review/explore.js",
+            "return m.wouldHear(given.lane, given.enter);",
+            {"lane": document(analysis, tmp_path)["voice"]["lanes"][0], "enter": enter},
+        )
+        result_cache.clear()
+        runs = segment_runs(times, smooth, enter, min(leave, enter))
+        expected = [[times[run.first] - step / 2, times[run.last] + step / 2] for run in runs]
+        assert len(got) == len(expected), enter
+        assert np.array(got).ravel() == pytest.approx(np.array(expected).ravel()), enter
+        total += len(expected)
+        merged += sum((smooth[run.first : run.last + 1] < min(leave, enter)).any() for run in runs)
+    assert total > 40 and merged > 5
 
 
 def test_checksums_of_annotations(modules: Page, tmp_path: Path) -> None:

@@ -159,3 +159,34 @@ def test_a_recording_in_which_nothing_is_flagged_says_so(app: Served, page: Page
     page.goto(f"{app.address}/analyses/{row.id}")
     expect(page.locator("#voice-list")).to_contain_text("Nothing was flagged.")
     expect(page.locator("#voice-list")).to_contain_text("17.5 s of speech were judged")
+
+
+def test_another_threshold_of_the_voices_is_explored(app: Served, page: Page) -> None:
+    """Two segments whose gap stays below the recorded threshold become one at a lower threshold."""
+    made = voice(spans=((3.0, 6.0), (9.0, 12.0), (15.0, 17.0)))
+    smoothed = tuple(
+        0.4 if 6 < time < 9 else score
+        for time, score in zip(made.scores.time, made.scores.smoothed, strict=True)
+    )
+    scores = made.scores.model_copy(update={"smoothed": smoothed})
+    row = finished(app.app, {"voice": made.model_copy(update={"scores": scores})}, segments=1, duration=20.0)
+    page.goto(f"{app.address}/analyses/{row.id}")
+    words, slider = page.locator("#explore-words"), page.get_by_label("Voices", exact=True)
+    expect(words).to_have_text("Move the slider to see what another threshold would flag.")
+    expect(page.locator("#explore-voice-value")).to_have_text("0.65")
+    slider.fill("0.3")
+    expect(words).to_contain_text("Voices at 0.30: 2 stretches would be flagged; recorded: 3 at 0.65.")
+    expect(words).to_contain_text("2 recorded segments merge into 1: Voice 1 + Voice 2.")
+    expect(words).not_to_contain_text("Faces at")
+    dashed = [
+        page.locator("#sound-canvas").evaluate(_COLOUR, [time / 20, 44 + 44 + 1])
+        for time in (7.4, 7.45, 7.5, 7.55)
+    ]
+    assert [0x6A, 0x3D, 0x9A, 255] in dashed, "between both segments, on the dashed frame"
+    slider.fill("0.99")
+    expect(words).to_contain_text("Voices at 0.99: 0 stretches")
+    page.get_by_label("Faces", exact=True).fill("0.05")
+    expect(words).to_contain_text("Faces at 0.05")
+    page.get_by_role("button", name="Reset").click()
+    expect(words).to_have_text("Move the slider to see what another threshold would flag.")
+    expect(slider).to_have_value("0.65")

@@ -67,6 +67,8 @@ def _lane(finding: ChannelFinding, view: SoundLaneView | None, pictures: str) ->
         "name": view.name if view else "",
         "enter": scores.enter,
         "leave": scores.leave,
+        "windows": size,  # that each score stands for
+        "step": scores.step * size,
         "reach": round(_REACH * scores.step * size, 3),
         "scores": {
             "time": [round(scores.time[at], 3) for at in highest],

@@ -15,7 +15,7 @@ export function wireControls(desk) {
   press("segment-on", () => desk.neighbour(1));
   press("rename-reviewer", () => desk.askName());
   press("show-keys", () => byId("keys").showModal());
-  press("explore-reset", () => desk.explore(null));
+  press("explore-reset", () => { desk.explore(null); if (desk.sound) desk.exploreVoice(null); });
   press("save-annotations", () => saveAnnotations(desk));
   byId("show-boxes").addEventListener("change", (event) => { player.overlay.boxes = event.target.checked; player.draw(); });
   byId("heat").addEventListener("input", (event) => {
@@ -25,6 +25,7 @@ export function wireControls(desk) {
     player.draw();
   });
   byId("explore").addEventListener("input", (event) => desk.explore(Number(event.target.value)));
+  byId("explore-voice").addEventListener("input", (event) => desk.exploreVoice(Number(event.target.value)));
   byId("keys-table").replaceChildren(...keysOf(desk).map(([keys, words]) => el("tr", {},
     el("th", { scope: "row" }, keys.split(" ").map((key) => el("kbd", {}, key))),
     el("td", {}, words))));

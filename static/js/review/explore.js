@@ -134,3 +134,29 @@ export function wouldFlag(scores, rules, enter) {
   if (short.length > 1) all.push(...inPieces(short, rules, enter));
   return joined(all.sort((a, b) => a[0] - b[0]), rules.merge_gap);
 }
+
+// Rules for the windows of a voice, as in detector.voice.findings; a test compares them. Times are in seconds.
+const VOICE_GAP = 1.5;
+const VOICE_MERGE = 1.0;
+const FEWEST_WINDOWS = 2;
+
+/**
+ * Intervals [start, end] in seconds that would be flagged of a lane of the sound if segments opened at `enter`. Each
+ * score stands for a number of `windows`, and is `step` seconds from the next. Intervals end half a step beside the
+ * middle of a window, while recorded segments end with the speech.
+ */
+export function wouldHear({ scores, leave, windows, step, reach }, enter) {
+  const { time, smooth } = scores;
+  const spans = runs(time, smooth, enter, Math.min(leave, enter), Math.max(VOICE_GAP, reach))
+    .map(([first, last]) => [time[first], time[last]]);
+  return joined(spans, VOICE_MERGE)
+    .filter(([start, end]) => (time.indexOf(end) - time.indexOf(start) + 1) * windows >= Math.min(FEWEST_WINDOWS, time.length))
+    .map(([start, end]) => [Math.max(0, start - step / 2), end + step / 2]);
+}
+
+/** Lists of the names of recorded segments that lie in one and the same interval. */
+export function mergers(explored, segments) {
+  return explored
+    .map(([start, end]) => segments.filter((segment) => segment.start <= end && segment.end >= start).map((segment) => segment.name ?? segment.id))
+    .filter((names) => names.length > 1);
+}

@@ -3,8 +3,10 @@
 import { byId, el } from "../dom.js";
 import { _, decimal, ngettext, parameter } from "../language.js";
 import { verified } from "./annotations.js";
-import { wouldFlag } from "./explore.js";
+import { mergers, wouldFlag } from "./explore.js";
 import { ROOMY } from "./timeline.js";
+
+const MOST_NAMED = 4; // merged stretches whose segments are named
 
 /** A lane for each person, and below it those of other models. */
 export function lanesOf(desk) {
@@ -65,31 +67,55 @@ export class LaneList {
   }
 
   #exploredWords() {
-    const { lanes, explored, segments, detail, data } = this.desk;
-    const found = lanes.reduce((sum, lane) => sum + lane.explored.length, 0);
+    const { lanes, explored, segments, detail, data, sound } = this.desk;
     const { enter } = data.raw.rules;
-    const flagged = segments.filter((segment) => segment.flagged).length;
-    const others = segments.length - flagged;
-    const words = explored === null ? [_("Move the slider to see what another threshold would flag.")] : [
-      ngettext(
-        "At %(threshold)s it would flag %(num)s stretch; recorded: %(recorded)s at %(enter)s.",
-        "At %(threshold)s it would flag %(num)s stretches; recorded: %(recorded)s at %(enter)s.",
-        found, { threshold: decimal(explored, 2), recorded: flagged, enter: parameter(enter) },
-      ),
-      _("Exploration only, the recorded result does not change."),
-    ];
-    if (explored !== null && others) {
+    const voice = sound?.explored ?? null;
+    const words = [];
+    if (explored !== null) {
+      const own = lanes.filter((lane) => !lane.model);
+      const found = own.reduce((sum, lane) => sum + lane.explored.length, 0);
       words.push(ngettext(
-        "Recorded besides: %(num)s stretch looked at and not flagged; the slider does not ask what speaks against it.",
-        "Recorded besides: %(num)s stretches looked at and not flagged; the slider does not ask what speaks against them.",
-        others,
-      ));
+        "Faces at %(threshold)s: %(num)s stretch would be flagged; recorded: %(recorded)s at %(enter)s.",
+        "Faces at %(threshold)s: %(num)s stretches would be flagged; recorded: %(recorded)s at %(enter)s.",
+        found, { threshold: decimal(explored, 2), recorded: flaggedOf(segments), enter: parameter(enter) },
+      ), ...besides(segments, own.flatMap((lane) => mergers(lane.explored, lane.segments))));
+      if (detail && !detail.complete) words.push(_("Single scores are still being read; until then it is computed from an outline."));
     }
-    if (explored !== null && detail && !detail.complete) {
-      words.push(_("Single scores are still being read; until then it is computed from an outline."));
+    if (voice !== null) {
+      const found = sound.heard.reduce((sum, intervals) => sum + intervals.length, 0);
+      words.push(ngettext(
+        "Voices at %(threshold)s: %(num)s stretch would be flagged; recorded: %(recorded)s at %(enter)s.",
+        "Voices at %(threshold)s: %(num)s stretches would be flagged; recorded: %(recorded)s at %(enter)s.",
+        found, { threshold: decimal(voice, 2), recorded: flaggedOf(sound.segments), enter: parameter(sound.enter) },
+      ), ...besides(sound.segments, sound.heard.flatMap((intervals, lane) => mergers(intervals, sound.segments.filter((one) => one.lane === lane)))));
+      if (sound.thinned) words.push(_("The recording is long: this is computed from the highest score of every few windows."));
     }
+    words.push(words.length ? _("Exploration only, the recorded result does not change.") : _("Move the slider to see what another threshold would flag."));
     byId("explore-words").textContent = words.join(" ");
     byId("explore-value").textContent = decimal(explored ?? enter, 2);
-    byId("explore-reset").hidden = explored === null;
+    if (sound?.explores) byId("explore-voice-value").textContent = decimal(voice ?? sound.enter, 2);
+    byId("explore-reset").hidden = explored === null && voice === null;
   }
+}
+
+const flaggedOf = (segments) => segments.filter((segment) => segment.flagged).length;
+
+/** What is to be said beside the number of stretches: recorded segments that merge, and those that were not flagged. */
+function besides(segments, merged) {
+  const words = [];
+  if (merged.length) {
+    const shown = merged.slice(0, MOST_NAMED).map((names) => names.join(" + "));
+    words.push(_("%(before)s recorded segments merge into %(after)s: %(names)s.", {
+      before: merged.flat().length, after: merged.length, names: [...shown, ...(merged.length > MOST_NAMED ? ["…"] : [])].join("; "),
+    }));
+  }
+  const others = segments.length - flaggedOf(segments);
+  if (others) {
+    words.push(ngettext(
+      "Recorded besides: %(num)s stretch looked at and not flagged; the slider does not ask what speaks against it.",
+      "Recorded besides: %(num)s stretches looked at and not flagged; the slider does not ask what speaks against them.",
+      others,
+    ));
+  }
+  return words;
 }

@@ -57,6 +57,9 @@ class Desk {
         bare: raw.media.kind === "audio", onTime: (time) => this.sound?.setTime(time), onDraw: () => this.sound?.draw(),
       });
       if (raw.voice) this.sound = new SoundLane(this, raw.voice, this.timeline, this.player);
+      byId("explore").value = raw.rules.enter;
+      byId("explore-voice").value = this.sound?.enter ?? "";
+      byId("explore-voices").hidden = !this.sound?.explores;
     }
     wireControls(this);
     this.drawAll();
@@ -267,10 +270,17 @@ class Desk {
     }
   }
 
-  /** Show the segments at another threshold; null: none. */
+  /** Show the faces' segments at another threshold; null: none. */
   explore(value) {
     this.explored = value;
     byId("explore").value = value ?? this.data.raw.rules.enter;
+    this.drawLanes();
+  }
+
+  /** Show the voices' segments at another threshold; null: none. */
+  exploreVoice(value) {
+    this.sound.explore(value);
+    byId("explore-voice").value = value ?? this.sound.enter;
     this.drawLanes();
   }
 }
@@ -282,7 +292,6 @@ export async function open(raw, store, heatmaps = null) {
   root.hidden = false;
   document.documentElement.classList.add("reviewing");
   for (const name of ["segment-back", "segment-on"]) byId(name).disabled = !raw.segments.length && !raw.voice?.segments.length;
-  byId("explore").value = raw.rules.enter;
   showFor(raw.media.kind);
   root.desk = new Desk(raw, store, annotations, heatmaps); // for tests and the browser's console
   return root.desk;

@@ -5,6 +5,7 @@ import { byId, el, icon } from "../dom.js";
 import { timecode } from "../formats.js";
 import { _, decimal } from "../language.js";
 import { clamp, lowerBound } from "../numbers.js";
+import { wouldHear } from "./explore.js";
 import { colours } from "./timeline_drawing.js";
 
 const WAVE = 44; // px: heights of the three strips
@@ -22,6 +23,10 @@ export class SoundLane {
     this.player = player;
     this.segments = voice.segments;
     this.chosen = null;
+    this.enter = voice.lanes[0].enter;
+    this.explores = voice.lanes.some((lane) => lane.scores.time.length);
+    this.thinned = voice.lanes.some((lane) => lane.windows > 1);
+    this.explore(null);
     this.canvas = byId("sound-canvas");
     this.body = byId("sound-lanes");
     this.head = byId("sound-playhead");
@@ -71,6 +76,12 @@ export class SoundLane {
     else this.player.seek(segment.start);
     this.list();
     this.timeline.redraw();
+  }
+
+  /** Find the segments at another threshold; null: none. `heard` has the intervals of each lane. */
+  explore(value) {
+    this.explored = value;
+    this.heard = this.voice.lanes.map((lane) => (value === null ? [] : wouldHear(lane, value)));
   }
 
   /** The next (1) or previous (-1) segment of the voice. */
@@ -153,6 +164,7 @@ export class SoundLane {
       this.#spectrum(pen, width, lane.spectrogram, this.pictures[number]);
       this.#scores(pen, width, inks, lane);
       this.#names(pen, width, inks, number);
+      this.#explored(pen, inks, number);
     });
     this.setTime(this.timeline.time);
   }
@@ -183,6 +195,18 @@ export class SoundLane {
       pen.fillStyle = flagged ? inks["flag-ground"] : inks.ground;
       pen.fillText(name, x + 4, 11);
     }
+  }
+
+  #explored(pen, inks, lane) {
+    pen.strokeStyle = inks.explore;
+    pen.lineWidth = 2;
+    pen.setLineDash([5, 3]);
+    for (const [start, end] of this.heard[lane]) {
+      const x = this.timeline.x(start);
+      pen.strokeRect(x, WAVE + SPECTRUM + 1, Math.max(3, this.timeline.x(end) - x), SCORES - 2);
+    }
+    pen.setLineDash([]);
+    pen.lineWidth = 1;
   }
 
   /** Grey the scores where nothing was judged, and all strips before the sound begins and after it ends. */
