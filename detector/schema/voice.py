@@ -279,8 +279,8 @@ class ChannelFinding(Value):
         "be judged"
     )
     stability: Annotated[Probability | None, STABILITY] = optional(
-        "share of views of the same sound (shifted, re-encoded, louder, softer) with the same verdict; null: "
-        "not measured"
+        "share of views of the same sound (shifted, re-encoded, with noise) with the same verdict; null: no "
+        "segment, so they were not scored"
     )
     speech: Annotated[Seconds, Tolerance(by=0.1, share=0.01)] = Field(
         description="seconds of speech that were judged"

@@ -185,11 +185,11 @@ class _Judged:
 def _measure_stability(
     groups: Sequence[_Judged], path: Path, bounds: InputLimits | None, model: LoadedVoiceModel
 ) -> None:
+    groups = [group for group in groups if group.segments]  # elsewhere views could not change the verdict
     viewed = []
     for group in groups:
         peaks = [number for segment in group.segments for number in segment.peaks]
-        among = peaks or range(len(group.logits))
-        numbers = strongest_windows(group.heard.windows, group.logits, among, _VIEWED)
+        numbers = strongest_windows(group.heard.windows, group.logits, peaks, _VIEWED)
         viewed.append([_with_margin(group.heard.windows[i]) for i in numbers])
     spans = [span for of_group in viewed for span in of_group]
     channels = [group.channels for group, of_group in zip(groups, viewed, strict=True) for _ in of_group]
