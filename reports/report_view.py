@@ -31,7 +31,6 @@ from reports.finding import summary
 from reports.finding.meaning import MeaningView, meaning_view
 from reports.finding.not_examined import NotExaminedView, not_examined_view
 from reports.finding.other_models import OtherModelsView, other_models_view
-from reports.finding.reliability import face_reliability
 from reports.finding.summary import FigureView, figure_view
 from reports.inputs.case import CaseDetails
 from reports.inputs.input_files import ExhibitCheck, parse_laboratory
@@ -45,7 +44,6 @@ from reports.review.annotation_section import ReviewerView, reviewer_view
 from reports.review.annotations import Annotation
 from reports.review.second_review import SecondReview, review_of
 from reports.review.second_review_section import SecondReviewView, second_review_view
-from reports.sound.network_rates import voice_reliability
 from reports.sound.sound_section import SoundView, sound_view
 from reports.sound.words import first_page_sentence, recording_answers, unexamined_faces
 from reports.validation.error_rates import MeasuredErrors, measured_errors
@@ -306,7 +304,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         statements_note="" if _has_codes(analysis) else english_note(),
         answers=tuple(answers),
         strengths=_strengths(analysis, figure),
-        reliability=_reliability(analysis),
+        reliability=summary.reliability(analysis),
         next_steps=summary.next_steps(analysis),
         figure=figure,
         figure_words=summary.figure_words(analysis),
@@ -366,12 +364,6 @@ def _strengths(analysis: Analysis, faces: FigureView) -> tuple[StrengthView, ...
                 phrase = flagged_phrase(voice.probability, MaterialKind.VOICE)
         strengths.append(StrengthView(gettext("Voices"), figure, phrase))
     return tuple(strengths)
-
-
-def _reliability(analysis: Analysis) -> tuple[str, ...]:
-    voice = analysis.voice
-    faces = "" if analysis.media.sound_only else face_reliability(analysis)
-    return tuple(filter(None, (faces, voice_reliability(voice) if voice else "")))
 
 
 def _lead(analysis: Analysis, segments: Sequence[SegmentView]) -> Lead | None:

@@ -17,7 +17,7 @@ _COVERED = N_(
 )
 # Why the verdict is inconclusive, if the cause alone determines the sentence.
 _REASONS: dict[LeftOpen | None, str] = {
-    LeftOpen.NO_FACE: N_("No face was found, so nothing was judged."),
+    LeftOpen.NO_FACE: N_("No face was found, so none was judged."),
     LeftOpen.UNCONFIRMED: _CHANGES_EASILY,
     LeftOpen.UNSTABLE: _CHANGES_EASILY,
     LeftOpen.COVERED: _COVERED,

@@ -241,7 +241,7 @@ def verdict_limits(analysis: Analysis) -> tuple[str, ...]:
         _beside_faces(analysis),
         identity,
         gettext(
-            "Measured error rates do not apply to material unlike the validation data. Strong "
+            "On material unlike the validation data, errors may be more frequent than measured. Strong "
             "compression, filters, beauty effects and re-filmed screens can raise or lower scores."
         ),
         f"{covered} {detected}",

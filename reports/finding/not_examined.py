@@ -184,8 +184,10 @@ def _of_video(analysis: Analysis) -> Iterator[str]:
             faces_unusable=shown(coverage.faces_unusable, ","),
             faces=faces,
         )
-    else:
+    elif coverage.faces_found:
         yield gettext("Unusable faces: none of %(faces)s found.", faces=faces)
+    else:
+        yield gettext("No face was found.")
     # In large frames, even a face wide enough to be judged is small at the width of the search.
     searched = min(1.0, parameters.detection_width / max(media.width, media.height))
     if (narrowest := SURELY_FOUND / searched) > parameters.minimum_face:

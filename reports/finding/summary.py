@@ -8,6 +8,7 @@ from typing import assert_never
 
 from detector.schema.analysis import Analysis, Segment, Verdict
 from detector.schema.strength import Strength, strength_of
+from detector.schema.summary import verdicts_of
 from detector.schema.voice import VoiceVerdict
 from detector.verdict.finding import finding_of
 from language import formatting
@@ -16,6 +17,7 @@ from language.translation import N_, capitalize_first, gettext, reason_text, tra
 from reports.finding import inconclusive
 from reports.finding.not_examined import was_judged_from_damaged
 from reports.finding.reliability import face_reliability
+from reports.sound.network_rates import voice_reliability
 from reports.sound.words import next_steps as voice_next_steps
 from reports.validation.error_rates import outside_of
 from reports.wording.intervals import ProbabilityInterval, exhibit_interval
@@ -92,13 +94,20 @@ def key_answers(analysis: Analysis) -> tuple[KeyAnswer, ...]:
         answers.append((gettext("Which person"), _persons(analysis)))
     certainty = filter(None, (_certainty(analysis), outside_words(analysis)))
     answers.append((gettext("How certain"), " ".join(certainty)))
-    if wrong := face_reliability(analysis):
+    if wrong := " ".join(reliability(analysis)):
         answers.append((gettext("How often wrong"), wrong))
     return (
         *answers,
         (gettext("Not examined"), _not_examined(analysis)),
         (gettext("What to do next"), next_steps(analysis, in_report=True)),
     )
+
+
+def reliability(analysis: Analysis) -> tuple[str, ...]:
+    """State how often verdicts like these were wrong: on faces, on voices or on both."""
+    faces = "" if analysis.media.sound_only else face_reliability(analysis)
+    voices = voice_reliability(analysis.voice) if analysis.voice else ""
+    return tuple(filter(None, (faces, voices)))
 
 
 def models_answer(analysis: Analysis) -> KeyAnswer:
@@ -174,7 +183,7 @@ def _certainty(analysis: Analysis) -> str:
     """State how certain the finding is by a word of the scale, without figures."""
     figure = analysis.probability
     if figure is None:
-        return gettext("Not stated, because nothing could be judged.")
+        return gettext("Not stated, because no face was judged.")
     if analysis.verdict is Verdict.INCONCLUSIVE:
         return gettext("No degree is stated, because the examination allows no conclusion.")
     if analysis.verdict is Verdict.NOT_FOUND:
@@ -241,7 +250,7 @@ def _not_examined(analysis: Analysis) -> str:
         left = max(media.frames - damaged - coverage.frames_sampled - coverage.frames_between, 0)
         parts.append(
             gettext(
-                "%(left)s of %(frames)s, between the judged frames",
+                "%(left)s of %(frames)s, between the examined frames",
                 left=shown(left, ","),
                 frames=plural(media.frames, "frame", "frames"),
             )
@@ -283,7 +292,9 @@ def next_steps(analysis: Analysis, *, in_report: bool = False) -> str:
     """
     voice, manipulated = analysis.voice, analysis.verdict is Verdict.MANIPULATED
     synthetic = voice is not None and voice.verdict is VoiceVerdict.SYNTHETIC
-    if analysis.media.sound_only or synthetic and not manipulated:
+    verdicts = verdicts_of(analysis)
+    of_voice_alone = verdicts.no_face and verdicts.voices not in (None, VoiceVerdict.NO_SPEECH)
+    if analysis.media.sound_only or of_voice_alone or synthetic and not manipulated:
         return voice_next_steps(voice)
     faces = _next_steps_of_faces(analysis, in_report=in_report)
     if not synthetic:

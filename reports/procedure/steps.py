@@ -59,7 +59,7 @@ def _of_photograph(analysis: Analysis) -> tuple[str, ...]:
     if made_since(analysis, COVERED_SINCE):
         covered = gettext(
             "If a small network is certain that the mouth or eyes of a face are covered, that face is "
-            "neither flagged nor cleared, nor weighed against others. "
+            "not flagged, rules nothing out and is not weighed against others. "
         )
     return (
         gettext(
@@ -173,7 +173,7 @@ def _of_video(analysis: Analysis) -> tuple[str, ...]:
     if made_since(analysis, COVERED_SINCE):
         covered = gettext(
             "A segment is not flagged if a small network is certain that mouth or eyes are covered in most "
-            "of its faces, and such faces do not clear a person. "
+            "of its faces, and such faces rule nothing out. "
         )
     return (
         gettext(

@@ -155,7 +155,7 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
         more = len(flagged) - len(shown_spans)
         rest = gettext("; and %(count)s more", count=more) if more else ""
         answers.append((gettext("When"), "; ".join(shown_spans) + rest))
-    certainty = gettext("Not stated, because nothing could be judged.")
+    certainty = gettext("Not stated, because no speech was judged.")
     if voice.probability is not None:
         phrase = signs_of(voice) if voice.strength else ""
         score = gettext(

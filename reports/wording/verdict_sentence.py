@@ -57,6 +57,10 @@ def verdict_sentence(analysis: Analysis) -> str:
                     "No manipulation was found in the faces that were examined in this photograph."
                 )
             return gettext("No manipulation was found in the faces that were examined in this video.")
+        case Verdict.INCONCLUSIVE if verdicts_of(analysis).no_face:
+            if still:
+                return gettext("No face was found in this photograph.")
+            return gettext("No face was found in this video.")
         case Verdict.INCONCLUSIVE:
             if still:
                 return gettext(

@@ -125,8 +125,8 @@ def test_no_report_leaves_a_flaw_in_english(
             ReasonCode.MOSTLY_OTHER_PICTURES.cause(
                 not_judged=3, faces=4, flaws=("drawn in areas of one colour", "too small")
             ),
-            "Nichts wurde markiert, aber die meisten gesehenen Gesichter (3 von 4) liegen außerhalb dessen, "
-            "was beurteilt werden kann: in Farbflächen gezeichnet oder zu klein.",
+            "Kein Gesicht wurde markiert, aber die meisten gesehenen Gesichter (3 von 4) liegen außerhalb "
+            "dessen, was beurteilt werden kann: in Farbflächen gezeichnet oder zu klein.",
         ),
         (
             SpanCode.UNUSABLE_FACES.cause(flaws=("overexposed", "too small")),  # the first of a later version

@@ -59,9 +59,9 @@ WRITTEN = (
     ),
     (
         ReasonCode.NO_FACE.cause(frames=24),
-        "Es wurde kein Gesicht gefunden (durchsucht: 24 Stichproben); es gab also nichts zu beurteilen.",
-        "No se encontró ningún rostro (en ninguno de 24 fotogramas muestreados), así que no había nada que "
-        "juzgar.",
+        "Es wurde kein Gesicht gefunden (durchsucht: 24 Stichproben), also keines beurteilt.",
+        "No se encontró ningún rostro (en ninguno de 24 fotogramas muestreados), así que no se juzgó "
+        "ninguno.",
     ),
 )
 

@@ -112,12 +112,12 @@ def _doubtful(
 
 
 def _no_face(words: Words, frames: int | None = None) -> str:
-    """No face was found in the picture, or in any of %(frames)s, so there was nothing to judge."""
+    """No face was found in the picture, or in any of %(frames)s, so none was judged."""
     if frames is None:
         where = words.fill(N_("in the picture"))
     else:
         where = words.fill(N_("in any of %(count)s"), count=words.count(frames, "sampled frame"))
-    return words.fill(N_("No face was found %(where)s, so there was nothing to judge."), where=where)
+    return words.fill(N_("No face was found %(where)s, so none was judged."), where=where)
 
 
 def _photo_flaws(words: Words, faces: int, flaws: Sequence[str], minimum_face: float | None = None) -> str:
@@ -161,11 +161,11 @@ def _too_few_frames(words: Words, frames: int, minimum_usable_frames: int) -> st
 
 
 def _mostly_damaged(words: Words, damaged: int, total: int) -> str:
-    """Nothing was flagged, but most frames that would have been sampled (%(damaged)s of %(total)s) depend
+    """No face was flagged, but most frames that would have been sampled (%(damaged)s of %(total)s) depend
     on damaged or missing ones and were not examined."""
     return words.fill(
         N_(
-            "Nothing was flagged, but most frames that would have been sampled (%(damaged)s of "
+            "No face was flagged, but most frames that would have been sampled (%(damaged)s of "
             "%(frames)s) depend on damaged or missing ones and were not examined."
         ),
         damaged=damaged,
@@ -176,7 +176,7 @@ def _mostly_damaged(words: Words, damaged: int, total: int) -> str:
 def _mostly_discarded(
     words: Words, left: int, total: int, discarded: int, faces: int, unusable: int, flaws: Sequence[str] = ()
 ) -> str:
-    """Nothing was flagged, but most detections (%(left)s of %(total)s) were not judged: %(discarded)s
+    """No face was flagged, but most detections (%(left)s of %(total)s) were not judged: %(discarded)s
     were not accepted as faces, since the face detector was never sure of them[; %(unusable)s of %(faces)s not
     judged]."""
     not_judged = words.fill(
@@ -187,7 +187,7 @@ def _mostly_discarded(
     )
     return words.fill(
         N_(
-            "Nothing was flagged, but most detections (%(left)s of %(all)s) were not judged: "
+            "No face was flagged, but most detections (%(left)s of %(all)s) were not judged: "
             "%(discarded)s were not accepted as faces, since the face detector was never sure of "
             "them%(not_judged)s."
         ),
@@ -271,11 +271,11 @@ class ReasonCode(CauseCode):
         "takes several in a row over at least %(minimum_duration)s s, and %(needed)s to find none."
     )
     MOSTLY_OTHER_PICTURES = N_(
-        "Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are outside what can be "
+        "No face was flagged, but most faces seen (%(not_judged)s of %(faces)s) are outside what can be "
         "judged: %(flaws)s."
     )
     MOSTLY_UNUSABLE = N_(
-        "Nothing was flagged, but most faces seen (%(not_judged)s of %(faces)s) are too small, too unclear "
+        "No face was flagged, but most faces seen (%(not_judged)s of %(faces)s) are too small, too unclear "
         "or too unsure to judge."
     )
     NO_PICTURE = N_("The exhibit is a recording of sound without picture, so no face was examined.")

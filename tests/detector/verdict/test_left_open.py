@@ -189,7 +189,7 @@ def test_discarded_detections_are_not_called_small_faces(kind: MediaKind) -> Non
     verdict, reason = decide(kind, DEFAULT, seen, [person(usable=90)], [])
     never_sure = "5 were not accepted as faces, since the face detector was never sure of them"
     assert verdict is Verdict.INCONCLUSIVE
-    assert reason == f"Nothing was flagged, but most detections (5 of 9) were not judged: {never_sure}."
+    assert reason == f"No face was flagged, but most detections (5 of 9) were not judged: {never_sure}."
     both = seen.model_copy(update={"faces_unusable": 1, "flaws": {TOO_SMALL: 1}})
     _, reason = decide(kind, DEFAULT, both, [person(usable=90)], [])
     flaws = TOO_SMALL if kind is MediaKind.IMAGE else "too small, too unclear or too unsure"
@@ -322,7 +322,7 @@ def test_mostly_damaged_frames_are_inconclusive() -> None:
     verdict, reason = decide(VIDEO, DEFAULT, coverage(frames_from_damaged=120), [person()], [])
     assert verdict is Verdict.INCONCLUSIVE
     assert reason == (
-        "Nothing was flagged, but most frames that would have been sampled (120 of 200) depend on damaged or "
+        "No face was flagged, but most frames that would have been sampled (120 of 200) depend on damaged or "
         "missing ones and were not examined."
     )
 

@@ -95,10 +95,10 @@ def test_the_report_mentions_damaged_frames(tmp_path: Path) -> None:
         dict(report_view(variant, tmp_path).answers)["Not examined"] for variant in (analysis, damaged)
     )
     between = media.frames - sampled
-    assert f"{between:,} of {media.frames:,} frames, between the judged frames; " in whole
+    assert f"{between:,} of {media.frames:,} frames, between the examined frames; " in whole
     assert (
-        f"{between - 245:,} of {media.frames:,} frames, between the judged frames; 245 frames that depend on "
-        "damaged or missing frames; " in spoilt_ones
+        f"{between - 245:,} of {media.frames:,} frames, between the examined frames; 245 frames that "
+        "depend on damaged or missing frames; " in spoilt_ones
     )
 
 

@@ -148,7 +148,7 @@ def test_still_image(tmp_path: Path) -> None:
 
 def test_inconclusive(tmp_path: Path) -> None:
     text = page(tmp_path, segments=0, verdict=Verdict.INCONCLUSIVE, persons=1).text
-    assert "inconclusive" in text and "nothing could be judged" in text
+    assert "inconclusive" in text and "no face was judged" in text
 
 
 @pytest.mark.parametrize("verdict", [Verdict.NOT_FOUND, Verdict.INCONCLUSIVE])
@@ -191,7 +191,7 @@ def test_unflagged_segments_are_distinguished_from_flagged_ones(tmp_path: Path) 
 
 
 def test_no_segment_is_said(tmp_path: Path) -> None:
-    assert "No segment was flagged." in page(tmp_path, segments=0).text
+    assert "No face was flagged." in page(tmp_path, segments=0).text
 
 
 def test_all_templates_are_compiled_in_advance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,7 @@ def test_pages_and_rows(library: Library) -> None:
         page = library.get(f"/analyses/{row.id}").text
         assert f'<h2 id="verdict">{words}</h2>' in page, name
         assert f'class="banner banner-{mark}"' in page, name
+        assert "Nothing was flagged" not in page, name
         status = library.get(f"/api/v1/analyses/{row.id}").json
         assert (status["outcome"], status["headline"]) == (OUTCOMES.get(filters, "finding"), words), name
         assert status["strength"] == (name.faces if name.faces in FINDINGS else None), name
