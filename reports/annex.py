@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -186,10 +186,8 @@ GLOSSARY = (
     (
         N_("score"),
         N_(
-            "A number from 0 to 1 that says how strongly the networks respond to a face, or a voice. It was "
-            "calibrated on validation data of which half is manipulated: of 100 faces there with a score of "
-            "0.70, about 70 were manipulated. Where manipulation is rarer, fewer are. It is not the "
-            "probability that the file is manipulated."
+            "A number from 0 to 1 that says how strongly the networks respond to a face or a voice. Reports "
+            "state how it was calibrated. It is not the probability that the file is manipulated."
         ),
     ),
     (N_("frame score"), N_("The score of one face in one frame.")),
@@ -268,6 +266,22 @@ _SCALED = N_(
     "neither the share of manipulated faces among those with the same score nor the probability that the "
     "file is manipulated."
 )
+_SHARE = N_(
+    "A number from 0 to 1 that says how strongly the networks respond to a face. It was calibrated on "
+    "validation data of which half is manipulated: of 100 faces there with a score of 0.70, about 70 were "
+    "manipulated. Where manipulation is rarer, fewer are. It is not the probability that the file is "
+    "manipulated."
+)
+_PHOTO_SCORE = N_(
+    "A number from 0 to 1 that says how strongly the networks respond to a face. It was calibrated on "
+    "photographs of which half are manipulated. It is not the probability that a photograph is manipulated, "
+    "which also depends on where it comes from."
+)
+_VOICE_SCORE = N_(
+    "A number from 0 to 1 that says how strongly the network responds to speech. It was calibrated on "
+    "recordings of demonstration pages, human and synthetic ones weighted alike. It is not the probability "
+    "that a voice is synthetic."
+)
 _PHOTO_PERSON = N_("One face in the photograph. The letters tell faces apart; they do not identify anyone.")
 _PHOTO_KINDS = N_(
     "The two kinds of manipulation tested for every face: it was replaced or altered in a photograph, or it "
@@ -315,7 +329,15 @@ _OCCLUSION = N_(
 )
 
 
-_CALIBRATIONS = {Basis.SCALED: _SCALED, Basis.OFF: _OFF, Basis.UNKNOWN: _UNKNOWN}  # a share otherwise
+_CALIBRATIONS = {Basis.SHARE: _SHARE, Basis.SCALED: _SCALED, Basis.OFF: _OFF, Basis.UNKNOWN: _UNKNOWN}
+_OF_VOICE = N_("score of a voice")
+
+
+def _score(model: Model, *, still: bool) -> str:
+    """Say what the score of a face means for this model."""
+    if still and model.second_look is not None:
+        return _PHOTO_SCORE
+    return _CALIBRATIONS[basis(model, still=still)]
 
 
 def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
@@ -334,8 +356,8 @@ def glossary(analysis: Analysis, section: int) -> tuple[tuple[str, str], ...]:
             terms[N_("declaration")] = _PHOTO_DECLARATION
     explained = gettext("Section %(section)s explains how intervals are computed.", section=section)
     terms["interval"] = f"{gettext(terms['interval'])} {explained}"
-    terms[_SCORE] = _CALIBRATIONS.get(basis(analysis.model, still=still), terms[_SCORE])
-    return tuple((terms | _other_maps(analysis.model)).items())
+    terms |= {_SCORE: _score(analysis.model, still=still)} | _other_maps(analysis.model)
+    return _after_score(terms, {_OF_VOICE: _VOICE_SCORE} if analysis.voice is not None else {})
 
 
 def sound_glossary() -> tuple[tuple[str, str], ...]:
@@ -350,6 +372,7 @@ def sound_glossary() -> tuple[tuple[str, str], ...]:
             N_("voice segment"),
             N_("An interval of time in which the speech reaches the threshold for a finding."),
         ),
+        (_SCORE, _VOICE_SCORE),
         (
             N_("spectrogram"),
             N_(
@@ -368,20 +391,22 @@ def general_glossary(model: Model | None) -> tuple[tuple[str, str], ...]:
     """Return the terms of all reports by this model, on videos and on photos."""
     if model is None:
         return GLOSSARY
-    terms = dict(GLOSSARY) | _other_maps(model)
-    kind = basis(model, still=False)
-    if kind is not Basis.SCALED:
-        terms[_SCORE] = _CALIBRATIONS.get(kind, terms[_SCORE])
-        return tuple(terms.items())
-    both = {
-        N_("score of a video"): _SCALED,
-        N_("score of a photograph"): terms[_SCORE],
-    }
-    return tuple(
-        term
-        for name, words in terms.items()
-        for term in (both.items() if name == _SCORE else ((name, words),))
-    )
+    terms = dict(GLOSSARY) | _other_maps(model) | {_SCORE: _score(model, still=False)}
+    if model.second_look is None:
+        return _after_score(terms, {_OF_VOICE: _VOICE_SCORE})
+    of_video = {N_("score of a video"): terms[_SCORE], N_("score of a photograph"): _score(model, still=True)}
+    return _after_score(terms, of_video | {_OF_VOICE: _VOICE_SCORE}, instead=True)
+
+
+def _after_score(
+    terms: Mapping[str, str], more: Mapping[str, str], *, instead: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """Insert ``more`` terms after the score, or ``instead`` of it."""
+    names = list(terms)
+    place = names.index(_SCORE)
+    items = list(terms.items())
+    items[place + (not instead) : place + 1] = more.items()
+    return tuple(items)
 
 
 def _other_maps(model: Model) -> dict[str, str]:

@@ -43,7 +43,7 @@ _FACE_SCORES = {
     VIDEO: {STRONG: 0.96, MODERATE: 0.84, WEAK: 0.71, OPEN: 0.52, NOTHING: 0.07},
     PHOTOGRAPH: {STRONG: 0.99, MODERATE: 0.96, WEAK: 0.82, OPEN: 0.52, NOTHING: 0.07},
 }
-_VOICE_SCORES = {STRONG: 0.97, MODERATE: 0.87, WEAK: 0.76, OPEN: 0.53, NOTHING: 0.14}
+_VOICE_SCORES = {STRONG: 0.97, MODERATE: 0.87, WEAK: 0.83, OPEN: 0.53, NOTHING: 0.14}
 _SPEECH = 17.5  # seconds
 
 
@@ -273,6 +273,7 @@ def _voice(voices: str, folder: Path | None) -> Voice:
         "speech": _SPEECH,
         "segments": tuple(segment.model_copy(update={"confidence": score}) for segment in made.segments),
         "model": shipped_voice_model(),
+        "scores": made.scores.model_copy(update=read_voice_card().model_dump(include={"enter", "leave"})),
     }
     if voices == SILENT:
         empty = dict.fromkeys(("time", "logit", "probability", "smoothed"), ())

@@ -104,6 +104,8 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "Summary report: manipulation of faces, synthetic": (HEARD, UNREADABLE),
     "Report of analysis: synthetic speech": RECORDINGS,
     "Summary report: synthetic speech": RECORDINGS,
+    "A number from 0 to 1 that says how strongly the network responds to speech": (*VOICES, UNHEARD),
+    "score of a voice": (HEARD, UNREADABLE),
     "A picture of sound": RECORDINGS,
     "A stretch of a few seconds of speech": RECORDINGS,
     "An interval of time in which the speech": RECORDINGS,
