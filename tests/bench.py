@@ -42,7 +42,7 @@ from detector.scoring.scorer import Scorer
 from detector.voice.model import load_voice_model
 from detector.voice.windows import listen
 from tests import bench_options
-from tests.bench_clips import lengthen, make_clip
+from tests.bench_clips import add_speech, lengthen, make_clip
 from tests.detector.made_speech import babble
 from tests.sounds import write_recording
 
@@ -68,6 +68,8 @@ REAL = {
 }
 # Each as the processor time by which the next longer part of an analysis exceeds the one before.
 STAGES = ("decoding", "finding faces", "scoring and conclusions", "second look")
+# Human speech of the research data in which nothing is found: what voices add to the first of these clips
+SPEECH = "voices/89c91b9cf9.opus"
 COMMITTED = Path("docs/bench.json")
 CACHE = Path("out/bench-clips")
 # The open pipeline is slow: it is given every eighth of the frames and compared by the frame.
@@ -79,6 +81,7 @@ def main() -> None:
     parser = bench_options.parser(__doc__)
     parser.add_argument("--long", action="store_true", help="with the clip of two hours")
     parser.add_argument("--real", choices=REAL, help="measure this research clip alone, and store nothing")
+    parser.add_argument("--speech", action="store_true", help="measure sound alone, and store nothing")
     parser.add_argument(
         "--explanations", action="store_true", help="measure heatmaps alone, and store nothing"
     )
@@ -89,6 +92,10 @@ def main() -> None:
     if asked.explanations:
         for key, value in explanations().items():
             print(f"{key:68} {value:8.2f}")
+        return
+    if asked.speech:
+        for key, value in (with_speech(model) | speech()).items():
+            print(f"{key:78} {value:8.2f}")
         return
     if asked.real:
         for key, value in measured(_repeated(RESEARCH / REAL[asked.real]), model).items():
@@ -110,6 +117,7 @@ def main() -> None:
     for name, path in compared.items():
         figures |= {f"{name}{key}": value for key, value in against_the_open_pipeline(path, model).items()}
     figures |= explanations()
+    figures |= with_speech(model)
     figures |= speech()
     if asked.long:
         figures |= long_clip()
@@ -298,6 +306,26 @@ def long_clip() -> dict[str, float]:
         "two hours ÷ two minutes, most resident memory": sizes[1][0] / sizes[0][0],
         "two minutes, most resident memory, MB": sizes[0][0] / 1e6,
         "two hours of 360p, 1 person: clip ÷ analysis": sizes[1][1],
+    }
+
+
+def with_speech(model: LoadedModel) -> dict[str, float]:
+    """The first real clip with human speech, and without: nothing is found in either."""
+    name, file = next(iter(REAL.items()))
+    if not (RESEARCH / file).is_file() or not (RESEARCH / SPEECH).is_file():
+        print(f"{RESEARCH / SPEECH} is not here: speech in a clip is left out.")
+        return {}
+    silent = _repeated(RESEARCH / file)
+    spoken = silent.with_stem(f"{silent.stem}-speech")
+    if not spoken.is_file():
+        add_speech(silent, RESEARCH / SPEECH, spoken)
+    wall, worked = timed(
+        {"spoken": lambda: analyze(spoken, model=model), "silent": lambda: analyze(silent, model=model)}
+    )
+    return {
+        f"{name}, with speech: clip ÷ analysis": _seconds(spoken) / wall["spoken"],
+        f"{name}, with speech: clip ÷ processor time of the analysis": _seconds(spoken) / worked["spoken"],
+        f"{name}, with speech: analysis ÷ that without, processor time": worked["spoken"] / worked["silent"],
     }
 
 

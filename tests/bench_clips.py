@@ -14,6 +14,7 @@ from detector.demo_clip import portraits
 from detector.media.frame import Image
 
 RATE = 25
+SOUND_RATE = 48_000
 # Where the face is in each portrait, px, and how wide.
 _CENTRES = ((222, 120, 90), (256, 190, 170))
 
@@ -71,6 +72,29 @@ def lengthen(path: Path, long: Path, times: int) -> None:
                     packet.stream = stream
                     out.mux(packet)
             offset = last
+
+
+def add_speech(path: Path, recording: Path, out: Path) -> None:
+    """Copy the pictures of the clip at ``path`` with ``recording``, over and over until they end, as AAC."""
+    with av.open(str(path)) as container, av.open(str(out), "w", format="mp4") as copy:
+        source = container.streams.video[0]
+        pictures = copy.add_stream_from_template(source)
+        sound = copy.add_stream("aac", rate=SOUND_RATE, layout="mono")
+        seconds = (container.duration or 0) / av.time_base
+        for packet in container.demux(source):
+            if packet.dts is not None:
+                packet.stream = pictures
+                copy.mux(packet)
+        samples = 0
+        while samples < seconds * SOUND_RATE:
+            with av.open(str(recording)) as spoken:
+                resampler = av.AudioResampler("fltp", "mono", SOUND_RATE, frame_size=1024)
+                for frame in spoken.decode(audio=0):
+                    for part in resampler.resample(frame):
+                        part.pts, part.time_base = samples, Fraction(1, SOUND_RATE)
+                        samples += part.samples
+                        copy.mux(sound.encode(part))
+        copy.mux(sound.encode())
 
 
 def _varied(photo: Image, number: int) -> Image:
