@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detector.marks.dwt_dct import FRAME_PIXELS, decode_as_library, find_pixel_mark
-from detector.marks.sound import LEAST_STRENGTH, RATE, PerthDecoder, confirmed_strength, weights_path
+from detector.marks.perth import RATE, PerthDecoder, weights_path
+from detector.marks.sound import LEAST_STRENGTH, confirmed_strength
 from detector.media.frame import Image
 
 RESEARCH = Path("../shared/data")
@@ -92,7 +93,7 @@ def judge_voices(data: Path) -> None:
     assert weights is not None, "install resemble-perth"
     decoder = PerthDecoder(weights)
     voices = human_voices(data)
-    strengths = np.array([confirmed_strength(decoder, voice) for voice in voices])
+    strengths = np.array([decoder.strength(voice) for voice in voices])
     print(f"{len(voices)} voices without the mark:", *(f"{(strengths >= x).sum()} from {x}" for x in _LIMITS))
     print("highest:", np.sort(strengths)[-5:].round(3).tolist())
     chosen = [voices[at] for at in np.random.default_rng(0).permutation(len(voices))[:_MARKED]]

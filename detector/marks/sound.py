@@ -1,12 +1,8 @@
-"""Read the mark that Chatterbox hides in the sentences it speaks (Perth, by Resemble AI).
+"""Search sound for the mark that Chatterbox hides in the sentences it speaks (Perth, by Resemble AI).
 
-The package ``resemble-perth``, extra ``marks``, holds the weights of the network that reads it. Its own code
-needs several further packages only to resample and to transform, so the network is rebuilt here. Three stacks
-of one-dimensional convolutions see the spectrogram up to 2 kHz at three speeds. One of their two outputs
-weighs them, the other is the answer.
-
-The network knows speech only: it takes every third pure tone for the mark. So a stretch carries it where its
-answer holds in both halves of the speech, and still does without the steady lines of the spectrum.
+The network that reads it knows speech only: it takes every third pure tone for the mark. So a stretch carries
+it where its answer holds in both halves of the speech, and still does without the steady lines of the
+spectrum.
 """
 
 from __future__ import annotations
@@ -14,15 +10,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import MediaError
+from detector.marks.perth import RATE, PerthDecoder, level, restore, transform, weights_path
 from detector.media.acceptance import InputLimits, open_exhibit
 from detector.media.channels import SILENT, Samples, alike_channels, mix, widen
 from detector.media.open import open_container
@@ -32,18 +27,8 @@ from detector.schema.causes.declarations import NoteCode
 from detector.voice.samples import SoundReader
 from detector.voice.speech import FRAME, SPEECH, SpeechFinder
 
-if TYPE_CHECKING:
-    import torch
-
 log = logging.getLogger(__name__)
 
-RATE = 32_000  # hertz, and the further values of the package's hparams.yaml
-_WINDOW, _HOP, _FLOOR = 2048, 320, 1e-9
-_BINS = 128  # up to 2 kHz
-_HEADROOM = 15.0  # dB
-_LOUD = 0.05  # share of the loudest moment from which a moment counts
-_SPEEDS = (("slow", 1.25), ("normal", 1.0), ("fast", 0.75))
-_WEIGHTS = Path("perth_net", "pretrained", "implicit", "perth_net_250000.pth.tar")
 STRETCH, _LEAST = 5.0, 1.0  # seconds that are judged at once, and the fewest at the end
 MOST_SECONDS = 600.0  # of a recording, evenly spread: a minute of sound takes a few seconds
 # The package rounds at 0.5. Of 371 human voices of 4.5 s, four exceed that, the highest with 0.934.
@@ -95,10 +80,10 @@ def search_sound(
         decoder = PerthDecoder(weights)
         for start, samples in _stretches(path, bounds, report):
             end = start + samples.shape[1] / RATE
-            seconds += end - start
             if samples.any():  # a gap is silence
                 strength, channels = _strongest_channels(decoder, samples)
                 judged.append(HeardStretch(round(start, 3), round(end, 3), strength, channels))
+            seconds += end - start
     except Exception as problem:  # neither faces nor voices fail for it
         if problem is report.ending:
             raise
@@ -141,8 +126,9 @@ def confirmed_strength(decoder: PerthDecoder, samples: NDArray[np.float32]) -> f
         return 0.0
     middle = int(np.searchsorted(spoken, spoken[-1] / 2)) * 2 * FRAME
     strength = 1.0
-    for whole in (samples, _without_lines(samples)):
-        for part in (whole, whole[:middle], whole[middle:]):
+    for change in (np.asarray, _without_lines):
+        whole = change(samples)
+        for part in sorted((whole[:middle], whole[middle:], whole), key=len):  # the cheapest first
             strength = min(strength, decoder.strength(part))
             if strength < LEAST_STRENGTH:
                 return strength
@@ -151,20 +137,14 @@ def confirmed_strength(decoder: PerthDecoder, samples: NDArray[np.float32]) -> f
 
 def _without_lines(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return samples (n,) in which no bin of the spectrum is steadily louder than those around it."""
-    import torch
-
-    window = torch.hann_window(_WINDOW)
-    spectrum = torch.stft(
-        torch.from_numpy(samples), _WINDOW, _HOP, window=window, return_complex=True, pad_mode="reflect"
-    )
-    level = 20 * torch.log10(spectrum.abs().clamp(min=_FLOOR)).numpy()
-    steady = np.quantile(level, _LINE_QUANTILE, axis=1)
+    spectrum = transform(samples)
+    steady = np.quantile(level(spectrum), _LINE_QUANTILE, axis=1)
     padded = np.pad(steady, _AROUND, mode="reflect")
     around = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1), axis=1)
     over = np.pad(np.maximum(0, steady - around - _LINE_ABOVE), 1)
     over = np.maximum.reduce([over[:-2], over[1:-1], over[2:]])  # a line reaches into both bins beside it
-    gain = torch.from_numpy((10 ** (-over / 20)).astype(np.float32))[:, None]
-    return torch.istft(spectrum * gain, _WINDOW, _HOP, window=window, length=len(samples)).numpy()
+    gain = (10 ** (-over / 20)).astype(np.float32)
+    return restore(spectrum * gain[:, None], len(samples))
 
 
 def _stretches(
@@ -201,68 +181,3 @@ def _stretches(
 def _stated_seconds(path: Path) -> float:
     with open_exhibit(path) as file, open_container(file, None) as container:
         return (container.duration or 0) / av.time_base
-
-
-def weights_path() -> Path | None:
-    """Return the file with the network's weights; None where ``resemble-perth`` is not installed."""
-    spec = find_spec("perth")
-    folders = spec.submodule_search_locations if spec else None
-    paths = [Path(folder) / _WEIGHTS for folder in folders or ()]
-    return next((path for path in paths if path.is_file()), None)
-
-
-class PerthDecoder:
-    """The network. Loading takes torch, which is imported only here."""
-
-    def __init__(self, weights: Path) -> None:
-        import torch
-
-        state = torch.load(weights, map_location="cpu", weights_only=True)["model"]
-        self._layers = {
-            speed: [
-                (state[f"decoder.{speed}_layers.{number}.conv.weight"],
-                 state[f"decoder.{speed}_layers.{number}.conv.bias"])
-                for number in range(7)
-            ]
-            for speed, _ in _SPEEDS
-        }  # fmt: skip
-        self._window = torch.hann_window(_WINDOW)
-
-    def strength(self, samples: NDArray[np.float32]) -> float:
-        """Return how clearly samples (n,) at 32 kHz carry the mark, 0 to 1; 0 for silence."""
-        import torch
-
-        with torch.inference_mode():
-            return self._strength(torch.from_numpy(samples))
-
-    def _strength(self, samples: torch.Tensor) -> float:
-        import torch
-        from torch.nn import functional
-
-        spectrum = torch.stft(
-            samples, _WINDOW, _HOP, window=self._window, return_complex=True, pad_mode="reflect"
-        )
-        level = 20 * torch.log10(spectrum.abs().clamp(min=_FLOOR))
-        lowest = 20 * np.log10(_FLOOR)
-        magnitudes = ((level - lowest) / (_HEADROOM - lowest))[None]  # (1, bins, moments)
-        loudness = magnitudes.sum(dim=1)
-        mask = (loudness > _LOUD * loudness.max()).float()[:, None]
-        if not mask.any():
-            return 0.0
-        band = magnitudes[:, :_BINS]
-        weights, marks = [], []
-        for name, speed in _SPEEDS:
-            moments = int(band.shape[2] * speed)
-            values, valid = band, mask
-            if speed != 1:
-                values = functional.interpolate(band, size=moments, mode="linear", align_corners=True)
-                valid = functional.interpolate(mask, size=moments, mode="nearest")
-            for number, (weight, bias) in enumerate(self._layers[name]):
-                values = functional.conv1d(values, weight, bias, padding=weight.shape[2] // 2)
-                if number < len(self._layers[name]) - 1:
-                    values = functional.leaky_relu(values)
-            means = (values * valid).sum(dim=2) / valid.sum(dim=2)
-            weights.append(means[0, 0])
-            marks.append(means[0, 1])
-        shares = torch.softmax(torch.stack(weights), dim=0)
-        return float((torch.stack(marks) * shares).sum().clamp(0, 1))

@@ -14,7 +14,7 @@ from made_speech import babble
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from detector.marks.sound import RATE, weights_path
+from detector.marks.perth import RATE, weights_path
 
 _WINDOW, _HOP, _BINS, _LOWEST, _HEADROOM = 2048, 320, 128, -180.0, 15.0
 

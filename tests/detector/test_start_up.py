@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_speech import babble
+from sounds import write_film, write_wave
 
 from detector.backends import selection as backends
 from detector.files import ROOT
@@ -91,6 +93,27 @@ def test_photo_without_finding_does_not_import_torch(still: Path, of_scored_crop
     modules = imported_by("score", str(still))
     assert not modules & {"torch", "timm", "torchvision", "matplotlib", "sklearn", "pytorch_grad_cam"}
     assert "openvino" in of_scored_crops and "torch" not in of_scored_crops
+
+
+def test_a_film_with_speech_does_not_import_torch(tmp_path: Path, talking: Path) -> None:
+    """Faces, voices and marks are judged without it, to the finding that would be explained."""
+    if backends.gpu_is_here():
+        pytest.skip("torch scores where there is a GPU")
+    code = (
+        "import sys\n"
+        "from detector import analyze\n"
+        "analysis = analyze(sys.argv[1], explain=False)\n"
+        "print(analysis.coverage.frames_with_usable_face, analysis.voice.speech, analysis.marks.sound)\n"
+        "print(*sys.modules)\n"
+    )
+    film = write_film(tmp_path / "a.mkv", talking, write_wave(tmp_path / "a.wav", babble(2.0)[None]))
+    command = [sys.executable, "-c", code, str(film)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    judged, modules = done.stdout.splitlines()
+    faces, speech, searched = map(float, judged.split())
+    assert faces and speech > 1 and searched == pytest.approx(2, abs=0.1)
+    assert not {"torch", "timm", "torchvision", "matplotlib", "pytorch_grad_cam"} & set(modules.split())
 
 
 def test_torch_is_imported_only_for_explanations() -> None:

@@ -7,23 +7,16 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from perth_writer import at_rate, speech_like, write_mark, write_sound
 from sounds import RATE as SOUND_RATE
 from sounds import write_recording, write_stamped
 from unmarked_sounds import mixed, tone
 
-from detector.marks import sound
+from detector.marks import perth, sound
+from detector.marks.perth import RATE, PerthDecoder, weights_path
 from detector.marks.search import declare_sound
-from detector.marks.sound import (
-    LEAST_STRENGTH,
-    RATE,
-    PerthDecoder,
-    confirmed_strength,
-    search_sound,
-    weights_path,
-)
+from detector.marks.sound import LEAST_STRENGTH, confirmed_strength, search_sound
 from detector.schema.causes.declarations import NoteCode
 
 
@@ -133,7 +126,7 @@ def test_a_recording_that_breaks_off_is_searched(tmp_path: Path) -> None:
 
 
 def test_without_the_package_the_result_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sound, "find_spec", lambda name: None)
+    monkeypatch.setattr(perth, "find_spec", lambda name: None)
     result = search_sound(tmp_path / "any.mp4")
     assert (result.seconds, result.heard) == (0.0, ())
     assert result.note == NoteCode.MARKS_NOT_INSTALLED.cause() and "reelproof[marks]" in result.note.text
@@ -145,5 +138,8 @@ def test_sound_that_cannot_be_decoded_is_said(tmp_path: Path) -> None:
     assert search_sound(path).note == NoteCode.MARKS_NOT_DECODED.cause()
 
 
-def test_torch_is_imported_only_where_the_network_is_used() -> None:
-    assert torch is not None and not hasattr(sound, "torch")
+def test_weights_that_cannot_be_read_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_sound(tmp_path / "speech.mp4", speech_like(5))
+    monkeypatch.setattr(sound, "weights_path", lambda: path)
+    result = search_sound(path)
+    assert (result.seconds, result.note) == (0.0, NoteCode.MARKS_NOT_DECODED.cause())
