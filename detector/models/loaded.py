@@ -244,7 +244,7 @@ def refuse_long_card(size: int) -> None:
 def check_card(data: bytes) -> Card:
     """Parse and validate a card from a third party; raises :class:`ModelError`."""
     refuse_long_card(len(data))
-    card = read_card(data, N_("handed in"))
+    card = read_card(data, N_("that was uploaded"))
     refuse_other_name(card)
     for text in _texts(card.model_dump()):
         if find_invisible(text):

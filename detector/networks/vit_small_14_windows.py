@@ -2,8 +2,8 @@
 
 The tuned upper blocks recognise altered inner faces. The branch is a second set of upper blocks on the same
 lower ones, distilled without any label from the encoder that the network started from: linear heads on its
-features tell generators that nobody learnt from better (training/docs/experiments.md). They read windows of a
-face (:mod:`detector.faces.windows`), mostly at native resolution.
+features tell generators that nobody learned from better (training/docs/experiments.md). They read windows of
+a face (:mod:`detector.faces.windows`), mostly at native resolution.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ HIGHEST = 7000.0
 _FFT, _HOP = 400, 160
 _SHORT = 320  # samples of a frame of the compressed spectrum
 _POWER = 0.3  # to which its magnitudes are raised
-_LOUDEST = 1.25  # logarithm of the power of the loudest place: the mean of the recordings learnt from
+_LOUDEST = 1.25  # logarithm of the power of the loudest place: the mean of the recordings learned from
 
 Floats = NDArray[np.float32]
 

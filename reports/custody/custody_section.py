@@ -14,7 +14,7 @@ from reports.wording.sections import Fact
 
 NAMES = (
     # intake, export, deletion
-    N_("name"), N_("bytes"), N_("first name"), N_("first handed in"), N_("kept file"), N_("file"),
+    N_("name"), N_("bytes"), N_("first name"), "first handed in", N_("kept file"), N_("file"),
     N_("sha256"), N_("log count"), N_("log head"), N_("state"), N_("judgements"), N_("exhibit"), N_("what"),
     N_("reason"),
     # analyses and comparisons
@@ -36,13 +36,21 @@ NAMES = (
 _WORDS = (
     N_("its worker ended"), N_("the exhibit was deleted"), N_("the reference was deleted"),
     N_("deleted with it"), N_("kept, other analyses use it"),
-    N_("was missing or damaged; put back from what was handed in now"), N_("removed"), N_("comparison"),
+    "was missing or damaged; put back from what was handed in now", N_("removed"), N_("comparison"),
     N_("segment"), N_("span"), N_("rename"), N_("merge"), N_("split"), N_("withdrawal"), N_("judgement"),
     N_("message"), N_("proposal"), N_("acceptance"), N_("decision"), N_("stretch"), N_("findings"),
     N_("unrelated"), N_("faces differ"), N_("shows more"), N_("no face compared"), N_("parts differ"),
     N_("no difference"), N_("fits"), N_("changed"), N_("missing"), N_("unreadable"), N_("nobody"),
 )  # fmt: skip
 """What Reelproof itself says in a detail, beside :data:`language.stored_words.WORDS`."""
+
+# What entries of the log call otherwise than pages.
+_SHOWN_AS = {
+    "first handed in": N_("first uploaded"),
+    "was missing or damaged; put back from what was handed in now": N_(
+        "was missing or damaged; replaced by the new upload"
+    ),
+}
 
 # Whose values Reelproof gives; all others are names, numbers, checksums and what somebody wrote.
 _IN_WORDS = frozenset(
@@ -68,9 +76,9 @@ def details_in_words(details: Mapping[str, str | int]) -> Iterator[tuple[str, st
         if name == "named" and text != "nobody":
             continue
         if name in _IN_WORDS or text == "removed":  # the latter of case details
-            text = translated(text)
+            text = translated(_SHOWN_AS.get(text, text))
         if text:
-            yield translated(name), text
+            yield translated(_SHOWN_AS.get(name, name)), text
 
 
 MOST_ROWS = 300

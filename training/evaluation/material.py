@@ -346,7 +346,7 @@ def own_set_part(data: Path, split: str | None, learnt_from: frozenset[str]) -> 
         notes.append(f"Measured: what is {part}, {len(chosen):,} of {len(items):,} files.")
     if count:
         notes.append(
-            f"The model learnt from {count:,} of these {len(chosen):,} files, or was chosen or calibrated "
+            f"The model learned from {count:,} of these {len(chosen):,} files, or was chosen or calibrated "
             "on them: the figures flatter."
         )
     return OwnSetPart(data, tuple(item for item, _ in chosen), count, tuple(notes))
@@ -357,7 +357,7 @@ def note_unmarked(card_data: Sequence[str], learnt_from: frozenset[str]) -> tupl
     if learnt_from or not any(line.startswith(DATA_SET) for line in card_data):
         return ()
     return (
-        "An earlier version trained this model without recording its files: for a set that it learnt from, "
+        "An earlier version trained this model without recording its files: for a set that it learned from, "
         "name the part to measure (--split test).",
     )
 

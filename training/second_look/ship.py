@@ -125,10 +125,10 @@ DATA = (
     "unmanipulated, films and stock footage among them), and with 15 % of the weight two frames of each "
     "training clip of the first collection",
     "Linear heads of the branch for windows in photographs: the stills but for composites, the portraits, "
-    "and these stills of clips; what the whole head says of alteration also learnt from 1,053 heads beside "
+    "and these stills of clips; what the whole head says of alteration also learned from 1,053 heads beside "
     "the same sent through TAEF2 (Ollin Boer Bohan, MIT)",
     "Photographs' rule: 161 stills of role val and 107 portraits of sources and generators that were not "
-    "learnt from, as they are and at half size as JPEG of quality 60",
+    "learned from, as they are and at half size as JPEG of quality 60",
     "Fusion and thresholds: 241 develop clips of 123 groups of people, 121 of them manipulated; for what "
     "windows say, stills of pages left out; "
     "FaceForensics++ (c23, c40), DFDC, and generators above",

@@ -1,1 +1,1 @@
-"""Generators that nobody learnt from: folds of families, caches, training and measuring on them."""
+"""Generators that nobody learned from: folds of families, caches, training and measuring on them."""

@@ -1,4 +1,4 @@
-"""Generators that nobody learnt from: ``python -m training.unseen STEP`` (training/docs/training.md).
+"""Generators that nobody learned from: ``python -m training.unseen STEP`` (training/docs/training.md).
 
 In order: ``photos2``, ``tokens``, ``branch``, ``features``, ``heads`` make the network; ``features``,
 ``scores`` and ``evaluate`` measure on pages left out, ``photographs`` on generators and sources of

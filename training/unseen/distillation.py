@@ -1,6 +1,6 @@
 """The branch: upper blocks distilled from the start's, beside the shipped ones.
 
-The start's upper blocks tell generators that nobody learnt from better than any that were tuned on labels
+The start's upper blocks tell generators that nobody learned from better than any that were tuned on labels
 (docs/experiments.md). The branch is initialised with the shipped blocks, which have been tuned, and trained
 until its taps give what the start's give. No label is used, so families held out cannot leak into it.
 """

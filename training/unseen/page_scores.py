@@ -1,8 +1,8 @@
 """What ships, measured on pages left out: heads of windows fitted anew without them, fused as the card fuses.
 
-The branch has learnt from no label, so its features are kept once for all folds. Scan and inner face's
-*altered* come as they ship; they have learnt from the first collection of clips and from crops, of no page of
-``native`` but those that the caller names, where *altered* is left out of the answer.
+The branch has learned from no label, so its features are kept once for all folds. Scan and inner face's
+*altered* come as they ship; they have learned from the first collection of clips and from crops, of no page
+of ``native`` but those that the caller names, where *altered* is left out of the answer.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class PageScores:
 
 
 def synthesised_of_folds(native: Sequence[FeatureSet], clips: Sequence[FeatureSet]) -> Floats:
-    """Return the sum (n,) of the windows' logits of each still, by heads that learnt from no page of its
+    """Return the sum (n,) of the windows' logits of each still, by heads that learned from no page of its
     fold.
 
     ``native`` and ``clips`` have a set for each window. Clips that share a family with the fold are left out.

@@ -1,4 +1,4 @@
-"""Folds of pages, and figures that hold on pages nobody has learnt from.
+"""Folds of pages, and figures that hold on pages nobody has learned from.
 
 A *page* is the place a clip was published in. Real and manipulated clips of one page share a style, so a
 whole page is left out at once, and with it every page that shares a group of people or a family of

@@ -1,7 +1,7 @@
 """Heads for photographs, and how well they tell generators and sources that were left out.
 
 A studio portrait of a plain background and even light must not be the sign of a generated one: real ones of
-many sources are learnt from, and frames of videos.
+many sources are learned from, and frames of videos.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def fit_head(
 ) -> Head:
     """Fit a logistic regression to features (n, 4848) from which their page's part was removed.
 
-    That part is the midpoint between the means of a page's two classes, so that nothing is learnt from the
+    That part is the midpoint between the means of a page's two classes, so that nothing is learned from the
     channel and speakers of a page. A page of one class stays as it is. Directions in which pages differ,
     and those of ``shifts`` (k, 4848), by which channels move features, cost more than others (within-class
     covariance normalisation; Hatch et al., 2006): a new page and a new channel differ in them as well.

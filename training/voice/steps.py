@@ -34,11 +34,11 @@ OF_EACH_CLASS = 100
 """Recordings that are measured after each channel."""
 _SENT = 60  # of each class, beside all human ones of role develop, that are sent through a telephone
 CHAIN = "random chain"
-"""The condition in which all recordings are learnt from beside as published."""
+"""The condition in which all recordings are learned from beside as published."""
 MESSAGE = "telephone and message"
 """The condition of human speech that came by telephone and was sent on."""
 LEARNT = ("", CHAIN, "telephone band")
-"""Conditions that are learnt from; the last in some of the recordings."""
+"""Conditions that are learned from; the last in some of the recordings."""
 SHIFTED = ("telephone band", MESSAGE, "noise at 15 dB")
 """Channels whose effect on features the head shall not hear."""
 STEADY = ("Opus 24 kbit/s", "telephone band", MESSAGE)

@@ -54,7 +54,7 @@ class CardCode(CauseCode):
 
     UNSEEN_METHODS = N_("Methods unlike those it was trained and measured on may go unseen.")
     GENERATED_FACES_LESS_SURELY = N_(
-        "Faces generated as a whole (talking heads, generated photographs) are seen less surely than "
+        "Faces generated as a whole (talking heads, generated photographs) are recognised less reliably than "
         "altered ones; the second look is there for them."
     )
     DFDC_LESS_WELL = N_(
@@ -72,8 +72,8 @@ class CardCode(CauseCode):
         "Filters, make-up effects, heavy retouching and hard re-compression can look like manipulation."
     )
     REENACTMENT_LESS_SURELY = N_(
-        "Reenactment that keeps the identity (Face2Face) is seen far less surely than face swaps, and "
-        "mostly missed where it fills only part of a strongly compressed clip."
+        "Reenactment that keeps the identity (Face2Face) is recognised far less reliably than face swaps, "
+        "and mostly missed where it fills only part of a strongly compressed clip."
     )
     WHOLLY_SYNTHETIC_UNMEASURED = N_(
         "Wholly synthetic faces (generated photographs of people who do not exist) were not measured."
@@ -91,12 +91,12 @@ class CardCode(CauseCode):
         "%(clips)s, %(inconclusive)s of them inconclusive."
     )
     VIDEOS_LEARNT = N_(
-        "Videos of these were learnt from: face swaps and reenactment by %(swaps)s and others; lip-sync by "
+        "Videos of these were learned from: face swaps and reenactment by %(swaps)s and others; lip-sync by "
         "%(lips)s and others; talking heads by %(talking)s and others; text-to-video by %(video)s and "
         "others. Those of other generators can go unseen."
     )
     TALKING_HEADS_LEAST_SURELY = N_(
-        "Talking heads of recent generators (FLOAT above all) are seen least surely: %(flagged)s of "
+        "Talking heads of recent generators (FLOAT above all) are recognised least reliably: %(flagged)s of "
         "%(clips)s clips were flagged, %(inconclusive)s more inconclusive; strongly compressed Face2Face "
         "likewise."
     )
@@ -107,10 +107,10 @@ class CardCode(CauseCode):
     CLIPS_OF_THRESHOLDS = N_(
         "Fusion and thresholds rest on %(clips)s clips, %(unmanipulated)s of them unmanipulated, "
         "%(shortest)s to %(longest)s seconds long. They come from %(sources)s independent sources. People "
-        "of DeepFaceLive and HunyuanPortrait and one speech of HDTF were learnt from as well."
+        "of DeepFaceLive and HunyuanPortrait and one speech of HDTF were learned from as well."
     )
     PHOTOGRAPHS_MEASURED = N_(
-        "Photographs (%(photographs)s of the sets learnt from, other pictures): %(wrong)s of "
+        "Photographs (%(photographs)s of the sets learned from, other pictures): %(wrong)s of "
         "%(unmanipulated)s unmanipulated, %(generated_flagged)s of %(generated)s generated and "
         "%(retouched_flagged)s of %(retouched)s retouched ones were flagged, and %(half_wrong)s, "
         "%(half_generated)s and %(half_retouched)s of the same at half size, as JPEG of quality "
@@ -128,9 +128,9 @@ class CardCode(CauseCode):
         "unmanipulated clips %(flagged)s were flagged, of %(others)s others %(others_flagged)s."
     )
     PAGES_LEFT_OUT = N_(
-        "Pages that nothing had learnt from were left out: stills of their clips were told with an AUC of "
-        "%(auc)s, inside a page of %(inside)s; where %(share)s in 100 unmanipulated clips are flagged, "
-        "%(found)s in 100 manipulated ones were found."
+        "Pages that nothing had learned from were left out: stills of their clips were told apart with an "
+        "AUC of %(auc)s, inside a page of %(inside)s; where %(share)s in 100 unmanipulated clips are "
+        "flagged, %(found)s in 100 manipulated ones were found."
     )
     SHORT_STRETCHES = N_("Stretches of a second or two: about half are found.")
     READY_MADE_CROPS = N_(
@@ -145,8 +145,8 @@ class CardCode(CauseCode):
         "unmanipulated ones were flagged."
     )
     COVERED_FACES = N_(
-        "No finding rests on faces of which mouth or eyes are covered, and nobody is cleared by them, as "
-        "far as that is told; smaller covers hide what was altered beneath, and can change scores."
+        "No finding rests on faces whose mouth or eyes are covered, and they rule nothing out, as far as "
+        "covers are detected; smaller covers hide what was altered beneath, and can change scores."
     )
     OTHER_CODECS_RAISE = N_(
         "Footage in HEVC, VP9 or AV1 scores higher than the same in H.264, also where it is unmanipulated: "

@@ -110,7 +110,7 @@ class TestAdding:
     def test_errors_in_cards_are_translated(self, client):
         card, weights = pair("new", temperature=0)
         answer = add_model(client, card, weights, **{"Accept-Language": "de"})
-        assert "Die Modellkarte (übergeben) ist bei temperature fehlerhaft: " in answer.text
+        assert "Die Modellkarte (hochgeladen) ist bei temperature fehlerhaft: " in answer.text
         assert "docs/external-models.md hat ein Beispiel." in answer.text
 
     @pytest.mark.parametrize("kind", ["pickle", "torch.save", "zip", "name"])

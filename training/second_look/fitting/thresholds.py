@@ -1,7 +1,7 @@
 """Fit thresholds of the second look on develop clips, and measure them for its card.
 
 Each half has a threshold of its own, that few unmanipulated clips reach: the altered half's on develop clips,
-which neither scan nor inner face has learnt from, the other one's on stills of pages left out. Fused logits
+which neither scan nor inner face has learned from, the other one's on stills of pages left out. Fused logits
 are scaled such that these are the thresholds that all models share.
 """
 

@@ -1,4 +1,4 @@
-"""Photographs of generators and sources that nothing had learnt from."""
+"""Photographs of generators and sources that nothing had learned from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a set is measured: by default what was not learnt from, and what was learnt from is said."""
+"""What of a set is measured: by default what was not learned from, and what was learned from is said."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def undivided(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def learnt(undivided: Path) -> frozenset[str]:
-    """The marks of what a model learnt from that was trained on it."""
+    """The marks of what a model learned from that was trained on it."""
     return frozenset(file_marks([item for item in read_set(undivided) if item.split != "test"]))
 
 
@@ -58,7 +58,7 @@ def test_other_models_measure_all_of_it(undivided: Path) -> None:
 
 
 def test_it_is_known_wherever_it_lies(undivided: Path, learnt: frozenset[str], tmp_path: Path) -> None:
-    """Unpacked, under other names; groups of which one file was learnt from go as a whole."""
+    """Unpacked, under other names; groups of which one file was learned from go as a whole."""
     for item in read_set(undivided):
         place = tmp_path / ("fake" if item.label else "real") / f"renamed {item.member}"
         place.parent.mkdir(exist_ok=True)
@@ -81,7 +81,7 @@ def test_what_was_learnt_from_is_said(undivided: Path, learnt: frozenset[str], s
     parts = [item.split for item in read_set(undivided)]
     assert len(given.items) == (80 if split == "all" else parts.count(split))
     assert given.learnt == (80 - parts.count("test") if split == "all" else len(given.items))
-    assert f"learnt from {given.learnt} of these {len(given.items)} files" in given.notes[-1]
+    assert f"learned from {given.learnt} of these {len(given.items)} files" in given.notes[-1]
 
 
 def test_a_set_that_names_splits_is_measured_on_test(tmp_path: Path) -> None:
