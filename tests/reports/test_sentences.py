@@ -9,21 +9,17 @@ from pathlib import Path
 import pytest
 from combinations import (
     DURATION,
-    FACELESS,
     FINDINGS,
-    NO_PICTURE,
     NOTHING,
-    OPEN,
-    SILENT,
     SOUND,
     TABLE,
     UNHEARD,
-    UNJUDGED,
     UNREAD,
     VIDEO,
     Combination,
     analysis_of,
 )
+from contradictions import denials
 
 from detector.schema.analysis import Analysis
 from detector.schema.strength import MaterialKind, Strength, strength_rate
@@ -36,46 +32,6 @@ from reports.sound.network_rates import voice_reliability
 from reports.wording.lengths import FULL, SUMMARY, Length
 from reports.wording.verbal_scale import kind_of
 
-# Words in sentences, and beside which findings on faces they are true.
-OF_FACES = {
-    r"no manipulation (of faces )?(was )?found": {NOTHING},
-    r"no face reached the threshold": {NOTHING},
-    r"none reached the threshold for a finding|it did not reach the threshold": {NOTHING},
-    r"no face that could be judged": {NOTHING},
-    r"no face was flagged": {OPEN, UNJUDGED, NOTHING, FACELESS},
-    r"inconclusive on faces": {OPEN, UNJUDGED, UNREAD},
-    r"allow a conclusion on whether its faces": {OPEN, UNJUDGED},
-    r"score over all frames is too high|too high to rule out manipulation": {OPEN},
-    r"the examination allows no conclusion": {OPEN},
-    r"no face (was )?found|none of 0": {FACELESS},
-    r"(no|none) .{0,40}\bto judge|no face could be judged": {UNJUDGED},
-    r"no face was judged|no degree is stated": {OPEN, UNJUDGED, FACELESS},
-    r"no face was examined": {UNREAD},
-    r"the exhibit has no picture": {NO_PICTURE},
-    r"the flagged faces?|faces? .{0,40}carr(y|ies) traces|flagged as manipulated": set(FINDINGS),
-    r"does not prove manipulation": set(FINDINGS),
-}
-# The same of findings on voices.
-OF_VOICES = {
-    r"no synthetic (voice|speech) (was )?found": {NOTHING},
-    r"none of it reached the threshold": {NOTHING},
-    r"no speech that could be judged": {NOTHING},
-    r"inconclusive on voices": {OPEN},
-    r"allow a conclusion on whether a voice": {OPEN},
-    r"indicates neither synthetic": {OPEN},
-    r"no speech (was )?(judged|found in the sound)|no speech in the sound|no voice was judged": {SILENT},
-    r"nothing in the sound was judged": {SILENT},
-    r"sound is present\. it was left out": {UNHEARD},
-    r"(?<!no )synthetic speech found\.|flagged segments? (resemble|of the voice)": set(FINDINGS),
-    r"listen to (the|every) flagged": set(FINDINGS),
-}
-# What no report says: it denies what was found or judged of the other question, or promises too much.
-NEVER = (
-    r"\bcleared\b|\bauthentic\b|\bgenuine\b|is real\b",
-    r"nothing (was|could be) (flagged|found|judged)\b",
-    r"rates do not (apply|show)",
-)
-_STRENGTHS = re.compile(r"(strong |weak |)signs of (?:(?:face )?manipulation|(a synthetic voice))", re.I)
 _JUDGED = (*FINDINGS, NOTHING)  # findings with a verdict that can be wrong
 
 
@@ -93,24 +49,10 @@ def text_of(view: ReportView) -> str:
     return "\n".join(" ".join(line.split()) for line in text.split("\n") if line.strip())
 
 
-def sentence(text: str, match: re.Match[str]) -> str:
-    """The line around a match."""
-    return text[text.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0]
-
-
 def contradictions(name: Combination, analysis: Analysis, view: ReportView) -> list[str]:
     """What a report says that its result denies, and what it leaves out."""
     text = text_of(view).replace(name.file, "")
-    wrong = []
-    for found, allowed in ((name.faces, OF_FACES), (name.voices, OF_VOICES)):
-        for words, kinds in allowed.items():
-            if found not in kinds:
-                wrong += [sentence(text, match) for match in re.finditer(words, text, re.I)]
-    wrong += [sentence(text, match) for words in NEVER for match in re.finditer(words, text, re.I)]
-    for match in _STRENGTHS.finditer(text):
-        degree = match[1].strip().lower() or Strength.MODERATE
-        if degree != (name.voices if match[2] else name.faces):
-            wrong.append(sentence(text, match))
+    wrong = [*denials(name, text)]
     answers = dict(view.answers)
     wrong += [f"not answered: {question}" for question in _questions(name) if question not in answers]
     wrong += [f"not said: {words}" for words in _due(name, analysis, view) if words not in text]
