@@ -75,11 +75,15 @@ class HideAndRescore(Value):
     )
 
     @property
+    def least_drop(self) -> float:
+        """The drop of the logit below which the map does not count as confirmed."""
+        return max(self.margin, self.drop_random + self.margin, CLEAR_RATIO * self.drop_random)
+
+    @property
     def confirmed(self) -> bool:
         """Whether hiding the highlighted area lowers the score clearly more than chance."""
-        least = max(self.margin, self.drop_random + self.margin, CLEAR_RATIO * self.drop_random)
         is_specific = self.drop_middle is None or self.drop_highlight > self.drop_middle
-        return self.drop_highlight >= least and is_specific
+        return self.drop_highlight >= self.least_drop and is_specific
 
 
 class CloseUp(Value):

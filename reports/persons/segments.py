@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from detector.schema.analysis import Analysis, Box, CloseUp, HideAndRescore, Peak, Person, Segment
+from detector.schema.analysis import Analysis, Box, CloseUp, Peak, Person, Segment
 from detector.schema.causes.cause import render
 from detector.verdict.finding import finding_of
 from language import formatting
 from language.formatting import grouped, plural, shown, time_span, timecode
 from language.translation import WORDS, Quoted, gettext, ngettext
 from reports.inputs.pictures import Shares, ShownPicture, find_picture
-from reports.wording.heatmaps import SEQUENCES, check_words
+from reports.wording.heatmaps import SEQUENCES, HidingView, check_words, hiding_view
 from reports.wording.intervals import ProbabilityInterval, segment_interval
 from reports.wording.sections import Fact
 from reports.wording.verbal_scale import flagged_phrase, kind_of, segment_phrase
@@ -95,7 +95,7 @@ class PeakView:
     near: tuple[ShownPicture, ShownPicture, ShownPicture] | None  # a small face at full size, as stored
     confirmed: bool
     effect: str
-    check: tuple[tuple[str, str, str], ...]
+    check: HidingView | None
 
     @property
     def shown(self) -> tuple[ShownPicture, ...]:
@@ -398,28 +398,5 @@ def _peak(analysis: Analysis, segment: Segment, peak: Peak, index: int, folder: 
         effect=(gettext(peak.no_map) if peak.no_map else "")
         if check is None
         else check_words(check, alone=not media.still and analysis.model.architecture in SEQUENCES),
-        check=() if check is None else _check_rows(check),
-    )
-
-
-def _check_rows(check: HideAndRescore) -> tuple[tuple[str, str, str], ...]:
-    """Return what was hidden, the score then, and the change of the logit."""
-    area = shown(check.area, ".0%")
-    middle: tuple[tuple[str, str, str], ...] = ()
-    if check.hidden_middle is not None and check.drop_middle is not None:
-        score = formatting.probability(check.hidden_middle)
-        middle = ((gettext("Middle %(area)s", area=area), score, formatting.signed(-check.drop_middle)),)
-    return (
-        (gettext("Nothing"), formatting.probability(check.probability), "–"),
-        (
-            gettext("Hottest %(area)s", area=area),
-            formatting.probability(check.hidden_highlight),
-            formatting.signed(-check.drop_highlight),
-        ),
-        (
-            gettext("Random %(area)s", area=area),
-            formatting.probability(check.hidden_random),
-            formatting.signed(-check.drop_random),
-        ),
-        *middle,
+        check=None if check is None else hiding_view(check),
     )

@@ -48,6 +48,7 @@ from reports.sound.words import (
     sound_state,
     verdict_sentence,
 )
+from reports.wording.heatmaps import HidingView, hiding_view
 from reports.wording.sections import Fact
 from reports.wording.verdict_sentence import MARKS
 
@@ -63,7 +64,7 @@ class SoundPeakView:
     heat: str
     spectrogram: ShownPicture
     overlay: ShownPicture
-    checked: bool
+    check: HidingView | None
     confirmed: bool
     effect: str
 
@@ -277,7 +278,7 @@ def _peak(peak: VoicePeak, position: int, folder: Path) -> SoundPeakView:
             folder, peak.spectrogram, gettext("Spectrogram of the window, %(when)s", when=when)
         ),
         overlay=find_picture(folder, peak.overlay, gettext("The same with heatmap, %(when)s", when=when)),
-        checked=peak.check is not None,
+        check=None if peak.check is None else hiding_view(peak.check),
         confirmed=peak.check is not None and peak.check.confirmed,
         effect=_effect(peak.check),
     )
@@ -287,16 +288,17 @@ def _effect(check: VoiceCheck | None) -> str:
     """Describe what hiding the hottest area of a spectrogram changed."""
     if check is None:
         return gettext("This map was not checked.")
-    return gettext(
+    figures = gettext(
         "Replacing the hottest %(area)s of the spectrogram by the recording's own noise changed the logit by "
-        "%(highlight)s (the score from %(before)s to %(after)s); replacing random areas of the same size "
-        "changed it by %(random)s on average. A map is confirmed from %(least)s.",
+        "%(highlight)s; replacing random areas of the same size changed it by %(random)s on average.",
         area=shown(check.area, ".0%"),
         highlight=signed(-check.drop_highlight),
-        before=probability(check.probability),
-        after=probability(check.hidden_highlight),
         random=signed(-check.drop_random),
-        least=signed(-check.least_drop),
+    )
+    if check.margin is None:
+        return gettext("%(figures)s In that version, any larger fall confirmed a map.", figures=figures)
+    return gettext(
+        "%(figures)s A map is confirmed from %(least)s.", figures=figures, least=signed(-check.least_drop)
     )
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from detector.schema.analysis import USUAL_AREAS, HideAndRescore, Model
-from language.formatting import shown, signed
+from detector.schema.voice import VoiceCheck
+from language.formatting import probability, shown, signed
 from language.translation import gettext, ngettext
 
 SEQUENCES = frozenset({"efficientnet_b3_transformer", "efficientnet_lstm"})
@@ -83,4 +86,67 @@ def check_words(check: HideAndRescore, *, alone: bool = False) -> str:
     return gettext(
         "%(figures)s That is not clearly more than chance: this map should not be relied upon.",
         figures=figures,
+    )
+
+
+_LEAST_SCALE = 1.0  # of the logit: smaller changes look small
+
+
+@dataclass(frozen=True)
+class HiddenArea:
+    """What was hidden, the score then, and the change of the logit with its bar in shares of the width."""
+
+    what: str
+    score: str
+    change: str
+    start: float
+    length: float
+
+
+@dataclass(frozen=True)
+class HidingView:
+    """The effect of hiding areas, as bars on the scale of logits.
+
+    A bar runs from ``zero`` to the right if the logit fell. A map that falls short of ``least`` is not
+    confirmed.
+    """
+
+    rows: tuple[HiddenArea, ...]
+    zero: float
+    least: float
+
+
+def hiding_view(check: HideAndRescore | VoiceCheck) -> HidingView:
+    """Return what hiding areas of a face or a spectrogram changed."""
+    area = shown(check.area, ".0%")
+    hidden = [
+        (gettext("Nothing"), check.probability, 0.0),
+        (gettext("Hottest %(area)s", area=area), check.hidden_highlight, check.drop_highlight),
+        (gettext("Random %(area)s", area=area), check.hidden_random, check.drop_random),
+    ]
+    if (
+        isinstance(check, HideAndRescore)
+        and check.hidden_middle is not None
+        and check.drop_middle is not None
+    ):
+        hidden.append((gettext("Middle %(area)s", area=area), check.hidden_middle, check.drop_middle))
+    low = min(0.0, *(drop for _, _, drop in hidden))
+    width = max(_LEAST_SCALE, check.least_drop, *(drop for _, _, drop in hidden)) - low
+
+    def place(drop: float) -> float:
+        return round((drop - low) / width, 4)
+
+    return HidingView(
+        rows=tuple(
+            HiddenArea(
+                what,
+                probability(score),
+                signed(-drop) if number else "–",
+                place(min(0.0, drop)),
+                round(abs(drop) / width, 4),
+            )
+            for number, (what, score, drop) in enumerate(hidden)
+        ),
+        zero=place(0.0),
+        least=place(check.least_drop),
     )

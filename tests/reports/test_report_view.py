@@ -63,11 +63,12 @@ def test_segment_and_peak_figures(tmp_path: Path) -> None:
     assert (segment.confidence, segment.strength) == ("0.97", "strong signs of manipulation")
     peak = segment.peaks[1]
     assert peak.time == "00:00:12.000" and not peak.confirmed
-    assert peak.check == (
+    assert peak.check is not None
+    assert [(row.what, row.score, row.change) for row in peak.check.rows] == [
         ("Nothing", "0.94", "–"),
         ("Hottest 15%", "0.91", "−0.44"),
         ("Random 15%", "0.92", "−0.31"),
-    )
+    ]
 
 
 @pytest.mark.parametrize(

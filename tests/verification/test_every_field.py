@@ -212,3 +212,18 @@ def test_what_follows_from_scores_of_voices_needs_no_exhibit(
     }
     assert {path for path, _ in changes} == set(fields)
     assert [where for where, why in changes.items() if not why] == []
+
+
+@pytest.mark.parametrize("margin", [None, 0.4])
+def test_a_map_of_a_voice_needs_the_margin_of_this_version(recording: Analysis, margin: float | None) -> None:
+    """Without one, any larger fall would confirm it, as in analyses before."""
+    assert recording.voice is not None
+    first, *others = recording.voice.segments
+    peak, *rest = first.peaks
+    assert peak.check is not None
+    peaks = (peak.model_copy(update={"check": peak.check.model_copy(update={"margin": margin})}), *rest)
+    segments = (first.model_copy(update={"peaks": peaks}), *others)
+    changed = recording.model_copy(
+        update={"voice": recording.voice.model_copy(update={"segments": segments})}
+    )
+    assert contradictions_of(changed) == [f"peak 1 of {first.id} is not that of its window"]

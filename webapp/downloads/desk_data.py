@@ -295,7 +295,14 @@ def _peak(
         "confirmed": view.confirmed,
         "leads": peak is segment.lead,
         "effect": view.effect,
-        "check": [list(row) for row in view.check],
+        "check": [[row.what, row.score, row.change] for row in view.check.rows] if view.check else [],
+        "bars": {
+            "zero": view.check.zero,
+            "least": view.check.least,
+            "rows": [[row.start, row.length] for row in view.check.rows],
+        }
+        if view.check
+        else None,
         "caption": gettext(
             "%(segment)s, person %(person)s%(when)s, score %(score)s",
             segment=segment_view.title,

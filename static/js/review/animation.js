@@ -3,7 +3,7 @@
 
 import { el } from "../dom.js";
 import { probability, timecode } from "../formats.js";
-import { _, decimal, percentDone } from "../language.js";
+import { _, percentDone } from "../language.js";
 import { askState, send } from "../requests.js";
 
 const INTERVAL = 1000; // ms between two questions about the progress
@@ -167,9 +167,9 @@ class Animation {
   #go(index) {
     this.index = index;
     this.slider.value = String(index);
-    const { time, probability: score, heat } = this.frames[index];
+    const { time, probability: score } = this.frames[index];
     this.now.textContent = timecode(time);
-    this.words.textContent = _("score %(score)s, strength %(heat)s of 1", { score: probability(score, this.desk.data.raw.rules.enter), heat: decimal(heat, 2) });
+    this.words.textContent = _("score %(score)s", { score: probability(score, this.desk.data.raw.rules.enter) });
     this.#draw();
   }
 

@@ -39,6 +39,23 @@ export function closeUp(peak, kind, media, alt, lazy = false) {
   return svg;
 }
 
+const BAR = { wide: 100, tall: 12 }; // px
+
+/** The bar of a row of a check, `bars` of a peak, in parts of a width that all rows share; "" without. */
+export function hideBar(bars, row) {
+  if (!bars || !row) return "";
+  const shape = (name, attributes) => {
+    const made = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return made;
+  };
+  const line = (at, dash) => shape("path", { class: "hide-bar-zero", d: `M${(BAR.wide - 1) * at + 0.5} 0v${BAR.tall}`, ...(dash ? { "stroke-dasharray": "2 1.3" } : {}) });
+  const [start, length] = bars.rows[row];
+  const svg = shape("svg", { class: "hide-bar", viewBox: `0 0 ${BAR.wide} ${BAR.tall}`, width: BAR.wide, height: BAR.tall, "aria-hidden": "true" });
+  svg.append(shape("rect", { class: "hide-bar-fall", x: BAR.wide * start, y: 3, width: BAR.wide * length, height: BAR.tall - 6 }), line(bars.zero), line(bars.least, true));
+  return svg;
+}
+
 let set = null;
 
 /** Show a peak frame large: frame, overlay and map, whole and close up. */

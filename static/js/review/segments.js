@@ -4,7 +4,7 @@ import { byId, el, icon } from "../dom.js";
 import { _ } from "../language.js";
 import { annotationWords, byline } from "./annotations.js";
 import { keepFocus } from "./focus.js";
-import { closeUp, enlarge, leading } from "./pictures.js";
+import { closeUp, enlarge, hideBar, leading } from "./pictures.js";
 
 function opinions(desk, segment) {
   const annotations = desk.annotationsOf(segment.id);
@@ -75,7 +75,7 @@ export class Inspector {
     place.hidden = !segment;
     if (!segment) return;
     const whole = el("button", { type: "button", "aria-pressed": String(!this.near), onclick: () => { this.near = !this.near; this.draw(); byId("whole-frames").focus(); }, id: "whole-frames" }, desk.data.still ? _("Whole photo") : _("Whole frames"));
-    place.replaceChildren(
+    place.replaceChildren(...[
       el("div", { class: "heading-row" },
         el("h2", { id: "inspector-title" }, !segment.flagged
           ? _("Looked at, not flagged: %(segment)s, %(name)s", { segment: segment.id, name: desk.nameOf(segment) })
@@ -89,8 +89,11 @@ export class Inspector {
       this.#judge(segment),
       this.#strip(segment),
       desk.animations.of(segment) ?? "",
+      segment.peaks.some((peak) => peak.check.length) && el("p", { class: "muted" },
+        _("The strength of a heatmap compares it with the strongest one of the analysis; it is not its score."), " ",
+        _("Bars: how far the logit falls. Dashed line: the least fall of a confirmed heatmap.")),
       el("div", { class: "peaks" }, ...segment.peaks.map((peak) => this.#peak(segment, peak))),
-    );
+    ].filter(Boolean));
     if (!segment.peaks.length) place.append(el("p", { class: "muted" }, desk.data.raw.unexplained || _("No peak frame of this segment could be read again.")));
   }
 
@@ -164,9 +167,10 @@ export class Inspector {
   }
 
   #hidden(peak) {
+    if (!peak.check.length) return "";
     return el("table", { class: "plain compact hide-table" },
       el("caption", {}, _("Hide and score again")),
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, _("Hidden")), el("th", { scope: "col", class: "number" }, _("Score then")), el("th", { scope: "col", class: "number" }, _("Change of logit")))),
-      el("tbody", {}, ...peak.check.map(([what, score, change]) => el("tr", {}, el("th", { scope: "row" }, what), el("td", { class: "number" }, score), el("td", { class: "number" }, change)))));
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, _("Hidden")), el("th", { scope: "col", colspan: 2 }, _("Change of logit")), el("th", { scope: "col", class: "number" }, _("Score then")))),
+      el("tbody", {}, ...peak.check.map(([what, score, change], row) => el("tr", {}, el("th", { scope: "row" }, what), el("td", {}, hideBar(peak.bars, row)), el("td", { class: "number" }, change), el("td", { class: "number" }, score)))));
   }
 }

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from made_speech import RATE, babble
@@ -140,17 +141,17 @@ def test_windows_with_a_map_do_not_overlap_and_end_with_the_sound(tmp_path: Path
         assert before.end <= after.start
 
 
-def test_the_map_shows_what_raises_the_score(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_map_shows_what_raises_the_score(tmp_path: Path) -> None:
     loaded = load_voice_model()
 
     class Listener(VoiceNetwork):
-        """Scores the energy of one part: the middle band of the second second."""
+        """Scores the energy of one part, the middle band of the second second, and a little that of all."""
 
         def __init__(self) -> None:
             pass
 
         def cells(self, sounds: Sequence[Spectra]) -> np.ndarray:
-            means = np.array([sound.mel[32:48, 100:200].mean() for sound in sounds])
+            means = np.array([s.mel[32:48, 100:200].mean() + s.mel.mean() for s in sounds])
             return means[:, None, None, None] * np.ones((1, 1, 2, 1))
 
         def logit(self, cells: np.ndarray, shares: np.ndarray) -> float:
@@ -161,6 +162,13 @@ def test_the_map_shows_what_raises_the_score(monkeypatch: pytest.MonkeyPatch) ->
     explained = maps.explain_window(listener, window, babble(4.0), np.ones(8, np.float32), seed=0)
     assert np.unravel_index(explained.heat.argmax(), explained.heat.shape) == (2, 1)
     assert explained.check.drop_highlight > explained.check.drop_random and explained.check.areas == 8
+    assert np.count_nonzero(explained.heat) == 1, "parts that raise the score no more than the average"
+    peak = maps.draw_peak(explained, "voice-1-1", float(explained.heat.max()), 0.0, tmp_path)
+    assert peak.spectrogram is not None and peak.overlay is not None
+    plain, coloured = (cv2.imread(str(tmp_path / name)) for name in (peak.spectrogram, peak.overlay))
+    changed = (plain != coloured).any(axis=2)
+    assert 0 < changed.mean() < 0.3, "cold parts look as in the spectrogram"
+    assert changed[240, 300] and not changed[:, 720:].any() and not changed[:80].any()
 
 
 def test_the_map_of_a_short_window_is_of_its_published_score() -> None:

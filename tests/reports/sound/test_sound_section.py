@@ -201,3 +201,24 @@ def test_a_map_is_confirmed_by_the_rule_of_faces() -> None:
     assert not check(drop_highlight=1.5, drop_random=0.8).confirmed, "less than twice random areas"
     assert not check(drop_highlight=0.9, margin=0.75).confirmed, "random areas spread widely"
     assert check(drop_highlight=0.3, margin=None).confirmed, "as versions before stated it"
+
+
+def test_a_map_checked_before_there_was_a_margin_is_described(tmp_path: Path) -> None:
+    analysis = recording(tmp_path)
+    assert analysis.voice is not None
+    (segment,) = analysis.voice.segments
+    (peak,) = segment.peaks
+    assert peak.check is not None
+
+    def effect(margin: float | None) -> str:
+        check = peak.check.model_copy(update={"margin": margin})
+        peaks = (peak.model_copy(update={"check": check}),)
+        voice = analysis.voice.model_copy(update={"segments": (segment.model_copy(update={"peaks": peaks}),)})
+        changed = analysis.model_copy(update={"voice": voice})
+        assert "Hottest 10%" in text_of(changed, tmp_path)
+        view = report_view(changed, tmp_path)
+        assert view.sound is not None and view.sound.lead is not None and view.sound.lead.confirmed
+        return view.sound.lead.effect
+
+    assert effect(0.6).endswith("A map is confirmed from −1.00.")
+    assert effect(None).endswith("In that version, any larger fall confirmed a map.")

@@ -11,9 +11,16 @@ from told import procedure
 from detector.models.loaded import load_model
 from detector.networks.base import create
 from detector.schema.analysis import USUAL_AREAS, HideAndRescore, MediaKind
+from detector.schema.voice import VoiceCheck
 from reports.annex import general_glossary, glossary
 from reports.persons.segments import segment_view
-from reports.wording.heatmaps import FORMER_TRANSFORMERS, TRANSFORMERS, check_words, maps_of
+from reports.wording.heatmaps import (
+    FORMER_TRANSFORMERS,
+    TRANSFORMERS,
+    check_words,
+    hiding_view,
+    maps_of,
+)
 
 
 def test_methods_of_both_networks_are_named(tmp_path: Path) -> None:
@@ -93,3 +100,43 @@ def test_only_a_check_with_fewer_areas_than_usual_is_called_rough(areas: int, ro
         areas=areas,
     )
     assert ("rough" in check_words(check)) is rough
+
+
+def test_a_fall_of_the_logit_is_seen_where_the_score_hardly_changes() -> None:
+    """Bars share a scale on which the fall needed to confirm a map has a place too."""
+    face = HideAndRescore(
+        area=0.15,
+        probability=0.9999,
+        hidden_highlight=0.995,
+        hidden_random=0.9999,
+        drop_highlight=3.9,
+        drop_random=-0.1,
+        margin=0.5,
+        hidden_middle=0.9997,
+        drop_middle=1.0,
+    )
+    bars = hiding_view(face)
+    nothing, hottest, random, middle = bars.rows
+    assert nothing.length == 0 and hottest.score == middle.score == ">\u00a00.99"
+    assert (hottest.start, hottest.length) == pytest.approx((bars.zero, 3.9 / 4), abs=1e-3)
+    assert (random.start, random.length) == pytest.approx((0, bars.zero), abs=1e-3), "the logit rose"
+    assert middle.length == pytest.approx(1 / 4, abs=1e-3)
+    assert bars.least == pytest.approx((0.1 + 0.5) / 4, abs=1e-3)
+
+
+@pytest.mark.parametrize(("margin", "least"), [(0.6, 0.65), (None, 0.05)])
+def test_small_falls_have_short_bars(margin: float | None, least: float) -> None:
+    """Also of voices, whose maps in earlier analyses were confirmed by any larger fall."""
+    check = VoiceCheck(
+        area=0.1,
+        probability=0.8,
+        hidden_highlight=0.78,
+        hidden_random=0.79,
+        drop_highlight=0.1,
+        drop_random=0.05,
+        areas=8,
+        margin=margin,
+    )
+    bars = hiding_view(check)
+    assert [row.length for row in bars.rows] == pytest.approx([0, 0.1, 0.05])
+    assert (bars.zero, bars.least) == pytest.approx((0, least))
