@@ -35,7 +35,14 @@ from reports.finding.summary import FigureView, figure_view
 from reports.inputs.case import CaseDetails
 from reports.inputs.input_files import ExhibitCheck, parse_laboratory
 from reports.inputs.pictures import ShownPicture, find_picture, heat_scale
-from reports.persons.segments import PeakView, PersonView, SegmentView, person_view, segment_view
+from reports.persons.segments import (
+    PeakView,
+    PersonView,
+    SegmentView,
+    boundary_words,
+    person_view,
+    segment_view,
+)
 from reports.persons.timeline import Timeline, brief_timeline, draw_timeline
 from reports.procedure.method import ModelView, ParameterView, coverage_facts, model_view, parameter_views
 from reports.procedure.reproduction import ReproductionView, reproduction_view
@@ -161,6 +168,7 @@ class ReportView:
     timeline: Timeline
     persons: tuple[PersonView, ...]
     segments: tuple[SegmentView, ...]
+    boundaries: str  # how exact those of segments are
     unexplained: str  # that there are no pictures of the segments; empty if there are
     sound: SoundView | None
     others: OtherModelsView | None
@@ -319,6 +327,7 @@ def _view(analysis: Analysis, folder: Path, inputs: ReportInputs) -> ReportView:
         timeline=draw_timeline(analysis),
         persons=tuple(person_view(analysis, person) for person in analysis.persons),
         segments=segments,
+        boundaries=boundary_words(analysis),
         unexplained=""
         if analysis.explained
         else gettext("Heatmaps and film strips were not made. The finding does not depend on them."),

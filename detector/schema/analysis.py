@@ -236,9 +236,12 @@ class Segment(Value):
 
     id: Annotated[str, APART] = Field(description="person and number, such as A1")
     person: Annotated[str, APART]
-    start: Annotated[Seconds, Tolerance(how="edge", finding=True)]
+    start: Annotated[Seconds, Tolerance(how="edge", finding=True)] = Field(
+        description="time of its first frame, which lies near the true boundary; docs/performance.md states "
+        "by how much it was off where the boundary is known"
+    )
     end: Annotated[Seconds, Tolerance(how="edge", finding=True)] = Field(
-        description="equal to start in a still image"
+        description="time of its last frame; equal to start in a still image"
     )
     start_frame: Annotated[FrameIndex, Tolerance(how="edge_frame")] = None
     end_frame: Annotated[FrameIndex, Tolerance(how="edge_frame")] = None

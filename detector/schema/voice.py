@@ -116,7 +116,9 @@ class VoiceSegment(Value):
     id: str = Field(
         pattern=r"^voice-[0-9]+$", description="such as voice-1; never that of a segment of a face"
     )
-    start: Annotated[Instant, Tolerance(how="voice_edge", finding=True)]
+    start: Annotated[Instant, Tolerance(how="voice_edge", finding=True)] = Field(
+        description="in steps of half the distance of windows; not measured against known boundaries"
+    )
     end: Annotated[Instant, Tolerance(how="voice_edge", finding=True)]
     confidence: Annotated[Probability, FOUND] = Field(
         description="calibrated, of the mean logit of its windows"

@@ -20,7 +20,7 @@ from reports.finding.reliability import face_reliability
 from reports.sound.network_rates import voice_reliability
 from reports.sound.words import next_steps as voice_next_steps
 from reports.validation.error_rates import outside_of
-from reports.wording.intervals import ProbabilityInterval, exhibit_interval
+from reports.wording.intervals import ProbabilityInterval, below_threshold, exhibit_interval
 from reports.wording.verbal_scale import Step, flagged_phrase, kind_of, step_of
 from reports.wording.verdict_sentence import MOST_NAMED, both_answers, figure_name, person_list
 
@@ -33,7 +33,6 @@ class FigureView:
     text: str
     both: str  # answers about a photo
     strength: Step | None
-    interval: str  # beside it, or why there is none; empty beside other verdicts
     outside: str  # that measured error rates do not speak for the exhibit; else empty
 
 
@@ -46,7 +45,6 @@ def figure_view(analysis: Analysis) -> FigureView:
         both=both_answers(analysis.answers) if analysis.media.still else "",
         # Beside another verdict a phrase would contradict it.
         strength=step_of(analysis, figure) if figure is not None and manipulated else None,
-        interval=capitalize_first(figure_interval(analysis)) if manipulated else "",
         outside=outside_words(analysis),
     )
 
@@ -61,13 +59,6 @@ def outside_words(analysis: Analysis) -> str:
         "errors may be more frequent than measured.",
         outside=", ".join(outside),
     )
-
-
-def figure_interval(analysis: Analysis) -> str:
-    """Return the interval of the exhibit's probability as part of a sentence; "" if unknown."""
-    of = finding_of(analysis).segment
-    interval = exhibit_interval(analysis, of) if of else None
-    return interval_words(interval) if interval else ""
 
 
 def interval_words(interval: ProbabilityInterval) -> str:
@@ -221,13 +212,16 @@ def figure_words(analysis: Analysis) -> str:
         name = f"{both_answers(analysis.answers)}. {name}"
     if analysis.verdict is not Verdict.MANIPULATED:
         return gettext("%(name)s: %(figure)s.", name=name, figure=formatting.probability(figure))
-    between = f", {words}" if (words := figure_interval(analysis)) else ""
-    return gettext(
+    segment = finding_of(analysis).segment
+    interval = exhibit_interval(analysis, segment) if segment else None
+    between = f", {interval_words(interval)}" if interval else ""
+    stated = gettext(
         "%(name)s: %(figure)s%(between)s. This is not the probability that the file is manipulated.",
         name=name,
         figure=formatting.probability(figure),
         between=between,
     )
+    return f"{stated} {below_threshold(analysis, interval)}".strip()
 
 
 def _not_examined(analysis: Analysis) -> str:

@@ -13,7 +13,7 @@ from language.formatting import grouped, plural, shown, time_span, timecode
 from language.translation import WORDS, Quoted, gettext, ngettext
 from reports.inputs.pictures import Shares, ShownPicture, find_picture
 from reports.wording.heatmaps import SEQUENCES, HidingView, check_words, hiding_view
-from reports.wording.intervals import ProbabilityInterval, segment_interval
+from reports.wording.intervals import ProbabilityInterval, below_threshold, segment_interval
 from reports.wording.sections import Fact
 from reports.wording.verbal_scale import flagged_phrase, kind_of, segment_phrase
 from reports.wording.verdict_sentence import second_look, segment_name
@@ -54,7 +54,7 @@ def person_view(analysis: Analysis, person: Person) -> PersonView:
         phrase = gettext("not flagged")
     return PersonView(
         name=gettext("Person %(id)s", id=person.id),
-        screen_time=timecode(person.screen_time),
+        screen_time=formatting.duration(person.screen_time),
         usable_frames=formatting.grouped(person.usable_frames),
         figure=formatting.probability(person.probability),
         strength=phrase,
@@ -166,7 +166,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         flagged=flagged,
         start=timecode(segment.start),
         end=timecode(segment.end),
-        duration=timecode(segment.end - segment.start),
+        duration=formatting.duration(segment.end - segment.start),
         time_span=gettext("photograph") if still else time_span(segment.start, segment.end),
         confidence=formatting.probability(segment.confidence),
         interval=_ends(interval),
@@ -183,6 +183,29 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
         ),
         calm=_calm(analysis, segment, folder),
         strip=_strip(segment, folder),
+    )
+
+
+# Seconds by which boundaries were off, median and mean, of "Every frame around boundaries" in performance.md.
+BOUNDARY_ERROR = 0.03, 0.11
+
+
+def boundary_words(analysis: Analysis) -> str:
+    """State how exact the boundaries of segments are; "" without segments."""
+    if analysis.media.still or not analysis.segments:
+        return ""
+    if not analysis.coverage.frames_between:
+        return gettext(
+            "Segments begin and end with sampled frames, which are %(step)s s apart; the true boundaries may "
+            "lie between or beyond them.",
+            step=shown(1 / analysis.parameters.sample_rate, ".3g"),
+        )
+    median, mean = BOUNDARY_ERROR
+    return gettext(
+        "Segments begin and end with a frame, found among all frames around it. On four clips whose "
+        "boundaries are known, these were off by %(median)s s in the median and by %(mean)s s on average.",
+        median=shown(median, ".2f"),
+        mean=shown(mean, ".2f"),
     )
 
 
@@ -279,14 +302,15 @@ def _figures(
         Fact(name, formatting.probability(segment.confidence)),
     ]
     if interval is not None:
-        facts.append(Fact(gettext("Interval"), _ends(interval), _made_from(interval)))
+        note = ". ".join(filter(None, (_made_from(interval), below_threshold(analysis, interval))))
+        facts.append(Fact(gettext("Interval"), _ends(interval), note))
     if still:
         return tuple(facts)
     if segment.peaks:
         highest = formatting.probability(max(peak.probability for peak in segment.peaks))
         facts.append(Fact(gettext("Highest score"), highest, gettext("highest frame pictured")))
     facts.append(Fact(gettext("Frames scored"), grouped(segment.frames)))
-    facts.append(Fact(gettext("Duration"), timecode(segment.end - segment.start)))
+    facts.append(Fact(gettext("Duration"), formatting.duration(segment.end - segment.start)))
     if (offset := formatting.player_offset(analysis.media)) is not None:
         span = time_span(segment.start + offset, segment.end + offset)
         facts.append(Fact(gettext("On a player's clock"), span))

@@ -7,6 +7,7 @@ from detector.schema.codec_names import codec_name
 from detector.verdict.finding import finding_of
 from language.formatting import number, plural, shown
 from language.translation import gettext
+from reports.sound.words import window_words
 from reports.wording.heatmaps import SEQUENCES, WINDOW_READERS, maps_of
 from reports.wording.photographs import COVERED_SINCE, excluded_kinds, made_since
 
@@ -32,19 +33,21 @@ def _of_voice(analysis: Analysis) -> str:
         )
     else:
         decoded = gettext("The sound was decoded and reduced to one channel at 16,000 samples a second.")
+    marked = gettext("A small network marked where someone speaks; silence, music and noise were not judged.")
+    if not any(finding.scores.time for finding in voice.findings):
+        return f"{decoded} {marked}"
     scored = gettext(
-        "A small network marked where someone speaks; silence, music and noise were not judged. Each "
-        "window of %(window)s s of speech, one every %(step)s s, was scored by the network for voices. "
+        "Each window of %(window)s s of speech, one every %(step)s s, was scored by the network for voices. "
         "The scores were smoothed by a median. A segment starts where the smoothed score reaches "
         "%(enter)s and ends where it falls below %(leave)s. For the peaks of each segment a heatmap "
         "shows which times and frequencies raised the score; it was tested by replacing the "
         "highlighted area by the recording's own noise and scoring the window again.",
-        window=shown(voice.scores.window, "g"),
+        window=window_words(voice),
         step=shown(voice.scores.step, "g"),
         enter=shown(voice.scores.enter, "g"),
         leave=shown(voice.scores.leave, "g"),
     )
-    return f"{decoded} {scored}"
+    return f"{decoded} {marked} {scored}"
 
 
 def _of_photograph(analysis: Analysis) -> tuple[str, ...]:
@@ -165,7 +168,7 @@ def _of_video(analysis: Analysis) -> tuple[str, ...]:
         )
     if analysis.coverage.frames_between:
         refined = gettext(
-            "To find the exact start and end of each segment, every frame within %(edge_window)s s and one "
+            "To find the start and end of each segment, every frame within %(edge_window)s s and one "
             "sampling interval of them was then judged by the same rules. Whether a segment exists depends "
             "on the sampled frames only. In medians and means, each sampling interval counts once. ",
             edge_window=shown(parameters.edge_window, "g"),

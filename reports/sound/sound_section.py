@@ -15,6 +15,7 @@ from detector.schema.voice import (
     VoiceVerdict,
 )
 from language.formatting import (
+    duration,
     from_to,
     number,
     plural,
@@ -41,6 +42,7 @@ from reports.sound.facts import sound_facts
 from reports.sound.network_rates import NetworkRates, network_rates
 from reports.sound.words import (
     SoundState,
+    boundary_words,
     further_reason,
     limits,
     meaning,
@@ -123,6 +125,7 @@ class SoundView:
     facts: tuple[Fact, ...] = ()
     not_judged: tuple[tuple[str, str], ...] = ()
     segments: tuple[SoundSegmentView, ...] = ()
+    boundaries: str = ""  # how exact those of segments are
     lead: SoundPeakView | None = None  # the hottest map of a flagged segment
     properties: tuple[SoundProperty, ...] = ()
     lanes: tuple[SoundLaneView, ...] = ()
@@ -198,6 +201,7 @@ def sound_view(analysis: Analysis, folder: Path) -> SoundView | None:
             for code, length in finding.not_judged.items()
         ),
         segments=segments,
+        boundaries=boundary_words(voice),
         lead=_lead(voice, segments),
         properties=tuple(
             replace(shown_property, name=_of_channels(voice, finding, shown_property.name))
@@ -246,7 +250,7 @@ def _segment(voice: Voice, segment: VoiceSegment, folder: Path) -> SoundSegmentV
         flagged=segment.flagged,
         start=timecode(start),
         end=timecode(end),
-        duration=timecode(end - start),
+        duration=duration(end - start),
         start_seconds=start,
         end_seconds=end,
         confidence=probability(segment.confidence),

@@ -11,7 +11,7 @@ from detector.schema.causes.voices import VoiceCode
 from detector.schema.strength import Strength
 from detector.schema.summary import verdicts_of
 from detector.schema.voice import ChannelFinding, VoiceSegment, VoiceVerdict
-from language.formatting import duration, plural, probability, shown, time_span
+from language.formatting import duration, from_to, plural, probability, shown, time_span
 from language.headlines import SYNTHETIC_VOICE
 from language.translation import N_, capitalize_first, gettext, reason_text, translated
 from reports.sound.channels import channel_sentences, channel_words
@@ -219,17 +219,41 @@ def next_steps(voice: Voice | None) -> str:
             assert_never(voice.verdict)
 
 
+def window_words(voice: Voice) -> str:
+    """Return how long the windows were in seconds: where the sound begins and ends they are shorter."""
+    lengths = set()
+    for finding in voice.findings:
+        for middle in finding.scores.time:
+            start, end = middle - finding.scores.window / 2, middle + finding.scores.window / 2
+            if voice.stream is not None:
+                start = max(start, voice.stream.start)
+                end = min(end, voice.stream.start + voice.stream.duration)
+            lengths.add(round(end - start, 1))
+    least, most = (shown(length, "g") for length in (min(lengths), max(lengths)))
+    return most if least == most else from_to(least, most)
+
+
+def boundary_words(voice: Voice) -> str:
+    """State how exact the ends of segments are; "" without segments."""
+    if not voice.segments:
+        return ""
+    return gettext(
+        "Segments of voices begin and end in steps of %(step)s s; how close these are to the true ends was "
+        "not measured.",
+        step=shown(voice.scores.step / 2, "g"),
+    )
+
+
 def meaning(voice: Voice) -> tuple[str, ...]:
     """List what the finding about the voices means."""
-    window, step = shown(voice.scores.window, "g"), shown(voice.scores.step, "g")
+    if not voice.scores.time:
+        return (gettext("Nothing in the sound was judged, so it says nothing about any voice."),)
     compared = gettext(
         "Each window of %(window)s s of speech, one every %(step)s s, was scored by a network that was "
         "trained on human speech and on speech made or converted by programs.",
-        window=window,
-        step=step,
+        window=window_words(voice),
+        step=shown(voice.scores.step, "g"),
     )
-    if not voice.scores.time:
-        return (gettext("Nothing in the sound was judged, so it says nothing about any voice."),)
     match voice.verdict:
         case VoiceVerdict.SYNTHETIC:
             return (

@@ -11,6 +11,8 @@ import numpy as np
 from detector.schema.analysis import Analysis, Person, Platt, Segment
 from detector.schema.scores import sigmoid
 from detector.segments.rules import mean_per_interval
+from language.formatting import probability
+from language.translation import gettext
 from reports.wording.verbal_scale import calibration_error
 
 LEVEL = 0.95
@@ -138,3 +140,21 @@ def calibrated(analysis: Analysis, by: Platt | None) -> Callable[[float], float]
     """Return the function from mean logit to probability; without calibration ``by``, that of frames."""
     platt = by or Platt(scale=1 / analysis.model.temperature, offset=0.0)
     return lambda logit: sigmoid(platt.scale * logit + platt.offset)
+
+
+def below_threshold(analysis: Analysis, interval: ProbabilityInterval | None) -> str:
+    """Explain an interval that reaches below the threshold for a finding; "" for others."""
+    enter = analysis.parameters.enter_threshold
+    if interval is None or interval.says_nothing or interval.low >= enter:
+        return ""
+    if analysis.media.still:
+        return gettext(
+            "The interval reaches below %(enter)s, the threshold for a finding: with a slightly different "
+            "calibration the face might not have been flagged.",
+            enter=probability(enter),
+        )
+    return gettext(
+        "The interval reaches below %(enter)s, the threshold for a finding: with other frames of the same "
+        "period, or a slightly different calibration, the segment might not have been flagged.",
+        enter=probability(enter),
+    )

@@ -58,7 +58,7 @@ def test_segment_and_peak_figures(tmp_path: Path) -> None:
         "A1",
         "00:00:06.000",
         "00:00:18.000",
-        "00:00:12.000",
+        "12.0 s",
     )
     assert (segment.confidence, segment.strength) == ("0.97", "strong signs of manipulation")
     peak = segment.peaks[1]

@@ -9,6 +9,7 @@ import pytest
 from analyses import build, with_stability
 
 from detector.schema.analysis import MediaKind, Platt, Scores, Verdict
+from language.formatting import probability
 from reports.finding.summary import MOST_TIMES, figure_words, interval_words, key_answers
 from reports.persons.segments import segment_meaning
 from reports.report_view import ReportInputs, report_view
@@ -143,15 +144,25 @@ def test_too_few_independent_moments_are_said_in_words(tmp_path: Path) -> None:
     view = report_view(made, tmp_path)
     words = "too few independent moments for an interval"
     assert f"0.97, {words}. This is not the probability" in view.figure_words
-    assert view.figure.interval == words.capitalize()
     (segment,) = view.segments
     assert segment.interval == "not known"
     (doubt,) = (fact for fact in segment.figures if fact.name == "Interval")
     assert doubt.value == "not known" and doubt.note.startswith(words)
-    known = report_view(built, tmp_path).figure
-    assert re.fullmatch(r"Interval 0\.\d\d to >\s0\.99", known.interval)
-    other = built.model_copy(update={"verdict": Verdict.INCONCLUSIVE})
-    assert not report_view(other, tmp_path).figure.interval
+
+
+@pytest.mark.parametrize("kind", [MediaKind.VIDEO, MediaKind.IMAGE])
+def test_an_interval_below_the_threshold_is_explained(tmp_path: Path, kind: MediaKind) -> None:
+    built = build(tmp_path, kind=kind, persons=1, segments=1, kept=False)
+    interval = segment_interval(built, built.segments[0])
+    assert interval is not None and interval.low < built.segments[0].confidence
+    for enter, explained in ((interval.low + 0.01, True), (interval.low - 0.01, False)):
+        parameters = built.parameters.model_copy(update={"enter_threshold": enter})
+        view = report_view(built.model_copy(update={"parameters": parameters}), tmp_path)
+        words = f"reaches below {probability(enter)}, the threshold for a finding"
+        (shown,) = (fact for fact in view.segments[0].figures if fact.name == "Interval")
+        assert (words in shown.note) is explained
+        assert (words in view.figure_words) is explained
+        assert ("other frames" in shown.note) is (explained and kind is MediaKind.VIDEO)
 
 
 def test_a_figure_with_a_calibration_of_its_own_has_an_interval_around_it(tmp_path: Path) -> None:

@@ -222,3 +222,47 @@ def test_a_map_checked_before_there_was_a_margin_is_described(tmp_path: Path) ->
 
     assert effect(0.6).endswith("A map is confirmed from −1.00.")
     assert effect(None).endswith("In that version, any larger fall confirmed a map.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "window", "middles", "words"),
+    [
+        (20.0, 4.0, (2.0, 8.0, 18.0), "Each window of 4 s of speech"),
+        (20.0, 3.0, (0.5, 8.0, 19.5), "Each window of 2 to 3 s of speech"),
+        (2.4, 4.0, (0.5, 1.0, 1.5, 2.0), "Each window of 2.4 s of speech"),
+    ],
+)
+def test_lengths_of_windows_are_those_that_were_used(
+    tmp_path: Path, seconds: float, window: float, middles: tuple[float, ...], words: str
+) -> None:
+    """Windows at the edges of the sound are shorter, and none is longer than the sound."""
+    analysis = recording(tmp_path, spans=())
+    made = analysis.voice
+    assert made is not None and made.stream is not None
+    columns = (0.5,) * len(middles)
+    scores = made.scores.model_copy(
+        update={
+            "window": window,
+            "time": middles,
+            "logit": columns,
+            "probability": columns,
+            "smoothed": columns,
+        }
+    )
+    stream = made.stream.model_copy(update={"duration": seconds})
+    changed = made.model_copy(update={"scores": scores, "stream": stream})
+    view = report_view(analysis.model_copy(update={"voice": changed}), tmp_path)
+    assert view.sound is not None and view.sound.meaning[0].startswith(words)
+    assert any(words in paragraph for paragraph in view.procedure)
+    unjudged = scores.model_copy(update=dict.fromkeys(("time", "logit", "probability", "smoothed"), ()))
+    view = report_view(
+        analysis.model_copy(update={"voice": made.model_copy(update={"scores": unjudged})}), tmp_path
+    )
+    assert not any("Each window" in paragraph for paragraph in view.procedure)
+
+
+def test_how_exact_segments_of_voices_are_is_stated(tmp_path: Path) -> None:
+    view, without = (report_view(recording(tmp_path, **spans), tmp_path) for spans in ({}, {"spans": ()}))
+    assert view.sound is not None and without.sound is not None
+    assert view.sound.boundaries.startswith("Segments of voices begin and end in steps of 0.25 s;")
+    assert view.sound.segments[0].duration == "5.5 s" and not without.sound.boundaries

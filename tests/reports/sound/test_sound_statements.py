@@ -45,6 +45,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "Score of the voices": VOICES,
     "Score of the voices: %(figure)s. The": (HEARD, UNREADABLE),
     "Each window of %(window)s s of speech": EXAMINED,
+    "Segments of voices begin and end in steps of %(step)s s": EXAMINED,
     "Do not take this as proof that the file is unaltered. If doubts remain, obtain the original, check its "
     "origin, and have the sound": NOT_HEARD,
     "Everything in the sound that is not speech": (RECORDING,),
