@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
 
 from keys import make_key
-from labelled_cases import fill, make
+from labelled_cases import fill, labels_of, make, spoken_exhibits
 from made_results import finished, hand_in
 from people import Client, account, signed_in, with_login
 from refused_forms import Page, again
-from voices import recording
 
 from detector.schema.analysis import Analysis
 from detector.schema.laboratory import Laboratory, Subject, Validation
 from detector.schema.method import Parameters
-from detector.schema.model import Model
 from detector.validation.validated_model import validated_voice_model
 from language.names import model_title
 from reports.exports import spreadsheets
@@ -73,29 +70,6 @@ def test_create_and_quote_a_validation(app, shipped, tmp_path):
     assert not list(Folders.local(app.extensions["settings"].data).validations.iterdir())
 
 
-def spoken_exhibits(app, shipped: Model, case_id: int, folder: Path) -> list[AnalysisRow]:
-    """Recordings of sound without picture, half of them synthetic, whose names say what they are."""
-    card = validated_voice_model()
-    rows = []
-    for number in range(4):
-        spans, label = (((3.0, 8.5),), "synthetic") if number % 2 else ((), "human")
-        made = recording(folder, duration=20.0 + number, spans=spans)
-        assert made.voice is not None
-        network = made.voice.model.model_copy(update={"sha256": card.sha256, "card_sha256": card.card_sha256})
-        scores = made.voice.scores.model_copy(update={"enter": card.enter, "leave": card.leave})
-        heard = made.voice.model_copy(
-            update={"model": network, "scores": scores, "segments": (), "spectrogram": None}
-        )
-        fields = {name: getattr(made, name) for name in ("verdict", "media", "coverage")}
-        fields |= {"model": shipped, "parameters": Parameters(), "voice": heard}
-        file = f"{label}-{number}.opus"
-        rows.append(finished(app, fields, file=file, persons=0, segments=0, kept=False))
-    with app.extensions["database"].begin() as session:
-        for row in rows:
-            session.get_one(AnalysisRow, row.id).case_id = case_id
-    return rows
-
-
 def test_recordings_are_labelled_by_their_voices(app, shipped, tmp_path):
     """Beside faces of other exhibits; a report of a recording quotes what was measured of voices alone."""
     case_id, _ = fill(app, shipped, 1)
@@ -104,8 +78,11 @@ def test_recordings_are_labelled_by_their_voices(app, shipped, tmp_path):
     page = client.get(f"/validations/new?case={case_id}").text
     assert "human-0.opus,,,,,,,,,,," in page and "voice,voice_generator,voice_segments" in page
     faces = "manipulated-0.mp4,manipulated,\nreal-0.mp4,real,\n"
-    voices = "".join(f"{row.file},,{row.file.split('-')[0]}\n" for row in spoken)
-    form = {"case": str(case_id), "title": "Reference", "table": f"file,label,voice\n{faces}{voices}"}
+    form = {
+        "case": str(case_id),
+        "title": "Reference",
+        "table": f"file,label,voice\n{faces}{labels_of(spoken)}",
+    }
     answer = client.post("/validations", data=form)
     assert answer.status_code == 303, answer.text
     address = answer.headers["Location"]
