@@ -77,7 +77,7 @@ export class LaneList {
       words.push(ngettext(
         "Faces at %(threshold)s: %(num)s stretch would be flagged; recorded: %(recorded)s at %(enter)s.",
         "Faces at %(threshold)s: %(num)s stretches would be flagged; recorded: %(recorded)s at %(enter)s.",
-        found, { threshold: decimal(explored, 2), recorded: flaggedOf(segments), enter: parameter(enter) },
+        found, { threshold: decimal(explored, 2), recorded: countFlagged(segments), enter: parameter(enter) },
       ), ...besides(segments, own.flatMap((lane) => mergers(lane.explored, lane.segments))));
       if (detail && !detail.complete) words.push(_("Single scores are still being read; until then it is computed from an outline."));
     }
@@ -86,7 +86,7 @@ export class LaneList {
       words.push(ngettext(
         "Voices at %(threshold)s: %(num)s stretch would be flagged; recorded: %(recorded)s at %(enter)s.",
         "Voices at %(threshold)s: %(num)s stretches would be flagged; recorded: %(recorded)s at %(enter)s.",
-        found, { threshold: decimal(voice, 2), recorded: flaggedOf(sound.segments), enter: parameter(sound.enter) },
+        found, { threshold: decimal(voice, 2), recorded: countFlagged(sound.segments), enter: parameter(sound.enter) },
       ), ...besides(sound.segments, sound.heard.flatMap((intervals, lane) => mergers(intervals, sound.segments.filter((one) => one.lane === lane)))));
       if (sound.thinned) words.push(_("The recording is long: this is computed from the highest score of every few windows."));
     }
@@ -98,7 +98,7 @@ export class LaneList {
   }
 }
 
-const flaggedOf = (segments) => segments.filter((segment) => segment.flagged).length;
+const countFlagged = (segments) => segments.filter((segment) => segment.flagged).length;
 
 /** What is to be said beside the number of stretches: recorded segments that merge, and those that were not flagged. */
 function besides(segments, merged) {
@@ -109,7 +109,7 @@ function besides(segments, merged) {
       before: merged.flat().length, after: merged.length, names: [...shown, ...(merged.length > MOST_NAMED ? ["…"] : [])].join("; "),
     }));
   }
-  const others = segments.length - flaggedOf(segments);
+  const others = segments.length - countFlagged(segments);
   if (others) {
     words.push(ngettext(
       "Recorded besides: %(num)s stretch looked at and not flagged; the slider does not ask what speaks against it.",
