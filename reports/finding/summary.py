@@ -98,7 +98,10 @@ def reliability(analysis: Analysis) -> tuple[str, ...]:
     """State how often verdicts like these were wrong: on faces, on voices or on both."""
     faces = "" if analysis.media.sound_only else face_reliability(analysis)
     voices = voice_reliability(analysis.voice) if analysis.voice else ""
-    return tuple(filter(None, (faces, voices)))
+    if analysis.media.sound_only or not voices:
+        return tuple(filter(None, (faces, voices)))
+    of_both = ((gettext("Faces"), faces), (gettext("Voices"), voices))
+    return tuple(f"{name}: {words}" for name, words in of_both if words)
 
 
 def models_answer(analysis: Analysis) -> KeyAnswer:

@@ -70,7 +70,10 @@ def _row(figures: Mapping[str, float], sound: str, ending: str, auc: str) -> Rat
 
 
 def voice_reliability(voice: Voice) -> str:
-    """State how often verdicts on voices like this one were wrong; "" where none was given or measured."""
+    """State how often verdicts on voices like this one were wrong, or that it is unknown.
+
+    Return "" beside a verdict that states nothing.
+    """
     figures, verdict, strength = voice.model.figures, voice.verdict, voice.strength
     if strength is not None and strength_rate(figures, MaterialKind.VOICE, strength) is not None:
         return rate_sentence(figures, MaterialKind.VOICE, strength)
@@ -84,4 +87,6 @@ def voice_reliability(voice: Voice) -> str:
             "Of 100 synthetic recordings from sources unknown to the model, %(share)s were not flagged.",
             share=shown(100 * (1 - figures[_FOUND]), ".0f"),
         )
+    if verdict in (VoiceVerdict.SYNTHETIC, VoiceVerdict.NOT_FOUND):
+        return gettext("This was not measured for this model, so the rate is unknown.")
     return ""

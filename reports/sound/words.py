@@ -164,6 +164,7 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
             figure=probability(voice.probability),
         )
         certainty = " ".join(filter(None, (f"{capitalize_first(phrase)}." if phrase else "", score)))
+    answers.append((gettext("How certain"), certainty))
     if wrong := voice_reliability(voice):
         answers.append((gettext("How often wrong"), wrong))
     judged = " ".join(_judged(voice, finding) for finding in voice.findings)
@@ -176,7 +177,6 @@ def recording_answers(analysis: Analysis) -> tuple[tuple[str, str], ...]:
         judged = f"{judged} {unread}"
     return (
         *answers,
-        (gettext("How certain"), certainty),
         (gettext("How much was judged"), judged),
         (gettext("What to do next"), next_steps(voice)),
     )

@@ -8,16 +8,18 @@ import pytest
 from analyses import build
 from voices import recording, voice
 
-from detector.schema.analysis import MediaKind
+from detector.schema.analysis import MediaKind, Verdict
 from detector.schema.causes.cards import CardCode
 from detector.schema.causes.cause import Cause
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.voice import VoiceCheck, VoiceVerdict
+from detector.voice.card import read_voice_card
 from detector.voice.model import load_voice_model
 from language import translation
 from reports.render.html import render_html
 from reports.report_view import ReportInputs, report_view
 from reports.sound.network_rates import network_rates
+from reports.wording.lengths import LENGTHS
 from verification.checks import CheckResults
 from verification.consistency import check_analysis
 
@@ -46,13 +48,36 @@ def test_a_video_with_synthetic_speech(tmp_path: Path) -> None:
     assert "present, not examined" not in page and "present, examined" in page
 
 
+@pytest.mark.parametrize(
+    ("spans", "words"), [(((3.0, 8.5),), "human recordings"), ((), "synthetic recordings")]
+)
+def test_reports_on_voices_state_how_often_such_verdicts_are_wrong(
+    tmp_path: Path, spans: tuple[tuple[float, float], ...], words: str
+) -> None:
+    """In the summary as well, whatever was found of faces, and where the network was never measured."""
+    shipped = read_voice_card().as_model()
+    for model, wrong in ((shipped, words), (None, "the rate is unknown")):
+        changes = {"model": model} if model else {}
+        heard = voice(tmp_path, spans=spans, **changes)
+        video = build(tmp_path, kept=False).model_copy(update={"voice": heard})
+        unsure = build(tmp_path, kept=False, segments=0, verdict=Verdict.INCONCLUSIVE)
+        for analysis in (
+            recording(tmp_path, spans=spans, **changes), video, unsure.model_copy(update={"voice": heard}),
+        ):  # fmt: skip
+            for length in LENGTHS:
+                view = report_view(analysis, tmp_path, ReportInputs(length=length))
+                answer = dict(view.answers)["How often wrong"]
+                assert wrong in answer.partition("Voices: ")[2] or analysis.media.sound_only
+                assert wrong in answer and ("Faces: " in answer) == (analysis is video)
+
+
 def test_a_recording_without_picture_has_no_parts_about_faces(tmp_path: Path) -> None:
     view = report_view(recording(tmp_path), tmp_path)
     assert (view.verdict, view.verdict_mark) == ("synthetic speech found", "manipulated")
     assert {"sound", "not-examined", "method", "custody"} <= view.sections.keys()
     assert not {"timeline", "segments", "limits", "model", "reader"} & view.sections.keys()
     assert [name for name, _ in view.answers] == [
-        "When", "How certain", "How much was judged", "What to do next",
+        "When", "How certain", "How often wrong", "How much was judged", "What to do next",
     ]  # fmt: skip
     page = text_of(recording(tmp_path), tmp_path)
     assert "sound recording" in page and "Report of analysis: synthetic speech" in page
