@@ -30,7 +30,7 @@ LABEL_ROW = 13.0
 LEAST_BAND = 2.5
 _HATCH_STEP = 7.0
 # Letters of a model's name beside a lane, and of person and model together beside a low one.
-NAME_LETTERS, LOW_LETTERS = 15, 13
+NAME_LETTERS, LOW_LETTERS = 13, 12
 
 
 @dataclass(frozen=True)
@@ -123,14 +123,14 @@ def lane(analysis: Analysis, person: Person, plot: LanePlot, roomy: bool, model:
 
 
 def _label(analysis: Analysis, person: Person, roomy: bool, model: int) -> _Label:
-    """Return name and number of judged frames; with several models the model replaces the number."""
+    """Return the name, and below it the score of a photo's face; with several models the model is there."""
     still = analysis.media.still
     name = gettext("Person %(id)s", id=person.id)
-    detail = probability(person.probability) if still else plural(person.usable_frames, "frame", "frames")
+    score = probability(person.probability) if still else ""
     if not model:
-        return _Label(name, detail, "")
+        return _Label(name, score, "")
     by_model = _cut(f"{model} {analysis.model.name}", NAME_LETTERS if roomy else LOW_LETTERS - len(person.id))
-    return _Label(name if roomy else f"{person.id} {by_model}", by_model, detail if still else "")
+    return _Label(name if roomy else f"{person.id} {by_model}", by_model, score)
 
 
 def _cut(name: str, letters: int) -> str:
@@ -272,13 +272,12 @@ def _drawn(analysis: Analysis, height: float, *, roomy: bool) -> Timeline:
     return Timeline(
         still=still,
         width=WIDTH,
-        # The legend of a video has two rows, and a third where bands of both kinds need a word.
-        height=axis + (50.0 if still else 64.0 + 14.0 * (len(flags) == 2)),
+        height=axis + (46.0 if still else 76.0),  # with one row of the legend, or three
         left=LEFT,
         right=RIGHT,
         top=TOP,
         axis=axis,
-        legend=axis + 38.0,
+        legend=axis + 35.0,
         roomy=roomy,
         lanes=tuple(lanes),
         ticks=score_ticks() if still else time_ticks(span),

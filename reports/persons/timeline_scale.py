@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from detector.schema.analysis import Scores
 from language.formatting import clock, shown, timecode
 
-LEFT, RIGHT = 76.0, 726.0
-LETTER = 6.6  # width of one character of a band's label
+LEFT, RIGHT = 96.0, 726.0
+LETTER = 8.0  # width of one character of a band's label
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def score_x(value: float) -> float:
 
 
 MOST_TICKS = 8
-SMALL_LETTER = 4.9  # width of one digit of a time below the axis
+SMALL_LETTER = 6.1  # width of one digit of a time below the axis
 # Seconds between two ticks.
 STEPS = (
     0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400,
@@ -73,7 +73,7 @@ def time_ticks(span: float) -> tuple[Tick, ...]:
         time = index * step
         x = round(time_x(time, span), 1)
         label = clock(round(time)) if step >= 1 else timecode(time)
-        ticks.append(Tick(x, label, "start" if index == 0 else "end" if x > RIGHT - 22 else "middle"))
+        ticks.append(Tick(x, label, "start" if index == 0 else "end" if x > RIGHT - 24 else "middle"))
     for every in range(1, len(ticks)):
         labelled = ticks[::every]
         if all(_apart_enough(*pair) for pair in pairwise(labelled)):
@@ -102,7 +102,7 @@ def score_ticks() -> tuple[Tick, ...]:
 
 
 GAP_STEPS = 2.5  # samples further apart than this are not joined by a line
-CELLS = 650  # finest cells of the strips: one unit of the view box each
+CELLS = 630  # finest cells of the strips: one unit of the view box each
 
 
 def curve(scores: Scores, step: float, plot: LanePlot, buckets: int) -> str:

@@ -24,6 +24,7 @@ from reports.errors import ReportError
 from reports.inputs.pictures import ShownPicture
 from reports.render.attachments import Attachment
 from reports.report_view import ReportView
+from reports.wording.lengths import DETAILS
 
 TEMPLATES = FILES / "templates"
 RENDERER = "reelproof-renderer"  # name of the page's entry that says which version rendered it
@@ -55,9 +56,16 @@ def render_html(view: ReportView, pictures: Mapping[str, bytes], enclosed: Seque
 
 
 def fill_template(
-    view: ReportView, medium: str, source: Callable[[ShownPicture], str], enclosed: Sequence[Attachment]
+    view: ReportView,
+    medium: str,
+    source: Callable[[ShownPicture], str],
+    enclosed: Sequence[Attachment],
+    detail: int = DETAILS[0],
 ) -> str:
-    """Return the report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture."""
+    """Return the report's markup for ``screen`` or ``print``; ``source`` gives the address of a picture.
+
+    ``detail`` is one of :data:`~reports.wording.lengths.DETAILS`, for a summary.
+    """
     with translation.speaking(view.language):
         style, policy = style_and_policy(STYLES[medium], view.paper if medium == "print" else None)
         return (
@@ -66,6 +74,7 @@ def fill_template(
             .render(
                 view=view,
                 medium=medium,
+                detail=detail,
                 source=source,
                 style=style,
                 policy=policy,
@@ -116,6 +125,7 @@ def environment() -> Environment:
     )
     translation.install(templates_)
     templates_.globals["figure_fonts"] = fonts.FIGURES
+    templates_.filters["shortened"] = formatting.shortened
     templates_.filters["figure"] = translation.at_each_rendering(formatting.number)
     return templates_
 

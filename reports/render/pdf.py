@@ -29,6 +29,7 @@ from reports.render.attachments import Attachment
 from reports.render.html import TEMPLATES, document_date, fill_template
 from reports.render.pdf_conformance import PLACEHOLDER, finish, with_digest
 from reports.report_view import ReportView
+from reports.wording.lengths import DETAILS, MOST_PAGES, SUMMARY
 
 # What XML cannot hold, escaped or not: control characters, halves of surrogate pairs, two non-characters.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -97,6 +98,10 @@ Finisher = Callable[[Any, Any], None]
 """Is given WeasyPrint's document and the PDF before it is written."""
 
 
+class _TooLong(Exception):
+    """The document has more pages than allowed."""
+
+
 class _Unprintable(Exception):
     """No installed font has a glyph for these characters."""
 
@@ -160,7 +165,8 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
     """Return the PDF's bytes, equal for equal input and fonts; ``pictures`` as for ``render_html``.
 
     It follows PDF/A-3a and PDF/UA-1, with bookmarks and ``enclosed`` attached. Characters without an
-    installed font are put into words. Raise :class:`ReportError` if the markup requests any other address.
+    installed font are put into words. A summary that would be longer than two pages leaves out details.
+    Raise :class:`ReportError` if the markup requests any other address.
     """
     # Numbered addresses: a path from an analysis.json never becomes part of a URL.
     address = {key: f"{SCHEME}{index}" for index, key in enumerate(pictures)}
@@ -168,10 +174,17 @@ def render_pdf(view: ReportView, pictures: Mapping[str, bytes], enclosed: Sequen
     def source(picture: ShownPicture) -> str:
         return address[picture.key]
 
-    markup = fill_template(view, "print", source, enclosed)
     supplied = {address[key]: data for key, data in pictures.items()}
-    date = document_date(view.annotations.until_iso or view.head.created_iso)
-    return render_document(markup, supplied, enclosed, date, _places(view))
+    date, places = document_date(view.annotations.until_iso or view.head.created_iso), _places(view)
+    details = DETAILS if view.length == SUMMARY else DETAILS[:1]
+    for detail in details[:-1]:
+        markup = fill_template(view, "print", source, enclosed, detail)
+        try:
+            return render_document(markup, supplied, enclosed, date, places, most_pages=MOST_PAGES)
+        except _TooLong:
+            continue
+    markup = fill_template(view, "print", source, enclosed, details[-1])
+    return render_document(markup, supplied, enclosed, date, places)
 
 
 def render_document(
@@ -180,16 +193,23 @@ def render_document(
     enclosed: Sequence[Attachment],
     date: str,
     places: Mapping[str, str],
+    *,
+    most_pages: int | None = None,
 ) -> bytes:
     """Render a report's markup as PDF; raises like :func:`render_pdf`.
 
     ``supplied`` are the pictures it may request by address, ``date`` is that of ``enclosed``, ``places``
-    names the targets of its links.
+    names the targets of its links. Raise :class:`_TooLong` if it has more than ``most_pages``.
     """
     fetcher = SuppliedOnly(supplied)
 
     def write(markup: str, refuse_boxes: Finisher) -> bytes:
-        return _typeset(markup, fetcher, enclosed, date, places, refuse_boxes)
+        def check(document: Any, pdf: Any) -> None:
+            if most_pages is not None and len(document.pages) > most_pages:
+                raise _TooLong
+            refuse_boxes(document, pdf)
+
+        return _typeset(markup, fetcher, enclosed, date, places, check)
 
     try:
         return with_every_letter(markup, write)
@@ -203,10 +223,10 @@ def _typeset(
     enclosed: Sequence[Attachment],
     date: str,
     places: Mapping[str, str],
-    refuse_boxes: Finisher,
+    check: Finisher,
 ) -> bytes:
     def finisher(document: Any, pdf: Any) -> None:
-        refuse_boxes(document, pdf)
+        check(document, pdf)
         finish(pdf, places)
         _write(pdf)
 

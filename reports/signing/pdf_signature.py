@@ -90,11 +90,11 @@ def _append_parent(tree: generic.DictionaryObject, element: generic.IndirectObje
 FIELD = "Signature"
 LONGEST = 120  # characters of a reason or place
 _MM = 72 / 25.4
-_SIDE, _HEIGHT, _GAP = 18 * _MM, 21 * _MM, 4 * _MM  # margins left and right, of the stamp
+_SIDE, _HEIGHT, _GAP = 18 * _MM, 23 * _MM, 4 * _MM  # margins left and right, of the stamp
 _FOOT = 20 * _MM  # below it is the running footer
 _STYLE = """
 @page { size: %.2fpt %.2fpt; margin: 0 }
-body { margin: 0; font: 7.6pt/1.32 %s; color: #1c2430 }
+body { margin: 0; font: 8pt/1.3 %s; color: #1c2430 }
 div { box-sizing: border-box; height: %.2fpt; padding: 1.6mm 2.4mm; border: 0.6pt solid #5b6675;
       border-left-width: 2.4pt; overflow: hidden }
 b { font-size: 9pt } p { margin: 0 }

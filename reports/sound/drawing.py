@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from detector.schema.analysis import Voice
-from detector.schema.voice import ChannelFinding
+from detector.schema.voice import ChannelFinding, VoiceSegment
 from language.formatting import time_span
 from language.translation import gettext
-from reports.persons.timeline_scale import LEFT, RIGHT, Tick, time_ticks, time_x
+from reports.persons.timeline_scale import LEFT, LETTER, RIGHT, Tick, time_ticks, time_x
 
 _WAVE_TOP, _WAVE_BOTTOM = 16.0, 56.0
 _SPECTRUM = 44.0  # height of the spectrogram, if there is one
@@ -22,10 +22,11 @@ _Scale = Callable[[float], float]
 
 @dataclass(frozen=True)
 class SoundBand:
-    """A segment as a tinted box."""
+    """A segment as a tinted box with a label if there is room."""
 
     segment: str
     name: str
+    label: bool
     x: float
     width: float
     flagged: bool
@@ -108,17 +109,7 @@ def draw_sound(voice: Voice, finding: ChannelFinding, end: float, spectrogram: b
             f"M{x(time)} {y(score)}h0"
             for time, score in _thinned(tuple(zip(scores.time, scores.probability, strict=True)))
         ),
-        bands=tuple(
-            SoundBand(
-                segment.id,
-                gettext("Voice %(number)s", number=segment.id.partition("-")[2]),
-                x(segment.start),
-                max(_LEAST_BAND, round(x(segment.end) - x(segment.start), 1)),
-                segment.flagged,
-                time_span(max(0.0, segment.start), max(0.0, segment.end)),
-            )
-            for segment in voice.segments_of(finding)
-        ),
+        bands=tuple(_bands(voice.segments_of(finding), x)),
         gaps=tuple((x(gap.start), round(x(gap.end) - x(gap.start), 1)) for gap in finding.gaps),
         ticks=time_ticks(span),
         title=gettext(
@@ -130,6 +121,18 @@ def draw_sound(voice: Voice, finding: ChannelFinding, end: float, spectrogram: b
             "The sound over time: above its waveform, below the score of each judged window, 0 to 1"
         ),
     )
+
+
+def _bands(segments: Iterable[VoiceSegment], x: _Scale) -> Iterator[SoundBand]:
+    free = 0.0
+    for segment in segments:
+        start, name = x(segment.start), gettext("Voice %(number)s", number=segment.id.partition("-")[2])
+        label = start >= free
+        if label:
+            free = start + len(name) * LETTER
+        width = max(_LEAST_BAND, round(x(segment.end) - start, 1))
+        when = time_span(max(0.0, segment.start), max(0.0, segment.end))
+        yield SoundBand(segment.id, name, label, start, width, segment.flagged, when)
 
 
 def _thinned(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

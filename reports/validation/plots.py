@@ -12,8 +12,8 @@ from language.translation import N_, gettext
 from reports.validation.error_rates import class_names
 
 WIDTH, HEIGHT = 370.0, 262.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 358.0, 10.0, 196.0
-_LEGEND_ROW = 13.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 358.0, 10.0, 196.0
+_LEGEND_ROW, _LEGEND = 15.0, 48.0  # its first line below the axis
 _COLOURS = ("#163a5f", "#8f2f1f", "#6d5a12", "#3d4550")
 _DASHES = ("", "6 3", "1.5 2.5", "9 3 2 3")
 Point = tuple[float, float]
@@ -174,11 +174,11 @@ def cross_entropy(ratios: LikelihoodRatios) -> Plot:
 
 
 def _line(number: int, name: str, path: str, band: str = "") -> Line:
-    return Line(path, band, _COLOURS[number], _DASHES[number], name, BOTTOM + 42 + _LEGEND_ROW * number)
+    return Line(path, band, _COLOURS[number], _DASHES[number], name, BOTTOM + _LEGEND + _LEGEND_ROW * number)
 
 
 def _height(lines: int) -> float:
-    return BOTTOM + 42 + _LEGEND_ROW * lines
+    return BOTTOM + _LEGEND + _LEGEND_ROW * lines
 
 
 def _ticks(place: Callable[[float], float], values: Sequence[float]) -> tuple[PlotTick, ...]:

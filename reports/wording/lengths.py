@@ -9,3 +9,8 @@ Length = Literal["full", "summary"]
 FULL: Final = "full"
 SUMMARY: Final = "summary"
 LENGTHS: tuple[Length, ...] = get_args(Length)
+
+MOST_PAGES = 2
+"""Pages of a summary."""
+DETAILS = (2, 1, 0)
+"""How much a summary shows, in the order of trial until it has at most :data:`MOST_PAGES` pages."""

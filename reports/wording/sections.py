@@ -37,7 +37,7 @@ _SECTIONS = (
     ("signature", N_("Integrity and signature"), ""),
     ("reader", N_("Notes for readers"), ""),
 )
-_OF_SUMMARY = ("finding", "segments", SOUND, "limits", "not-examined", "signature")
+_OF_SUMMARY = ("finding", "segments", SOUND, "signature")
 """Sections of a summary report."""
 
 

@@ -101,7 +101,7 @@ def test_report_shows_all_models_and_their_pictures(several: Analysis, folder: P
         several.model.title,
         *(other.model.title for other in several.others),
     ]
-    assert [lane.detail for lane in view.timeline.lanes] == ["1 reelproof", "2 tiny", "3 efficientnet…"]
+    assert [lane.detail for lane in view.timeline.lanes] == ["1 reelproof", "2 tiny", "3 efficientn…"]
     pictures = {
         path for s in several.every_segment for p in s.peaks for path in (p.frame, p.overlay, p.map) if path
     }

@@ -1,0 +1,48 @@
+"""How a PDF is set: sizes of its letters as printed, and what stands last on its pages."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pypdfium2
+from pypdfium2 import raw
+
+LEAST_TYPE = 8 - 0.05
+"""The least size of letters in points, but for rounding."""
+
+
+class Letters(NamedTuple):
+    """Letters of one size on one page, in points."""
+
+    page: int
+    size: float
+    text: str
+
+
+def sizes(document: bytes) -> Iterator[Letters]:
+    """Yield the text of each page by its size as printed, after the scales of drawings and of the page."""
+    with pypdfium2.PdfDocument(document) as pdf:
+        pdf.init_forms()
+        for number, page in enumerate(pdf, 1):
+            words = page.get_textpage()
+            by_size: dict[float, list[str]] = {}
+            matrix = raw.FS_MATRIX()
+            for index in range(words.count_chars()):
+                letter = chr(raw.FPDFText_GetUnicode(words, index))
+                # Spaces that PDFium adds between pieces of text have no matrix.
+                if letter.isspace() or not raw.FPDFText_GetMatrix(words, index, ctypes.byref(matrix)):
+                    continue
+                size = raw.FPDFText_GetFontSize(words, index) * math.hypot(matrix.c, matrix.d)
+                by_size.setdefault(round(size, 2), []).append(letter)
+            for size, letters in sorted(by_size.items()):
+                yield Letters(number, size, "".join(letters))
+
+
+def smaller_than(document: bytes, least: float) -> list[str]:
+    """Return what is set smaller than ``least`` points, with its page and size."""
+    return [
+        f"page {number}, {size} pt: {text[:80]}" for number, size, text in sizes(document) if size < least
+    ]
