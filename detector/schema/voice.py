@@ -138,7 +138,7 @@ class VoiceSegment(Value):
 class VoiceScores(Value):
     """The scores of all judged windows in order of time, a column for each value."""
 
-    window: Seconds = Field(description="length of a window")
+    window: Seconds = Field(description="length of a whole window; shorter where the sound begins and ends")
     step: Seconds = Field(description="from one window to the next")
     enter: Share = Field(description="smoothed score that opens a segment")
     leave: Share = Field(description="smoothed score that closes it")

@@ -276,7 +276,9 @@ class VoiceScorePage(Value):
     channels: tuple[int, ...] = Field(
         description="numbers of the channels that were scored, from 1; empty: all together"
     )
-    window: float = Field(description="length of a window in seconds")
+    window: float = Field(
+        description="length of a whole window in seconds; shorter where the sound begins and ends"
+    )
     enter: float = Field(description="smoothed score that opens a segment")
     leave: float = Field(description="smoothed score that closes it")
     items: tuple[VoiceScore, ...]
