@@ -190,3 +190,20 @@ def test_another_threshold_of_the_voices_is_explored(app: Served, page: Page) ->
     page.get_by_role("button", name="Reset").click()
     expect(words).to_have_text("Move the slider to see what another threshold would flag.")
     expect(slider).to_have_value("0.65")
+
+
+@pytest.mark.parametrize("part", ["#inspector", ".sound-panel"])
+def test_what_hiding_areas_changes_is_drawn_as_bars(app: Served, page: Page, part: str) -> None:
+    """Of faces and of voices, on the scale of logits: hottest area, random areas, and the least fall."""
+    row = finished(app.app, {"voice": voice()}, segments=1, duration=20.0)
+    page.goto(f"{app.address}/analyses/{row.id}")
+    table = page.locator(part).get_by_role("table", name="Hide and score again").first
+    expect(table).to_be_visible()
+    bars = table.locator("svg.hide-bar")
+    hottest, random = bars.locator("rect").evaluate_all(
+        "(all) => all.map((one) => Number(one.getAttribute('width')))"
+    )
+    falls = [float(cell.replace("−", "-")) for cell in table.locator("td:nth-child(3)").all_inner_texts()[1:]]
+    assert hottest == 100 and random == pytest.approx(100 * falls[1] / falls[0], abs=0.5)
+    least = bars.first.locator("path[stroke-dasharray]").get_attribute("d")
+    assert least is not None and random < float(least[1:].split()[0]) < hottest
