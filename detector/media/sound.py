@@ -65,7 +65,8 @@ class SoundDecoder:
         self.repeated = 0
         """Packets that were left out, since they equal one with the same time shortly before."""
         self.bytes = PacketBytes()
-        self._recent: deque[tuple[Fraction, int]] = deque()  # times of packets and their hashes
+        self._recent: deque[tuple[int, int]] = deque()  # times of packets in ticks, and their hashes
+        self._step_back = float(STEP_BACK / (stream.time_base or 1))  # in ticks
         self._lost_from: Fraction | None = None  # before the first sound
         self._lost_until: Fraction | None = None  # behind the last sound
 
@@ -83,7 +84,8 @@ class SoundDecoder:
             if not LOWEST_RATE <= frame.sample_rate <= HIGHEST_RATE:
                 self.refused += 1
                 continue
-            time = None if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
+            base = frame.time_base
+            time = None if frame.pts is None or base is None else frame.pts * base
             part = SoundPart(channels_of(frame), frame.layout, frame.sample_rate, time)
             if last is None and self._lost_from is not None:
                 yield part.at(self._lost_from)
@@ -127,14 +129,14 @@ class SoundDecoder:
         """Return whether a packet equals one with the same time, as where parts of a stream overlap."""
         if packet.pts is None or not packet.size:
             return False
-        time = packet.pts * packet.time_base
-        recent, key = self._recent, (time, hash(bytes(packet)))
-        if recent and not -STEP_BACK < time - recent[-1][0] < STEP_BACK:
+        time, recent = packet.pts, self._recent
+        if recent and not -self._step_back < time - recent[-1][0] < self._step_back:
             recent.clear()
+        key = time, hash(bytes(packet))
         if recent and time <= recent[-1][0] and key in recent:
             return True
         recent.append(key)
-        while recent[0][0] < time - STEP_BACK:
+        while recent[0][0] < time - self._step_back:
             recent.popleft()
         return False
 
@@ -166,13 +168,13 @@ def channels_of(frame: av.AudioFrame) -> Floats:
         np.frombuffer(AudioPlane(frame, number), kind, count)  # type: ignore[call-overload]
         for number in range(channels if planar else 1)
     ]
-    stored = np.stack(planes) if planar else planes[0].reshape(-1, channels).T
-    samples = stored.astype(np.float32)
+    samples = np.array(planes if planar else planes[0].reshape(-1, channels).T, np.float32)
     if middle or scale != 1:
         samples -= np.float32(middle)
         samples *= np.float32(scale)
-    # Decoders of damaged streams return infinite samples.
-    return np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    if not np.isfinite(samples).all():  # decoders of damaged streams return infinite samples
+        samples[~np.isfinite(samples)] = 0
+    return samples
 
 
 def stereo_weights(layout: av.AudioLayout) -> Floats:
@@ -194,11 +196,16 @@ def stereo_weights(layout: av.AudioLayout) -> Floats:
 
 
 class Resampler:
-    """Resamples sound (channels, n) to ``rate`` hertz; another rate or count of channels begins anew."""
+    """Resamples sound (channels, n) to ``rate`` hertz; another rate or count of channels begins anew.
 
-    def __init__(self, rate: int) -> None:
+    It takes ``piece`` seconds at a time: a call for each packet costs more than resampling.
+    """
+
+    def __init__(self, rate: int, piece: float = 0.0) -> None:
         self.rate = rate
+        self._piece = piece
         self._source: tuple[int, int] | None = None
+        self._waiting: list[Floats] = []
         self._resamplers: list[av.AudioResampler] = []
 
     def resample(self, samples: Floats, rate: int) -> list[Floats]:
@@ -209,17 +216,27 @@ class Resampler:
             return ready  # FFmpeg allocates no frame without samples
         if rate == self.rate:
             return [*ready, samples]
-        some = [samples[first : first + _AT_ONCE] for first in range(0, len(samples), _AT_ONCE)]
-        if not self._resamplers:
-            self._source = source
-            self._resamplers = [av.AudioResampler("flt", _layout(len(part)), self.rate) for part in some]
-        return [*ready, *self._resampled(*(_packed(part, rate) for part in some))]
+        self._source = source
+        self._waiting.append(samples)
+        if sum(part.shape[1] for part in self._waiting) < self._piece * rate:
+            return ready
+        return [*ready, *self._resampled_waiting()]
 
     def drain(self) -> list[Floats]:
         """Return what is still held, and begin anew."""
-        held = self._resampled(*(None for _ in self._resamplers))
+        held = [*self._resampled_waiting(), *self._resampled(*(None for _ in self._resamplers))]
         self._resamplers, self._source = [], None
         return held
+
+    def _resampled_waiting(self) -> list[Floats]:
+        if self._source is None or not self._waiting:
+            return []
+        channels, rate = self._source
+        samples, self._waiting = np.concatenate(self._waiting, axis=1), []
+        some = [samples[first : first + _AT_ONCE] for first in range(0, channels, _AT_ONCE)]
+        if not self._resamplers:
+            self._resamplers = [av.AudioResampler("flt", _layout(len(part)), self.rate) for part in some]
+        return self._resampled(*(_packed(part, rate) for part in some))
 
     def _resampled(self, *frames: av.AudioFrame | None) -> list[Floats]:
         parts = [

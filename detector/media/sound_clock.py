@@ -69,14 +69,14 @@ class SoundClock:
             yield self._place(held, None), held
 
     def _place(self, stretch: _Stretch, following: Fraction | None) -> Fraction:
-        time, gap = stretch.time, Fraction(0)
+        time, seconds, gap = stretch.time, stretch.seconds, Fraction(0)
         if self.first is None:
             self.first = self._zero = Fraction(0) if time is None else time
         if time is not None:
             ahead = time - self._zero - self.end
-            if ahead > _JITTER or ahead <= -STEP_BACK:
-                gap = self._gap(ahead, time, stretch.seconds, following)
-        self.end += gap + stretch.seconds
+            if ahead and (ahead > _JITTER or ahead <= -STEP_BACK):
+                gap = self._gap(ahead, time, seconds, following)
+        self.end += gap + seconds if gap else seconds
         return gap
 
     def _gap(

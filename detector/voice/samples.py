@@ -20,6 +20,7 @@ from detector.media.unknown_sound import refuse_undecodable
 RATE = 16_000
 """Samples a second in which voices are examined."""
 _BLOCK = 4  # seconds
+_PIECE = 0.25  # seconds that are resampled together
 BLOCK = _BLOCK * RATE
 """Samples of a block at :data:`RATE`, except the last."""
 
@@ -103,7 +104,7 @@ class SoundReader:
 
     def _parts(self, container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[Samples]:
         """Yield samples without gaps: missing ones are zeros."""
-        decoder, resampler = SoundDecoder(container, stream), Resampler(self._rate)
+        decoder, resampler = SoundDecoder(container, stream), Resampler(self._rate, _PIECE)
         clock = SoundClock(lambda: picture_joints(self._path))
         began = Fraction(container.start_time or 0, av.time_base)
         facts: SoundFacts | None = None
@@ -124,7 +125,7 @@ class SoundReader:
             if gap:
                 yield from self._count(facts, resampler.drain())
                 yield from self._fill(facts, round((clock.end - part.seconds) * self._rate))
-            if part.seconds:
+            if part.samples.shape[1]:
                 yield from self._count(facts, resampler.resample(part.samples, part.rate))
         if facts is not None:
             yield from self._count(facts, resampler.drain())

@@ -14,7 +14,7 @@ from sounds import hum, write_film, write_recording, write_wave
 from detector import Parameters, analyze, engine
 from detector.errors import MediaError
 from detector.marks import sound as marks
-from detector.media.sound import channels_of
+from detector.media.sound import Resampler, channels_of
 from detector.schema.voice import VoiceVerdict
 from detector.verdict.derived_verdict import verdict_contradictions
 from detector.voice import examine
@@ -46,6 +46,25 @@ def test_planes_of_many_channels_are_read(channels: int) -> None:
     packed.sample_rate = RATE
     (planar,) = av.AudioResampler("fltp", layout, RATE).resample(packed)
     assert np.array_equal(channels_of(planar), samples) and np.array_equal(channels_of(packed), samples)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_number_are_silence(value: float) -> None:
+    frame = av.AudioFrame.from_ndarray(np.array([[0.5, value], [value, 2.0]], np.float32), "fltp", "stereo")
+    assert channels_of(frame).tolist() == [[0.5, 0.0], [0.0, 2.0]]
+
+
+@pytest.mark.parametrize("channels", [1, 65])
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+def test_pieces_of_any_length_are_resampled_to_the_same(channels: int, rate: int) -> None:
+    samples = np.random.default_rng(0).uniform(-1, 1, (channels, rate + 7)).astype(np.float32)
+    results, calls = [], []
+    for resampler in (Resampler(RATE), Resampler(RATE, 0.25)):
+        parts = [resampler.resample(samples[:, at : at + 1024], rate) for at in range(0, rate + 7, 1024)]
+        calls.append(sum(map(bool, parts)))
+        results.append(np.concatenate([*sum(parts, []), *resampler.drain()], axis=1))
+    assert calls[1] <= 4 < calls[0]
+    assert np.array_equal(*results)
 
 
 @pytest.mark.parametrize("codec", ["pcm_u8", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f64le", "pcm_s64le"])
