@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
+from detector.backends.explaining import heatmap_precision
 from detector.backends.runtimes import Backend
 from detector.backends.selection import REDUCED_PRECISION
 from detector.files import ROOT
@@ -56,6 +57,7 @@ def describe_software(
             "covered_faces_sha256": COVERED_FACES.sha256(),
             "backend": backend_title(backend),
             "precision": backend.precision,
+            "heatmap_precision": heatmap_precision(backend.name),
             "threads": backend.threads,
             "batch": batch,
             "command": repeat_command(

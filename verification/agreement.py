@@ -128,6 +128,12 @@ def same_arithmetic(first: Software, second: Software) -> bool:
     return "" in kinds or len(kinds) == 1
 
 
+def same_heatmap_arithmetic(first: Software, second: Software) -> bool:
+    """Check whether heatmaps of faces were computed in the same kind of numbers, as far as is recorded."""
+    kinds = {number_format(software.heatmap_precision or software.precision) for software in (first, second)}
+    return "" in kinds or len(kinds) == 1
+
+
 def _same_place(first: Box, second: Box) -> bool:
     """Check whether two boxes are the same within the tolerance between machines."""
     room = max(PLACE.by, PLACE.share * (second[2] - second[0]))
@@ -144,6 +150,7 @@ class _Comparison(FieldAgreement):
         self.recorded, self.again = recorded, again
         self.same_engine = same_engine_version(recorded.software, again.software)
         self.findings_only = not self.same_engine
+        self.same_heatmaps = same_heatmap_arithmetic(recorded.software, again.software)
         sampled = max(recorded.coverage.frames_sampled, 1)
         self.interval = recorded.media.duration / sampled
         self.step = math.ceil(recorded.media.frames / sampled)  # decoded frames for each sampled one
@@ -194,11 +201,18 @@ class _Comparison(FieldAgreement):
         yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
 
     def _check(self, old: Any, new: Any, field: Field) -> Iterator[str]:
-        """Compare what a check decides, and its figures within their tolerances."""
+        """Compare what a check decides, and its figures within their tolerances, in the same arithmetic."""
+        if not self.same_heatmaps and old is not None and new is not None:
+            return
         if old is not None and new is not None and old.confirmed is not new.confirmed:
             words = ["confirmed" if check.confirmed else "not confirmed" for check in (new, old)]
             yield is_not(f"the heatmap of {field.name}", *words)
         yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
+
+    def _heat(self, old: float, new: float, field: Field) -> Iterator[str]:
+        """Compare strengths of heatmaps, which belong to different maps if the arithmetic differs."""
+        if self.same_heatmaps:
+            yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
 
     def _arithmetic(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         if not same_arithmetic(field.old, field.new):

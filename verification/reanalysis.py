@@ -31,6 +31,7 @@ from verification.agreement import (
     compare_analyses,
     same_arithmetic,
     same_engine_version,
+    same_heatmap_arithmetic,
 )
 from verification.checks import CheckResults, ProblemKind, Source
 from verification.repeated_pictures import compare_pictures
@@ -191,12 +192,17 @@ def reanalyse(
         )
         other_engine = another_engine(recorded.software, repeated.software)
         rounded = other_arithmetic(recorded.software, repeated.software)
+        heatmaps_rounded = "" if other_engine or rounded else _heatmaps_note(recorded, repeated)
         if pictures is not None and not other_engine and not rounded:
-            compared = compare_pictures(recorded, repeated, pictures, Path(folder), results)
+            compared = compare_pictures(
+                recorded, repeated, pictures, Path(folder), results, by_rank=bool(heatmaps_rounded)
+            )
     pictures_fit = len(results.problems) == before
     agreement = compare_analyses(recorded, repeated)
     made_otherwise = [note for note in (other_engine, rounded) if note]
     _tell_differences(recorded, repeated, agreement, made_otherwise, results)
+    if heatmaps_rounded:
+        results.notes.append(heatmaps_rounded)
     besides = _besides(bool(other_engine), bool(rounded), compared, pictures)
     return Reanalysis(agreement, _machine(recorded), _machine(repeated), besides, pictures_fit)
 
@@ -298,6 +304,18 @@ def other_arithmetic(recorded: Software, current: Software) -> str:
         f"This analysis was computed in {old_format}, and here in {new_format}: where the findings differ, "
         "this says nothing against the file. Repeat it without REELPROOF_BACKEND, on a processor that knows "
         f"{old_format}."
+    )
+
+
+def _heatmaps_note(recorded: Analysis, repeated: Analysis) -> str:
+    """Return a note if heatmaps were computed in another number format, and there are any."""
+    first, second = recorded.software, repeated.software
+    if same_heatmap_arithmetic(first, second) or not any(s.peaks for s in recorded.segments):
+        return ""
+    names = [number_format(software.heatmap_precision) for software in (first, second)]
+    return (
+        f"Heatmaps were computed in {names[0]}, and here in {names[1]}. Those by hidden parts were compared "
+        "by the order of their heat; not compared: other heatmaps, strengths, and checks of heatmaps."
     )
 
 

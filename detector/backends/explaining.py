@@ -34,6 +34,14 @@ _SHARES = 3  # of lower tokens: for the tuned blocks, for the branch, and after 
 _SHARED = graphs.outputs_of(graphs.PHOTOGRAPH)[graphs.ALTERED]  # an output that both parts add to
 
 
+def heatmap_precision(backend: str) -> str:
+    """Return the arithmetic of graphs of heatmaps in the back end of this name.
+
+    No verdict rests on heatmaps, so they are computed in bfloat16 where the processor knows it.
+    """
+    return "bfloat16" if backend.startswith("openvino") and knows_bfloat16() else "float32"
+
+
 class Graph:
     """A graph file with the tensors of a model, compiled when it is first run."""
 

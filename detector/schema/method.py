@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from detector.schema.base import Sha256, Value
+from detector.schema.base import Sha256, Value, optional
 from detector.schema.formatting import N_
 from detector.schema.tolerance import (
     FOLLOWS,
@@ -56,6 +56,9 @@ class Software(Value):
     )
     precision: Annotated[str | None, Tolerance(how="arithmetic", finding=True)] = Field(
         default=None, description="of the network's arithmetic"
+    )
+    heatmap_precision: Annotated[str | None, NOT_COMPARED] = optional(
+        "of the arithmetic of heatmaps of faces, and of their checks; null: as `precision`", since="0.3"
     )
     threads: Annotated[int | None, NOT_COMPARED] = Field(
         default=None, ge=1, description="of the network, on the processor"

@@ -59,11 +59,10 @@ NEAR = Tolerance(by=1e-3, share=1e-3)
 INSTANT = Tolerance(by=1e-6)  # of times, which are fractions stored as the nearest float
 PROBABILITY = Tolerance(by=0.01)
 LOGIT = Tolerance(by=0.1, share=0.1)
-# Of faces with parts hidden, which some processors compute in bfloat16. Whether a check confirms its map must
-# be the same.
+# Of faces with parts hidden. Whether a check confirms its map must be the same in the same arithmetic.
 CHECK = Tolerance(how="check")
 HIDDEN, FALL = Tolerance(by=0.05), Tolerance(by=0.25, share=0.2)
-HEAT = Tolerance(by=0.05)  # of the strongest map
+HEAT = Tolerance(by=0.05, how="heat")  # of the strongest map
 STABILITY = Tolerance(by=0.25)  # one view in four
 COVERED = Tolerance(by=0.15, side=0.5)  # one of seven faces; most or not most
 FACES = Tolerance(share=UNMATCHED, of="faces_found")

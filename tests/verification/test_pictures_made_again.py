@@ -68,11 +68,13 @@ def recorded(tmp_path: Path) -> Analysis:
     return analysis.model_copy(update={"segments": (shown,), "voice": voice(folder)})
 
 
-def results(recorded: Analysis, tmp_path: Path, made: Analysis | None = None) -> tuple[int, CheckResults]:
+def results(
+    recorded: Analysis, tmp_path: Path, made: Analysis | None = None, by_rank: bool = False
+) -> tuple[int, CheckResults]:
     """The number of compared pictures, and what is said of them, where what was recorded comes out again."""
     there, here = tmp_path / "there", tmp_path / "here"
     checked = CheckResults()
-    return compare_pictures(recorded, made or recorded, Folder(there), here, checked), checked
+    return compare_pictures(recorded, made or recorded, Folder(there), here, checked, by_rank), checked
 
 
 def all_pictures(analysis: Analysis) -> list[str]:
@@ -131,3 +133,31 @@ def test_pictures_that_were_not_made_again_are_named(recorded: Analysis, tmp_pat
     assert count == 3 and checked.problems == []
     (note,) = checked.notes
     assert all(name in note for name in (CALM, STRIP, f"{FURTHER}.png", f"{NEAR}.png"))
+
+
+def test_heatmaps_in_another_number_format_are_compared_by_the_order_of_their_heat(
+    recorded: Analysis, tmp_path: Path
+) -> None:
+    """Grad-CAM, and what shows a heatmap over a face, is left out."""
+    there, here = tmp_path / "there", tmp_path / "here"
+    (segment,) = recorded.segments
+    (peak,) = segment.peaks
+    assert peak.map is not None
+    heat = np.random.default_rng(1).integers(0, 200, (12, 12), dtype=np.uint8)
+    heatmap = np.zeros((540, 960, 4), np.uint8)
+    heatmap[239:291, 439:491, 3] = cv2.resize(heat, (52, 52), interpolation=cv2.INTER_LINEAR)
+    cv2.imwrite(str(there / peak.map), heatmap)
+    shutil.copytree(there, here)
+    left_out = {path for path in segment.pictures if path.startswith((FURTHER, f"{NEAR}.", f"{NEAR}-map"))}
+    left_out.add(peak.overlay or "")
+    for name in left_out:
+        cv2.imwrite(str(here / name), np.full((540, 960, 4), 10, np.uint8))
+    brighter = heatmap.copy()
+    brighter[..., 3] = np.where(heatmap[..., 3] > 0, heatmap[..., 3] // 2 + 100, 0)
+    cv2.imwrite(str(here / peak.map), brighter)
+    count, checked = results(recorded, tmp_path, by_rank=True)
+    assert checked.problems == [] and count == 13 - len(left_out)
+    assert results(recorded, tmp_path)[1].problems  # as pictures they differ
+    cv2.imwrite(str(here / peak.map), heatmap[:, ::-1])
+    (problem,) = results(recorded, tmp_path, by_rank=True)[1].problems
+    assert problem.file == peak.map and "another order: rank correlation" in problem.why

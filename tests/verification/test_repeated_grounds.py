@@ -248,6 +248,16 @@ def test_forged_explanations_are_reported(recorded: Analysis, name: str) -> None
     assert any(words in problem for problem in agreement.problems), agreement.problems
 
 
+def test_checks_and_strengths_may_differ_in_another_number_format_of_heatmaps(recorded: Analysis) -> None:
+    there = changed(explained(recorded), "software", heatmap_precision="bfloat16")
+    here = changed(explained(recorded), "software", heatmap_precision="float32")
+    for name in ("further check", "heat of a further map"):
+        assert EXPLANATIONS[name][1](there) != there
+        assert compare_analyses(EXPLANATIONS[name][1](there), here).agree
+    for name in ("no further check", "calm frame"):
+        assert not compare_analyses(EXPLANATIONS[name][1](there), here).agree
+
+
 def test_another_frame_as_calm_is_accepted(recorded: Analysis) -> None:
     """Where the repeated analysis gives it the recorded probability, and as low a smoothed one."""
     there = explained(recorded)
