@@ -35,7 +35,7 @@ OF_FACES = {
     r"(no|none) .{0,40}\bto judge|no face could be judged": {UNJUDGED},
     r"no face was judged|no degree is stated": {OPEN, UNJUDGED, FACELESS},
     r"no face was examined": {UNREAD},
-    r"the exhibit has no picture": {NO_PICTURE},
+    r"the exhibit has no picture|sound recording": {NO_PICTURE},
     r"the flagged faces?|faces? .{0,40}carr(y|ies) traces|flagged as manipulated": set(FINDINGS),
     r"does not prove manipulation": set(FINDINGS),
 }

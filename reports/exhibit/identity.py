@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from detector.schema.analysis import Analysis, Media, MediaKind
 from detector.schema.codec_names import codec_name
+from detector.schema.summary import verdicts_of
 from language import formatting
 from language.formatting import shown, timecode
 from language.translation import N_, UNTRANSLATED, Quoted, gettext, translated
@@ -26,6 +27,7 @@ class HeadView:
     file: str = field(metadata=UNTRANSLATED)
     file_short: str = field(metadata=UNTRANSLATED)
     exhibit_sha256: str = field(metadata=UNTRANSLATED)
+    kind: str  # of exhibit
     created: str
     created_iso: str = field(metadata=UNTRANSLATED)
     created_local: str
@@ -44,6 +46,7 @@ def head_view(analysis: Analysis, case: CaseDetails) -> HeadView:
         file=file,
         file_short=formatting.shortened(file),
         exhibit_sha256=media.sha256,
+        kind=_kind(analysis),
         created=created,
         created_iso=created_iso,
         created_local=formatting.in_zone(software.created, case.time_zone),
@@ -138,6 +141,13 @@ _KINDS = {
 }
 
 
+def _kind(analysis: Analysis) -> str:
+    """Name the kind of exhibit; a video whose pictures could not be read is one nevertheless."""
+    sound_only = verdicts_of(analysis).faces is None
+    kind = analysis.media.kind
+    return _KINDS[MediaKind.VIDEO if kind is MediaKind.AUDIO and not sound_only else kind]
+
+
 def exhibit_facts(media: Media, check: ExhibitCheck | None) -> tuple[Fact, ...]:
     """Identify the exhibit by name and SHA-256, and state whether the stored file still matches."""
     facts = [Fact(gettext("File name"), Quoted(formatting.file_name(media.file)))]
@@ -180,7 +190,7 @@ def recording_facts(analysis: Analysis) -> tuple[Fact, ...]:
     media, between = analysis.media, analysis.coverage.frames_between
     facts = [
         Fact(gettext("Size"), formatting.size(media.bytes)),
-        Fact(gettext("Kind"), _KINDS[media.kind]),
+        Fact(gettext("Kind"), _kind(analysis)),
         Fact(gettext("Container"), CONTAINERS.get(media.container, media.container)),
         _codec(media),
     ]
