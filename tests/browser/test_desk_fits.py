@@ -134,7 +134,7 @@ def test_without_segments_there_is_no_slider_for_heatmaps(idle: served_desk.Serv
     row = finished(idle.app, segments=0)
     page.goto(f"{idle.address}/analyses/{row.id}")
     controls = page.locator(".player .controls")
-    expect(controls).to_contain_text("No segment is flagged: no heatmap.")
+    expect(controls).to_contain_text("No face is flagged: no heatmap.")
     expect(page.locator("#heat")).to_be_hidden()
 
 
