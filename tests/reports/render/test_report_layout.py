@@ -6,22 +6,36 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+from analyses import build
 from made_reports import made_result, printed, with_everything
 from made_validation import items, validation
-from pdf_layout import LEAST_TYPE, smaller_than
+from pdf_layout import LEAST_TYPE, smaller_than, stranded
 
 from detector.schema.analysis import MediaKind
 from detector.schema.laboratory import Subject
+from reports.report_view import ReportInputs
 from reports.signing import pdf_signature
 from reports.signing.validation_files import DOCUMENT, validation_files
 
 
 @pytest.mark.parametrize("kind", MediaKind)
-def test_no_type_is_smaller_than_eight_points(tmp_path: Path, kind: MediaKind) -> None:
+def test_type_is_legible_and_no_heading_stranded(tmp_path: Path, kind: MediaKind) -> None:
     """With all that a report can have; summaries are measured where their pages are counted."""
-    analysis = made_result(tmp_path, kind, "flagged", "flagged", persons=3, segments=3)
+    analysis = made_result(tmp_path, kind, "flagged", "flagged", persons=3, segments=6)
     analysis, inputs = with_everything(analysis, tmp_path)
-    assert smaller_than(printed(analysis, tmp_path, inputs), LEAST_TYPE) == []
+    document = printed(analysis, tmp_path, inputs)
+    assert smaller_than(document, LEAST_TYPE) == []
+    assert stranded(document) == []
+
+
+def test_a_timeline_of_many_persons_continues_on_another_page(tmp_path: Path) -> None:
+    analysis = build(tmp_path, persons=45, segments=0, kept=False, count=20)
+    document = printed(analysis, tmp_path, ReportInputs())
+    assert smaller_than(document, LEAST_TYPE) == []
+    with pypdfium2.PdfDocument(document) as pdf:
+        pages = [page.get_textpage().get_text_bounded() for page in pdf]
+    drawn = [page for page in pages if "Person AS" in page or "Person T" in page]
+    assert len([page for page in drawn if page.count("00:00:20") == 1]) >= 2, "each part has its axis"
 
 
 def test_no_type_of_a_validation_is_smaller_than_eight_points() -> None:

@@ -86,6 +86,10 @@ def test_a_summary_has_two_pages_with_room_to_sign(
     with pypdfium2.PdfDocument(document) as pdf:
         assert len(pdf) <= 2
     assert smaller_than(document, LEAST_TYPE) == []
+    sound = report_view(analysis, tmp_path, ReportInputs(language_code=code)).sound
+    text = "".join(pdf_text(document).split())
+    for line in (*sound.limits, *sound.meaning) if sound else ():
+        assert text.count("".join(line.split())) <= 1, "floats that move to the next page are set twice"
     assert _free_height(document) >= 23 * POINTS - 1
 
 
