@@ -50,7 +50,7 @@ def test_the_sound_of_a_recording_stands_on_the_first_page(
 
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_reports_of_the_sample_keep_to_their_lengths(analysed_sample: Analysed, code: str) -> None:
-    for length, most in ((SUMMARY, 2), (FULL, 12)):
+    for length, most in ((SUMMARY, 2), (FULL, 13)):
         document, _ = rendered(
             analysed_sample.analysis, analysed_sample.folder, length=length, language_code=code
         )
