@@ -42,7 +42,7 @@ OF_FACES = {
 # The same of findings on voices.
 OF_VOICES = {
     r"no synthetic (voice|speech) (was )?found": {NOTHING},
-    r"none of it reached the threshold": {NOTHING},
+    r"[Nn]owhere does the sound resemble": {NOTHING},
     r"no speech that could be judged": {NOTHING},
     r"inconclusive on voices": {OPEN},
     r"allow a conclusion on whether a voice": {OPEN},

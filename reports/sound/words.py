@@ -63,17 +63,24 @@ def not_examined_words(state: SoundState) -> str:
     return gettext(_NOT_EXAMINED[state]) if state in _NOT_EXAMINED else ""
 
 
-# Codes of reasons that say the same as the sentence of the verdict.
-_SAID_BY_VERDICT = frozenset((VoiceCode.NO_SPEECH.code, VoiceCode.BELOW_THRESHOLD.code))
+# What reasons say beyond the sentence of the verdict, by code.
+_BESIDE_VERDICT = {
+    VoiceCode.NO_SPEECH.code: "",
+    VoiceCode.BELOW_THRESHOLD.code: N_(
+        "Nowhere does the sound resemble synthetic speech enough for a finding."
+    ),
+}
 
 
 def further_reason(voice: Voice) -> str:
     """Return the reason for the verdict on the voices, and what channels have of their own.
 
-    "" if :func:`verdict_sentence` says all of it.
+    What :func:`verdict_sentence` says is left out.
     """
-    said = bool(voice.causes) and all(cause.code in _SAID_BY_VERDICT for cause in voice.causes)
-    return " ".join(filter(None, ("" if said else reason_text(voice), *channel_sentences(voice))))
+    codes = [cause.code for cause in voice.causes]
+    known = bool(codes) and all(code in _BESIDE_VERDICT for code in codes)
+    reasons = [translated(_BESIDE_VERDICT[code]) for code in codes] if known else [reason_text(voice)]
+    return " ".join(filter(None, (*reasons, *channel_sentences(voice))))
 
 
 def signs_of(voice: Voice) -> str:

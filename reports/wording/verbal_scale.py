@@ -122,16 +122,18 @@ def _figures(analysis: Analysis) -> Mapping[str, float]:
 _RATES = {
     MaterialKind.VIDEO: N_(
         "At this strength or a higher one, %(flagged)s of %(unmanipulated)s unmanipulated clips from sources "
-        "that nothing had learned from were flagged, and %(found)s of %(manipulated)s manipulated clips."
+        "unknown to the model were wrongly flagged; %(found)s of %(manipulated)s manipulated clips reached "
+        "it."
     ),
     MaterialKind.PHOTOGRAPH: N_(
-        "At this strength or a higher one, %(flagged)s of %(unmanipulated)s judgements of unmanipulated "
-        "photographs from sources that nothing had learned from flagged them, and %(found)s of "
-        "%(manipulated)s judgements of photographs by generators that nothing had learned from."
+        "At this strength or a higher one, %(flagged)s of %(unmanipulated)s judgements wrongly flagged "
+        "unmanipulated photographs from sources unknown to the model; %(found)s of %(manipulated)s "
+        "judgements of photographs by unknown generators reached it."
     ),
     MaterialKind.VOICE: N_(
         "At this strength or a higher one, %(flagged)s of %(unmanipulated)s human recordings from sources "
-        "that nothing had learned from were flagged, and %(found)s of %(manipulated)s synthetic recordings."
+        "unknown to the network were wrongly flagged; %(found)s of %(manipulated)s synthetic recordings "
+        "reached it."
     ),
 }
 

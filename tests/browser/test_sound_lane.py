@@ -45,7 +45,8 @@ def test_late_sound_lies_under_its_pictures_and_goes_on_after_them(app: Served, 
         spectrogram=Spectrogram(path="overlays/voice.png", start=_START, end=_END, highest=8000.0),
         scores=VoiceScores(window=4.0, step=0.5, enter=0.85, leave=0.7),
         gaps=(),
-        reason="9.5 s of speech were judged; none of it reached the threshold for a finding.",
+        reason="9.5 s of speech were judged; nowhere does the sound resemble synthetic speech enough for a "
+        "finding.",
     )
     row = finished(app.app, {"voice": late}, segments=0, duration=_PICTURE)
     write_png(app.folders.result(row.id) / "overlays/voice.png", np.zeros((40, 400, 3), np.uint8))

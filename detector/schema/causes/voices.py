@@ -21,10 +21,12 @@ class VoiceCode(CauseCode):
     NO_SPEECH = N_("There is no speech in the sound.")
     TOO_LITTLE = N_("There is too little speech to judge; at least %(seconds)s s are needed.")
     FOUND = N_(
-        "Of %(seconds)s s of speech that were judged, %(segments)s reached the threshold for a finding."
+        "%(seconds)s s of speech were judged. In %(segments)s the sound resembles synthetic speech, as do "
+        "most changed copies of it (shifted, re-encoded, with a little noise)."
     )
     BELOW_THRESHOLD = N_(
-        "%(seconds)s s of speech were judged; none of it reached the threshold for a finding."
+        "%(seconds)s s of speech were judged; nowhere does the sound resemble synthetic speech enough for a "
+        "finding."
     )
     DOUBTFUL = N_(
         "The score of the speech is below the threshold for a finding, yet is too high to rule one out."

@@ -38,7 +38,8 @@ RECORDINGS = (RECORDING, UNHEARD)
 # Beginnings of messages about sound, and the kinds of exhibits of which they are true.
 CLAIMS: dict[str, tuple[str, ...]] = {
     "%(speech)s of speech were judged; %(left)s of the sound were not.": EXAMINED,
-    "%(seconds)s s of speech were judged; none of it": EXAMINED,
+    "%(seconds)s s of speech were judged": EXAMINED,
+    "Nowhere does the sound resemble": EXAMINED,
     "A small network marked where someone speaks": EXAMINED,
     "A person should listen to every flagged segment": EXAMINED,
     "Analyse the exhibit again with its sound examined.": (UNHEARD,),
@@ -89,7 +90,6 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "The sound over time": EXAMINED,
     "The sound was decoded": EXAMINED,
     "There is no speech in the sound.": EXAMINED,
-    "Of %(seconds)s s of speech that were judged": EXAMINED,
     "The score of the speech is below the threshold": EXAMINED,
     "To the network, the flagged segments resemble synthetic": EXAMINED,
     "Voice %(number)s": EXAMINED,
