@@ -21,6 +21,7 @@ from verification import verify as verification
 from verification.verify import verify
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="confinement is of Linux")
+_PICTURE = repeated_pictures._Picture("a.png", None)
 
 
 def attaching(data: bytes, filters: list[str]) -> bytes:
@@ -110,7 +111,7 @@ def test_pictures_are_decoded_in_a_confined_process(tmp_path: Path) -> None:
         there, here = repeated_pictures._files_of(tmp_path, number)
         there.write_bytes(data)
         here.write_bytes(grey)
-    same, other, none = repeated_pictures._compared(tmp_path, [None] * 3)
+    same, other, none = repeated_pictures._compared(tmp_path, [_PICTURE] * 3)
     assert same == "" and "shows something else" in other and none == "it is no picture"
 
 
@@ -120,5 +121,5 @@ def test_pictures_that_exceed_limits_are_not_compared(
     monkeypatch.setenv("REELPROOF_MEMORY_LIMIT_MB", "1")
     for file in repeated_pictures._files_of(tmp_path, 0):
         file.write_bytes(cv2.imencode(".png", np.zeros((2000, 2000, 3), np.uint8))[1].tobytes())
-    (why,) = repeated_pictures._compared(tmp_path, [None])
+    (why,) = repeated_pictures._compared(tmp_path, [_PICTURE])
     assert "it could not be compared" in why and "memory" in why
