@@ -323,8 +323,8 @@ def with_speech(model: LoadedModel) -> dict[str, float]:
         {"spoken": lambda: analyze(spoken, model=model), "silent": lambda: analyze(silent, model=model)}
     )
     return {
-        f"{name}, with speech: clip ÷ analysis": _seconds(spoken) / wall["spoken"],
-        f"{name}, with speech: clip ÷ processor time of the analysis": _seconds(spoken) / worked["spoken"],
+        f"{name}, with speech: clip ÷ analysis": _seconds(silent) / wall["spoken"],
+        f"{name}, with speech: clip ÷ processor time of the analysis": _seconds(silent) / worked["spoken"],
         f"{name}, with speech: analysis ÷ that without, processor time": worked["spoken"] / worked["silent"],
     }
 

@@ -186,7 +186,7 @@ def segment_view(analysis: Analysis, segment: Segment, folder: Path) -> SegmentV
     )
 
 
-# Seconds by which boundaries were off, median and mean, of "Every frame around boundaries" in performance.md.
+# Seconds by which boundaries were off, median and mean, as measured on splices (docs/engine.md).
 BOUNDARY_ERROR = 0.03, 0.11
 
 

@@ -11,7 +11,7 @@ from detector.schema.analysis import MediaKind
 from reports.persons.segments import BOUNDARY_ERROR, boundary_words
 from reports.report_view import report_view
 
-PERFORMANCE = Path(__file__).parents[3] / "docs" / "performance.md"
+ENGINE = Path(__file__).parents[3] / "docs" / "engine.md"
 
 
 def test_how_exact_boundaries_are_is_stated(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_how_exact_boundaries_are_is_stated(tmp_path: Path) -> None:
 
 def test_the_error_of_boundaries_is_the_measured_one() -> None:
     row = r"^\| 8, and every frame around boundaries \|.*\| ([\d.]+) s; ([\d.]+) s \|$"
-    found = re.search(row, PERFORMANCE.read_text("utf-8"), re.MULTILINE)
+    found = re.search(row, ENGINE.read_text("utf-8"), re.MULTILINE)
     assert found is not None
     mean, median = map(float, found.groups())
     assert (median, mean) == BOUNDARY_ERROR
