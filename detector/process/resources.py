@@ -49,7 +49,7 @@ def share_arenas() -> None:
     """Make threads that start from now on share two heaps; does nothing without glibc.
 
     By default each gets its own, up to eight a core, and no other thread can use what one has freed. Frames,
-    crops and tensors pass through four threads (docs/performance.md).
+    crops and tensors pass through four threads.
     """
     _ask_glibc("mallopt", _ARENA_MAX, _ARENAS)
 

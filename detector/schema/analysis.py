@@ -237,7 +237,7 @@ class Segment(Value):
     id: Annotated[str, APART] = Field(description="person and number, such as A1")
     person: Annotated[str, APART]
     start: Annotated[Seconds, Tolerance(how="edge", finding=True)] = Field(
-        description="time of its first frame, which lies near the true boundary; docs/performance.md states "
+        description="time of its first frame, which lies near the true boundary; docs/engine.md states "
         "by how much it was off where the boundary is known"
     )
     end: Annotated[Seconds, Tolerance(how="edge", finding=True)] = Field(
