@@ -198,7 +198,7 @@ class _Comparison(FieldAgreement):
         """Compare lists of the same length, in which another machine may choose other items."""
         if len(old) != len(new):
             yield other_length(field.name, old, new)
-        yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
+        yield from self.of_field(old, new, _within_limits(field))
 
     def _check(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         """Compare what a check decides, and its figures within their tolerances, in the same arithmetic."""
@@ -207,12 +207,12 @@ class _Comparison(FieldAgreement):
         if old is not None and new is not None and old.confirmed is not new.confirmed:
             words = ["confirmed" if check.confirmed else "not confirmed" for check in (new, old)]
             yield is_not(f"the heatmap of {field.name}", *words)
-        yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
+        yield from self.of_field(old, new, _within_limits(field))
 
     def _heat(self, old: float, new: float, field: Field) -> Iterator[str]:
         """Compare strengths of heatmaps, which belong to different maps if the arithmetic differs."""
         if self.same_heatmaps:
-            yield from self.of_field(old, new, replace(field, tolerance=replace(field.tolerance, how="")))
+            yield from self.of_field(old, new, _within_limits(field))
 
     def _arithmetic(self, old: Any, new: Any, field: Field) -> Iterator[str]:
         if not same_arithmetic(field.old, field.new):
@@ -537,6 +537,11 @@ class _Comparison(FieldAgreement):
     def _others(self, old: Any, new: Any, _field: Field) -> Iterator[str]:
         if len(old) != len(new):
             yield f"{count_noun(len(new), 'other model')} judged, where {len(old)} are recorded"
+
+
+def _within_limits(field: Field) -> Field:
+    """Return ``field`` with the limits of its tolerance, without its comparison by name."""
+    return replace(field, tolerance=replace(field.tolerance, how=""))
 
 
 def _same_parameters(old: Cause, new: Cause) -> bool:

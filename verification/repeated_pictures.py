@@ -194,8 +194,8 @@ def _rank_difference(old: bytes, new: bytes, face: Shares | None) -> str:
     heat = [part[..., 3] for part in levels if part is not None and part.shape[2] == 4]
     if len(heat) < 2 or heat[0].shape != heat[1].shape:
         return "it is no heatmap of the same size"
-    if face is not None:
-        heat = [part if part.size else whole for whole in heat for part in [_part(whole, face)]]
+    if face is not None and (parts := [_part(whole, face) for whole in heat])[0].size:
+        heat = parts
     first, second = (
         _ranks(cv2.resize(part, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA)) for part in heat
     )

@@ -35,6 +35,11 @@ CLEAR_RATIO = 2.0
 RANDOM_AREAS, USUAL_AREAS = 8, 5
 
 
+def least_drop(margin: float, drop_random: float) -> float:
+    """Return the drop of the logit from which a check may confirm its map, given that over random areas."""
+    return max(margin, drop_random + margin, CLEAR_RATIO * drop_random)
+
+
 class HideAndRescore(Value):
     """The effect on the score of hiding what the heatmap highlights.
 
@@ -77,7 +82,7 @@ class HideAndRescore(Value):
     @property
     def least_drop(self) -> float:
         """The drop of the logit below which the map does not count as confirmed."""
-        return max(self.margin, self.drop_random + self.margin, CLEAR_RATIO * self.drop_random)
+        return least_drop(self.margin, self.drop_random)
 
     @property
     def confirmed(self) -> bool:

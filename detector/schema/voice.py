@@ -13,7 +13,7 @@ from detector.schema.causes.voices import VoiceCode
 from detector.schema.formatting import N_
 from detector.schema.measurements import Span
 from detector.schema.model import Described
-from detector.schema.peaks import CLEAR_RATIO
+from detector.schema.peaks import least_drop
 from detector.schema.strength import MaterialKind, Strength, strength_of
 from detector.schema.tolerance import (
     FINDING,
@@ -75,7 +75,7 @@ class VoiceCheck(Value):
         """The drop of the logit from which the map counts as confirmed, as for faces."""
         if self.margin is None:
             return max(0.0, self.drop_random)
-        return max(self.margin, self.drop_random + self.margin, CLEAR_RATIO * self.drop_random)
+        return least_drop(self.margin, self.drop_random)
 
     @property
     def confirmed(self) -> bool:
