@@ -73,21 +73,21 @@ export class LaneList {
     const words = [];
     if (explored !== null) {
       const own = lanes.filter((lane) => !lane.model);
-      const found = own.reduce((sum, lane) => sum + lane.explored.length, 0);
+      const stretches = own.reduce((sum, lane) => sum + lane.explored.length, 0);
       words.push(ngettext(
         "Faces at %(threshold)s: %(num)s stretch would be flagged; recorded: %(recorded)s at %(enter)s.",
         "Faces at %(threshold)s: %(num)s stretches would be flagged; recorded: %(recorded)s at %(enter)s.",
-        found, { threshold: decimal(explored, 2), recorded: countFlagged(segments), enter: parameter(enter) },
+        stretches, { threshold: decimal(explored, 2), recorded: countFlagged(segments), enter: parameter(enter) },
       ), ...besides(segments, own.flatMap((lane) => mergers(lane.explored, lane.segments))));
       if (detail && !detail.complete) words.push(_("Single scores are still being read; until then it is computed from an outline."));
     }
     if (voice !== null) {
-      const found = sound.heard.reduce((sum, intervals) => sum + intervals.length, 0);
+      const stretches = sound.heard.reduce((sum, intervals) => sum + intervals.length, 0);
       words.push(ngettext(
         "Voices at %(threshold)s: %(num)s stretch would be flagged; recorded: %(recorded)s at %(enter)s.",
         "Voices at %(threshold)s: %(num)s stretches would be flagged; recorded: %(recorded)s at %(enter)s.",
-        found, { threshold: decimal(voice, 2), recorded: countFlagged(sound.segments), enter: parameter(sound.enter) },
-      ), ...besides(sound.segments, sound.heard.flatMap((intervals, lane) => mergers(intervals, sound.segments.filter((one) => one.lane === lane)))));
+        stretches, { threshold: decimal(voice, 2), recorded: countFlagged(sound.segments), enter: parameter(sound.enter) },
+      ), ...besides(sound.segments, sound.heard.flatMap((intervals, lane) => mergers(intervals, sound.segments.filter((segment) => segment.lane === lane)))));
       if (sound.thinned) words.push(_("The recording is long: this is computed from the highest score of every few windows."));
     }
     words.push(words.length ? _("Exploration only, the recorded result does not change.") : _("Move the slider to see what another threshold would flag."));

@@ -17,18 +17,22 @@ const inSight = new IntersectionObserver((entries) => {
 /** The peak to show first: one whose map is confirmed, if there is any. */
 export const leading = (peaks) => peaks.find((peak) => peak.leads) ?? peaks[0];
 
+/** An element of a drawing with these attributes. */
+function shape(name, attributes) {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+
 /**
  * The face cut out of a picture of a peak, a `frame`, `overlay` or `map`. Empty `alt`: decoration.
  * `lazy`: fetched when visible. Not for paper, because printing does not wait for it.
  */
 export function closeUp(peak, kind, media, alt, lazy = false) {
   const [left, top, right, bottom] = peak.near?.part ?? [0, 0, media.width, media.height];
-  const svg = document.createElementNS(SVG, "svg");
-  const attributes = { viewBox: peak.close_up, ...(alt ? { role: "img", "aria-label": _("Close-up: %(picture)s", { picture: alt }) } : { "aria-hidden": "true" }) };
-  for (const [name, value] of Object.entries(attributes)) svg.setAttribute(name, value);
-  const image = document.createElementNS(SVG, "image");
   const address = (peak.near ?? peak)[kind];
-  for (const [name, value] of Object.entries({ x: left, y: top, width: right - left, height: bottom - top })) image.setAttribute(name, value);
+  const image = shape("image", { x: left, y: top, width: right - left, height: bottom - top });
+  const svg = shape("svg", { viewBox: peak.close_up, ...(alt ? { role: "img", "aria-label": _("Close-up: %(picture)s", { picture: alt }) } : { "aria-hidden": "true" }) });
   svg.append(image);
   if (lazy) {
     svg.dataset.picture = address;
@@ -44,11 +48,6 @@ const BAR = { wide: 100, tall: 12 }; // px
 /** The bar of a row of a check, `bars` of a peak, in parts of a width that all rows share; "" without. */
 export function hideBar(bars, row) {
   if (!bars || !row) return "";
-  const shape = (name, attributes) => {
-    const made = document.createElementNS(SVG, name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    return made;
-  };
   const line = (at, dash) => shape("path", { class: "hide-bar-zero", d: `M${(BAR.wide - 1) * at + 0.5} 0v${BAR.tall}`, ...(dash ? { "stroke-dasharray": "2 1.3" } : {}) });
   const [start, length] = bars.rows[row];
   const svg = shape("svg", { class: "hide-bar", viewBox: `0 0 ${BAR.wide} ${BAR.tall}`, width: BAR.wide, height: BAR.tall, "aria-hidden": "true" });
