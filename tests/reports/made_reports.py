@@ -6,23 +6,21 @@ Their models are the shipped ones, whose cards fill the tables of figures.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from analyses import EXHIBIT_SHA256, build, scene, write_png
+from combinations import shipped_model, shipped_voice_model
 from made_annotations import say
 from made_comparison_results import comparison_of
 from made_logs import exported_log
 from made_validation import of_analysis, of_sixty
 from voices import recording, voice
 
-from detector.models.model_files import load_card, read_second_look
 from detector.schema.analysis import (
     Analysis,
     CalmFrame,
     MediaKind,
-    Model,
     OtherModel,
     Parameters,
     Ran,
@@ -32,10 +30,9 @@ from detector.schema.analysis import (
 from detector.schema.causes.voices import VoiceCode
 from detector.schema.joint import JointRule
 from detector.schema.metadata import Declaration, DeclarationKind, Meaning
-from detector.schema.voice import Voice, VoiceModel, VoiceVerdict
+from detector.schema.voice import Voice, VoiceVerdict
 from detector.validation.rates import quoted_extract, thresholds_by_false_positive_rate
 from detector.verdict.verdict import joint_verdict
-from detector.voice.card import read_voice_card
 from reports.comparison.kept import kept_comparisons
 from reports.inputs.case import LONGEST, CaseDetails
 from reports.inputs.pictures import embed
@@ -60,18 +57,6 @@ LONG_CASE = CaseDetails(
     time_zone="America/Argentina/Buenos_Aires",
 )
 _SCORES = {"flagged": 0.97, "weak": 0.7}
-
-
-@cache
-def shipped_model() -> Model:
-    """The default model with its second look, as analyses state it."""
-    card, weights = load_card(None)
-    return card.model_copy(update={"second_look": read_second_look(card, weights)}).as_model()
-
-
-@cache
-def shipped_voice_model() -> VoiceModel:
-    return read_voice_card().as_model()
 
 
 def with_moments(folder: Path, **choices: Any) -> Analysis:

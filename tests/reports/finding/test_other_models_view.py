@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from analyses import build, with_stability
+from made_reports import with_another_model
 
-from detector.schema.analysis import Analysis, MediaKind, OtherModel, Ran, Verdict
+from detector.schema.analysis import MediaKind, Verdict
 from detector.schema.joint import JointRule
 from detector.verdict.verdict import joint_verdict
 from language import translation
@@ -15,35 +16,14 @@ from reports.finding.other_models import other_models_view
 from reports.report_view import ReportInputs, report_view
 
 
-def with_another(analysis: Analysis) -> Analysis:
-    """An analysis by two models that say the same."""
-    other = OtherModel(
-        model=analysis.model,
-        verdict=analysis.verdict,
-        reason=analysis.reason,
-        probability=analysis.probability,
-        segments=analysis.segments,
-        persons=analysis.persons,
-        ran=Ran(backend="torch", precision="float32", device="cpu"),
-    )
-    return analysis.model_copy(
-        update={
-            "others": (other,),
-            "joint": joint_verdict(
-                JointRule.ALL, [(model.title, analysis.verdict) for model in (analysis.model, other.model)]
-            ),
-        }
-    )
-
-
 def test_only_confirmed_persons_are_flagged(tmp_path: Path) -> None:
     """Pictures of the others stay with the analysis."""
     analysis = with_stability(build(tmp_path, persons=2, segments=2), B=0.6)
-    view = other_models_view(with_another(analysis), tmp_path)
+    view = other_models_view(with_another_model(analysis), tmp_path)
     assert view is not None and [row.flagged for row in view.rows] == ["A1", "A1"]
     assert [entry.segment.flagged for entry in view.models[0].segments] == [True, False]
     assert all("/A1-" in str(picture.path) for picture in view.pictures)
-    kept = report_view(with_another(analysis), tmp_path).kept
+    kept = report_view(with_another_model(analysis), tmp_path).kept
     assert {path[:12] for path in kept} == {"overlays/A1-", "overlays/B1-"}
 
 
@@ -55,7 +35,7 @@ def test_the_highest_peak_is_shown_however_its_figure_is_written(
     (segment,) = analysis.segments
     peaks = [segment.peaks[0].model_copy(update={"probability": figure}) for figure in figures]
     analysis = analysis.model_copy(update={"segments": (segment.model_copy(update={"peaks": tuple(peaks)}),)})
-    view = other_models_view(with_another(analysis), tmp_path)
+    view = other_models_view(with_another_model(analysis), tmp_path)
     assert view is not None
     (flagged,) = view.models[0].segments
     assert flagged.peak is flagged.segment.peaks[highest]
@@ -74,14 +54,14 @@ def test_the_glossary_names_the_right_section(
     kind: MediaKind, code: str, term: str, words: str, tmp_path: Path
 ) -> None:
     base = build(tmp_path, kind=kind, persons=1, segments=1)
-    for analysis, number in ((base, 4), (with_another(base), 5)):
+    for analysis, number in ((base, 4), (with_another_model(base), 5)):
         view = report_view(analysis, tmp_path, ReportInputs(language_code=code))
         assert view.sections["limits"].number == number
         assert words.format(number) in dict(view.glossary)[term]
 
 
 def test_titles_with_commas_of_their_own_are_kept_apart(tmp_path: Path) -> None:
-    analysis = with_another(build(tmp_path, persons=1, segments=1))
+    analysis = with_another_model(build(tmp_path, persons=1, segments=1))
     titled = analysis.model.model_copy(update={"title": "Reelproof, fourth generation"})
     other = analysis.others[0].model_copy(
         update={"model": titled.model_copy(update={"title": "Reelproof Lite0, first generation"})}
